@@ -1,0 +1,51 @@
+# Targets for people; each can be run from a fresh clone. TORCH=keep uses the torch that is installed already.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+TORCH  ?=
+EXTRAS := hf,dev
+
+.PHONY: setup setup-dev demo test test-all check format bench golden
+
+setup: $(VENV)/.installed
+setup-dev: $(VENV)/.installed-dev
+
+# TORCH=keep: the environment sees the machine's own packages and no constraint touches torch.
+$(VENV)/.created:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labelprop needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(if $(filter keep,$(TORCH)),--system-site-packages) $(VENV)
+	grep -v $(if $(filter keep,$(TORCH)),'^torch==','^$$') constraints.txt > $(VENV)/constraints.txt
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e '.[$(EXTRAS)]'
+	touch $@ $(VENV)/.installed
+
+demo: setup
+	$(BIN)/labelprop demo
+
+test: setup-dev
+	$(BIN)/python -m pytest -q -n 2
+
+test-all: setup-dev
+	$(BIN)/python -m pytest -q -n 2 -m 'slow or not slow'
+
+check: setup-dev
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/mypy --strict src
+
+format: setup-dev
+	$(BIN)/ruff check --fix src tests benchmarks examples
+	$(BIN)/ruff format src tests benchmarks examples
+
+golden: setup-dev
+	$(BIN)/python -m pytest -q tests/golden --update-golden
+
+bench: setup
+	$(BIN)/python benchmarks/training_speed.py --data $(DATA)
+	$(BIN)/python benchmarks/fashion_mnist_dlp.py --data $(DATA)

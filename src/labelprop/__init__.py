@@ -1,0 +1,54 @@
+"""labelprop: a few labels and many unlabeled examples in; honest labels, a classifier and a report out.
+
+Everything is imported where it is first used, so that `import labelprop` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Diffusion": "labelprop.propagators.diffusion",
+    "LabelpropError": "labelprop.errors",
+    "Run": "labelprop.api",
+    "SeedKFold": "labelprop.seeds",
+    "doctor": "labelprop.api",
+    "embed": "labelprop.api",
+    "load": "labelprop.api",
+    "predict": "labelprop.api",
+    "propagate": "labelprop.api",
+    "train": "labelprop.api",
+}
+
+__all__ = [
+    "Diffusion",
+    "LabelpropError",
+    "Run",
+    "SeedKFold",
+    "__version__",
+    "doctor",
+    "embed",
+    "load",
+    "predict",
+    "propagate",
+    "train",
+]
+
+if TYPE_CHECKING:
+    from labelprop.api import Run, doctor, embed, load, predict, propagate, train
+    from labelprop.errors import LabelpropError
+    from labelprop.propagators.diffusion import Diffusion
+    from labelprop.seeds import SeedKFold
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'labelprop' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

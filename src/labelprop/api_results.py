@@ -1,0 +1,218 @@
+"""What a run leaves behind: labels, metrics, evidence for the page, and the page itself.
+
+Here, after all training is over, labels meet the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from labelprop.clock import StageClock, peak_memory_bytes
+from labelprop.data.batches import Loader
+from labelprop.design import Design, Features
+from labelprop.embedding import collect_outputs
+from labelprop.evaluation.metrics import UNKNOWN, accuracy, top_k_accuracy
+from labelprop.evaluation.truth import HeldBackTruth, encode
+from labelprop.export import Classifier, save_classifier
+from labelprop.inputs import Inputs
+from labelprop.outputs import Labeling, evidence_table, labels_table, pseudo_labels_table
+from labelprop.progress import Reporter
+from labelprop.propagators.diffusion import diffuse_vectors
+from labelprop.report.evidence import choose_shown
+from labelprop.report.projection import project
+from labelprop.report.render import write_report
+from labelprop.run_folder import RunFolder
+from labelprop.seeds import Seeds
+from labelprop.training.loop import Trained
+
+RAW_ROWS = 50_000  # propagation on the raw examples is shown for comparison up to this many
+RAW_VALUES = 2**28
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainResults:
+    """A finished training and what is needed to write down what came of it."""
+
+    folder: RunFolder
+    inputs: Inputs
+    design: Design
+    test: Inputs | None
+    test_features: Features | None
+    trained: Trained
+    classifier: Classifier
+    baseline: Classifier | None
+    loader: Loader
+    device: torch.device
+    clock: StageClock
+    record: Mapping[str, Any]
+    reporter: Reporter
+
+
+def write_train_results(results: TrainResults) -> None:
+    """Everything after the last epoch, each file whole or not at all; run.json says 'finished' last."""
+    folder, inputs, clock = results.folder, results.inputs, results.clock
+    given_N, classes = inputs.given.labels_N, inputs.given.classes
+    extra = {"backbone": results.record["backbone"]}
+    save_classifier(folder.path, results.classifier, results.design.spec, extra)
+    with clock.stage("predict"):
+        distributions_NC = results.classifier.distributions(results.design.features.content, results.device)
+        labeling = Labeling.from_distributions(distributions_NC).with_given(given_N)
+    folder.write_table("labels.parquet", labels_table(inputs.samples.ids, labeling, given_N, classes, "predicted"))
+    _write_pseudo_labels(results)
+    truth = truth_of(inputs)
+    metrics = _metrics(results, labeling, truth)
+    metrics |= run_totals(clock)
+    folder.write_json("metrics.json", metrics)
+    with clock.stage("report"):
+        features_ND = collect_outputs(results.trained.net, results.loader)["feature"].cpu().numpy()
+        projection = write_evidence(folder, inputs, labeling, truth, features_ND, seed=results.record["seed"])
+    finish(folder, dict(results.record) | {"projection": projection}, clock)
+    results.reporter.say(summary(metrics, inputs.noun))
+
+
+def finish(folder: RunFolder, record: Mapping[str, Any], clock: StageClock) -> None:
+    """The page, then the word that all is done; the page shows the record as it will be."""
+    final = dict(record) | {"stages": clock.stages}
+    folder.write_json("run.json", final)
+    write_report(folder.path)
+    folder.write_json("run.json", final | {"status": "finished"})
+
+
+def truth_of(inputs: Inputs) -> HeldBackTruth | None:
+    if inputs.truth is None:
+        return None
+    return HeldBackTruth.of(inputs.truth, inputs.given.classes, inputs.given.labels_N >= 0)
+
+
+def run_totals(clock: StageClock) -> dict[str, Any]:
+    return {"seconds": clock.seconds, "peak_memory_bytes": peak_memory_bytes()}
+
+
+def _write_pseudo_labels(results: TrainResults) -> None:
+    found = results.trained.method.pseudo_labels()
+    if found is None:
+        return
+    columns = [tensor.detach().cpu().numpy() for tensor in (found.labels_N, found.certainty_N, found.weight_N)]
+    table = pseudo_labels_table(results.inputs.samples.ids, *columns, results.inputs.given.classes)
+    results.folder.write_table("pseudo_labels.parquet", table)
+
+
+def _metrics(results: TrainResults, labeling: Labeling, truth: HeldBackTruth | None) -> dict[str, Any]:
+    given_N = results.inputs.given.labels_N
+    pseudo = results.trained.method.pseudo_labels()
+    baseline: dict[str, Any] = {"unlabeled": None, "test": None, "unlabeled_wrong": None, "agreement": None}
+    if results.baseline is not None:
+        with results.clock.stage("predict"):
+            content = results.design.features.content
+            baseline_N = results.baseline.distributions(content, results.device).argmax(1)
+        baseline |= {
+            "unlabeled": score(baseline_N, truth),
+            "unlabeled_wrong": wrong(baseline_N, truth),
+            "agreement": share_equal(baseline_N, labeling.labels_N, given_N < 0),
+            "test": _test_metrics(results, results.baseline)["accuracy"],
+        }
+    return {
+        "format": 1,
+        "recipe": results.design.recipe.name,
+        "classes": list(results.inputs.given.classes),
+        "n": len(given_N),
+        "n_given": int((given_N >= 0).sum()),
+        "unlabeled": {"n": int((given_N < 0).sum()), "accuracy": score(labeling.labels_N, truth)},
+        "test": _test_metrics(results, results.classifier),
+        "baseline": baseline,
+        "propagation_only": {"unlabeled": _propagation_only(results, truth)},
+        "pseudo_labels": {"accuracy": score(pseudo.labels_N.cpu().numpy(), truth) if pseudo else None},
+    }
+
+
+def score(labels_N: np.ndarray, truth: HeldBackTruth | None) -> float | None:
+    return None if truth is None else accuracy(labels_N, truth.codes_N)
+
+
+def wrong(labels_N: np.ndarray, truth: HeldBackTruth | None) -> int | None:
+    if truth is None:
+        return None
+    return int(((truth.codes_N != UNKNOWN) & (labels_N != truth.codes_N)).sum())
+
+
+def share_equal(a_N: np.ndarray, b_N: np.ndarray, among_N: np.ndarray) -> float | None:
+    return float((a_N == b_N)[among_N].mean()) if among_N.any() else None
+
+
+def _test_metrics(results: TrainResults, classifier: Classifier) -> dict[str, Any]:
+    if results.test is None or results.test_features is None:
+        return {"n": None, "accuracy": None, "top5": None}
+    with results.clock.stage("predict"):
+        distributions_NC = classifier.distributions(results.test_features.content, results.device)
+    test = results.test.given
+    names = [test.classes[code] if code >= 0 else None for code in test.labels_N.tolist()]
+    truth_N = encode(names, results.inputs.given.classes)
+    return {
+        "n": int((truth_N != UNKNOWN).sum()),
+        "accuracy": accuracy(distributions_NC.argmax(1), truth_N),
+        "top5": top_k_accuracy(distributions_NC, truth_N),
+    }
+
+
+def _propagation_only(results: TrainResults, truth: HeldBackTruth | None) -> float | None:
+    """Accuracy of the diffusion on the examples as they came: what the training has to beat."""
+    content, given = results.design.features.content, results.inputs.given
+    too_large = len(content) > RAW_ROWS or len(content) * int(np.prod(content.shape)) > RAW_VALUES
+    if truth is None or results.baseline is None or too_large:
+        return None
+    with results.clock.stage("propagation only"):
+        vectors_ND = content.read(np.arange(len(content))).float().flatten(1)
+        seeds = Seeds.hard(torch.from_numpy(given.labels_N), len(given.classes), torch.from_numpy(given.weights_N))
+        found = diffuse_vectors(vectors_ND, seeds)
+    return accuracy(found.labels_N.numpy(), truth.codes_N)
+
+
+def write_evidence(
+    folder: RunFolder,
+    inputs: Inputs,
+    labeling: Labeling,
+    truth: HeldBackTruth | None,
+    vectors_ND: np.ndarray,
+    *,
+    seed: int,
+) -> str:
+    """evidence.parquet, what the page shows of single examples; returns the name of the map's projection."""
+    given_N = inputs.given.labels_N
+    wrong_N = None
+    if truth is not None:
+        wrong_N = (truth.codes_N != UNKNOWN) & (labeling.labels_N != truth.codes_N)
+    shown_N = choose_shown(
+        labeling.labels_N, labeling.certainty_N, given_N >= 0, wrong_N, rng=np.random.default_rng(seed)
+    )
+    positions_N2 = np.full((len(given_N), 2), np.nan, dtype=np.float32)
+    positions_N2[shown_N], projection = project(vectors_ND[shown_N], seed)
+    table = evidence_table(
+        inputs.samples,
+        labeling,
+        inputs.given.classes,
+        truth.names_N if truth else None,
+        positions_N2,
+        shown_N,
+    )
+    folder.write_table("evidence.parquet", table)
+    return projection
+
+
+def summary(metrics: Mapping[str, Any], noun: str) -> str:
+    """What came out, in the one or two sentences that end the command."""
+    n, found = metrics["unlabeled"]["n"], metrics["unlabeled"]["accuracy"]
+    if found is None:
+        return f"{n:,} unlabeled {noun}s labeled; their accuracy is not known, since no truth was given"
+    rivals = {
+        "labels only": metrics["baseline"]["unlabeled"],
+        "propagation on the raw data": metrics["propagation_only"]["unlabeled"],
+    }
+    compared = ", ".join(f"{name} {value:.2%}" for name, value in rivals.items() if value is not None)
+    return f"accuracy on the {n:,} unlabeled {noun}s: {metrics['recipe']} {found:.2%}" + (
+        f" ({compared})" if compared else ""
+    )

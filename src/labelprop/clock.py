@@ -1,0 +1,45 @@
+"""Wall time and peak memory by stage of a run."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+Usage = dict[str, float | int]
+
+
+def peak_memory_bytes() -> int:
+    """The most memory this process has held so far; on a GPU machine that of the device is kept apart."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # kilobytes, but bytes on macOS
+
+
+class StageClock:
+    """Adds up seconds a stage, and notes the process's peak memory when the stage last ended.
+
+    `so_far` continues the counts of a run that was interrupted.
+    """
+
+    def __init__(self, so_far: Mapping[str, Usage] | None = None) -> None:
+        self.stages: dict[str, Usage] = {name: dict(usage) for name, usage in (so_far or {}).items()}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.add(name, {"seconds": time.perf_counter() - began, "peak_memory_bytes": peak_memory_bytes()})
+
+    def add(self, name: str, usage: Usage) -> None:
+        """Adds what another clock counted for a stage."""
+        own = self.stages.setdefault(name, {"seconds": 0.0, "peak_memory_bytes": 0})
+        own["seconds"] = round(own["seconds"] + usage["seconds"], 3)
+        own["peak_memory_bytes"] = max(int(own["peak_memory_bytes"]), int(usage["peak_memory_bytes"]))
+
+    @property
+    def seconds(self) -> float:
+        return round(sum(usage["seconds"] for usage in self.stages.values()), 3)

@@ -1,0 +1,1 @@
+"""Examples and labels: sources, decoding, ids, checks."""

@@ -1,0 +1,120 @@
+"""Which examples a step sees, and turning them into views.
+
+The order is a pure function of (seed, phase, epoch): the labeled stream walks through permutation after
+permutation of L without end, the unlabeled one through a fresh permutation of U an epoch, the incomplete last
+batch dropped (methods.md 2.1). So there is no sampler state to save, and a resumed run sees what an unbroken
+one would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from labelprop.data.samples import Content
+from labelprop.types import Batch, BatchSpec, Stream, Task
+
+LABELED, UNLABELED_STREAM = 0, 1
+
+
+class MakesViews(Protocol):
+    def make(self, name: str, raw_B: torch.Tensor, generator: torch.Generator) -> torch.Tensor: ...
+
+
+def steps_per_epoch(task: Task, unlabeled_size: int, labeled_size: int) -> int:
+    """floor(|U| / B_U), at least 1; without unlabeled examples floor(|L| / B_L), at least 1."""
+    n_unlabeled = int(task.unlabeled_U.shape[0])
+    if n_unlabeled and unlabeled_size:
+        return max(1, n_unlabeled // unlabeled_size)
+    return max(1, int(task.labeled_L.shape[0]) // max(1, labeled_size))
+
+
+def endless(pool: np.ndarray, start: int, count: int, key: Sequence[int]) -> np.ndarray:
+    """Entries `start` .. `start + count` of the endless sequence of permutations of `pool`."""
+    first, last = start // len(pool), (start + count - 1) // len(pool)
+    shuffled = [np.random.default_rng([*key, lap]).permutation(pool) for lap in range(first, last + 1)]
+    offset = start - first * len(pool)
+    return np.concatenate(shuffled)[offset : offset + count]
+
+
+def draw_epoch(
+    task: Task, needs: BatchSpec, *, phase: int, epoch: int, steps: int, first_step: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Dataset indices of each step of one epoch: (B_L,) labeled and (B_U,) unlabeled, the latter possibly empty."""
+    labeled, unlabeled = task.labeled_L.cpu().numpy(), task.unlabeled_U.cpu().numpy()
+    b_l, b_u = needs.labeled.size, min(needs.unlabeled.size, len(unlabeled))
+    from_l = endless(labeled, first_step * b_l, steps * b_l, [task.seed, phase, LABELED]) if b_l else labeled[:0]
+    from_u = unlabeled[:0]
+    if b_u:
+        from_u = endless(unlabeled, 0, steps * b_u, [task.seed, phase, UNLABELED_STREAM, epoch])
+    return [(from_l[s * b_l : (s + 1) * b_l], from_u[s * b_u : (s + 1) * b_u]) for s in range(steps)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loader:
+    """Feeds batches of a data set to the training device.
+
+    Small data lie there as they are (uint8 images, float32 vectors), so that a step copies nothing from the
+    host; larger sets are streamed, prefetched by `Content.stream`.
+    """
+
+    content: Content
+    views: MakesViews
+    device: torch.device
+    resident: torch.Tensor | None
+
+    @classmethod
+    def over(cls, content: Content, views: MakesViews, device: torch.device) -> Loader:
+        resident = content.read(np.arange(len(content))).to(device) if content.resident else None
+        return cls(content, views, device, resident)
+
+    def raw(self, index_batches: Sequence[np.ndarray]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """(indices_B, raw_B) of each batch, on the device."""
+        if self.resident is None:
+            for indices, raw in zip(index_batches, self.content.stream(index_batches), strict=True):
+                yield torch.from_numpy(indices).to(self.device), raw.to(self.device, non_blocking=True)
+            return
+        for indices in index_batches:
+            indices_B = torch.from_numpy(indices).to(self.device)
+            yield indices_B, self.resident[indices_B]
+
+    def batches(
+        self,
+        drawn: Sequence[tuple[np.ndarray, np.ndarray]],
+        needs: BatchSpec,
+        task: Task,
+        generator: torch.Generator,
+    ) -> Iterator[Batch]:
+        """One Batch a step of `drawn`; `generator` supplies all randomness of the views."""
+        labels_N = task.labels_N.to(self.device)
+        for indices_B, raw_B in self.raw([np.concatenate(pair) for pair in drawn]):
+            b_l = min(needs.labeled.size, len(indices_B))
+            yield self._assemble(indices_B, raw_B, b_l, needs, labels_N, generator)
+
+    def _assemble(
+        self,
+        indices_B: torch.Tensor,
+        raw_B: torch.Tensor,
+        b_l: int,
+        needs: BatchSpec,
+        labels_N: torch.Tensor,
+        generator: torch.Generator,
+    ) -> Batch:
+        of_l = needs.labeled.views
+        of_u = needs.unlabeled.views if len(indices_B) > b_l else of_l
+        common = [a for a, b in zip(of_l, of_u, strict=False) if a == b]
+        joint = [self.views.make(name, raw_B, generator) for name in common]
+        labeled = [view[:b_l] for view in joint]
+        labeled += [self.views.make(name, raw_B[:b_l], generator) for name in of_l[len(common) :]]
+        unlabeled = [view[b_l:] for view in joint]
+        unlabeled += [self.views.make(name, raw_B[b_l:], generator) for name in of_u[len(common) :]]
+        return Batch(
+            labeled=Stream(indices_B[:b_l], tuple(labeled)),
+            labels_B=labels_N[indices_B[:b_l]],
+            unlabeled=Stream(indices_B[b_l:], tuple(unlabeled)) if len(indices_B) > b_l else None,
+            joint=Stream(indices_B, tuple(joint)),
+        )

@@ -1,0 +1,118 @@
+"""Reading LABELS (and the truth, which is written the same way): ids with labels and weights, nothing checked yet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from labelprop.data.found import as_path
+from labelprop.data.samples import Samples
+from labelprop.data.sources.arrays import load_arrays
+from labelprop.data.tables import TABLE_SUFFIXES, Table, dataset_table, read_table
+from labelprop.data.values import label_text, label_texts, plain_text
+from labelprop.errors import DataError, RequestError
+
+
+class LabelRow(NamedTuple):
+    """One row of LABELS; `label` is None where it is unlabeled."""
+
+    id: str
+    label: str | None
+    weight: float
+    where: str
+
+
+def read_label_table(labels: Any, samples: Samples) -> list[LabelRow]:
+    """Rows of a table file, a `.npy`, an array aligned with the rows, a data set, or a mapping id -> label.
+
+    Raises RequestError or DataError naming file, row or column.
+    """
+    if isinstance(labels, Mapping):
+        return [
+            LabelRow(plain_text(key) or "", label_text(value), 1.0, f"labels[{key!r}]")
+            for key, value in labels.items()
+        ]
+    path = as_path(labels)
+    if path is None:
+        if type(labels).__module__.partition(".")[0] == "datasets":
+            return _from_table(dataset_table(labels, "labels"))
+        return _aligned(labels, samples, "labels")
+    if path.suffix.lower() == ".npy":
+        return _aligned(load_arrays(path)["X"], samples, str(path))
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return _from_table(read_table(path))
+    if not path.exists():
+        raise RequestError(f"no file '{path}'. Check the path of the labels.")
+    raise RequestError(
+        f"cannot read labels from '{path}': give a table (.csv .tsv .parquet .jsonl) with columns id and label, "
+        "or a .npy aligned with the rows."
+    )
+
+
+def _from_table(table: Table) -> list[LabelRow]:
+    missing = [name for name in ("id", "label") if name not in table.names]
+    if missing:
+        hint = ""
+        if len(table.names) == 1 and (";" in table.names[0] or "\t" in table.names[0]):
+            hint = " The cells seem not to be separated by commas; save the file as comma-separated."
+        raise DataError(
+            f"{table.where} has no column '{missing[0]}'; labels need id and label (and may have weight). "
+            f"Its first line names {', '.join(table.names) or 'nothing'}.{hint}"
+        )
+    ids = [plain_text(value) or "" for value in table.values("id")]
+    labels = label_texts(table.values("label"), table.codes("label"), table.where)
+    weights = table.values("weight") if "weight" in table.names else [None] * len(ids)
+    rows = []
+    for index, (name, label, weight) in enumerate(zip(ids, labels, weights, strict=True)):
+        where = table.row(index)
+        if not name:
+            raise DataError(f"{where}: the id is empty; every row of the labels needs one.")
+        rows.append(LabelRow(name, label, _weight(weight, where), where))
+    return rows
+
+
+def _weight(value: Any, where: str) -> float:
+    if value is None or value == "":
+        return 1.0
+    try:
+        weight = float(value)
+    except (TypeError, ValueError):
+        weight = math.nan
+    if not (math.isfinite(weight) and weight >= 0):
+        raise DataError(f"{where}: weight {value!r} must be a number of at least 0.")
+    return weight
+
+
+def _aligned(values: Any, samples: Samples, where: str) -> list[LabelRow]:
+    """One label a row of DATA, counting rows that were skipped; or one an example, where some were."""
+    array = _as_array(values, where)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array.reshape(-1)
+    if array.ndim != 1 or len(array) not in (samples.n_rows, len(samples)):
+        raise DataError(
+            f"{where} has shape {array.shape} where '{samples.name}' has {samples.n_rows:,} rows; aligned labels are "
+            "one a row. Use a table with columns id and label for some of the rows."
+        )
+    chosen: Iterable[int] = samples.rows if len(array) == samples.n_rows else range(len(samples))
+    return [
+        LabelRow(name, label_text(array[row]), 1.0, f"{where}, row {row}")
+        for name, row in zip(samples.ids, chosen, strict=True)
+    ]
+
+
+def _as_array(values: Any, where: str) -> np.ndarray:
+    if hasattr(values, "detach"):
+        return np.asarray(values.detach().cpu())
+    if isinstance(values, np.ndarray):
+        return values
+    if isinstance(values, Sequence) and not isinstance(values, str | bytes):
+        array = np.empty(len(values), dtype=object)  # NumPy would turn [1, "a"] and [None, 2] into something else
+        for place, value in enumerate(values):
+            array[place] = value
+        return array
+    if hasattr(values, "to_numpy"):
+        return np.asarray(values.to_numpy())
+    raise RequestError(f"{where}: labels cannot be read from an object of type {type(values).__name__}.")

@@ -1,0 +1,94 @@
+"""Images as they were given: encoded files or cells, or arrays of pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+_DIGEST_BLOCK = 4_096
+
+
+class EncodedImages:
+    """Image files. A cell is a path, the bytes of a file, or None where there is nothing."""
+
+    def __init__(self, cells: Sequence[Path | str | bytes | memoryview | None]) -> None:
+        self._cells = cells
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def read(self, row: int) -> bytes | memoryview:
+        """The encoded content. Raises OSError where a file cannot be read, ValueError where it is empty."""
+        cell = self._cells[row]
+        match cell:
+            case None:
+                raise ValueError("the cell is empty")
+            case Path() | str():
+                with open(cell, "rb") as handle:
+                    data: bytes | memoryview = handle.read()
+            case _:
+                data = cell
+        if not len(data):
+            raise ValueError("the file is empty (0 bytes)")
+        return data
+
+    def where(self, row: int) -> str:
+        cell = self._cells[row]
+        return f"'{cell}'" if isinstance(cell, Path | str) else f"row {row}"
+
+    def open(self, row: int) -> Image.Image:
+        return Image.open(io.BytesIO(self.read(row)))
+
+    def fingerprint(self, row: int) -> bytes:
+        return hashlib.blake2b(self.read(row), digest_size=16).digest()
+
+    def digest(self) -> str:
+        hasher = hashlib.blake2b(digest_size=20)
+        for row in range(len(self)):
+            try:
+                data = self.read(row)
+            except (OSError, ValueError) as error:  # will be skipped; its absence is part of the content
+                data = type(error).__name__.encode()
+            hasher.update(len(data).to_bytes(8, "little"))
+            hasher.update(data)
+        return hasher.hexdigest()
+
+
+class PixelArray:
+    """Images as one uint8 array (n, h, w) or (n, h, w, c) with 1 (gray), 3 (RGB) or 4 (RGBA) channels."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    @property
+    def direct(self) -> bool:
+        """Whether the pixels can be used as they are, without decoding."""
+        return self.array.ndim == 3 or self.array.shape[3] in (1, 3)
+
+    def channels_first(self) -> np.ndarray:
+        """A view (n, c, h, w)."""
+        return self.array[:, None] if self.array.ndim == 3 else np.moveaxis(self.array, 3, 1)
+
+    def where(self, row: int) -> str:
+        return f"row {row}"
+
+    def open(self, row: int) -> Image.Image:
+        pixels = np.ascontiguousarray(self.array[row])
+        return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+
+    def fingerprint(self, row: int) -> bytes:
+        return hashlib.blake2b(np.ascontiguousarray(self.array[row]).data, digest_size=16).digest()
+
+    def digest(self) -> str:
+        hasher = hashlib.blake2b(str(self.array.shape).encode(), digest_size=20)
+        for start in range(0, len(self), _DIGEST_BLOCK):
+            hasher.update(np.ascontiguousarray(self.array[start : start + _DIGEST_BLOCK]).data)
+        return hasher.hexdigest()

@@ -1,0 +1,243 @@
+"""Examples with stable ids: what every stage reads. Holds given labels, never the truth of the others."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+import numpy as np
+import torch
+
+from labelprop.cache import Cache
+from labelprop.data.decoding import decode_images
+from labelprop.data.found import NO_COLUMNS, Columns, Found, Originals, Source
+from labelprop.data.image_plan import Wish
+from labelprop.data.images import to_eight_bit
+from labelprop.data.preprocessing import ImageFormat
+from labelprop.data.values import counted, quoted
+from labelprop.data.vectors import describe_bad_row, scan, vector_content
+from labelprop.errors import DataError, RequestError
+from labelprop.registry import table
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = ["NO_COLUMNS", "SKIPPED", "Columns", "Content", "ImageFormat", "Samples", "Skipped", "find", "open_samples"]
+
+SKIPPED = "Skipped."
+
+
+class Content(Protocol):
+    """N examples addressed by dataset index."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example: (C, H, W) or (D,)."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What `read` gives: uint8 for images, float32 for vectors."""
+        ...
+
+    @property
+    def resident(self) -> bool:
+        """Whether all examples may be loaded to a device as one tensor."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all examples in `dtype`."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """(B, *shape) on the CPU, a copy."""
+        ...
+
+    def stream(self, index_batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
+        """`read` of each batch in order, read ahead where reading decodes files."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row that was left out, and why."""
+
+    id: str
+    reason: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """N examples: ids and given label texts (None where unlabeled) in input order, and their content.
+
+    `digest` is a hash of the content and its order, as it is read. `declared` are class names the data know,
+    also those without an example. `skipped` rows are in none of the other fields.
+    """
+
+    ids: tuple[str, ...]
+    modality: Literal["image", "vector", "text"]
+    content: Content | None
+    texts: tuple[str, ...] | None
+    given: tuple[str | None, ...]
+    name: str
+    digest: str
+    rows: np.ndarray  # int64 (N,): the row of each example in the source
+    skipped: tuple[Skipped, ...] = ()
+    declared: tuple[str, ...] = ()
+    originals: Originals | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the source, with those that were skipped."""
+        return len(self.ids) + len(self.skipped)
+
+    def picture(self, index: int) -> Image.Image | None:
+        """The original image in mode L or RGB, upright, neither scaled nor normalized; None if there is none."""
+        if self.originals is None:
+            return None
+        return to_eight_bit(self.originals.open(int(self.rows[index])))
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, stacklevel=3)
+
+
+def find(data: Any, columns: Columns) -> Found:
+    """Everything `data` holds, before decoding, by the one source that claims it.
+
+    Raises RequestError where no source does.
+    """
+    for entry in table("sources").values():
+        source: Source = entry.load()()
+        if source.claims(data):
+            return source.read(data, columns)
+    if isinstance(data, str | Path) and not Path(data).expanduser().exists():
+        raise RequestError(f"no file or folder '{data}'. Check the path.")
+    shown = f"'{data}'" if isinstance(data, str | Path) else f"an object of type {type(data).__name__}"
+    raise RequestError(
+        f"cannot read {shown}: DATA is a folder of images, a table (.csv .tsv .parquet .jsonl), an array "
+        "(.npy .npz, NumPy or torch) or a HuggingFace data set."
+    )
+
+
+def open_samples(
+    data: Any,
+    *,
+    columns: Columns = NO_COLUMNS,
+    image_format: ImageFormat | None = None,
+    image_size: int | None = None,
+    strict: bool = False,
+    check: bool = True,
+    cache: Path | None = None,
+    warn: Callable[[str], None] = _warn,
+) -> Samples:
+    """Open a folder, table, array or HuggingFace data set.
+
+    `image_format` forces channels, height and width (what a saved model expects), `image_size` height and width.
+    What was chosen and skipped is told through `warn`, or refused with `strict`. `check=False` lets rows with NaN
+    and repeated ids pass, so that `inspect` can report all of them.
+
+    Raises RequestError or DataError naming file, row or column; StorageError where the cache cannot be written.
+    """
+    if image_size is not None and image_size < 1:
+        raise RequestError(f"--image-size must be at least 1 pixel, got {image_size}.")
+    found = find(data, columns)
+    if found.images is None and (image_format is not None or image_size is not None):
+        raise RequestError(f"'{found.name}' holds no images, so an image size cannot be given.")
+    if not len(found.ids):
+        raise DataError(f"'{found.name}' has no rows. Check that it is the right file.")
+    if check:
+        _refuse_repeated(found)
+    if found.images is not None:
+        samples = _open_images(found, Wish(image_format, image_size), Cache(cache), warn)
+    elif found.texts is not None:
+        samples = _open_texts(found)
+    else:
+        samples = _open_vectors(found, check=check)
+    _report_skipped(samples, strict=strict, warn=warn)
+    return samples
+
+
+def _refuse_repeated(found: Found) -> None:
+    repeated = [name for name, count in Counter(found.ids).items() if count > 1]
+    if repeated:
+        raise DataError(
+            f"'{found.name}' uses {counted(len(repeated), 'id')} more than once: {quoted(repeated)}. "
+            "Make ids unique, or choose another column with --id-col."
+        )
+
+
+def _open_images(found: Found, wish: Wish, cache: Cache, warn: Callable[[str], None]) -> Samples:
+    assert found.images is not None
+    decoded = decode_images(found.images, wish, cache)
+    if decoded.note is not None and len(decoded.rows):
+        warn(f"'{found.name}': {decoded.note}.")
+    skipped = [Skipped(found.ids[row], reason, row) for row, reason in decoded.failures]
+    samples = Samples(
+        (), "image", cast("Content", decoded.content), None, (), found.name, decoded.digest, decoded.rows,
+        originals=found.images,
+    )  # fmt: skip
+    return _with_rows(samples, found, skipped)
+
+
+def _open_texts(found: Found) -> Samples:
+    assert found.texts is not None
+    rows = np.array([row for row, text in enumerate(found.texts) if text is not None], dtype=np.int64)
+    texts = tuple(text for text in found.texts if text is not None)
+    skipped = [Skipped(found.ids[row], "no text", row) for row, text in enumerate(found.texts) if text is None]
+    hasher = hashlib.blake2b(digest_size=20)
+    for text in texts:
+        encoded = text.encode("utf-8", "surrogatepass")
+        hasher.update(len(encoded).to_bytes(8, "little") + encoded)
+    samples = Samples((), "text", None, texts, (), found.name, hasher.hexdigest(), rows)
+    return _with_rows(samples, found, skipped)
+
+
+def _open_vectors(found: Found, *, check: bool) -> Samples:
+    content = vector_content(found.vectors, f"'{found.name}'")
+    result = scan(content)
+    if check and len(result.bad_rows):
+        first = int(result.bad_rows[0])
+        raise DataError(
+            f"'{found.name}': NaN or infinite numbers in {counted(len(result.bad_rows), 'row')} of {len(content):,}; "
+            f"the first is row {first} (id '{found.ids[first]}'): {describe_bad_row(content, first)}. "
+            "Remove or repair these rows; `labelprop doctor` lists them."
+        )
+    samples = Samples((), "vector", content, None, (), found.name, result.digest, np.arange(len(content)))
+    return _with_rows(samples, found, [])
+
+
+def _with_rows(samples: Samples, found: Found, skipped: list[Skipped]) -> Samples:
+    return replace(
+        samples,
+        ids=tuple(found.ids[row] for row in samples.rows),
+        given=tuple(found.given[row] for row in samples.rows),
+        skipped=tuple(skipped),
+        declared=found.declared,
+    )
+
+
+def _report_skipped(samples: Samples, *, strict: bool, warn: Callable[[str], None]) -> None:
+    if not samples.skipped:
+        return
+    n, what = len(samples.skipped), "image" if samples.modality == "image" else "row"
+    listed = "; ".join(f"'{skip.id}' ({skip.reason})" for skip in samples.skipped[:5])
+    listed += f"; and {n - 5:,} more" if n > 5 else ""
+    if not len(samples):
+        raise DataError(f"'{samples.name}': none of its {counted(n, what)} can be read: {listed}.")
+    told = f"'{samples.name}': cannot read {counted(n, what)} of {samples.n_rows:,}: {listed}."
+    if strict:
+        raise DataError(f"{told} Repair or remove them, or leave --strict out to skip them.")
+    warn(f"{told} {SKIPPED}")

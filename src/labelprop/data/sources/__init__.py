@@ -1,0 +1,1 @@
+"""One file a kind of DATA; each registers with one line in `labelprop.registry.SOURCES`."""

@@ -1,0 +1,118 @@
+"""`.npy` and `.npz` files (memory-mapped) and arrays in memory: vectors, or images of 8 bits."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labelprop.data.found import NO_COLUMNS, Columns, Found, as_path
+from labelprop.data.originals import PixelArray
+from labelprop.data.values import label_text, plain_text
+from labelprop.errors import DataError, RequestError
+
+_LOCAL_HEADER = 30  # bytes of a ZIP member's header before its name
+
+
+class ArraySource:
+    """2-D = vectors; 3-D or 4-D uint8 (n, h, w[, c]) = images. `.npz`: `X`, optional `y` (labels) and `ids`."""
+
+    def claims(self, data: object) -> bool:
+        path = as_path(data)
+        if path is not None:
+            return path.suffix.lower() in {".npy", ".npz"} and not path.is_dir()
+        return isinstance(data, np.ndarray) or type(data).__name__ in ("Tensor", "Parameter")
+
+    def read(self, data: Any, columns: Columns) -> Found:
+        if columns != NO_COLUMNS:
+            raise RequestError("arrays have no columns; leave the --...-col flags out.")
+        path = as_path(data)
+        arrays = {"X": data} if path is None else load_arrays(path)
+        name, where = ("array", "the array") if path is None else (path.stem, f"'{path}'")
+        if "X" not in arrays:
+            raise DataError(f"{where} has no array 'X'; it holds {', '.join(arrays) or 'nothing'}.")
+        array = arrays["X"]
+        n_rows = len(array) if array.ndim else 0
+        images = array.ndim in (3, 4)
+        return Found(
+            name=name,
+            ids=_per_row(arrays, "ids", n_rows, where) or [str(row) for row in range(n_rows)],
+            given=_labels(arrays, n_rows, where),
+            images=PixelArray(_pixels(array, where)) if images else None,
+            vectors=None if images else array,
+        )
+
+
+def _pixels(array: Any, where: str) -> np.ndarray:
+    pixels = np.asarray(array)
+    if pixels.dtype != np.uint8:
+        raise DataError(f"{where} holds {pixels.dtype} of shape {pixels.shape}; images must be uint8 (0 to 255).")
+    if pixels.ndim == 4 and pixels.shape[3] not in (1, 3, 4):
+        remedy = ""
+        if pixels.shape[1] in (1, 3, 4):
+            remedy = " It seems to have its channels first: move them last with X.transpose(0, 2, 3, 1)."
+        raise DataError(f"{where} has shape {pixels.shape}; images must be (n, h, w) or (n, h, w, 1|3|4).{remedy}")
+    return pixels
+
+
+def _per_row(arrays: dict[str, Any], key: str, n_rows: int, where: str) -> list[str]:
+    if key not in arrays:
+        return []
+    texts = [plain_text(value) or "" for value in _aligned(arrays[key], key, n_rows, where)]
+    if "" in texts:
+        raise DataError(f"{where}: '{key}' has no value for row {texts.index('')}.")
+    return texts
+
+
+def _labels(arrays: dict[str, Any], n_rows: int, where: str) -> list[str | None]:
+    if "y" not in arrays:
+        return [None] * n_rows
+    return [label_text(value) for value in _aligned(arrays["y"], "y", n_rows, where)]
+
+
+def _aligned(array: Any, key: str, n_rows: int, where: str) -> list[Any]:
+    if np.shape(array) not in ((n_rows,), (n_rows, 1)):
+        raise DataError(f"{where}: '{key}' has shape {np.shape(array)} where X has {n_rows} rows.")
+    return list(np.asarray(array).reshape(-1).tolist())
+
+
+def load_arrays(path: Path) -> dict[str, Any]:
+    """The arrays of a file by name (a `.npy` under `X`), memory-mapped unless compressed.
+
+    Raises RequestError where there is no such file, DataError where it is damaged or holds Python objects.
+    """
+    if not path.is_file():
+        raise RequestError(f"no file '{path}'. Check the path.")
+    try:
+        if path.suffix.lower() == ".npy":
+            return {"X": np.load(path, mmap_mode="r", allow_pickle=False)}
+        with zipfile.ZipFile(path) as archive:
+            members = [info for info in archive.infolist() if info.filename.endswith(".npy")]
+            return {info.filename.removesuffix(".npy"): _member(path, archive, info) for info in members}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        reason = "it is damaged or holds Python objects" if "pickle" in str(error) else str(error)
+        raise DataError(f"cannot read '{path}': {reason}. Save arrays of numbers or fixed-width text.") from error
+    except OSError as error:
+        raise RequestError(f"cannot read '{path}': {error.strerror or error}.") from error
+
+
+def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
+    """An array of a `.npz`; mapped where it is stored uncompressed (`np.savez`), since NumPy would copy it."""
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        read_header = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, fortran, dtype = read_header(member)
+        header = member.tell()
+    if info.compress_type != zipfile.ZIP_STORED or dtype.hasobject or 0 in shape or not shape:
+        with archive.open(info) as member:
+            return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        local = file.read(_LOCAL_HEADER)
+    name_and_extra = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
+    offset = info.header_offset + _LOCAL_HEADER + name_and_extra + header
+    return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F" if fortran else "C")

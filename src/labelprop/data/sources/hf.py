@@ -1,0 +1,65 @@
+"""A HuggingFace data set: an object, a folder of `save_to_disk`, or a name (needs the extra `hf`)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from labelprop.data.found import Columns, Found, as_path
+from labelprop.data.sources.folder import is_hf_folder
+from labelprop.data.sources.table import found_in_table
+from labelprop.data.tables import TABLE_SUFFIXES, dataset_table
+from labelprop.errors import DataError, RequestError
+
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?\Z")
+_SPLIT = "train"
+
+
+class HfSource:
+    """Images, texts or embeddings of a `datasets.Dataset`; of several splits, `train`."""
+
+    def claims(self, data: object) -> bool:
+        path = as_path(data)
+        if path is None:
+            return type(data).__module__.partition(".")[0] == "datasets"
+        if path.is_dir():
+            return is_hf_folder(path)
+        file_like = path.suffix.lower() in TABLE_SUFFIXES | {".npy", ".npz"}
+        return not path.exists() and not file_like and _HUB_NAME.match(str(data)) is not None
+
+    def read(self, data: Any, columns: Columns) -> Found:
+        path = as_path(data)
+        dataset = data if path is None else _open(str(data), on_disk=path.is_dir())
+        if isinstance(dataset, dict):  # a DatasetDict
+            if _SPLIT not in dataset and len(dataset) > 1:
+                raise RequestError(f"the data set has the splits {', '.join(dataset)}; pass one of them.")
+            dataset = dataset.get(_SPLIT) or next(iter(dataset.values()))
+        if not hasattr(dataset, "with_format") or not hasattr(dataset, "__len__"):
+            raise RequestError("streamed data sets have no fixed rows; load the data set without streaming.")
+        name = "dataset" if path is None else path.name
+        return found_in_table(dataset_table(dataset, name), columns, name)
+
+
+def _open(name: str, *, on_disk: bool) -> Any:
+    try:
+        import datasets
+    except ImportError as error:
+        if on_disk:
+            raise RequestError(
+                f"'{name}' is a HuggingFace data set; pip install 'labelprop[hf]' reads it."
+            ) from error
+        raise RequestError(
+            f"no file or folder '{name}'. (For a HuggingFace data set of this name: pip install 'labelprop[hf]'.)"
+        ) from error
+    if on_disk:
+        try:
+            return datasets.load_from_disk(name)
+        except (OSError, ValueError) as error:
+            raise DataError(f"cannot read the HuggingFace data set in '{name}': {error}") from error
+    try:
+        return datasets.load_dataset(name)
+    except Exception as error:  # the library raises many kinds: not found, offline, gated, damaged
+        first_line = str(error).partition("\n")[0]
+        raise RequestError(
+            f"no file or folder '{name}', and no HuggingFace data set of this name could be loaded: {first_line}"
+        ) from error

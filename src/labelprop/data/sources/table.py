@@ -1,0 +1,80 @@
+"""A CSV, TSV, Parquet or JSON-lines table with a column of images, texts or embeddings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from labelprop.data.cells import embedding_array, ids_of, image_cells
+from labelprop.data.found import Columns, Found, as_path
+from labelprop.data.originals import EncodedImages
+from labelprop.data.tables import TABLE_SUFFIXES, Table, read_table
+from labelprop.data.values import label_texts, plain_text
+from labelprop.errors import RequestError
+
+USUAL_NAMES = {"image": ("image", "img"), "text": ("text",), "embedding": ("embedding", "features")}
+
+
+class TableSource:
+    """Rows of a table file."""
+
+    def claims(self, data: object) -> bool:
+        path = as_path(data)
+        return path is not None and path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir()
+
+    def read(self, data: Any, columns: Columns) -> Found:
+        path = Path(data).expanduser()
+        return found_in_table(read_table(path), columns, path.stem)
+
+
+def found_in_table(table: Table, columns: Columns, name: str) -> Found:
+    """Ids, labels and the one column of content of a table.
+
+    Raises RequestError where the column of content is not clear, DataError where a cell is wrong.
+    """
+    kind, column = _content_column(table, columns)
+    label = label_column(table, columns)
+    names = table.codes(label) if label is not None else None
+    given: list[str | None] = [None] * table.n_rows
+    if label is not None:
+        given = label_texts(table.values(label), names, table.where)
+    return Found(
+        name=name,
+        ids=ids_of(table, columns.id),
+        given=given,
+        images=EncodedImages(image_cells(table, column)) if kind == "image" else None,
+        vectors=embedding_array(table, column) if kind == "embedding" else None,
+        texts=[plain_text(value) or None for value in table.values(column)] if kind == "text" else None,
+        declared=names or (),
+    )
+
+
+def label_column(table: Table, columns: Columns) -> str | None:
+    """The column of given labels: `--label-col`, else `label`, unless that is the column of the truth."""
+    if columns.label is not None:
+        if columns.label == columns.truth:
+            raise RequestError(f"--label-col and --truth-col both name '{columns.label}'; the truth is only scored.")
+        return columns.label
+    return "label" if "label" in table.names and columns.truth != "label" else None
+
+
+def _content_column(table: Table, columns: Columns) -> tuple[str, str]:
+    asked = {"image": columns.image, "text": columns.text, "embedding": columns.embedding}
+    chosen = [(kind, column) for kind, column in asked.items() if column is not None]
+    if not chosen:
+        taken = {columns.id, columns.label, columns.truth}
+        chosen = [
+            (kind, usual)
+            for kind, names in USUAL_NAMES.items()
+            for usual in names
+            if usual in table.names and usual not in taken
+        ]
+    if len(chosen) == 1:
+        return chosen[0]
+    problem = "no column of content was found" if not chosen else f"more than one column of content: {chosen}"
+    if len(chosen) > 1:
+        problem = "more than one column could be the content: " + ", ".join(column for _, column in chosen)
+    raise RequestError(
+        f"{table.where}: {problem}. Name one with --image-col, --text-col or --embedding-col; "
+        f"its columns are {', '.join(table.names) or 'none'}."
+    )

@@ -1,0 +1,174 @@
+"""Tables: CSV, TSV, JSON lines, Parquet and HuggingFace data sets, as named columns of unconverted values."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labelprop.errors import DataError, RequestError, UnknownNameError
+
+TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t"}
+JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
+PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
+TABLE_SUFFIXES = frozenset(TEXT_SUFFIXES) | JSON_SUFFIXES | PARQUET_SUFFIXES
+_LONGEST_CELL = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Columns of equal length. `load(name)` gives a list (text files) or a `pyarrow.ChunkedArray`."""
+
+    where: str
+    folder: Path
+    names: tuple[str, ...]
+    n_rows: int
+    load: Callable[[str], Any]
+    class_names: dict[str, tuple[str, ...]]  # column -> names of the codes 0, 1, ...
+    default_class_names: tuple[str, ...] | None = None  # declared without naming a column
+    lines: Sequence[int] | None = None  # line numbers of the rows in a text file
+
+    def column(self, name: str) -> Any:
+        """The column `name`. Raises UnknownNameError, with the nearest name, where there is none."""
+        if name not in self.names:
+            raise UnknownNameError(f"column of {self.where}", name, self.names)
+        return self.load(name)
+
+    def values(self, name: str) -> list[Any]:
+        """The column as Python objects."""
+        column = self.column(name)
+        return list(column) if isinstance(column, list) else list(column.to_pylist())
+
+    def row(self, index: int) -> str:
+        """How to point at a row."""
+        place = f"row {index}" if self.lines is None else f"line {self.lines[index]}"
+        return f"{self.where}, {place}"
+
+    def codes(self, name: str) -> tuple[str, ...] | None:
+        """Class names behind the whole numbers of a column."""
+        return self.class_names.get(name, self.default_class_names)
+
+
+def read_table(path: Path) -> Table:
+    """Open a table by its suffix. Raises RequestError or DataError naming the file and, if possible, the line."""
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        raise RequestError(f"no file '{path}'. Check the path.")
+    try:
+        if suffix in TEXT_SUFFIXES:
+            return _read_delimited(path, TEXT_SUFFIXES[suffix])
+        if suffix in JSON_SUFFIXES:
+            return _read_json_lines(path)
+        if suffix in PARQUET_SUFFIXES:
+            return _read_parquet(path)
+    except OSError as error:
+        raise RequestError(f"cannot read '{path}': {error.strerror or error}.") from error
+    raise RequestError(f"'{path}' is not a table; known are {', '.join(sorted(TABLE_SUFFIXES))}.")
+
+
+def _read_delimited(path: Path, delimiter: str) -> Table:
+    """Text only: no type is inferred. Bytes that are not UTF-8 appear as \\xNN, as they do in ids of files."""
+    lines: list[int] = []
+    rows: list[list[str]] = []
+    before = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        with path.open(encoding="utf-8-sig", errors="backslashreplace", newline="") as handle:
+            reader = csv.reader(handle, delimiter=delimiter, strict=True)
+            for row in reader:
+                if row:
+                    rows.append(row)
+                    lines.append(reader.line_num)
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {reader.line_num}: {error}. Put a cell with quotes in it in quotes."
+        ) from error
+    finally:
+        csv.field_size_limit(before)
+    if not rows:
+        raise DataError(f"{path} is empty; its first line must name the columns.")
+    names = tuple(name.strip() for name in rows.pop(0))
+    lines.pop(0)
+    if len(set(names)) < len(names):
+        raise DataError(f"{path} has two columns of the same name in its first line: {', '.join(names)}. Rename one.")
+    for row, line in zip(rows, lines, strict=True):
+        if len(row) != len(names):
+            raise DataError(
+                f"{path}, line {line}: {len(row)} cells where the first line has {len(names)} "
+                f"({', '.join(names)}). Put cells that contain '{delimiter}' in quotes."
+            )
+    columns = dict(zip(names, (list(cells) for cells in zip(*rows, strict=True)), strict=True)) if rows else {}
+    return Table(str(path), path.parent, names, len(rows), lambda name: columns.get(name, []), {}, lines=lines)
+
+
+def _read_json_lines(path: Path) -> Table:
+    lines, records = [], []
+    with path.open(encoding="utf-8-sig", errors="backslashreplace") as handle:
+        for number, line in enumerate(handle, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise DataError(f"{path}, line {number}: not JSON ({error.msg}). Each line is one object.") from error
+            if not isinstance(record, dict):
+                raise DataError(f"{path}, line {number}: not a JSON object. Each line is one object.")
+            lines.append(number)
+            records.append(record)
+    names = tuple(dict.fromkeys(name for record in records for name in record))
+
+    def load(name: str) -> list[Any]:
+        return [record.get(name) for record in records]
+
+    return Table(str(path), path.parent, names, len(records), load, {}, lines=lines)
+
+
+def _read_parquet(path: Path) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"'{path}' is not a Parquet file, or is damaged: {error}") from error
+    schema = file.schema_arrow
+    by_column, default = _declared_names(schema.metadata or {})
+
+    def load(name: str) -> Any:
+        try:
+            return pq.read_table(path, columns=[name]).column(0)
+        except pa.ArrowException as error:
+            raise DataError(f"cannot read column '{name}' of '{path}': {error}") from error
+
+    return Table(
+        str(path), path.parent, tuple(schema.names), file.metadata.num_rows, load, by_column, default
+    )  # fmt: skip
+
+
+def _declared_names(metadata: dict[bytes, bytes]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...] | None]:
+    """Class names by column (the HuggingFace convention), and those under `class_names`, from schema metadata."""
+    by_column: dict[str, tuple[str, ...]] = {}
+    default = None
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
+        for column, feature in features.items():
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
+                by_column[column] = tuple(str(name) for name in feature["names"])
+        if b"class_names" in metadata:
+            default = tuple(str(name) for name in json.loads(metadata[b"class_names"]))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}, None  # metadata of another convention
+    return by_column, default
+
+
+def dataset_table(dataset: Any, name: str) -> Table:
+    """A `datasets.Dataset` as a table; its ClassLabel features name the classes."""
+    table = dataset.with_format("arrow")[:]
+    names = {
+        column: tuple(feature.names)
+        for column, feature in dataset.features.items()
+        if type(feature).__name__ == "ClassLabel" and feature.names
+    }
+    return Table(name, Path(), tuple(table.column_names), table.num_rows, table.column, names)

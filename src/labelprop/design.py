@@ -1,0 +1,128 @@
+"""What is decided about a training before it begins, each choice said aloud with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from labelprop.data.contents import TensorContent
+from labelprop.data.preprocessing import Preprocessing
+from labelprop.data.samples import Content, Samples
+from labelprop.data.views import choose_augment
+from labelprop.embedding import embed_samples, load_backbone
+from labelprop.errors import RequestError
+from labelprop.inputs import Inputs
+from labelprop.models.choose import choose
+from labelprop.models.network import ModelSpec
+from labelprop.progress import Reporter
+from labelprop.training import recipes
+from labelprop.training.phases import Recipe
+from labelprop.types import Task
+
+SHARED_SETTINGS = ("batch_size", "lr", "weight_decay", "l2_feature")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """What the network sees of the examples: themselves, or their embedding by a frozen backbone."""
+
+    content: Content
+    backbone: Mapping[str, str] | None  # its name and hash
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """One training, decided."""
+
+    recipe: Recipe
+    spec: ModelSpec
+    preprocessing: Preprocessing
+    augment: str
+    features: Features
+    task: Task
+
+
+def resolve_device(name: str) -> torch.device:
+    """'auto' is CUDA where there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda"):
+        raise RequestError(f"--device {name} is not known; use auto, cpu or cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise RequestError("--device cuda: torch finds no CUDA device here; use --device cpu.")
+    return torch.device(name)
+
+
+def read_features(
+    samples: Samples, backbone: Any, device: torch.device, cache: str | Path | None, reporter: Reporter
+) -> Features:
+    """Applies the backbone, if there is one. Raises RequestError for text without one."""
+    if backbone is None:
+        if samples.content is None:
+            raise RequestError(
+                f"{samples.name} holds text, and a network needs vectors: pass --backbone with a HuggingFace "
+                "text model (a folder or a name), which embeds it."
+            )
+        return Features(samples.content, None)
+    loaded = load_backbone(backbone)
+    reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {loaded.name}")
+    vectors_ND = embed_samples(samples, loaded, device=device, cache=Path(cache) if cache else None)
+    return Features(
+        TensorContent(torch.from_numpy(vectors_ND), torch.float32), {"name": loaded.name, "digest": loaded.digest}
+    )
+
+
+def decide(
+    inputs: Inputs,
+    features: Features,
+    *,
+    recipe: str,
+    settings: Mapping[str, Any],
+    model: str,
+    augment: str,
+    seed: int,
+    device: torch.device,
+    reporter: Reporter,
+) -> Design:
+    """Recipe, network, views and preprocessing for these inputs."""
+    given = inputs.given
+    chosen = recipes.build(recipe, settings)
+    if (given.labels_N >= 0).all() and chosen.name != "supervised":
+        reporter.say("every example is labeled: there is nothing to propagate to, so this trains recipe supervised")
+        chosen = labels_only(chosen)
+    shape = tuple(features.content.shape)
+    if augment == "auto":
+        augment, why = choose_augment(shape)
+        reporter.say(f"augmentation: {augment} ({why})")
+    if model == "auto":
+        model, why = choose("image" if len(shape) == 3 else "vector", shape, device)
+        reporter.say(f"model: {model} ({why})")
+    spec = ModelSpec(
+        name=model,
+        input_shape=shape,
+        heads=chosen.heads(len(given.classes)),
+        options={},
+        l2_feature=chosen.l2_feature,
+    )
+    task = Task(
+        labels_N=torch.from_numpy(given.labels_N),
+        weights_N=torch.from_numpy(given.weights_N),
+        n_classes=len(given.classes),
+        seed=seed,
+    )
+    return Design(chosen, spec, Preprocessing.measure(features.content), augment, features, task)
+
+
+def labels_only(recipe: Recipe, share: float = 1.0) -> Recipe:
+    """Recipe supervised with the optimizer settings of `recipe`, so that labels are all that differs.
+
+    `share` is its length in units of the recipe's main phase. As a baseline it has the length of DLP's stage 1,
+    as in the paper: trained for longer on a few labels alone, networks get worse, and the comparison would flatter.
+    """
+    kept = {name: recipe.settings[name] for name in SHARED_SETTINGS if name in recipe.settings}
+    found = recipes.build("supervised", kept)
+    return replace(found, phases=tuple(replace(phase, share=share) for phase in found.phases))

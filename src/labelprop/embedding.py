@@ -1,0 +1,205 @@
+"""Networks and examples to vectors: outputs of the network in training, and embeddings by a frozen backbone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from labelprop.cache import Cache, content_key
+from labelprop.data.batches import Loader
+from labelprop.data.samples import Samples
+from labelprop.errors import DataError, RequestError
+from labelprop.models.adapt import as_feature
+from labelprop.models.hf import HfImageTrunk, HfTextEncoder, load_hf
+from labelprop.models.modes import evaluating
+
+EVAL_BATCH = 500  # measured on two CPU cores: 250 and 500 are alike, 1,000 a fifth slower, 2,000 nearly half
+VERSION = 1  # of how vectors are computed; a change makes cached ones stale
+
+ACCEPTED = {"image": ("image",), "text": ("text",), "tensor": ("image", "vector"), "any": ("image", "vector", "text")}
+
+Embed = Callable[[Any, torch.device], torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Backbone:
+    """A frozen model that turns raw examples into vectors.
+
+    `embed(batch, device)` takes a list of texts, or a tensor of raw examples on `device`, and returns (B, D).
+    `digest` is a hash of weights and configuration, empty where there is nothing to hash (a plain function): then
+    nothing is cached. `modality` "tensor" takes images and vectors, "any" texts as well.
+    """
+
+    name: str
+    digest: str
+    modality: Literal["image", "text", "tensor", "any"]
+    embed: Embed
+
+
+@torch.no_grad()
+def collect_outputs(net: nn.Module, loader: Loader, batch_size: int = EVAL_BATCH) -> dict[str, torch.Tensor]:
+    """All outputs of `net` on the eval view of all N examples: {"feature": (N, F), "class": (N, C), ...}.
+
+    float32, on the loader's device, in dataset order. Runs in eval mode and then gives each part its mode back.
+    """
+    n = len(loader.content)
+    batches = [np.arange(start, min(start + batch_size, n)) for start in range(0, n, batch_size)]
+    collected: dict[str, torch.Tensor] = {}
+    nothing_drawn = torch.Generator()
+    with evaluating(net):
+        for batch, (_, raw_B) in zip(batches, loader.raw(batches), strict=True):
+            for name, output in net(loader.views.make("eval", raw_B, nothing_drawn)).items():
+                if name not in collected:
+                    collected[name] = output.new_empty((n, *output.shape[1:]), dtype=torch.float32)
+                collected[name][batch[0] : batch[-1] + 1] = output
+    return collected
+
+
+def load_backbone(backbone: str | os.PathLike[str] | nn.Module | Callable[..., Any]) -> Backbone:
+    """A backbone from a HuggingFace folder or name, a module, or a function.
+
+    A HuggingFace image model sees images resized and standardized as its folder says; a text model gives the mean of
+    its token vectors. A module sees float32 images in [0, 1], (B, C, H, W), or vectors, and returns (B, F) or a
+    mapping with "feature". A function sees what was read: uint8 images, float32 vectors, or a list of texts.
+
+    Raises RequestError where it cannot be loaded.
+    """
+    if isinstance(backbone, str | os.PathLike):
+        model = load_hf(backbone)
+        if isinstance(model, HfTextEncoder):
+            return Backbone(os.fspath(backbone), weights_digest(model), "text", _embed_texts(model))
+        return Backbone(os.fspath(backbone), weights_digest(model, model.image_config), "image", _embed_images(model))
+    if isinstance(backbone, nn.Module):
+        return Backbone(type(backbone).__qualname__, weights_digest(backbone), "tensor", _embed_by_module(backbone))
+    if callable(backbone):
+        name = getattr(backbone, "__qualname__", type(backbone).__qualname__)
+        return Backbone(name, "", "any", lambda batch, device: torch.as_tensor(backbone(batch)))
+    raise RequestError(
+        f"backbone is {type(backbone).__name__}; give a HuggingFace folder or name, a torch module or a callable."
+    )
+
+
+def embed_samples(
+    samples: Samples,
+    backbone: Backbone,
+    *,
+    device: torch.device | str = "cpu",
+    batch_size: int = 128,
+    progress: Callable[[int, int], None] | None = None,
+    cache: Path | None = None,
+) -> np.ndarray:
+    """(N, D) float32 rows of unit length, in the order of `samples`, from the cache where they were made before.
+
+    `progress(done, total)` is called after each batch. `cache` is the cache's folder (None: the usual one). An
+    example that the backbone maps to 0 keeps a row of zeros.
+
+    Raises RequestError where the backbone does not take such examples, DataError naming the first example whose
+    vector is not finite, StorageError where the cache cannot be written.
+    """
+    if not backbone.digest:
+        return _embed(samples, backbone, torch.device(device), batch_size, progress)
+    key = f"embedding-{content_key(VERSION, samples.digest, backbone.digest)}.npy"
+    made: list[np.ndarray] = []
+
+    def write(path: Path) -> None:
+        made.append(_embed(samples, backbone, torch.device(device), batch_size, progress))
+        with path.open("wb") as handle:
+            np.save(handle, made[0], allow_pickle=False)
+
+    path = Cache(cache).build(key, write)
+    return made[0] if made else np.asarray(np.load(path, allow_pickle=False))
+
+
+def weights_digest(model: nn.Module, *settings: object) -> str:
+    """A hash of the weights by name, of the class, and of configuration objects that matter beside them."""
+    hasher = hashlib.blake2b(digest_size=20)
+    described = (type(model).__qualname__, getattr(getattr(model, "model", model), "config", ""), *settings)
+    hasher.update(repr(described).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        if isinstance(tensor, torch.Tensor):
+            hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            hasher.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return hasher.hexdigest()
+
+
+@torch.no_grad()
+def _embed(
+    samples: Samples,
+    backbone: Backbone,
+    device: torch.device,
+    batch_size: int,
+    progress: Callable[[int, int], None] | None,
+) -> np.ndarray:
+    accepted = ACCEPTED[backbone.modality]
+    if samples.modality not in accepted:
+        raise RequestError(
+            f"'{samples.name}' holds {samples.modality}s, but backbone '{backbone.name}' takes {accepted[0]}s; "
+            f"give a backbone for {samples.modality}s."
+        )
+    n = len(samples)
+    vectors_ND = np.zeros((n, 0), np.float32)
+    done = 0
+    for rows, batch in _raw_batches(samples, batch_size, device):
+        vectors_BD = F.normalize(as_feature(backbone.embed(batch, device)).float(), dim=1).cpu().numpy()
+        finite = np.isfinite(vectors_BD).all(1)
+        if not finite.all():
+            culprit = samples.ids[rows[~finite][0]]
+            raise DataError(
+                f"backbone '{backbone.name}' gives a vector that is not finite for '{culprit}'; "
+                "check that example, or leave it out."
+            )
+        if not done:
+            vectors_ND = np.zeros((n, vectors_BD.shape[1]), np.float32)
+        vectors_ND[rows] = vectors_BD
+        done += len(rows)
+        if progress is not None:
+            progress(done, n)
+    return vectors_ND
+
+
+def _raw_batches(samples: Samples, batch_size: int, device: torch.device) -> Iterator[tuple[np.ndarray, Any]]:
+    """Row numbers and raw examples. Texts come sorted by length, so that little of a batch is padding."""
+    order = np.arange(len(samples))
+    if samples.texts is not None:
+        order = np.argsort([len(text) for text in samples.texts], kind="stable")
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    if samples.content is not None:
+        for rows, raw in zip(batches, samples.content.stream(batches), strict=True):
+            yield rows, raw.to(device)
+        return
+    texts: Sequence[str] = samples.texts or ()
+    for rows in batches:
+        yield rows, [texts[row] for row in rows]
+
+
+def _embed_images(trunk: HfImageTrunk) -> Embed:
+    def embed(raw_B: torch.Tensor, device: torch.device) -> torch.Tensor:
+        feature: torch.Tensor = trunk.to(device)(trunk.image_config.prepare(raw_B))
+        return feature
+
+    return embed
+
+
+def _embed_texts(encoder: HfTextEncoder) -> Embed:
+    def embed(texts: list[str], device: torch.device) -> torch.Tensor:
+        vectors_BD: torch.Tensor = encoder.to(device)(texts, device)
+        return vectors_BD
+
+    return embed
+
+
+def _embed_by_module(module: nn.Module) -> Embed:
+    def embed(raw_B: torch.Tensor, device: torch.device) -> torch.Tensor:
+        with evaluating(module.to(device)):
+            return as_feature(module(raw_B.float() / 255 if raw_B.dtype == torch.uint8 else raw_B))
+
+    return embed

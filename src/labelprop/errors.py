@@ -1,0 +1,56 @@
+"""The exception tree.
+
+LabelpropError                    anything this package raises on purpose
+├── RequestError (ValueError)     the request was wrong: a parameter, a file, a row        exit status 2
+│   ├── DataError                 the examples or labels cannot be used as they are
+│   └── UnknownNameError          a method, recipe, model or parameter that does not exist
+└── WorkError (RuntimeError)      the request was fine, the work failed                    exit status 1
+    ├── NonFiniteLossError        training diverged
+    └── StorageError              a file could not be written: full disk, no permission
+
+Every message names the file, row or parameter and says what to do about it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LabelpropError(Exception):
+    """Base of all errors raised on purpose; its text is meant for the user."""
+
+    exit_status = 1
+
+
+class RequestError(LabelpropError, ValueError):
+    """The request was wrong."""
+
+    exit_status = 2
+
+
+class DataError(RequestError):
+    """The examples or labels cannot be used as they are."""
+
+
+class UnknownNameError(RequestError):
+    """A name that is not known; the message suggests the nearest ones."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        choices = sorted(known)
+        near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+        hint = f"; did you mean '{near[0]}'?" if near else "."
+        super().__init__(f"unknown {kind} '{name}'{hint} Known: {', '.join(choices) or 'none'}.")
+        self.name, self.nearest = name, near[0] if near else None
+
+
+class WorkError(LabelpropError, RuntimeError):
+    """The request was fine, the work failed."""
+
+
+class NonFiniteLossError(WorkError):
+    """Training produced a loss that is not finite."""
+
+
+class StorageError(WorkError):
+    """A file could not be written."""

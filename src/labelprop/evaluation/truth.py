@@ -1,0 +1,36 @@
+"""The truth of unlabeled examples: read here, kept here, shown to nothing that trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from labelprop.evaluation.metrics import OTHER, UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldBackTruth:
+    """Class index of each row's truth; UNKNOWN where it was not given, OTHER where no label names its class.
+
+    Given rows are UNKNOWN: scores are of the unlabeled rows only.
+    """
+
+    codes_N: np.ndarray
+    names_N: tuple[str | None, ...]
+
+    @classmethod
+    def of(cls, names_N: Sequence[str | None], classes: Sequence[str], given_N: np.ndarray) -> HeldBackTruth:
+        """`names_N` the true label text of each row (None: not known), `given_N` True on labeled rows."""
+        return cls(np.where(given_N, UNKNOWN, encode(names_N, classes)), tuple(names_N))
+
+    @property
+    def n(self) -> int:
+        return int((self.codes_N != UNKNOWN).sum())
+
+
+def encode(names_N: Sequence[str | None], classes: Sequence[str]) -> np.ndarray:
+    """Label texts to class indices: UNKNOWN for None, OTHER for a class without labels."""
+    index = {name: code for code, name in enumerate(classes)}
+    return np.array([UNKNOWN if name is None else index.get(name, OTHER) for name in names_N], dtype=np.int64)

@@ -1,0 +1,75 @@
+"""The classifier that a run deploys: weights in safetensors, everything else in JSON, never a pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from labelprop.data.preprocessing import Preprocessing
+from labelprop.data.samples import Content
+from labelprop.errors import RequestError
+from labelprop.models.network import ModelSpec, build
+from labelprop.run_folder import write_atomically, write_json
+
+FORMAT = 1
+BATCH = 500
+
+
+class Classifier(nn.Module):
+    """Preprocessing and network in one: raw examples in, class logits out.
+
+    `forward` takes (B, C, H, W) uint8 images or (B, D) vectors as they were read and returns (B, classes).
+    `classes` are the label texts in the order of the columns.
+    """
+
+    def __init__(self, network: nn.Module, preprocessing: Preprocessing, classes: tuple[str, ...]) -> None:
+        super().__init__()
+        self.network, self.preprocessing, self.classes = network, preprocessing, classes
+
+    def forward(self, raw_B: torch.Tensor) -> torch.Tensor:
+        logits_BC = self.network(self.preprocessing.apply(raw_B))["class"]
+        assert isinstance(logits_BC, torch.Tensor)
+        return logits_BC
+
+    @torch.no_grad()
+    def distributions(self, content: Content, device: torch.device | str = "cpu") -> np.ndarray:
+        """softmax of the logits for all of `content`: (N, C) float32, in eval mode."""
+        self.eval()
+        batches = [np.arange(at, min(at + BATCH, len(content))) for at in range(0, len(content), BATCH)]
+        found = [self(raw.to(device)).float().softmax(1).cpu() for raw in content.stream(batches)]
+        return torch.cat(found).numpy() if found else np.zeros((0, len(self.classes)), np.float32)
+
+
+def save_classifier(
+    folder: Path, classifier: Classifier, spec: ModelSpec, extra: Mapping[str, Any] | None = None
+) -> None:
+    """Writes model.safetensors and model.json; `extra` joins the latter (the backbone and its hash, say)."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in classifier.network.state_dict().items()}
+    write_atomically(folder / "model.safetensors", lambda partial: save_file(tensors, partial))
+    description = {
+        "format": FORMAT,
+        "architecture": spec.to_json(),
+        "classes": list(classifier.classes),
+        "preprocessing": classifier.preprocessing.to_json(),
+    }
+    write_json(folder / "model.json", description | dict(extra or {}))
+
+
+def load_classifier(folder: Path, description: Mapping[str, Any]) -> Classifier:
+    """The inverse of `save_classifier`; `description` is the content of model.json. In eval mode, on the CPU."""
+    try:
+        network = build(ModelSpec.from_json(description["architecture"]), seed=0)
+        network.load_state_dict(load_file(folder / "model.safetensors"))
+        classifier = Classifier(
+            network, Preprocessing.from_json(description["preprocessing"]), tuple(description["classes"])
+        )
+    except (KeyError, OSError, RuntimeError, SafetensorError) as error:
+        raise RequestError(f"the model in {folder} cannot be loaded ({error}); train it again.") from error
+    return classifier.eval()

@@ -1,0 +1,1 @@
+"""Mathematics on tensors: tensors in, tensors out; no graph, no files, no state."""

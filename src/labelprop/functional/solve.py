@@ -1,0 +1,143 @@
+"""Iterative solvers: an operator given as a function, all columns at once, and an honest verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from labelprop.types import Solve
+
+ROUNDING = 4  # a residual is known to this many roundings of A x; up to 2 were seen
+
+Matmul = Callable[[torch.Tensor], torch.Tensor]  # (N, C') -> (N, C') for any C'
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnSolve:
+    """The answer of a solver with the verdict of each column."""
+
+    solution_NC: torch.Tensor
+    steps_C: torch.Tensor  # int64
+    residual_C: torch.Tensor  # float64; ||b - A x|| / ||b||, audited; 0 where b is 0
+
+    @classmethod
+    def empty(cls, n: int, n_columns: int, dtype: torch.dtype, device: torch.device) -> ColumnSolve:
+        """Room for the columns of several solves."""
+        return cls(
+            torch.zeros(n, n_columns, dtype=dtype, device=device),
+            torch.zeros(n_columns, dtype=torch.int64, device=device),
+            torch.zeros(n_columns, dtype=torch.float64, device=device),
+        )
+
+    def verdict(self, tol: float) -> Solve:
+        """The worst column's."""
+        residual = float(self.residual_C.max()) if len(self.residual_C) else 0.0
+        steps = int(self.steps_C.max()) if len(self.steps_C) else 0
+        return Solve(self.solution_NC, steps, residual, converged=residual <= tol)
+
+
+def cg(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> Solve:
+    """Conjugate gradient from zero for A x = b, every column for itself, in the dtype of b.
+
+    `matmul(x)` returns A x for symmetric positive (semi)definite A and must leave x alone; it may be called with
+    fewer columns than b has. A column stops at ||b - A x|| <= tol ||b||; `converged` says whether all did.
+    As `scipy.sparse.linalg.cg(A, b, rtol=tol, atol=0, maxiter=max_iter)` on each column, apart from what
+    `cg_columns` states.
+    """
+    return cg_columns(matmul, b_NC, tol=tol, max_iter=max_iter).verdict(tol)
+
+
+@torch.no_grad()
+def cg_columns(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> ColumnSolve:
+    """As `cg`, with the verdict of each column (Hestenes & Stiefel 1952).
+
+    Departs from the textbook: (1) all columns in one product a step; those that are done leave the block. (2) The
+    updated residual drifts from the true one, so that of a column that claims to be done, or ends, is audited: where
+    b - A x differs by more than rounding allows, b - A x counts, and the column goes on from there as long as it
+    gains a tenth each time.
+    """
+    found = ColumnSolve.empty(b_NC.shape[0], b_NC.shape[1], b_NC.dtype, b_NC.device)
+    norm_C = torch.linalg.vector_norm(b_NC, dim=0)
+    running = _Block(b_NC, norm_C.nonzero().squeeze(1))
+    for step in range(1, max_iter + 1):
+        if not len(running.columns_A):
+            break
+        broken_A = running.advance(matmul)
+        claimed_A = running.updated_norm() <= tol * norm_C[running.columns_A]
+        asked_A = broken_A | claimed_A | (step == max_iter)
+        if not bool(asked_A.any()):
+            continue
+        asked = asked_A.nonzero().squeeze(1)
+        columns = running.columns_A[asked]
+        true_NA = b_NC[:, columns] - matmul(running.x_NA[:, asked])
+        relative_A = running.audited_norm(asked, true_NA) / norm_C[columns]
+        stuck_A = broken_A[asked] | (relative_A > 0.9 * running.checked_A[asked])
+        done_A = (relative_A <= tol) | stuck_A | (step == max_iter)
+        finished = columns[done_A]
+        found.solution_NC[:, finished] = running.x_NA[:, asked[done_A]]
+        found.residual_C[finished], found.steps_C[finished] = relative_A[done_A].double(), step
+        running.restart(asked[~done_A], true_NA[:, ~done_A], relative_A[~done_A])
+        running.drop(asked[done_A])
+    return found
+
+
+class _Block:
+    """The columns still running: iterate x, residual r, direction p of each, and some of their products."""
+
+    def __init__(self, b_NC: torch.Tensor, columns_A: torch.Tensor) -> None:
+        self.columns_A = columns_A
+        self.r_NA = b_NC[:, columns_A]
+        self.x_NA = torch.zeros_like(self.r_NA)
+        self.p_NA = self.r_NA.clone()
+        self.rr_A = (self.r_NA * self.r_NA).sum(dim=0)
+        self.pp_A, self.gain_A = self.rr_A.clone(), torch.zeros_like(self.rr_A)
+        self.checked_A = torch.full_like(self.rr_A, torch.inf)  # the true residual when last computed
+
+    def advance(self, matmul: Matmul) -> torch.Tensor:
+        """One step; returns which columns could not take it (p . A p not positive: nothing left to gain)."""
+        q_NA = matmul(self.p_NA)
+        pq_A = (self.p_NA * q_NA).sum(dim=0)
+        broken_A = ~(pq_A > 0)
+        length_A = torch.where(broken_A, 0, self.rr_A / pq_A)
+        self.gain_A = torch.maximum(self.gain_A, torch.where(broken_A, 0, pq_A / self.pp_A))
+        self.x_NA.addcmul_(self.p_NA, length_A)
+        self.r_NA.addcmul_(q_NA, -length_A)
+        before_A, self.rr_A = self.rr_A, (self.r_NA * self.r_NA).sum(dim=0)
+        kept_A = torch.where(broken_A, 0, self.rr_A / before_A)
+        self.p_NA.mul_(kept_A).add_(self.r_NA)
+        self.pp_A = self.rr_A + kept_A.square() * self.pp_A  # r is orthogonal to the last p
+        return broken_A
+
+    def updated_norm(self) -> torch.Tensor:
+        """The norm of r as it was updated, (A,)."""
+        return self.rr_A.sqrt()
+
+    def audited_norm(self, places: torch.Tensor, true_NA: torch.Tensor) -> torch.Tensor:
+        """The norm of r as updated where b - A x agrees with it to rounding, else that of b - A x.
+
+        Rounding of A x is a few units in the last place of |A| |x|; the largest p.Ap / p.p seen stands for |A|.
+        """
+        true_A = torch.linalg.vector_norm(true_NA, dim=0)
+        updated_A = self.updated_norm()[places]
+        size_A = self.gain_A[places] * torch.linalg.vector_norm(self.x_NA[:, places], dim=0)
+        rounding_A = ROUNDING * torch.finfo(true_A.dtype).eps * size_A
+        return torch.where(true_A <= updated_A + rounding_A, updated_A, true_A)
+
+    def restart(self, places: torch.Tensor, residual_NA: torch.Tensor, relative_A: torch.Tensor) -> None:
+        """Goes on from the true residual in these columns."""
+        self.r_NA[:, places] = self.p_NA[:, places] = residual_NA
+        self.rr_A[places] = self.pp_A[places] = (residual_NA * residual_NA).sum(dim=0)
+        self.checked_A[places] = relative_A
+
+    def drop(self, places: torch.Tensor) -> None:
+        """Forgets these columns."""
+        if not len(places):
+            return
+        keep_A = torch.ones_like(self.columns_A, dtype=torch.bool)
+        keep_A[places] = False
+        kept = keep_A.nonzero().squeeze(1)
+        self.columns_A, self.checked_A = self.columns_A[kept], self.checked_A[kept]
+        self.rr_A, self.pp_A, self.gain_A = self.rr_A[kept], self.pp_A[kept], self.gain_A[kept]
+        self.x_NA, self.r_NA, self.p_NA = self.x_NA[:, kept], self.r_NA[:, kept], self.p_NA[:, kept]

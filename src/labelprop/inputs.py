@@ -1,0 +1,114 @@
+"""The request's data as read: examples, given labels, and apart from them the truth and the test set."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from labelprop.data.labels import GivenLabels, join_labels, read_truth
+from labelprop.data.samples import Columns, Samples, open_samples
+from labelprop.errors import RequestError, UnknownNameError
+from labelprop.progress import Reporter
+
+if TYPE_CHECKING:
+    from labelprop.data.preprocessing import ImageFormat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """How DATA is read: columns of a table, size of images, what to do about unreadable files."""
+
+    label_col: str | None = None
+    id_col: str | None = None
+    image_col: str | None = None
+    text_col: str | None = None
+    embedding_col: str | None = None
+    truth_col: str | None = None
+    image_size: int | None = None
+    strict: bool = False
+    cache: str | Path | None = None
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return [field.name for field in fields(cls)]
+
+    @property
+    def columns(self) -> Columns:
+        return Columns(
+            label=self.label_col,
+            id=self.id_col,
+            image=self.image_col,
+            text=self.text_col,
+            embedding=self.embedding_col,
+            truth=self.truth_col,
+        )
+
+    def open(self, data: Any, reporter: Reporter, image_format: ImageFormat | None = None) -> Samples:
+        return open_samples(
+            data,
+            columns=self.columns,
+            image_format=image_format,
+            image_size=self.image_size,
+            strict=self.strict,
+            cache=Path(self.cache) if self.cache else None,
+            warn=reporter.say,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """Examples with their given labels; the truth, if any, by row."""
+
+    samples: Samples
+    given: GivenLabels
+    truth: tuple[str | None, ...] | None = None
+    noun: str = field(default="example")
+
+    @property
+    def counts(self) -> str:
+        n, given = len(self.samples.ids), int((self.given.labels_N >= 0).sum())
+        return f"{n:,} {self.noun}s, {given:,} labeled in {len(self.given.classes)} classes, {n - given:,} unlabeled"
+
+
+def read_inputs(
+    data: Any,
+    labels: Any,
+    truth: Any,
+    options: ReadOptions,
+    reporter: Reporter,
+    image_format: ImageFormat | None = None,
+) -> Inputs:
+    """Reads DATA, LABELS and the truth, and joins them by id."""
+    samples = options.open(data, reporter, image_format)
+    if not samples.ids:
+        raise RequestError(f"{samples.name} holds no readable example.")
+    given = join_labels(samples, labels)
+    for warning in given.warnings:
+        reporter.say(f"warning: {warning}")
+    known = None
+    if truth is not None or options.truth_col is not None:
+        known = read_truth(truth, samples, data=data, columns=options.columns, classes=given.classes)
+    noun = {"image": "image", "text": "text"}.get(samples.modality, "example")
+    inputs = Inputs(samples, given, known, noun)
+    reporter.say(f"{samples.name}: {inputs.counts}")
+    return inputs
+
+
+def labels_digest(given: GivenLabels) -> str:
+    """A hash of classes, labels and weights: what must not change between a run and its continuation."""
+    digest = hashlib.blake2b("\0".join(given.classes).encode("utf-8", "surrogatepass"), digest_size=16)
+    digest.update(np.ascontiguousarray(given.labels_N).tobytes())
+    digest.update(np.ascontiguousarray(given.weights_N).tobytes())
+    return digest.hexdigest()
+
+
+def check_names(what: str, given: Sequence[str], known: Sequence[str]) -> None:
+    """Raises UnknownNameError for the first name that is not known."""
+    for name in given:
+        if name not in known:
+            raise UnknownNameError(what, name, known)

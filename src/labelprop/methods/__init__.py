@@ -1,0 +1,1 @@
+"""Trained methods, one a file; `base` holds what they have in common."""

@@ -1,0 +1,149 @@
+"""What every trained method has in common.
+
+A method reads in `loss` and writes elsewhere: `loss` may advance the random generator and the network's own
+normalization statistics, nothing else. All terms see the state from before the step; `after_step` then gets
+the outputs of that same forward pass. Buffers are the method's state: they are saved and resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from labelprop.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
+
+Outputs = Mapping[str, torch.Tensor]
+Net = Callable[[torch.Tensor], Outputs]
+
+
+class Tools(Protocol):
+    """What a method may use in `refresh`."""
+
+    def outputs(self) -> Outputs:
+        """The network's outputs on the eval view of all N examples: each (N, .), float32, on the device.
+
+        One pass over the data, made when first asked for and shared by all who ask in the same refresh.
+        """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LossTerms:
+    """Named scalar terms, their weights, and the outputs (detached) that `after_step` will want."""
+
+    terms: Mapping[str, torch.Tensor]
+    weights: Mapping[str, float]
+    outputs: Outputs = field(default_factory=dict)
+
+    def total(self) -> torch.Tensor:
+        return torch.stack([self.weights[name] * term for name, term in self.terms.items()]).sum()
+
+
+class Method(nn.Module):
+    """Base of all methods: one network, one class head, no state."""
+
+    needs: BatchSpec
+    heads: Mapping[str, int | None] = {"class": None}
+
+    def setup(self, net: nn.Module, task: Task) -> None:
+        """Builds state whose size depends on the data or the network. Called once, before training."""
+
+    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+        """The terms of this step."""
+        raise NotImplementedError(f"{type(self).__name__} must say its loss (abstract)")
+
+    def after_step(self, net: nn.Module, batch: Batch, outputs: Outputs, progress: Progress) -> None:
+        """Moves teachers and banks, from the step's own forward pass."""
+
+    def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
+        """Before each epoch and once after the last, in eval mode, without gradients."""
+
+    def deployed(self, net: nn.Module) -> nn.Module:
+        """What predicts and is exported: a module whose outputs hold 'class' logits."""
+        return net
+
+    def pseudo_labels(self) -> PseudoLabels | None:
+        """The labels it currently trains on, for all N rows; None for methods without such a table."""
+        return None
+
+
+class Sum(Method):
+    """Several methods trained together: their terms are added.
+
+    They share one forward pass a view. The first one decides what is deployed and, of those that keep
+    pseudo-labels, the first one's are shown. Streams are the largest any of them asks for, and views the
+    longest list; these lists must agree where they overlap.
+    """
+
+    def __init__(self, *methods: Method) -> None:
+        super().__init__()
+        self.methods = nn.ModuleList(methods)
+        self.needs = BatchSpec(
+            labeled=_merge([method.needs.labeled for method in methods]),
+            unlabeled=_merge([method.needs.unlabeled for method in methods]),
+        )
+        self.heads = {name: size for method in methods for name, size in method.heads.items()}
+
+    def _parts(self) -> list[tuple[str, Method]]:
+        return [(name, part) for name, part in self.methods.named_children() if isinstance(part, Method)]
+
+    def setup(self, net: nn.Module, task: Task) -> None:
+        for _, part in self._parts():
+            part.setup(net, task)
+
+    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+        shared = SharedForward(net)
+        terms: dict[str, torch.Tensor] = {}
+        weights: dict[str, float] = {}
+        outputs: dict[str, torch.Tensor] = {}
+        for name, part in self._parts():
+            found = part.loss(shared, batch, progress)
+            for term in found.terms:
+                unique = term if term not in terms else f"{term}.{name}"
+                terms[unique], weights[unique] = found.terms[term], found.weights[term]
+            outputs |= {f"{name}/{key}": value for key, value in found.outputs.items()}
+        return LossTerms(terms, weights, outputs)
+
+    def after_step(self, net: nn.Module, batch: Batch, outputs: Outputs, progress: Progress) -> None:
+        for name, part in self._parts():
+            own = {key.removeprefix(f"{name}/"): out for key, out in outputs.items() if key.startswith(f"{name}/")}
+            part.after_step(net, batch, own, progress)
+
+    def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
+        for _, part in self._parts():
+            part.refresh(net, tools, epoch)
+
+    def deployed(self, net: nn.Module) -> nn.Module:
+        return self._parts()[0][1].deployed(net)
+
+    def pseudo_labels(self) -> PseudoLabels | None:
+        return next((found for _, part in self._parts() if (found := part.pseudo_labels()) is not None), None)
+
+
+class SharedForward:
+    """A network that computes each input once: parts of a Sum that ask for the same view get the same outputs."""
+
+    def __init__(self, net: Net) -> None:
+        self._net = net
+        self._seen: list[tuple[torch.Tensor, Outputs]] = []  # holds the input, so its identity cannot be reused
+
+    def __call__(self, x: torch.Tensor) -> Outputs:
+        for known, outputs in self._seen:
+            if known is x:
+                return outputs
+        outputs = self._net(x)
+        self._seen.append((x, outputs))
+        return outputs
+
+
+def _merge(streams: list[StreamSpec]) -> StreamSpec:
+    used = [stream for stream in streams if stream.size]
+    if not used:
+        return StreamSpec(0)
+    views = max((stream.views for stream in used), key=len)
+    if any(stream.views != views[: len(stream.views)] for stream in used):
+        raise ValueError(f"methods of one Sum ask for views in different orders: {[s.views for s in used]}")
+    return StreamSpec(max(stream.size for stream in used), views)

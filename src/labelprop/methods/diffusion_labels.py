@@ -1,0 +1,121 @@
+"""DLP: train on labels that are propagated anew before every epoch (Iscen et al. 2019).
+
+L = (1/B) sum_i omega_i zeta_{y_i} CE(g(x_i), y_i), y_i given on L (omega = 1) and propagated on U, with
+omega_i = 1 - H(z_i) / log C and zeta_j = (N / C) / n_j, n_j the number of examples of class j (the released
+code's scale; the poster's 1 / (|L_j| + |U_j|) times N / C).
+Departs from the released code: labels are propagated on the eval view, not on augmented images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from labelprop.errors import RequestError
+from labelprop.functional.loss import weighted_cross_entropy
+from labelprop.functional.weigh import class_weights, entropy_certainty
+from labelprop.methods.base import LossTerms, Method, Net, Tools
+from labelprop.propagators.diffusion import diffuse_vectors
+from labelprop.seeds import Seeds
+from labelprop.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
+
+Found = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # labels_N, certainty_N, class_weight_C
+Source = Callable[[Tools, Seeds, Mapping[str, Any]], Found]
+
+
+def from_diffusion(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
+    """Labels diffused over the nearest-neighbor graph of the network's features."""
+    found = diffuse_vectors(tools.outputs()["feature"], seeds, **parameters)
+    return found.labels_N, found.certainty_N, found.class_weight_C
+
+
+def from_network(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
+    """The paper's ablation "network prediction": the network's own softmax takes the place of the diffusion."""
+    distributions_NC = tools.outputs()["class"].softmax(1)
+    labels_N, certainty_N = distributions_NC.argmax(1), entropy_certainty(distributions_NC)
+    if parameters.get("max_normalize", True):
+        certainty_N = certainty_N / certainty_N.max().clamp_min(torch.finfo(certainty_N.dtype).tiny)
+    given_N = seeds.labels_N.to(labels_N.device)
+    labels_N = torch.where(given_N >= 0, given_N, labels_N)
+    certainty_N = torch.where(given_N >= 0, torch.ones_like(certainty_N), certainty_N)
+    return labels_N, certainty_N, class_weights(labels_N, seeds.n_classes)
+
+
+SOURCES: Mapping[str, Source] = {"diffusion": from_diffusion, "network": from_network}
+
+
+class DiffusionLabels(Method):
+    """Weighted cross-entropy on given and propagated labels.
+
+    Parameters
+    ----------
+    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
+    source : "diffusion", or "network" for the ablation that trusts the network's own prediction.
+    certainty, class_balance : omega and zeta; False sets the weight to 1 (the paper's ablation).
+    max_class_weight : cap on zeta; a class with few pseudo-labels otherwise weighs without bound. None: no cap.
+    propagation : parameters of `diffuse_vectors`; None for its defaults.
+    """
+
+    label_N: torch.Tensor
+    certainty_N: torch.Tensor
+    weight_N: torch.Tensor
+    trust_N: torch.Tensor
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 100,
+        labeled_batch_size: int = 50,
+        source: str = "diffusion",
+        certainty: bool = True,
+        class_balance: bool = True,
+        max_class_weight: float | None = None,
+        propagation: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if source not in SOURCES:
+            raise RequestError(f"source is '{source}'; it must be one of {', '.join(SOURCES)}.")
+        if not 0 < labeled_batch_size < batch_size:
+            raise RequestError(
+                f"labeled_batch_size={labeled_batch_size} must be between 1 and batch_size-1={batch_size - 1}."
+            )
+        self.needs = BatchSpec(StreamSpec(labeled_batch_size), StreamSpec(batch_size - labeled_batch_size))
+        self.source = SOURCES[source]
+        self.certainty, self.class_balance, self.max_class_weight = certainty, class_balance, max_class_weight
+        self.propagation = dict(propagation or {})
+
+    def setup(self, net: nn.Module, task: Task) -> None:
+        given_N = task.labels_N >= 0
+        self.n_classes = task.n_classes
+        self.register_buffer("trust_N", task.weights_N.clone())
+        self.register_buffer("given_N", task.labels_N.clone())
+        self.register_buffer("label_N", task.labels_N.clone())
+        self.register_buffer("certainty_N", given_N.float())
+        self.register_buffer("weight_N", task.weights_N * given_N)
+
+    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+        logits_BC = net(batch.joint.views_V[0])["class"]
+        i_B = batch.joint.indices_B
+        term = weighted_cross_entropy(logits_BC, self.label_N[i_B], self.weight_N[i_B])
+        return LossTerms({"diffusion_labels": term}, {"diffusion_labels": 1.0})
+
+    def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
+        seeds = Seeds.hard(self.get_buffer("given_N"), self.n_classes, self.trust_N)
+        labels_N, certainty_N, class_weight_C = self.source(tools, seeds, self.propagation)
+        if self.max_class_weight is not None:
+            class_weight_C = class_weight_C.clamp_max(self.max_class_weight)
+        weight_N = (labels_N >= 0).float()  # an unreached row has no label and counts for nothing
+        if self.certainty:
+            weight_N = weight_N * certainty_N.to(weight_N)
+        if self.class_balance:
+            weight_N = weight_N * class_weight_C.to(weight_N)[labels_N.clamp_min(0)]
+        given_N = self.get_buffer("given_N") >= 0
+        self.label_N.copy_(labels_N)
+        self.certainty_N.copy_(certainty_N)
+        self.weight_N.copy_(torch.where(given_N, weight_N * self.trust_N, weight_N))
+
+    def pseudo_labels(self) -> PseudoLabels:
+        return PseudoLabels(self.label_N, self.certainty_N, self.weight_N)

@@ -1,0 +1,32 @@
+"""Cross-entropy on the given labels alone: the first stage of DLP and the baseline of everything."""
+
+from __future__ import annotations
+
+import torch
+
+from labelprop.functional.loss import weighted_cross_entropy
+from labelprop.methods.base import LossTerms, Method, Net
+from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
+
+
+class Supervised(Method):
+    """Mean over the labeled batch of weight_i CE(g(x_i), y_i); weights are the trust given with the labels.
+
+    Parameters: `batch_size` labeled examples a step.
+    """
+
+    weights_N: torch.Tensor
+
+    def __init__(self, *, batch_size: int = 100) -> None:
+        super().__init__()
+        self.needs = BatchSpec(labeled=StreamSpec(batch_size))
+
+    def setup(self, net: torch.nn.Module, task: Task) -> None:
+        self.register_buffer("weights_N", task.weights_N.clone())
+
+    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+        logits_BC = net(batch.labeled.views_V[0])["class"]
+        weights_B = self.weights_N[batch.labeled.indices_B]
+        return LossTerms(
+            {"supervised": weighted_cross_entropy(logits_BC, batch.labels_B, weights_B)}, {"supervised": 1.0}
+        )

@@ -1,0 +1,75 @@
+"""Nearest neighbors by inner product of unit vectors: one search backend a file, recall measured.
+
+`nearest` is imported from here on first use, so that the package itself imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labelprop.neighbors.rows import Rows
+    from labelprop.types import Neighbors
+
+EXACT_UP_TO = 20_000  # rows; beyond, an index is quicker than all products (two CPU cores, 128 dimensions)
+EXACT_UP_TO_CUDA = 1_000_000
+
+
+def nearest(
+    vectors_ND: Any,
+    k: int,
+    *,
+    queries: Any = None,
+    exclude_self: bool = True,
+    search: str = "auto",
+    device: str = "cpu",
+    seed: int = 0,
+) -> Neighbors:
+    """The k nearest rows of every row (or of every query), best first, ties by the lower index.
+
+    Parameters
+    ----------
+    vectors_ND : tensor, array, memory-mapped array, CSR array, or Rows; scaled to length 1 here.
+    k : neighbors wanted; cut to the number of rows there are (less one where a row excludes itself).
+    queries : rows to look up, of the same kinds; None takes `vectors_ND` itself.
+    exclude_self : leave out the row itself, by its index; only without `queries`.
+    search : "auto", or a backend of `labelprop.registry` ("exact", "approximate").
+
+    Raises DataError naming the row for NaN or infinity, UnknownNameError for an unknown backend.
+    """
+    import torch
+
+    from labelprop.neighbors.rows import as_rows
+    from labelprop.registry import lookup
+
+    rows = as_rows(vectors_ND, device)
+    looked_up = None if queries is None else _queries(queries, rows)
+    backend = _choose(rows, rows if looked_up is None else looked_up) if search == "auto" else search
+    find = lookup("neighbors", backend).load()
+    with torch.no_grad(), torch.autocast(rows.device.type, enabled=False):  # callers may train in bfloat16
+        found: Neighbors = find(rows, k, queries=looked_up, exclude_self=exclude_self and queries is None, seed=seed)
+    return found
+
+
+def _queries(queries: Any, rows: Rows) -> Rows:
+    """Queries on the device of the rows; as sparse as they are, where the rows are sparse."""
+    from labelprop.errors import RequestError
+    from labelprop.neighbors.rows import SparseRows, as_rows
+
+    if isinstance(rows, SparseRows) and not (hasattr(queries, "tocsr") or isinstance(queries, SparseRows)):
+        from scipy import sparse
+
+        queries = sparse.csr_array(queries.cpu() if hasattr(queries, "cpu") else queries)
+    looked_up = as_rows(queries, rows.device)
+    if looked_up.dim != rows.dim:
+        raise RequestError(f"queries have {looked_up.dim} columns, the rows to search have {rows.dim}.")
+    return looked_up
+
+
+def _choose(rows: Rows, queries: Rows) -> str:
+    """Exact where all products cost little, or where no index can hold the rows; else approximate."""
+    from labelprop.neighbors.rows import SparseRows
+
+    limit = EXACT_UP_TO_CUDA if rows.device.type == "cuda" else EXACT_UP_TO
+    few = rows.n * queries.n <= limit * limit
+    return "exact" if few or isinstance(rows, SparseRows) else "approximate"

@@ -1,0 +1,132 @@
+"""Exact nearest neighbors: blocked matrix products and top-k, on the device that holds the rows.
+
+Departs from the usual top-k in one thing: ties are settled. A matrix product and top-k promise neither the order
+of equal similarities nor which of them are kept at the K-th place. So a few more candidates than K are kept, and
+wherever two neighboring values are closer than rounding, the candidates' similarities are computed again in a
+fixed way (`Rows.pairs`) and ordered by (similarity descending, index ascending). Rows whose ties reach beyond the
+kept candidates are searched again with more of them, once for each distinct vector: duplicates by the thousand
+cost one search.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from labelprop.neighbors.rows import Rows, spans
+from labelprop.types import Neighbors
+
+SPARE = 8  # candidates kept beyond K; ties rarely reach further
+SPARE_LADDER = (64, 512)  # then, for the rows that need more; after these, all rows
+COLUMNS = 1 << 15  # rows compared with at once
+PRODUCTS = {"cpu": 1 << 24, "cuda": 1 << 28}  # similarities held at once
+
+
+def search(rows: Rows, k: int, *, queries: Rows | None = None, exclude_self: bool = True, seed: int = 0) -> Neighbors:
+    """The k nearest of `rows` for each query. Memory beyond rows and result is bounded; recall is 1.
+
+    `seed` is not used: there is nothing random here.
+    """
+    looked_up = rows if queries is None else queries
+    k = min(k, rows.n - exclude_self)
+    indices_NK = torch.empty(looked_up.n, k, dtype=torch.int64, device=rows.device)
+    similarities_NK = torch.empty(looked_up.n, k, dtype=rows.dtype, device=rows.device)
+    ties = _Ties(rows, k, exclude_self)
+    budget = PRODUCTS.get(rows.device.type, PRODUCTS["cpu"])
+    for start, stop in spans(looked_up.n, min(rows.n, COLUMNS), budget):
+        block = looked_up.read(start, stop)
+        self_B = torch.arange(start, stop, device=rows.device) if exclude_self else None
+        values, indices, settled_B = _lookup(rows, block, k, SPARE, self_B)
+        if not bool(settled_B.all()):
+            open_U = (~settled_B).nonzero().squeeze(1)
+            places_U = None if self_B is None else self_B[open_U]
+            values[open_U], indices[open_U] = ties.resolve(_part(block, open_U), places_U)
+        indices_NK[start:stop], similarities_NK[start:stop] = indices, values
+    return Neighbors(indices_NK, similarities_NK, recall=1.0)
+
+
+class _Ties:
+    """Searches each distinct vector with wide ties once, and answers for all its copies from memory."""
+
+    def __init__(self, rows: Rows, k: int, exclude_self: bool) -> None:
+        self._rows, self._k = rows, k
+        self._width = k + exclude_self  # one more, since a copy leaves itself out
+        self._known: dict[bytes, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def resolve(self, block: Any, self_B: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Similarities and indices (B, K) of the rows of the block, ties settled."""
+        keys = self._rows.keys(block)
+        first = {key: place for place, key in enumerate(keys) if key not in self._known}
+        for spare in (*SPARE_LADDER, self._rows.n):
+            open_keys = [key for key in first if key not in self._known]
+            for start, stop in spans(len(open_keys), min(self._rows.n, self._width + spare)):
+                here = open_keys[start:stop]
+                places = torch.tensor([first[key] for key in here], device=self._rows.device)
+                values, indices, settled = _lookup(self._rows, _part(block, places), self._width, spare, None)
+                for row in settled.nonzero().squeeze(1).tolist():
+                    self._known[here[row]] = (values[row], indices[row])
+        values_BW = torch.stack([self._known[key][0] for key in keys])
+        indices_BW = torch.stack([self._known[key][1] for key in keys])
+        if self_B is None:
+            return values_BW, indices_BW
+        # Without itself a row keeps its first K; where it is not in the list, the last is one too many.
+        keep_BW = indices_BW != self_B[:, None]
+        keep_BW[:, -1] &= keep_BW[:, :-1].logical_not().any(dim=1)
+        return values_BW[keep_BW].view(-1, self._k), indices_BW[keep_BW].view(-1, self._k)
+
+
+def _lookup(
+    rows: Rows, block: Any, k: int, spare: int, self_B: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Similarities (B, k) and indices (B, k) of the best k, and for which rows the ties are settled (B,)."""
+    available = rows.n - (self_B is not None)
+    width = min(k + spare, available)
+    values_BW, indices_BW = candidates(rows, block, width, self_B)
+    close_B = values_BW[:, :-1] - values_BW[:, 1:] <= rounding(rows)
+    tied_T = close_B.any(dim=1).nonzero().squeeze(1)
+    if len(tied_T):
+        exact_TW = rows.pairs(_part(block, tied_T), indices_BW[tied_T])
+        values_BW[tied_T], indices_BW[tied_T] = order(exact_TW, indices_BW[tied_T])
+    if width < available and k > 0:
+        # What was left out is at most the last candidate plus rounding.
+        settled_B = values_BW[:, k - 1] - values_BW[:, -1] > 2 * rounding(rows)
+    else:
+        settled_B = torch.ones(values_BW.shape[0], dtype=torch.bool, device=rows.device)
+    return values_BW[:, :k].clamp(-1, 1), indices_BW[:, :k], settled_B
+
+
+def candidates(rows: Rows, block: Any, width: int, self_B: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """The `width` largest inner products of each row of the block, descending, a block of columns at a time."""
+    size = int(block.shape[0])
+    values_BW = torch.empty(size, 0, dtype=rows.dtype, device=rows.device)
+    indices_BW = torch.empty(size, 0, dtype=torch.int64, device=rows.device)
+    for start in range(0, rows.n, COLUMNS):
+        stop = min(start + COLUMNS, rows.n)
+        products_BR = rows.similarities(block, start, stop)
+        if self_B is not None:
+            inside = ((self_B >= start) & (self_B < stop)).nonzero().squeeze(1)
+            products_BR[inside, self_B[inside] - start] = -torch.inf
+        best = products_BR.topk(min(width, stop - start), dim=1)
+        values_BW = torch.cat([values_BW, best.values], dim=1)
+        indices_BW = torch.cat([indices_BW, best.indices + start], dim=1)
+        if start:
+            values_BW, kept_BW = values_BW.topk(min(width, values_BW.shape[1]), dim=1)
+            indices_BW = indices_BW.gather(1, kept_BW)
+    return values_BW[:, :width], indices_BW[:, :width]
+
+
+def order(values_BW: torch.Tensor, indices_BW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same pairs by (value descending, index ascending) in every row."""
+    indices_BW, by_index_BW = indices_BW.sort(dim=1)
+    values_BW, by_value_BW = values_BW.gather(1, by_index_BW).sort(dim=1, descending=True, stable=True)
+    return values_BW, indices_BW.gather(1, by_value_BW)
+
+
+def rounding(rows: Rows) -> float:
+    """How far two computations of one inner product may differ: a random walk of D roundings, four times over."""
+    return float(4 * max(rows.dim, 1) ** 0.5 * torch.finfo(rows.dtype).eps)
+
+
+def _part(block: Any, places_T: torch.Tensor) -> Any:
+    return block[places_T] if isinstance(block, torch.Tensor) else block[places_T.cpu().numpy()]

@@ -1,0 +1,117 @@
+"""How long work tells a person where it stands: a bar on a terminal, plain lines elsewhere, or nothing.
+
+All of it goes to stderr, so that stdout carries results only.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+FIRST_LINE_AFTER_S = 3.0
+LINE_EVERY_S = 15.0
+
+
+class Reporter(Protocol):
+    """What long work is given to speak through."""
+
+    def say(self, text: str) -> None:
+        """One sentence the user should see."""
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        """`done` of `total` units of the whole job are finished; `stage` names what runs now."""
+
+
+class Silent:
+    """Says nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        """Nothing."""
+
+
+class Eta:
+    """Seconds left, from the pace since the first report (a resumed job starts in the middle)."""
+
+    def __init__(self) -> None:
+        self._start: tuple[float, float] | None = None
+
+    def __call__(self, done: float, total: float) -> float | None:
+        now = time.monotonic()
+        if self._start is None:
+            self._start = (now, done)
+        began, at = self._start
+        return (now - began) / (done - at) * (total - done) if done > at else None
+
+
+def duration(seconds: float) -> str:
+    """A duration as people say it: '8 s', '3 min 20 s', '2 h 05 min'."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+class Lines:
+    """Plain lines for logs: the first after a few seconds, then one every quarter of a minute."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._eta = Eta()
+        self._next = time.monotonic() + FIRST_LINE_AFTER_S
+
+    def say(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        left = self._eta(done, total)
+        if time.monotonic() < self._next or left is None:
+            return
+        self._next = time.monotonic() + LINE_EVERY_S
+        self.say(f"{stage}: {done / total:.0%} of the work done, about {duration(left)} left")
+
+
+class Bar:
+    """One bar for the whole job, for a person at a terminal; use it as a context manager."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[left]}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._progress.add_task("", total=1.0, left="")
+        self._eta = Eta()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        left = self._eta(done, total)
+        self._progress.update(
+            self._task,
+            description=stage,
+            completed=done / total,
+            left=f"about {duration(left)} left" if left is not None else "",
+        )

@@ -1,0 +1,1 @@
+"""Propagators: scikit-learn estimators over pure functions, one propagator a file."""

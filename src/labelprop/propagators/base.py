@@ -1,0 +1,251 @@
+"""Propagator: the scikit-learn estimator every propagator is, over a kernel and a pure propagation function.
+
+A subclass gives its parameters, their rules and three functions (`_kernel`, `_build_graph`, `_propagate`); reading
+inputs, search, precomputed forms, markers, verdicts, inductive prediction and warm starts are done here.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from labelprop import registry
+from labelprop.errors import DataError, RequestError
+from labelprop.graph import AffinityGraph, neighbor_matrix
+from labelprop.neighbors import nearest
+from labelprop.neighbors.rows import Rows, as_rows, spans
+from labelprop.propagators.inductive import weighted_mean
+from labelprop.propagators.inputs import read_features, read_graph, read_weights
+from labelprop.propagators.parameters import Flag, Number, OneOf, Rule, check_parameters
+from labelprop.propagators.top_classes import compact
+from labelprop.propagators.warm import Remembered, fingerprint
+from labelprop.seeds import Seeds, as_array, read_targets, unlabeled
+from labelprop.types import Propagation
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+PRECOMPUTED = ("precomputed", "precomputed_distances")
+PREDICT_ELEMENTS = 1 << 24  # probabilities held at once by `predict`
+
+
+class Propagator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Labels for all rows from a few of them, by their neighborhood. See the subclasses for the parameters.
+
+    Attributes set by `fit`: `classes_` (C,), `scores_` and `label_distributions_` (n, C), `transduction_`,
+    `certainty_`, `reached_` (n,), `class_weight_` (C,), `n_iter_`, `residual_`, `converged_`, `graph_`, `recall_`,
+    `n_features_in_`. Rows of `label_distributions_` sum to 1; unreached rows are uniform, have certainty 0 and the
+    marker of y for a label.
+    """
+
+    n_neighbors: int
+    metric: str
+    search: str
+    device: str
+    warm_start: bool
+    top_classes: int | None
+    random_state: Any
+    verbose: bool
+    recall_: float | None
+
+    metrics: ClassVar[tuple[str, ...]] = ("cosine", *PRECOMPUTED)
+    graph_parameters: ClassVar[tuple[str, ...]] = ("n_neighbors", "metric", "search", "device", "random_state")
+    rules: ClassVar[Mapping[str, Rule]] = {}
+
+    @abstractmethod
+    def _kernel(self, similarities: sparse.csr_array) -> sparse.csr_array:
+        """Edge weights of similarities (m, n), in the same places."""
+
+    @abstractmethod
+    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+        """The graph to propagate on from directed weights (n, n), `_kernel` applied."""
+
+    @abstractmethod
+    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+        """Labels of all rows; warns where the verdict asks for it."""
+
+    def _check_seeds(self, seeds: Seeds) -> None:
+        """Raises RequestError where parameters do not go with these seeds."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Spreads the labels of y over the rows of X.
+
+        Parameters
+        ----------
+        X : features (n, d): array, memory-mapped array, torch tensor, frame or SciPy CSR; or, with a precomputed
+            metric, a graph: SciPy CSR (n, n) or a pair (indices (n, k), values (n, k)).
+        y : (n,) labels with the marker where unlabeled (-1 in numbers, "" in text, None in objects), or floating
+            (n, C >= 2) soft labels with zero or NaN rows where unlabeled.
+        sample_weight : (n,) multiplies a seed's row of Y; a seed of weight 0 is an unlabeled row.
+
+        Raises RequestError or DataError (both ValueError) naming the parameter or row.
+        """
+        if y is None:
+            raise RequestError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
+            )
+        self._check_parameters()
+        given = self._read_fit(X)
+        n = int(given.shape[0])
+        targets = read_targets(_one_column(y))
+        if len(targets.codes_N) != n:
+            raise DataError(f"y has {len(targets.codes_N)} rows and X has {n}; they must belong together row by row.")
+        seeds = targets.seeds(read_weights(sample_weight, n))
+        self._check_seeds(seeds)
+        self.classes_ = targets.classes
+        self._marker_targets, self._seed_codes = targets, seeds.labels_N.numpy()
+        self._set_graph(given)
+        started = time.perf_counter()
+        found = self._propagate(self.graph_, seeds.to(self.graph_.device))
+        self._say(f"propagation: {found.steps} steps, residual {found.residual:.2g}", started)
+        self._store(found)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Labels (m,) of new rows from the fitted ones around them; the marker where none has a say."""
+        weights = self._weights_to_fitted(X)
+        codes_M = np.empty(weights.shape[0], dtype=np.int64)
+        for start, stop in spans(len(codes_M), len(self.classes_), PREDICT_ELEMENTS):
+            means_BC, found_B = self._vote(weights[start:stop])
+            codes_M[start:stop] = np.where(found_B, means_BC.argmax(axis=1), -1)
+        return self._marker_targets.decode(codes_M)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Distributions (m, C) of new rows: the kernel-weighted mean of their nearest fitted rows' (seeds one-hot).
+
+        With a precomputed metric X is (m, n) into the fitted rows. Uniform where no neighbor has a say.
+        """
+        return self._vote(self._weights_to_fitted(X))[0]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy of `predict(X)` on the rows of y that carry a label; rows with the marker are left out."""
+        from sklearn.metrics import accuracy_score
+
+        labels = as_array(y)
+        known = ~unlabeled(labels)
+        if not known.any():
+            raise DataError("y holds no labels to score against: every row carries the marker.")
+        predicted = self.predict(X)
+        weights = None if sample_weight is None else np.asarray(sample_weight)[known]
+        if labels.ndim == 2 and labels.shape[1] > 1:
+            labels = self.classes_[np.nan_to_num(labels).argmax(axis=1)]
+        return float(accuracy_score(labels[known], predicted[known], sample_weight=weights))
+
+    def _check_parameters(self) -> None:
+        searches = ("auto", *registry.table("neighbors"))
+        shared: dict[str, Rule] = {
+            "metric": OneOf(self.metrics),
+            "search": OneOf(searches),
+            "device": OneOf(("auto", "cpu", "cuda")),
+            "warm_start": Flag(),
+            "top_classes": Number(1, whole=True, optional=True),
+            "verbose": Flag(),
+        }
+        check_parameters(type(self).__name__, self.get_params(deep=False), {**shared, **self.rules})
+
+    def _device(self, X: Any) -> torch.device:
+        available = torch.cuda.is_available()
+        if self.device == "cuda" and not available:
+            raise RequestError("device='cuda': torch sees no CUDA device here. Use device='auto' or 'cpu'.")
+        if self.device == "auto":
+            return X.device if isinstance(X, torch.Tensor) else torch.device("cuda" if available else "cpu")
+        return torch.device(self.device)
+
+    def _read_fit(self, X: Any) -> Any:
+        """X checked: features, or similarities (n, n)."""
+        if self.metric not in PRECOMPUTED:
+            return read_features(self, X, reset=True)
+        given = read_graph(X, distances=self.metric == "precomputed_distances", fitted_n=None)
+        self.n_features_in_ = given.shape[1]
+        return given
+
+    def _set_graph(self, given: Any) -> None:
+        """Sets `graph_` and `recall_`, and keeps the rows that new ones are compared with."""
+        device = self._device(given)
+        values = self.get_params(deep=False)
+        settings = tuple(repr(values[name]) for name in self.graph_parameters)
+        key = (fingerprint(given), *settings) if self.warm_start else ()
+        known: Remembered | None = getattr(self, "_memory", None)
+        if self.warm_start and known is not None and known.graph_key == key:
+            self.graph_, self.recall_ = known.graph, known.recall
+            return
+        started = time.perf_counter()
+        self._rows: Rows | None = None
+        self.recall_ = None
+        similarities = given
+        if self.metric not in PRECOMPUTED:
+            self._rows = as_rows(given, device)
+            similarities, self.recall_ = self._search(None)
+            self._say(f"search: {self._rows.n} rows, recall {self.recall_:.4f}", started)
+        started = time.perf_counter()
+        self.graph_ = self._build_graph(self._kernel(similarities)).to(device)
+        self._say(f"graph: {self.graph_.n_edges} weights", started)
+        self._memory = Remembered(key, self.graph_, self.recall_) if self.warm_start else None
+
+    def _search(self, queries: Any) -> tuple[sparse.csr_array, float]:
+        """Similarities of the nearest fitted rows, (n or m, n), and the recall of the search."""
+        assert self._rows is not None
+        seed = 0 if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
+        found = nearest(self._rows, self.n_neighbors, queries=queries, search=self.search, seed=seed)
+        return neighbor_matrix(found, self._rows.n), found.recall
+
+    def _weights_to_fitted(self, X: Any) -> sparse.csr_array:
+        """Kernel weights (m, n) of new rows to the fitted ones."""
+        check_is_fitted(self)
+        if self._rows is None:
+            distances = self.metric == "precomputed_distances"
+            return self._kernel(read_graph(X, distances=distances, fitted_n=self.graph_.n))
+        checked = read_features(self, X, reset=False)
+        return self._kernel(self._search(checked)[0])
+
+    def _vote(self, weights: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
+        return weighted_mean(weights, self.label_distributions_, self._seed_codes, self.reached_)
+
+    def _store(self, found: Propagation) -> None:
+        """Sets the attributes of the contract, as NumPy arrays."""
+        if self.top_classes is not None and found.scores_NC.layout is torch.strided:
+            found = compact(found, self.top_classes)
+        self.scores_, self.label_distributions_ = _numpy(found.scores_NC), _numpy(found.distributions_NC)
+        self.transduction_ = self._marker_targets.decode(_numpy(found.labels_N))
+        self.certainty_, self.reached_ = _numpy(found.certainty_N), _numpy(found.reached_N)
+        self.class_weight_ = _numpy(found.class_weight_C)
+        self.n_iter_ = max(1, found.steps)  # scikit-learn: at least 1 where there is a max_iter
+        self.residual_, self.converged_ = found.residual, found.converged
+
+    def _say(self, text: str, started: float) -> None:
+        if self.verbose:
+            print(f"{type(self).__name__} {text} ({time.perf_counter() - started:.2f} s)", file=sys.stderr)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.pairwise = self.metric in PRECOMPUTED
+        return tags
+
+
+def _one_column(y: Any) -> np.ndarray:
+    """y as an array; columns of labels are raveled with scikit-learn's usual warning, soft labels stay."""
+    array = as_array(y)
+    soft = array.ndim == 2 and array.dtype.kind == "f" and array.shape[1] >= 2
+    return array if soft or array.ndim == 1 else column_or_1d(array, warn=True)
+
+
+def _numpy(tensor: torch.Tensor) -> Any:
+    """A tensor as a NumPy array, a sparse one as a SciPy CSR array."""
+    tensor = tensor.cpu()
+    if tensor.layout is not torch.sparse_csr:
+        return tensor.numpy()
+    from scipy import sparse
+
+    parts = (tensor.values(), tensor.col_indices(), tensor.crow_indices())
+    rows, columns = tensor.shape
+    return sparse.csr_array(tuple(part.numpy() for part in parts), shape=(rows, columns))

@@ -1,0 +1,60 @@
+"""The linear system of diffusion, (I - alpha S) Z = Y: prepared once, solved a block of classes at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from labelprop.functional.solve import ColumnSolve, cg_columns
+from labelprop.graph import AffinityGraph
+from labelprop.seeds import Seeds
+
+RENUMBER_FROM = 10_000  # rows; below, a block of columns stays in the cache anyway
+CPU_COLUMNS = 32  # at least; products with more columns at once only leave the cache
+BLOCK_ELEMENTS = {"cpu": 1 << 21, "cuda": 1 << 28}  # numbers in one of the solver's blocks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DiffusionSystem:
+    """S = D^-1/2 W D^-1/2 of a symmetric graph W, its rows renumbered where that makes products faster."""
+
+    normalized: AffinityGraph
+    order_N: torch.Tensor | None  # old number of each row of `normalized`; None where as in W
+
+    @classmethod
+    def of(cls, graph: AffinityGraph) -> DiffusionSystem:
+        """Prepares the system of a graph."""
+        if graph.n < RENUMBER_FROM or graph.device.type != "cpu":
+            return cls(graph.normalized(), None)
+        moved, order_N = graph.renumbered()
+        return cls(moved.normalized(), order_N)
+
+    def solve(self, seeds: Seeds, classes: Sequence[int], *, alpha: float, max_iter: int, tol: float) -> ColumnSolve:
+        """Z for these classes, (N, len(classes)).
+
+        Y is taken as it is: CG from zero is linear in the scale of a column, so balancing is a division afterwards.
+        """
+        matrix = self.normalized.tensor
+
+        def operator(x_NB: torch.Tensor) -> torch.Tensor:
+            return torch.addmm(x_NB, matrix, x_NB, alpha=-alpha)
+
+        solved = ColumnSolve.empty(self.normalized.n, len(classes), matrix.dtype, matrix.device)
+        for start, stop in self.class_blocks(len(classes)):
+            y_NB = seeds.columns(classes[start:stop], matrix.dtype)
+            y_NB = y_NB if self.order_N is None else y_NB[self.order_N]
+            with torch.autocast(matrix.device.type, enabled=False):  # callers may train in bfloat16
+                part = cg_columns(operator, y_NB, tol=tol, max_iter=max_iter)
+            rows = slice(None) if self.order_N is None else self.order_N
+            solved.solution_NC[rows, start:stop] = part.solution_NC
+            solved.steps_C[start:stop], solved.residual_C[start:stop] = part.steps_C, part.residual_C
+        return solved
+
+    def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
+        """(start, stop) of classes to solve together: the solver's memory is bounded, and in reach of the cache."""
+        kind = self.normalized.device.type
+        room = BLOCK_ELEMENTS[kind] // max(1, self.normalized.n)
+        width = max(1 if kind != "cpu" else CPU_COLUMNS, room)
+        return [(start, min(start + width, n_classes)) for start in range(0, n_classes, width)]

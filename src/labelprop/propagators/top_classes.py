@@ -1,0 +1,89 @@
+"""The best classes of each row, for results too wide to hold: N x C numbers become N x m."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from labelprop.functional.weigh import normalize_rows
+from labelprop.types import Propagation
+
+DENSE_LIMIT = 1 << 28  # N x C beyond which results hold only the best classes of a row
+DEFAULT_TOP = 16
+
+
+def compact(found: Propagation, top: int) -> Propagation:
+    """The same result with scores and distributions as torch sparse CSR of each row's `top` best classes.
+
+    Distributions are rescaled to sum 1; labels and certainties stay those over all classes.
+    """
+    top = min(top, found.distributions_NC.shape[1])
+    order = found.distributions_NC.sort(dim=1, descending=True, stable=True).indices  # ties: the lowest class
+    classes_NM = order[:, :top].sort(dim=1).values
+    shares_NM = found.distributions_NC.gather(1, classes_NM)
+    shares_NM = shares_NM / shares_NM.sum(dim=1, keepdim=True)
+    size = found.scores_NC.shape
+    return replace(
+        found,
+        scores_NC=_csr(classes_NM, found.scores_NC.gather(1, classes_NM), size),
+        distributions_NC=_csr(classes_NM, shares_NM, size),
+    )
+
+
+class TopClasses:
+    """Takes non-negative scores a block of classes at a time; labels, sums and entropies are over all of them."""
+
+    def __init__(self, n: int, n_classes: int, top: int, dtype: torch.dtype, device: torch.device) -> None:
+        self.n, self.n_classes, self.top = n, n_classes, min(top, n_classes)
+        self._values_NM = torch.empty(n, 0, dtype=dtype, device=device)
+        self._classes_NM = torch.empty(n, 0, dtype=torch.int64, device=device)
+        self._best_N = torch.zeros(n, dtype=dtype, device=device)
+        self.labels_N = torch.zeros(n, dtype=torch.int64, device=device)  # ties: the lowest class
+        self._sum_N = torch.zeros(n, dtype=torch.float64, device=device)
+        self._z_log_z_N = torch.zeros(n, dtype=torch.float64, device=device)
+
+    def add(self, scores_NB: torch.Tensor, first: int) -> None:
+        """Scores of the classes from `first` on, in ascending blocks."""
+        self._sum_N += scores_NB.sum(dim=1, dtype=torch.float64)
+        self._z_log_z_N += torch.special.xlogy(scores_NB, scores_NB).sum(dim=1, dtype=torch.float64)
+        best = scores_NB.max(dim=1)
+        higher_N = best.values > self._best_N
+        self.labels_N = torch.where(higher_N, best.indices + first, self.labels_N)
+        self._best_N = torch.where(higher_N, best.values, self._best_N)
+        kept = scores_NB.topk(min(self.top, scores_NB.shape[1]), dim=1)
+        values = torch.cat([self._values_NM, kept.values], dim=1)
+        classes = torch.cat([self._classes_NM, kept.indices + first], dim=1)
+        self._values_NM, places = values.topk(min(self.top, values.shape[1]), dim=1)
+        self._classes_NM = classes.gather(1, places)
+
+    def nonzero(self) -> torch.Tensor:
+        """Which rows have any positive score (N,), bool."""
+        return self._best_N > 0
+
+    def certainty(self) -> torch.Tensor:
+        """1 - H / log C over all classes (N,); 1 where C = 1."""
+        if self.n_classes == 1:
+            return torch.ones_like(self._best_N)
+        sum_N = self._sum_N.masked_fill(self._sum_N == 0, 1)
+        entropy_N = sum_N.log() - self._z_log_z_N / sum_N
+        return (1 - entropy_N / math.log(self.n_classes)).clamp(0, 1).to(self._best_N.dtype)
+
+    def sparse(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores and distributions (N, C) as torch sparse CSR tensors that hold each row's best classes."""
+        classes_NM, places_NM = self._classes_NM.sort(dim=1)
+        values_NM = self._values_NM.gather(1, places_NM)
+        size = (self.n, self.n_classes)
+        return _csr(classes_NM, values_NM, size), _csr(classes_NM, normalize_rows(values_NM), size)
+
+
+def _csr(classes_NM: torch.Tensor, values_NM: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    n, top = classes_NM.shape
+    crow = torch.arange(n + 1, device=values_NM.device) * top
+    col, values = classes_NM.reshape(-1), values_NM.reshape(-1)
+    with warnings.catch_warnings():  # torch calls its CSR layout beta once a process
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.sparse_csr_tensor(crow, col, values, tuple(size), check_invariants=False)

@@ -1,0 +1,153 @@
+"""Names to code: one line each for propagators, recipes, models, search backends and data sources.
+
+Nothing here imports torch: the command line builds its flags from these tables. Each entry is
+`name: Entry("module:Object", "one sentence", {parameter: default})`; a test holds the parameters against the
+signature of the object. Packages of others add entries through the entry-point groups `labelprop.<table>`;
+such an entry point loads an `Entry`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any
+
+from labelprop.errors import RequestError, UnknownNameError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where an object lives (`module:attribute`), what it is for, and its parameters with their defaults."""
+
+    target: str
+    summary: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def load(self) -> Any:
+        module, _, attribute = self.target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+PROPAGATORS: dict[str, Entry] = {
+    "diffusion": Entry(
+        "labelprop.propagators.diffusion:Diffusion",
+        "Diffuses labels over a nearest-neighbor graph by conjugate gradient (Iscen et al. 2019).",
+        {"n_neighbors": 50, "power": 3.0, "alpha": 0.99, "max_iter": 20, "tol": 1e-6}
+        | {"balance_seeds": True, "max_normalize": True},
+    ),
+}
+
+MODELS: dict[str, Entry] = {
+    "small_cnn": Entry(
+        "labelprop.models.small_cnn:SmallCnn",
+        "Small convolutional network for images of 8 to 64 pixels on a CPU.",
+    ),
+    "conv13": Entry("labelprop.models.conv13:Conv13", "The 13-layer network of the DLP paper, for 32-pixel images."),
+    "preact_resnet18": Entry("labelprop.models.preact_resnet:preact_resnet18", "Pre-activation ResNet-18 (v2)."),
+    "preact_resnet50": Entry("labelprop.models.preact_resnet:preact_resnet50", "Pre-activation ResNet-50 (v2)."),
+    "resnet18": Entry("labelprop.models.resnet18:ResNet18", "Post-activation ResNet-18 (mini-ImageNet in DLP)."),
+    "mlp": Entry("labelprop.models.mlp:Mlp", "Multi-layer perceptron for vectors and frozen embeddings."),
+}
+
+SOURCES: dict[str, Entry] = {
+    "folder": Entry(
+        "labelprop.data.sources.folder:FolderSource", "A folder of images; class sub-folders are labels."
+    ),
+    "table": Entry("labelprop.data.sources.table:TableSource", "A CSV, Parquet or JSONL table."),
+    "arrays": Entry("labelprop.data.sources.arrays:ArraySource", "A .npy or .npz file of vectors or images."),
+    "hf": Entry("labelprop.data.sources.hf:HfSource", "A HuggingFace dataset on disk or by name (extra `hf`)."),
+}
+
+NEIGHBORS: dict[str, Entry] = {
+    "exact": Entry("labelprop.neighbors.exact:search", "Blocked matrix products; exact."),
+    "approximate": Entry("labelprop.neighbors.approximate:search", "faiss inverted lists; recall is measured."),
+}
+
+_SUPERVISED = {"batch_size": 100, "lr": 0.05, "weight_decay": 2e-4, "l2_feature": True}
+_PSEUDO = _SUPERVISED | {
+    "labeled_batch_size": 50,
+    "certainty": True,
+    "class_balance": True,
+    "max_class_weight": None,
+}
+
+RECIPES: dict[str, Entry] = {
+    "supervised": Entry(
+        "labelprop.training.recipes:supervised",
+        "The given labels alone; the baseline of every other.",
+        _SUPERVISED,
+    ),
+    "dlp": Entry(
+        "labelprop.training.recipes:dlp",
+        "Labels diffused over a graph of the embedding before every epoch (Iscen et al. 2019).",
+        _PSEUDO | PROPAGATORS["diffusion"].parameters,
+    ),
+    "network-prediction": Entry(
+        "labelprop.training.recipes:network_prediction",
+        "DLP with the network's own softmax in place of the diffusion (its ablation).",
+        _PSEUDO | {"max_normalize": True},
+    ),
+}
+
+
+def table(name: str) -> dict[str, Entry]:
+    """The built-in table `name` ('propagators', 'recipes', ...) and what installed packages add to it."""
+    entries = dict(_TABLES[name])
+    for point in entry_points(group=f"labelprop.{name}"):
+        entries.setdefault(point.name, point.load())
+    return entries
+
+
+def lookup(name: str, key: str) -> Entry:
+    """The entry `key` of table `name`.
+
+    Raises UnknownNameError, with the nearest known name, when there is none.
+    """
+    entries = table(name)
+    if key not in entries:
+        raise UnknownNameError(name.removesuffix("s"), key, entries)
+    return entries[key]
+
+
+_TABLES = {
+    "propagators": PROPAGATORS,
+    "recipes": RECIPES,
+    "models": MODELS,
+    "sources": SOURCES,
+    "neighbors": NEIGHBORS,
+}
+
+
+def propagator_parameters() -> list[tuple[str, Any, list[str]]]:
+    """(name, default, methods) of every constructor parameter of any propagator, in order of appearance."""
+    found: dict[str, tuple[Any, list[str]]] = {}
+    for method, entry in table("propagators").items():
+        for name, default in entry.parameters.items():
+            found.setdefault(name, (default, []))[1].append(method)
+    return [(name, default, methods) for name, (default, methods) in found.items()]
+
+
+def parse_value(what: str, text: str, default: Any) -> Any:
+    """`text` as a value of the type of `default`; where that is None, a number if it looks like one.
+
+    Raises RequestError naming `what`.
+    """
+    if isinstance(default, bool):
+        known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        if text.lower() not in known:
+            raise RequestError(f"{what}={text} must be true or false.")
+        return known[text.lower()]
+    if default is None:
+        if text.lower() == "none":
+            return None
+        kinds: tuple[type, ...] = (int, float, str)
+    else:
+        kinds = (int, float) if isinstance(default, float) else (type(default),)
+    for kind in kinds:
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    raise RequestError(f"{what}={text} must be a {'number' if float in kinds or int in kinds else 'text'}.")

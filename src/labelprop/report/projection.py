@@ -1,0 +1,90 @@
+"""Two coordinates for every example of the map, and the name of how they were found."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+TSNE_ROWS = 3_000  # one thread needs about 7 s
+TSNE_STEPS = 500
+PERPLEXITY = 30.0
+PREPARED_DIMENSIONS = 50
+NEAREST = 5
+BLOCK = 2_000
+FEW = 5
+
+
+def project(vectors_ND: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
+    """(N, 2) float32 and the projection's name, for the note under the map. Same input and seed, same answer.
+
+    t-SNE (van der Maaten & Hinton 2008, started from PCA) for up to 3,000 rows. Of more rows, 3,000 drawn at
+    random are laid out by it and each other row is put at the weighted mean of its 5 nearest among those.
+    Fewer than 5 rows, or rows that are all alike, are laid out by PCA.
+    """
+    n = len(vectors_ND)
+    vectors_ND = np.asarray(vectors_ND, dtype=np.float32).reshape(n, math.prod(vectors_ND.shape[1:]))
+    reduced_ND = _reduce(vectors_ND, seed)
+    if n < FEW or not np.ptp(reduced_ND, axis=0).any():
+        return _two_columns(reduced_ND), "PCA"
+    if n <= TSNE_ROWS:
+        return _tsne(reduced_ND, seed), "t-SNE"
+    landmarks_M = np.sort(np.random.default_rng(seed).choice(n, TSNE_ROWS, replace=False))
+    places_M2 = _tsne(reduced_ND[landmarks_M], seed)
+    places_N2 = _place(reduced_ND, reduced_ND[landmarks_M], places_M2)
+    places_N2[landmarks_M] = places_M2
+    return places_N2, f"t-SNE of {TSNE_ROWS:,} of them, the others placed among their nearest"
+
+
+def _reduce(vectors_ND: np.ndarray, seed: int) -> np.ndarray:
+    """The leading principal components: t-SNE is as good on them and much quicker."""
+    from sklearn.decomposition import PCA
+
+    n, d = vectors_ND.shape
+    if n < 2:
+        return np.zeros_like(vectors_ND)
+    centered_ND: np.ndarray = vectors_ND - vectors_ND.mean(0)
+    kept = min(PREPARED_DIMENSIONS, n - 1, d)
+    if d < 2 or not centered_ND.any():
+        return centered_ND[:, :kept]
+    solver = "full" if min(n, d) <= 2 * PREPARED_DIMENSIONS else "randomized"
+    reduced_ND: np.ndarray = PCA(kept, svd_solver=solver, random_state=seed).fit_transform(centered_ND)
+    return reduced_ND
+
+
+def _two_columns(reduced_ND: np.ndarray) -> np.ndarray:
+    places_N2 = np.zeros((len(reduced_ND), 2), dtype=np.float32)
+    d = min(2, reduced_ND.shape[1])
+    places_N2[:, :d] = reduced_ND[:, :d]
+    return places_N2
+
+
+def _tsne(vectors_ND: np.ndarray, seed: int) -> np.ndarray:
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    n, d = vectors_ND.shape
+    tsne = TSNE(
+        2,
+        perplexity=min(PERPLEXITY, (n - 1) / 3),
+        init="pca" if d >= 2 else "random",
+        max_iter=TSNE_STEPS,
+        random_state=seed,
+    )
+    # On a busy machine two threads wait for each other and take five times as long as one.
+    with threadpool_limits(1):
+        return np.asarray(tsne.fit_transform(vectors_ND), dtype=np.float32)
+
+
+def _place(vectors_ND: np.ndarray, landmarks_MD: np.ndarray, places_M2: np.ndarray) -> np.ndarray:
+    """Weighted mean of the nearest landmarks' places; weight 1 / squared distance."""
+    places_N2 = np.empty((len(vectors_ND), 2), dtype=np.float32)
+    squares_M = (landmarks_MD**2).sum(1)
+    for start in range(0, len(vectors_ND), BLOCK):
+        block_BD = vectors_ND[start : start + BLOCK]
+        distances_BM = (block_BD**2).sum(1)[:, None] + squares_M - 2 * block_BD @ landmarks_MD.T
+        nearest_BK = np.argpartition(distances_BM, NEAREST, axis=1)[:, :NEAREST]
+        weights_BK = 1 / np.maximum(np.take_along_axis(distances_BM, nearest_BK, 1), 1e-6)
+        weights_BK /= weights_BK.sum(1, keepdims=True)
+        places_N2[start : start + BLOCK] = (places_M2[nearest_BK] * weights_BK[:, :, None]).sum(1)
+    return places_N2

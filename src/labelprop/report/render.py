@@ -1,0 +1,100 @@
+"""The page: template, styles and script of the folder `page`, joined to one file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from labelprop.report.gather import Run, read_run
+from labelprop.report.numbers import certainty_text
+from labelprop.report.payload import embed, payload
+from labelprop.report.pictures import Sheets, make_sheets
+from labelprop.report.view import EXCERPT, make_view
+from labelprop.report.words import brief, excerpt, number, visible
+from labelprop.run_folder import write_atomically
+
+PAGE_BYTES = 8_000_000
+STYLES = ("base.css", "sections.css", "small.css")
+SCRIPTS = ("base.js", "trust.js", "map.js", "map_input.js", "checks.js", "start.js")
+SHOWN_AT = (24, 32, 40, 56, 64, 72)  # pixels; the sizes of pictures in sections.css
+
+
+def write_report(run_folder: Path) -> Path:
+    """Writes report.html of a finished run folder atomically and returns its path.
+
+    RequestError where the folder is not a finished run, StorageError where the file cannot be written.
+    """
+    page = render(read_run(run_folder))
+    path = run_folder / "report.html"
+    write_atomically(path, lambda partial: _write(partial, page))
+    return path
+
+
+def render(run: Run) -> str:
+    """The page as text, at most about 8 MB of pictures included."""
+    data = embed(payload(run, None))
+    static = 200 * len(run.classes) * 2 + 150_000
+    shown = np.flatnonzero(run.rows.shown_N)
+    room = max(0, PAGE_BYTES - len(data.encode()) - static)
+    sheets = make_sheets([run.rows.pictures[i] for i in shown], room) if run.has_pictures else None
+    script = "(() => {\n" + "\n".join(_part(name) for name in SCRIPTS) + "})();\n"
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            **make_view(run, sheets),
+            style=Markup("\n".join(_part(name) for name in STYLES) + picture_style(sheets)),
+            script=Markup(script),
+            digest=digest,
+            data=Markup(embed(payload(run, sheets))),
+        )
+    )
+
+
+def picture_style(sheets: Sheets | None) -> str:
+    """One rule a sheet, and whole pixels for pictures shown larger than they are."""
+    if sheets is None:
+        return ""
+    rules = [
+        f".p{index}{{background-image:url({sheet.address});--rows:{sheet.rows}}}"
+        for index, sheet in enumerate(sheets.sheets)
+    ]
+    enlarged = [f".s{edge}" for edge in SHOWN_AT if edge > sheets.original]
+    if enlarged:
+        rules.append(",".join(enlarged) + "{image-rendering:pixelated}")
+    return "\n" + "\n".join(rules)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("labelprop.report", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Any] = {
+        "number": number,
+        "brief": brief,
+        "visible": visible,
+        "certainty": certainty_text,
+        "excerpt": lambda text: excerpt(text or "", EXCERPT),
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def _part(name: str) -> str:
+    return (resources.files("labelprop.report") / "page" / name).read_text(encoding="utf-8")
+
+
+def _write(path: Path, page: str) -> None:
+    path.write_text(page, encoding="utf-8")

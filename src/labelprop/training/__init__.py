@@ -1,0 +1,1 @@
+"""Recipes, the loop that runs them, and the state it saves."""

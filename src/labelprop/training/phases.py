@@ -1,0 +1,75 @@
+"""A system is a list of phases; a phase is a method with a length, an optimizer and a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from labelprop.functional import schedule
+from labelprop.methods.base import Method
+
+MIN_STEPS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sgd:
+    """SGD with Nesterov momentum; the rate is the peak of the phase's schedule."""
+
+    lr: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 2e-4
+    nesterov: bool = True
+
+    def build(self, net: nn.Module) -> torch.optim.Optimizer:
+        trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+        return torch.optim.SGD(
+            trained,
+            lr=self.lr,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            nesterov=self.nesterov and self.momentum > 0,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """One stretch of training.
+
+    `share` is its length in units of the main phase's steps (the main phase has 1), at least 100 steps.
+    Weights always pass from phase to phase; `keep_optimizer` also passes the optimizer's state.
+    """
+
+    name: str
+    method: Callable[[], Method]
+    share: float = 1.0
+    optimizer: Sgd = field(default_factory=Sgd)
+    schedule: Callable[[float], float] = schedule.cosine
+    keep_optimizer: bool = False
+
+    def steps(self, main_steps: int) -> int:
+        return main_steps if self.share == 1 else max(MIN_STEPS, round(self.share * main_steps))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A system: its phases (one of them with share 1, the main one), what its network needs, and its settings."""
+
+    name: str
+    phases: tuple[Phase, ...]
+    l2_feature: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def main(self) -> Phase:
+        return next(phase for phase in self.phases if phase.share == 1)
+
+    def heads(self, n_classes: int) -> dict[str, int]:
+        """All heads that any phase trains, with their sizes; None stands for the number of classes."""
+        found: dict[str, int] = {}
+        for phase in self.phases:
+            found |= {name: size or n_classes for name, size in phase.method().heads.items()}
+        return found

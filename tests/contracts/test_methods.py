@@ -1,0 +1,94 @@
+"""check_method over the methods of all registered recipes, and mutants that it must catch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from labelprop import registry
+from labelprop.methods.base import LossTerms, Method, Sum
+from labelprop.methods.diffusion_labels import DiffusionLabels
+from labelprop.methods.supervised import Supervised
+from labelprop.testing import check_method
+from labelprop.training import recipes
+
+PHASES = [
+    pytest.param(phase.method, id=f"{name}/{phase.name}")
+    for name in registry.table("recipes")
+    for phase in recipes.build(name, {}).phases
+]
+
+
+@pytest.mark.parametrize("make", PHASES)
+def test_every_phase_of_every_recipe(make) -> None:
+    check_method(make)
+
+
+def test_a_sum_of_methods() -> None:
+    check_method(lambda: Sum(DiffusionLabels(batch_size=16, labeled_batch_size=8), Supervised(batch_size=8)))
+
+
+class DeadTerm(Supervised):
+    def loss(self, net, batch, progress):
+        found = super().loss(net, batch, progress)
+        return LossTerms({**found.terms, "dead": torch.zeros((), requires_grad=True)}, {**found.weights, "dead": 1.0})
+
+
+class WritesInLoss(Supervised):
+    def loss(self, net, batch, progress):
+        self.weights_N.mul_(0.5)
+        return super().loss(net, batch, progress)
+
+
+class _WriteInBackward(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, value, state):
+        ctx.state = state
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        ctx.state.add_(1)
+        return grad, None
+
+
+class WritesInBackward(Supervised):
+    def loss(self, net, batch, progress):
+        found = super().loss(net, batch, progress)
+        return LossTerms(
+            {n: _WriteInBackward.apply(t, self.weights_N) for n, t in found.terms.items()}, found.weights
+        )
+
+
+class ForgetsState(DiffusionLabels):
+    def setup(self, net, task):
+        super().setup(net, task)
+        self.factor = 1.0
+
+    def after_step(self, net, batch, outputs, progress):
+        self.factor = 0.5
+
+    def loss(self, net, batch, progress):
+        found = super().loss(net, batch, progress)
+        return LossTerms({name: term * self.factor for name, term in found.terms.items()}, found.weights)
+
+
+class OverwritesGiven(DiffusionLabels):
+    def refresh(self, net, tools, epoch):
+        super().refresh(net, tools, epoch)
+        self.label_N.copy_((self.label_N + 1) % 3)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "said"),
+    [
+        (DeadTerm, "no gradient"),
+        (WritesInLoss, "wrote to the method's state"),
+        (WritesInBackward, "wrote to the method's state"),
+        (ForgetsState, "not in its buffers"),
+        (OverwritesGiven, "given label was overwritten"),
+    ],
+)
+def test_mutants_are_caught(mutant: type[Method], said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        check_method(mutant)

@@ -1,0 +1,197 @@
+"""A run that was killed and continued equals one that was not, bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import labelprop
+from labelprop.errors import RequestError
+from patterns import write_patterns
+
+SETTINGS = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5}
+
+DRIVER = """
+import os, signal, sys
+import torch
+torch.set_num_threads(1)
+import labelprop
+from labelprop import run_folder
+from labelprop.training import checkpoint, loop
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def on_call(module, name, number, when=lambda *args: True):
+    original, calls = getattr(module, name), [0]
+    def counted(*args, **kwargs):
+        calls[0] += when(*args)
+        if when(*args) and calls[0] == number:
+            die()
+        return original(*args, **kwargs)
+    setattr(module, name, counted)
+
+moment = sys.argv[3]
+if moment == "in the baseline":
+    on_call(loop.PhaseRun, "_step", 10)
+elif moment == "in an epoch":
+    on_call(loop.PhaseRun, "_step", {first_recipe_steps})
+elif moment == "in the last epoch":
+    on_call(loop.PhaseRun, "_step", {last_steps})
+elif moment == "between history and checkpoint":
+    on_call(checkpoint.Checkpoints, "save", 6)
+elif moment == "in a checkpoint's rename":
+    on_call(checkpoint.os, "replace", 5)
+elif moment == "after a checkpoint's rename":
+    on_call(checkpoint, "flush", 4 * 5)
+elif moment == "while writing labels":
+    on_call(run_folder.os, "replace", 1, lambda a, b: str(b).endswith("labels.parquet"))
+elif moment == "while writing the model":
+    on_call(run_folder.os, "replace", 1, lambda a, b: str(b).endswith("model.json"))
+elif moment == "before the end":
+    on_call(run_folder.os, "replace", 1, lambda a, b: str(b).endswith("report.html"))
+labelprop.train(sys.argv[1], out=sys.argv[2], epochs=3, settings={settings}, resume=True)
+"""
+
+MOMENTS = {
+    "in the baseline",
+    "in an epoch",
+    "in the last epoch",
+    "between history and checkpoint",
+    "in a checkpoint's rename",
+    "after a checkpoint's rename",
+    "while writing labels",
+    "while writing the model",
+    "before the end",
+}
+QUICK = {"in an epoch", "in a checkpoint's rename", "while writing labels"}
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    base = tmp_path_factory.mktemp("resume")
+    write_patterns(base / "patterns")
+    run = labelprop.train(base / "patterns", out=base / "unbroken", epochs=3, settings=SETTINGS)
+    return base, run
+
+
+def steps_of(run) -> tuple[int, int]:
+    """A step number inside the recipe's first epochs, and one inside its last epoch, counted from the start."""
+    phases = json.loads((run.path / "run.json").read_text())["phases"]
+    baseline, recipe = (sum(steps.values()) for steps in phases.values())
+    return baseline + 30, baseline + recipe - 2
+
+
+@pytest.mark.parametrize(
+    "moment", [pytest.param(m, marks=() if m in QUICK else pytest.mark.slow) for m in sorted(MOMENTS)]
+)
+def test_kill_and_resume_equals_unbroken(unbroken, tmp_path, moment: str) -> None:
+    base, run = unbroken
+    first, last = steps_of(run)
+    driver = tmp_path / "driver.py"
+    text = textwrap.dedent(DRIVER).format(settings=SETTINGS, first_recipe_steps=first, last_steps=last)
+    driver.write_text(text)
+    out = tmp_path / "run"
+    killed = subprocess.run(
+        [sys.executable, driver, base / "patterns", out, moment], capture_output=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert not json.loads((out / "run.json").read_text())["status"] == "finished"
+    resumed = labelprop.train(base / "patterns", out=out, epochs=3, settings=SETTINGS, resume=True)
+    for name in ("labels.parquet", "pseudo_labels.parquet", "model.safetensors"):
+        assert digest(resumed.path / name) == digest(run.path / name), name
+    assert losses(resumed) == losses(run)
+
+
+def digest(path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def losses(run) -> list[tuple]:
+    lines = [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
+    return [(line["training"], line["phase"], line["epoch"], line["loss"]) for line in lines]
+
+
+def test_resume_of_a_finished_run_changes_nothing(unbroken) -> None:
+    base, run = unbroken
+    before = {path.name: (path.stat().st_mtime_ns, digest(path)) for path in run.path.iterdir() if path.is_file()}
+    labelprop.train(base / "patterns", out=run.path, epochs=3, settings=SETTINGS, resume=True)
+    assert before == {
+        path.name: (path.stat().st_mtime_ns, digest(path)) for path in run.path.iterdir() if path.is_file()
+    }
+
+
+@pytest.fixture
+def interrupted(unbroken, tmp_path, monkeypatch):
+    """A run stopped by Ctrl-C in its first epochs."""
+    from labelprop.training.checkpoint import Checkpoints
+
+    base, _ = unbroken
+    save = Checkpoints.save
+
+    def stop_after(self, number, tensors, state) -> None:
+        save(self, number, tensors, state)
+        if number == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", stop_after)
+        with pytest.raises(KeyboardInterrupt):
+            labelprop.train(base / "patterns", out=tmp_path / "run", epochs=3, settings=SETTINGS)
+    return base / "patterns", tmp_path / "run"
+
+
+def test_ctrl_c_saves_and_resumes(unbroken, interrupted) -> None:
+    folder, out = interrupted
+    resumed = labelprop.train(folder, out=out, epochs=3, settings=SETTINGS, resume=True)
+    assert resumed.labels.equals(unbroken[1].labels)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"seed": 1}, "seed was 0 and is 1"),
+        ({"epochs": 4}, "epochs was 3 and is 4"),
+        ({"recipe": "network-prediction", "settings": {}}, "recipe was 'dlp' and is 'network-prediction'"),
+        ({"augment": "none"}, "augment was 'shift' and is 'none'"),
+    ],
+)
+def test_resume_of_another_run_is_refused_and_says_what_differs(interrupted, changed: dict, said: str) -> None:
+    folder, out = interrupted
+    with pytest.raises(RequestError, match=said):
+        labelprop.train(folder, out=out, resume=True, **({"epochs": 3, "settings": SETTINGS} | changed))
+
+
+def test_resume_with_other_data_is_refused(interrupted) -> None:
+    folder, out = interrupted
+    other = out.parent / "patterns"
+    write_patterns(other, seed=5)
+    with pytest.raises(RequestError, match="this is another run: data was"):
+        labelprop.train(other, out=out, epochs=3, settings=SETTINGS, resume=True)
+
+
+def test_resume_of_nothing_starts_and_of_a_foreign_folder_is_refused(unbroken, tmp_path) -> None:
+    base, _ = unbroken
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "thesis.txt").write_text("mine")
+    for option in ("resume", "overwrite"):
+        with pytest.raises(RequestError, match="is not a labelprop run"):
+            labelprop.train(base / "patterns", out=foreign, **{option: True})
+    assert (foreign / "thesis.txt").read_text() == "mine"
+    with pytest.raises(RequestError, match="exists already; choose another folder"):
+        labelprop.train(base / "patterns", out=foreign)
+
+
+def test_overwrite_replaces_a_run(unbroken, tmp_path) -> None:
+    base, _ = unbroken
+    options = {"out": tmp_path / "run", "epochs": 1, "settings": SETTINGS, "baselines": False}
+    first = labelprop.train(base / "patterns", **options, seed=0).labels
+    second = labelprop.train(base / "patterns", **options, seed=1, overwrite=True).labels
+    assert not first.equals(second)

@@ -1,0 +1,78 @@
+"""Loss traces of 20 steps of every recipe in float64: a changed number is a changed method (`make golden`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from labelprop import registry
+from labelprop.clock import StageClock
+from labelprop.data.batches import Loader
+from labelprop.data.contents import TensorContent
+from labelprop.data.preprocessing import Preprocessing
+from labelprop.data.views import Views
+from labelprop.models.network import ModelSpec, build
+from labelprop.training import loop, recipes
+from labelprop.types import Task
+
+STEPS, PER_EPOCH = 20, 5
+SMALL = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5}
+FOLDER = Path(__file__).parent / "traces"
+
+
+class InFloat64(nn.Module):
+    """The network in float64, whatever its views are in."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net.double()
+
+    def forward(self, x: torch.Tensor):
+        return self.net(x.double())
+
+
+def trace(name: str) -> list[float]:
+    """The loss of every step of the recipe's last phase, and the mean of every epoch of the ones before."""
+    generator = torch.Generator().manual_seed(0)
+    classes_N = torch.arange(72) % 3
+    vectors_ND = 2 * torch.eye(6)[classes_N] + torch.randn(72, 6, generator=generator)
+    content = TensorContent(vectors_ND, torch.float32)
+    task = Task(torch.where(torch.arange(72) < 12, classes_N, -1), torch.ones(72), 3, seed=0)
+    known = registry.lookup("recipes", name).parameters
+    recipe = recipes.build(name, {key: value for key, value in SMALL.items() if key in known})
+    spec = ModelSpec("mlp", (6,), recipe.heads(3), {}, recipe.l2_feature)
+    lines: list[dict] = []
+
+    class Kept:
+        def append_history(self, line) -> None:
+            lines.append(dict(line))
+
+        def cut_history(self, training: str, lines: int) -> None: ...
+
+    job = loop.Job(
+        label=name,
+        recipe=recipe,
+        plan=loop.Plan((STEPS,) * len(recipe.phases), PER_EPOCH),
+        task=task,
+        loader=Loader.over(content, Views(Preprocessing.measure(content), "strong"), torch.device("cpu")),
+        build=lambda: InFloat64(build(spec, seed=0)),
+        fabric=loop.Fabric(accelerator="cpu", devices=1, precision="64-true"),
+        meter=loop.WorkMeter(1),
+        clock=StageClock(),
+        history=Kept(),
+    )
+    loop.run(job)
+    return [line["loss"] for line in lines]
+
+
+@pytest.mark.parametrize("name", registry.table("recipes"))
+def test_trace(name: str, update_golden: bool) -> None:
+    found = trace(name)
+    file = FOLDER / f"{name}.txt"
+    if update_golden:
+        FOLDER.mkdir(exist_ok=True)
+        file.write_text("".join(f"{value:.10g}\n" for value in found))
+    assert found == pytest.approx([float(line) for line in file.read_text().split()], rel=1e-6)

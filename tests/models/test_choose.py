@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from labelprop.models.choose import choose
+from labelprop.models.network import ModelSpec, build
+
+
+@pytest.mark.parametrize(
+    ("modality", "shape", "device", "name"),
+    [
+        ("image", (1, 8, 8), "cpu", "small_cnn"),
+        ("image", (3, 64, 64), "cpu", "small_cnn"),
+        ("image", (3, 32, 32), "cuda", "conv13"),
+        ("image", (3, 64, 64), "cuda:1", "preact_resnet18"),
+        ("image", (3, 224, 224), "cpu", "resnet18"),
+        ("image", (3, 4, 4), "cpu", "mlp"),
+        ("vector", (384,), "cuda", "mlp"),
+    ],
+)
+def test_choice_by_input_and_device(modality, shape, device, name):
+    chosen, why = choose(modality, shape, torch.device(device))
+    assert chosen == name
+    assert why
+    assert choose(modality, shape, device) == (chosen, why)
+    with torch.device("meta"):
+        build(ModelSpec(chosen, shape, {"class": 2}), seed=0)
+
+
+def test_large_images_on_a_cpu_come_with_advice():
+    assert "--backbone" in choose("image", (3, 224, 224), "cpu")[1]
+    assert "--backbone" not in choose("image", (3, 224, 224), "cuda")[1]

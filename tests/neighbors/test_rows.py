@@ -1,0 +1,115 @@
+"""Rows of every storage: unit length, kept precision, bad rows named, files never read whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import sparse
+
+from labelprop.errors import DataError
+from labelprop.neighbors import rows as rows_module
+from labelprop.neighbors.rows import MappedRows, ResidentRows, SparseRows, as_rows, spans
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (np.float64, torch.float64),
+        (np.float32, torch.float32),
+        (np.float16, torch.float32),
+        (np.int64, torch.float32),
+        (np.uint8, torch.float32),
+    ],
+)
+def test_precision(given: type, wanted: torch.dtype) -> None:
+    found = as_rows(np.array([[3, 4], [0, 2]], dtype=given))
+    assert found.dtype == wanted
+    torch.testing.assert_close(found.read(0, 2), torch.tensor([[0.6, 0.8], [0, 1]], dtype=wanted))
+
+
+def test_bfloat16_tensors_become_float32() -> None:
+    assert as_rows(torch.ones(2, 2, dtype=torch.bfloat16)).dtype == torch.float32
+
+
+def test_zero_rows_stay_zero_and_huge_and_tiny_ones_keep_their_direction() -> None:
+    X = np.array([[0, 0], [3e38, 3e38], [1e-40, 0], [-3e-30, 4e-30]], dtype=np.float32)
+    half = 0.5**0.5
+    wanted = torch.tensor([[0, 0], [half, half], [1, 0], [-0.6, 0.8]])
+    torch.testing.assert_close(as_rows(X).read(0, 4), wanted)
+    torch.testing.assert_close(torch.from_numpy(as_rows(sparse.csr_array(X)).read(0, 4).toarray()), wanted)
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "NaN"), (np.inf, "infinity"), (-np.inf, "infinity")])
+@pytest.mark.parametrize("form", ["array", "tensor", "sparse", "mapped"])
+def test_the_first_bad_row_is_named(value: float, word: str, form: str, tmp_path: Path) -> None:
+    X = np.ones((9, 3), dtype=np.float32)
+    X[[4, 7], 1] = value
+    np.save(tmp_path / "x.npy", X)
+    forms = {
+        "array": X,
+        "tensor": torch.from_numpy(X),
+        "sparse": sparse.csr_array(X),
+        "mapped": np.load(tmp_path / "x.npy", mmap_mode="r"),
+    }
+    with pytest.raises(DataError, match=f"row 4 of the features holds {word}"):
+        as_rows(forms[form])
+
+
+def test_mapped_files_are_read_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float16)
+    np.save(tmp_path / "x.npy", X)
+    monkeypatch.setattr(rows_module, "BLOCK_ELEMENTS", 160)
+    monkeypatch.setattr(rows_module.spans, "__defaults__", (160,))
+    sizes = []
+    plain = rows_module.unit_rows
+
+    def watched(block: torch.Tensor, first: int) -> torch.Tensor:
+        sizes.append(len(block))
+        return plain(block, first)
+
+    monkeypatch.setattr(rows_module, "unit_rows", watched)
+    mapped = as_rows(np.load(tmp_path / "x.npy", mmap_mode="r"))
+    assert isinstance(mapped, MappedRows)
+    assert max(sizes) == 20
+    resident = as_rows(X)
+    assert isinstance(resident, ResidentRows)
+    torch.testing.assert_close(mapped.read(100, 110), resident.read(100, 110))
+    torch.testing.assert_close(mapped.take(torch.tensor([7, 3])), resident.take(torch.tensor([7, 3])))
+
+
+def test_read_only_arrays_are_taken_and_left_alone() -> None:
+    X = np.full((2, 2), 2.0)
+    X.flags.writeable = False
+    assert as_rows(X).read(0, 1).tolist() == [[pytest.approx(0.5**0.5)] * 2]
+    assert (X == 2).all()
+
+
+def test_pairs_do_not_depend_on_place_or_order() -> None:
+    X = np.random.default_rng(0).normal(size=(50, 33)).astype(np.float32)
+    X[30] = X[4]
+    found = as_rows(X)
+    one = found.pairs(found.read(4, 5), torch.tensor([[17, 30]]))
+    other = found.pairs(found.read(17, 18), torch.tensor([[9, 4, 30]]))
+    assert one[0, 0] == other[0, 1] == other[0, 2]
+
+
+def test_keys_are_equal_for_equal_rows_only() -> None:
+    for X in (np.array([[1.0, 0], [2.0, 0], [0, 1.0]]), sparse.csr_array([[1.0, 0], [2.0, 0], [0, 1.0]])):
+        found = as_rows(X)
+        first, second, third = found.keys(found.read(0, 3))
+        assert first == second != third
+
+
+def test_sparse_features_never_become_dense() -> None:
+    found = as_rows(sparse.csr_array(([1.0, 2.0], ([0, 1], [5, 9_999_999])), shape=(2, 10_000_000)))
+    assert isinstance(found, SparseRows)
+    assert found.similarities(found.read(0, 2), 0, 2).tolist() == [[1, 0], [0, 1]]
+
+
+def test_spans_cover_everything_once() -> None:
+    assert list(spans(5, 10, budget=20)) == [(0, 2), (2, 4), (4, 5)]
+    assert list(spans(2, 100, budget=20)) == [(0, 1), (1, 2)]
+    assert list(spans(0, 10)) == []

@@ -1,0 +1,42 @@
+"""One made-up run for every state of the page."""
+
+from __future__ import annotations
+
+from report.synthetic import Spec
+
+HOSTILE = (
+    "<script>window.ran=1</script>",
+    '"><img src=x onerror="window.ran=2">',
+    'it\'s "quoted", with a comma',
+    "\u202egnp.exe\u202c",
+    "new\nline",
+    "</script><b>bold",
+    "&amp; {{ 7 * 7 }} ${1}",
+    "w" * 120,
+    " ",
+    "日本語のクラス",
+)
+SPECIES = tuple(f"species {k}" for k in range(15))
+CATEGORIES = tuple(f"category {k:03d}" for k in range(120))
+
+STATES = {
+    "truth": Spec(n=600, given=10, test=200),
+    "no_truth": Spec(n=300, given=5, truth=0),
+    "some_truth": Spec(n=300, given=5, truth=0.4),
+    "unreached": Spec(n=300, kind="vector", verb="propagate", classes=tuple("abcd"), unreached=20),
+    "text": Spec(n=200, kind="text", classes=("sports", "politics", "science and technology")),
+    "vectors_no_truth": Spec(n=200, kind="vector", classes=("yes", "no"), truth=0),
+    "no_error": Spec(n=300, errors=0),
+    "all_wrong": Spec(n=100, errors=1),
+    "nothing_to_check": Spec(n=120, certainty=1.0, truth=0),
+    "nothing_to_check_truth": Spec(n=120, certainty=1.0),
+    "all_given": Spec(n=30, given=3),
+    "one_class": Spec(n=80, classes=("cat",), truth=0, baseline_errors=None),
+    "one_class_truth": Spec(n=80, classes=("cat",), baseline_errors=0),
+    "classes_15": Spec(n=300, classes=SPECIES),
+    "classes_120": Spec(n=1500, classes=CATEGORIES, given=2, errors=0.1),
+    "many_rows": Spec(n=400, shown=300, skipped=2),
+    "worse_than_labels_only": Spec(n=300, baseline_errors=1),
+    "no_baseline": Spec(n=300, baseline_errors=None),
+    "hostile": Spec(n=300, classes=HOSTILE, ids=tuple(f"{name}{k}" for k, name in enumerate(HOSTILE))),
+}

@@ -1,0 +1,76 @@
+"""Each registered name loads, and its table of parameters equals the signature of what it names."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import labelprop
+from labelprop import registry
+from labelprop.errors import RequestError, UnknownNameError
+
+TABLES = ("propagators", "recipes", "models", "sources", "neighbors")
+
+
+@pytest.mark.parametrize(("table", "name"), [(table, name) for table in TABLES for name in registry.table(table)])
+def test_every_entry_loads(table: str, name: str) -> None:
+    assert callable(registry.lookup(table, name).load())
+
+
+@pytest.mark.parametrize("name", registry.table("recipes"))
+def test_recipe_parameters_are_those_of_the_function(name: str) -> None:
+    entry = registry.lookup("recipes", name)
+    signature = {key: p.default for key, p in inspect.signature(entry.load()).parameters.items()}
+    assert dict(entry.parameters) == signature
+
+
+SHARED = {  # files that hold no entry of their own
+    "data/sources": set(),
+    "models": {"network", "trunk", "adapt", "choose", "hf", "modes"},
+    "propagators": {
+        "base",
+        "diffusion_system",
+        "inductive",
+        "inputs",
+        "outcome",
+        "parameters",
+        "top_classes",
+        "warm",
+    },
+}
+
+
+@pytest.mark.parametrize("folder", SHARED)
+def test_every_file_is_registered(folder: str) -> None:
+    files = {path.stem for path in (Path(labelprop.__file__).parent / folder).glob("*.py")} - {"__init__"}
+    entries = registry.table(folder.rpartition("/")[2]).values()
+    assert files - SHARED[folder] == {entry.target.split(":")[0].rpartition(".")[2] for entry in entries}
+
+
+def test_unknown_names_suggest_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown propagator 'difusion'; did you mean 'diffusion'\?"):
+        registry.lookup("propagators", "difusion")
+
+
+@pytest.mark.parametrize(
+    ("text", "default", "value"),
+    [("3", 1, 3), ("0.5", 1.0, 0.5), ("yes", False, True), ("none", None, None), ("2", None, 2), ("0.5", None, 0.5)],
+)
+def test_values_take_the_type_of_their_default(text: str, default: object, value: object) -> None:
+    assert registry.parse_value("--set x", text, default) == value
+
+
+@pytest.mark.parametrize(("text", "default"), [("maybe", True), ("many", 3), ("much", 1.0)])
+def test_values_of_another_type_are_refused(text: str, default: object) -> None:
+    with pytest.raises(RequestError, match=f"--set x={text} must be"):
+        registry.parse_value("--set x", text, default)
+
+
+def test_registry_and_package_import_nothing_heavy() -> None:
+    code = "import sys, labelprop, labelprop.registry, labelprop.cli; print([m for m in ('torch', 'sklearn', 'pyarrow') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

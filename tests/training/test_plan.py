@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from labelprop.data.batches import draw_epoch, endless, steps_per_epoch
+from labelprop.errors import RequestError, UnknownNameError
+from labelprop.training import recipes
+from labelprop.training.loop import Plan
+from labelprop.training.plan import default_epochs, epoch_length, parse_budget, plan_steps
+from labelprop.types import BatchSpec, StreamSpec, Task
+
+
+def task(n_labeled: int, n_unlabeled: int) -> Task:
+    labels = torch.tensor([i % 2 for i in range(n_labeled)] + [-1] * n_unlabeled)
+    return Task(labels, torch.ones(len(labels)), 2, seed=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("10min", 600), ("1.5h", 5400), ("2", 120), (" 30 S ", 30), (0.5, 30)]
+)
+def test_budget_texts(text, seconds: float) -> None:
+    assert parse_budget(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5min", "0s", "5 parsecs"])
+def test_bad_budgets_are_refused(text: str) -> None:
+    with pytest.raises(RequestError, match="is not a duration; write for example 90s"):
+        parse_budget(text)
+
+
+def test_an_epoch_is_one_pass_over_the_unlabeled() -> None:
+    assert steps_per_epoch(task(100, 1697), 50, 50) == 33
+    assert steps_per_epoch(task(100, 10), 50, 50) == 1
+    assert steps_per_epoch(task(100, 0), 50, 50) == 2
+
+
+def test_phases_share_the_main_phases_steps_and_have_at_least_100() -> None:
+    recipe = recipes.build("dlp", {})
+    assert epoch_length(recipe, task(100, 1697)) == 33
+    assert plan_steps(recipe, 33, 33 * 40).steps == (330, 1320)
+    assert plan_steps(recipe, 33, 33).steps == (100, 33)
+
+
+def test_labels_only_has_the_epochs_of_its_rivals() -> None:
+    assert epoch_length(recipes.build("supervised", {}), task(100, 1697)) == 33
+
+
+def test_a_phase_may_end_in_the_middle_of_an_epoch() -> None:
+    plan = Plan((100, 66), 33)
+    assert [plan.steps_in(0, epoch) for epoch in range(plan.epochs(0))] == [33, 33, 33, 1]
+    assert plan.epochs(1) == 2
+    assert plan.steps_before(1, 1) == 133
+
+
+def test_default_epochs_are_bounded() -> None:
+    assert default_epochs(10**6) == 10
+    assert default_epochs(1) == 150
+
+
+def test_the_labeled_stream_walks_through_permutations_without_end() -> None:
+    import numpy as np
+
+    pool = np.arange(5)
+    stream = endless(pool, 0, 15, [0])
+    assert all(sorted(stream[i : i + 5]) == list(range(5)) for i in (0, 5, 10))
+    assert np.array_equal(endless(pool, 7, 6, [0]), stream[7:13]), "a later epoch goes on where the earlier stopped"
+
+
+def test_an_epoch_sees_each_unlabeled_example_at_most_once_and_is_drawn_anew() -> None:
+    problem, needs = task(4, 23), BatchSpec(StreamSpec(3), StreamSpec(5))
+    first, again, second = (
+        draw_epoch(problem, needs, phase=1, epoch=epoch, steps=4, first_step=4 * epoch) for epoch in (0, 0, 1)
+    )
+    seen = [int(i) for _, of_u in first for i in of_u]
+    assert len(seen) == len(set(seen)) == 20
+    assert min(seen) >= 4, "labeled examples are no part of the unlabeled stream"
+    assert all((a == b).all() for x, y in zip(first, again, strict=True) for a, b in zip(x, y, strict=True))
+    assert seen != [int(i) for _, of_u in second for i in of_u]
+
+
+def test_unknown_recipes_and_settings_suggest_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'dlp'"):
+        recipes.build("dpl", {})
+    with pytest.raises(UnknownNameError, match="did you mean 'n_neighbors'"):
+        recipes.build("dlp", {"n_neighbours": 3})
