@@ -96,7 +96,7 @@ def _check_terms(problem: Problem) -> None:
         assert term.dim() == 0, f"term '{name}' is not a scalar"
         assert torch.isfinite(term), f"term '{name}' is not finite"
         problem.net.zero_grad()
-        term.backward(retain_graph=True)
+        torch.autograd.backward([term], retain_graph=True)
         largest = max(
             (float(p.grad.abs().max()) for p in problem.net.parameters() if p.grad is not None), default=0.0
         )
@@ -108,7 +108,7 @@ def _check_terms(problem: Problem) -> None:
 def _check_reading_changes_nothing(problem: Problem) -> None:
     problem.refresh()
     before, weights = _copy(problem.method.state_dict()), _copy(dict(problem.net.named_parameters()))
-    problem.loss(problem.batch()).total().backward()
+    torch.autograd.backward([problem.loss(problem.batch()).total()])
     assert _equal(before, problem.method.state_dict()), "loss() or backward() wrote to the method's state"
     assert _equal(weights, dict(problem.net.named_parameters())), "loss() or backward() moved the network's weights"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,23 +67,28 @@ class Run:
         data: Any,
         *,
         proba: bool = False,
+        backbone: Any = None,
         device: str = "auto",
         reporter: Reporter | None = None,
         **options: Any,
     ) -> pa.Table:
         """Labels for new data: `id, label, certainty, margin`, in input order; with `proba` the distribution too.
 
-        `data` is anything `train` reads, of the kind the run was trained on; no labels are needed.
+        `data` is anything `train` reads, of the kind the run was trained on; no labels are needed. `backbone` is
+        needed only where the run was trained with a module or function, which no file can name.
         """
-        reporter, read = reporter or Silent(), _read_options(options)
-        classifier, target = self.model, resolve_device(device)
-        shape, backbone = (
-            tuple(classifier.preprocessing.shape),
-            (self._description().get("backbone") or {}).get("name"),
-        )
-        image_format = ImageFormat(*shape) if backbone is None and len(shape) == 3 else None
+        reporter, read, target = reporter or Silent(), _read_options(options), resolve_device(device)
+        classifier = self.model
+        shape = tuple(classifier.preprocessing.shape)
+        trained_with = self._description().get("backbone")
+        image_format = ImageFormat(*shape) if trained_with is None and len(shape) == 3 else None
         samples = read.open(data, reporter, image_format)
-        features = read_features(samples, backbone, target, read.cache, reporter)
+        features = read_features(samples, self._backbone(trained_with, backbone), target, read.cache, reporter)
+        if trained_with and features.backbone and features.backbone["digest"] != trained_with["digest"]:
+            raise RequestError(
+                f"'{trained_with['name']}' is not the backbone that {self.path} was trained with: its weights differ. "
+                "Put the original back, or train again."
+            )
         if tuple(features.content.shape) != shape:
             raise RequestError(
                 f"{samples.name} has examples of shape {tuple(features.content.shape)}, the model in {self.path} "
@@ -90,6 +96,17 @@ class Run:
             )
         distributions_NC = classifier.to(target).distributions(features.content, target)
         return predictions_table(samples.ids, distributions_NC, classifier.classes, proba)
+
+    def _backbone(self, trained_with: Mapping[str, Any] | None, given: Any) -> Any:
+        """What to embed new data with; None where the run was trained on the data themselves."""
+        if trained_with is None:
+            return None
+        if given is None and not trained_with["by_name"]:
+            raise RequestError(
+                f"{self.path} was trained on the embedding by {trained_with['name']}, an object of Python: "
+                "pass backbone= with it."
+            )
+        return trained_with["name"] if given is None else given
 
     def _description(self) -> dict[str, Any]:
         description = self._folder.read_json("model.json")

@@ -97,8 +97,11 @@ def _write_pseudo_labels(results: TrainResults) -> None:
     found = results.trained.method.pseudo_labels()
     if found is None:
         return
-    columns = [tensor.detach().cpu().numpy() for tensor in (found.labels_N, found.certainty_N, found.weight_N)]
-    table = pseudo_labels_table(results.inputs.samples.ids, *columns, results.inputs.given.classes)
+    labels_N, certainty_N, weight_N = (
+        tensor.detach().cpu().numpy() for tensor in (found.labels_N, found.certainty_N, found.weight_N)
+    )
+    inputs = results.inputs
+    table = pseudo_labels_table(inputs.samples.ids, labels_N, certainty_N, weight_N, inputs.given.classes)
     results.folder.write_table("pseudo_labels.parquet", table)
 
 

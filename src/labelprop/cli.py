@@ -266,7 +266,7 @@ def add_parameter_flags(verb: Callable[..., None]) -> Callable[..., None]:
         dashed = name.replace("_", "-")
         spelled = f"--{dashed}/--no-{dashed}" if isinstance(default, bool) else f"--{dashed}"
         said = typer.Option(spelled, help=f"Default {default}. For {', '.join(methods)}.", show_default=False)
-        annotation = Annotated[type(default) | None, said]
+        annotation: Any = Annotated[type(default) | None, said]
         flags.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
 
     @functools.wraps(verb)

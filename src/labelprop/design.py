@@ -31,7 +31,7 @@ class Features:
     """What the network sees of the examples: themselves, or their embedding by a frozen backbone."""
 
     content: Content
-    backbone: Mapping[str, str] | None  # its name and hash
+    backbone: Mapping[str, Any] | None  # its name and hash, and whether the name is enough to load it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,9 +71,9 @@ def read_features(
     loaded = load_backbone(backbone)
     reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {loaded.name}")
     vectors_ND = embed_samples(samples, loaded, device=device, cache=Path(cache) if cache else None)
-    return Features(
-        TensorContent(torch.from_numpy(vectors_ND), torch.float32), {"name": loaded.name, "digest": loaded.digest}
-    )
+    by_name = isinstance(backbone, str | Path)  # else only the caller can bring it again
+    described = {"name": loaded.name, "digest": loaded.digest, "by_name": by_name}
+    return Features(TensorContent(torch.from_numpy(vectors_ND), torch.float32), described)
 
 
 def decide(

@@ -82,7 +82,7 @@ RECIPES: dict[str, Entry] = {
     "dlp": Entry(
         "labelprop.training.recipes:dlp",
         "Labels diffused over a graph of the embedding before every epoch (Iscen et al. 2019).",
-        _PSEUDO | PROPAGATORS["diffusion"].parameters,
+        {**_PSEUDO, **PROPAGATORS["diffusion"].parameters},
     ),
     "network-prediction": Entry(
         "labelprop.training.recipes:network_prediction",

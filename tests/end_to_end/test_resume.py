@@ -102,7 +102,7 @@ def test_kill_and_resume_equals_unbroken(unbroken, tmp_path, moment: str) -> Non
         [sys.executable, driver, base / "patterns", out, moment], capture_output=True, check=False
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    assert not json.loads((out / "run.json").read_text())["status"] == "finished"
+    assert json.loads((out / "run.json").read_text())["status"] != "finished"
     resumed = labelprop.train(base / "patterns", out=out, epochs=3, settings=SETTINGS, resume=True)
     for name in ("labels.parquet", "pseudo_labels.parquet", "model.safetensors"):
         assert digest(resumed.path / name) == digest(run.path / name), name
@@ -169,7 +169,7 @@ def test_resume_of_another_run_is_refused_and_says_what_differs(interrupted, cha
 
 
 def test_resume_with_other_data_is_refused(interrupted) -> None:
-    folder, out = interrupted
+    _folder, out = interrupted
     other = out.parent / "patterns"
     write_patterns(other, seed=5)
     with pytest.raises(RequestError, match="this is another run: data was"):

@@ -51,7 +51,7 @@ def test_run_folder_holds_the_files_of_the_contract(trained) -> None:
 
 
 def test_labels_cover_every_row_in_input_order(trained) -> None:
-    folder, run = trained
+    _folder, run = trained
     table = run.labels
     assert table.schema.names == ["id", "label", "certainty", "margin", "source", "accepted"]
     ids = table.column("id").to_pylist()
@@ -112,7 +112,7 @@ def test_the_model_predicts_what_the_labels_say(trained) -> None:
 
 
 def test_same_seed_same_answer_and_other_seed_another(patterns, tmp_path) -> None:
-    folder, truth = patterns
+    folder, _truth = patterns
     runs = [
         labelprop.train(folder, out=tmp_path / name, epochs=2, settings=SMALL, seed=seed, baselines=False)
         for name, seed in (("a", 0), ("b", 0), ("c", 1))

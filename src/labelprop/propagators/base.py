@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -38,7 +38,7 @@ PRECOMPUTED = ("precomputed", "precomputed_distances")
 PREDICT_ELEMENTS = 1 << 24  # probabilities held at once by `predict`
 
 
-class Propagator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Labels for all rows from a few of them, by their neighborhood. See the subclasses for the parameters.
 
     Attributes set by `fit`: `classes_` (C,), `scores_` and `label_distributions_` (n, C), `transduction_`,
