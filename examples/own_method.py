@@ -23,7 +23,7 @@ from labelprop.types import BatchSpec, StreamSpec, Task
 
 
 class EntropyMinimization(Method):
-    """Cross-entropy on the labeled, plus the entropy of the prediction on the unlabeled (Grandvalet & Bengio 2004)."""
+    """Cross-entropy on the labeled, plus the entropy of the prediction on the unlabeled (Grandvalet 2004)."""
 
     def __init__(self, *, weight: float = 0.1, labeled: int = 8, unlabeled: int = 16) -> None:
         super().__init__()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from labelprop.data.labels import GivenLabels, join_labels, read_truth
 from labelprop.data.samples import Columns, Samples, open_samples
-from labelprop.errors import RequestError, UnknownNameError
+from labelprop.errors import RequestError
 from labelprop.progress import Reporter
 
 if TYPE_CHECKING:
@@ -105,10 +104,3 @@ def labels_digest(given: GivenLabels) -> str:
     digest.update(np.ascontiguousarray(given.labels_N).tobytes())
     digest.update(np.ascontiguousarray(given.weights_N).tobytes())
     return digest.hexdigest()
-
-
-def check_names(what: str, given: Sequence[str], known: Sequence[str]) -> None:
-    """Raises UnknownNameError for the first name that is not known."""
-    for name in given:
-        if name not in known:
-            raise UnknownNameError(what, name, known)

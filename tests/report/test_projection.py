@@ -29,7 +29,7 @@ def test_more_rows_are_placed_among_landmarks(monkeypatch):
     monkeypatch.setattr(projection, "TSNE_ROWS", 120)
     vectors_ND, codes_N = clusters(400)
     places_N2, name = project(vectors_ND)
-    assert name == "t-SNE of 120 of them, the others placed among their nearest"
+    assert name == "t-SNE (of 120; the others lie among their nearest)"
     assert np.isfinite(places_N2).all()
     assert share_with_nearest_of_own_class(places_N2, codes_N) > 0.97
 

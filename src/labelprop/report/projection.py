@@ -33,7 +33,7 @@ def project(vectors_ND: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
     places_M2 = _tsne(reduced_ND[landmarks_M], seed)
     places_N2 = _place(reduced_ND, reduced_ND[landmarks_M], places_M2)
     places_N2[landmarks_M] = places_M2
-    return places_N2, f"t-SNE of {TSNE_ROWS:,} of them, the others placed among their nearest"
+    return places_N2, f"t-SNE (of {TSNE_ROWS:,}; the others lie among their nearest)"
 
 
 def _reduce(vectors_ND: np.ndarray, seed: int) -> np.ndarray:

@@ -97,7 +97,7 @@ def _map(run: Run, classes: Classes) -> dict[str, Any]:
     colorings = [("label", "Label"), ("kept", "Kept or to check"), ("right", "Right or wrong")]
     return {
         "heading": findings.map_heading(run),
-        "note": f"{run.projection or 'Projection'} of the embedding; {which}. Distances between groups mean little.",
+        "note": f"The embedding by {run.projection or 'projection'}; {which}. Distances between groups mean little.",
         "legend": classes.doubtful_first if many else classes.counts,
         "searchable": many,
         "long_names": any(len(name) > SHORT_NAME for name in run.classes),
