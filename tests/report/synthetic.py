@@ -81,7 +81,8 @@ def write_run(folder: Path, spec: Spec) -> Path:
     shown_N = np.zeros(spec.n, dtype=bool)
     shown_N[: spec.shown] = True
     second_N = (label_N + 1) % c
-    place_N2 = _places(rng, true_N, c)
+    looks_like_N = np.where(wrong_N & (rng.random(spec.n) < 0.6), label_N, true_N)
+    place_N2 = _places(rng, looks_like_N, c)
     has_picture = spec.kind in ("digits", "color")
     evidence = pa.table(
         {

@@ -11,7 +11,7 @@ from labelprop.report.classes import ClassCount, Classes, Pair
 from labelprop.report.gather import Run
 from labelprop.report.numbers import BAND_EDGES, Trust, certainty_text, edge_text, percent
 from labelprop.report.training import Comparison, Curve, Phase
-from labelprop.report.words import be, brief, capital, count, listed, number, numeral
+from labelprop.report.words import be, brief, capital, count, listed, none_or, number, numeral
 
 WORTH_NAMING = 2  # errors of a kind
 GROUPED = 0.9  # of the dots have a neighborhood of their own label
@@ -108,44 +108,36 @@ def _every(n: int, noun: str) -> str:
 
 
 def map_heading(run: Run) -> str:
-    """Groups and errors inside the wrong one, where the map has groups; else where errors or doubt lie."""
-    trust, noun = run.trust, run.noun
-    errors, firm = trust.all.wrong, trust.kept_share.wrong if trust.n else 0
-    present = len({code for code in run.rows.label_N.tolist() if code >= 0})
-    if errors and present > 1 and map_agreement(run) >= GROUPED:
-        where = "sits firmly in a wrong one" if firm == 1 else "sit firmly in a wrong one"
-        named = (
-            f"{number(firm)} {'error' if firm == 1 else 'errors'} {where}"
-            if firm
-            else "no error sits firmly in a wrong one"
-        )
-        return f"{capital(numeral(present))} groups; {named}"
+    """Groups and errors inside a wrong one, where the map has groups; else where errors or doubt lie."""
+    rows, trust, noun = run.rows, run.trust, run.noun
+    errors = trust.all.wrong
+    present = len({code for code in rows.label_N.tolist() if code >= 0})
+    if errors and present > 1:
+        at_home_N, labeled = at_home(run), int((rows.label_N >= 0).sum())
+        if at_home_N.sum() >= GROUPED * labeled:  # so most rows are on the map, too
+            firm = int((at_home_N & rows.wrong_N & (rows.certainty_N >= trust.threshold)).sum())
+            sit = "error sits" if firm <= 1 else "errors sit"
+            return f"{capital(numeral(present))} groups; {none_or(firm, 'no')} {sit} firmly in a wrong one"
     if errors:
-        if errors == 1:
-            return "Where the one error lies"
-        return f"Where the {number(errors)} errors lie"
-    if trust.rest:
-        return f"The {_to_check(trust.rest, noun)} to check, and where {'it lies' if trust.rest == 1 else 'they lie'}"
-    return f"Where the {noun}s lie"
+        return "Where the one error lies" if errors == 1 else f"Where the {number(errors)} errors lie"
+    if trust.rest == 1:
+        return f"The {noun} to check, and where it lies"
+    return f"The {count(trust.rest, noun)} to check, and where they lie" if trust.rest else f"Where the {noun}s lie"
 
 
-def _to_check(n: int, noun: str) -> str:
-    return noun if n == 1 else count(n, noun)
-
-
-def map_agreement(run: Run) -> float:
-    """The share of dots whose nearest ten on the map mostly carry their label."""
+def at_home(run: Run) -> np.ndarray:
+    """(N,) rows whose nearest ten on the map mostly carry their label; False where not on the map."""
     from scipy.spatial import cKDTree
 
     rows = run.rows
+    at_home_N = np.zeros(rows.n, dtype=bool)
     on_map_M = np.flatnonzero(np.isfinite(rows.place_N2).all(1) & (rows.label_N >= 0))
     k = min(NEIGHBORS_ON_MAP, len(on_map_M) - 1)
-    if k < 1:
-        return 0.0
-    place_M2, label_M = rows.place_N2[on_map_M], rows.label_N[on_map_M]
-    nearest_MK = np.asarray(cKDTree(place_M2).query(place_M2, k + 1)[1])
-    same_M = (label_M[nearest_MK[:, 1:]] == label_M[:, None]).sum(1)
-    return float((2 * same_M > k).mean())
+    if k >= 1:
+        place_M2, label_M = rows.place_N2[on_map_M], rows.label_N[on_map_M]
+        nearest_MK = np.asarray(cKDTree(place_M2).query(place_M2, k + 1)[1])[:, 1:]
+        at_home_N[on_map_M] = 2 * (label_M[nearest_MK] == label_M[:, None]).sum(1) > k
+    return at_home_N
 
 
 def check_heading(run: Run) -> str:

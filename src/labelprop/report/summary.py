@@ -226,8 +226,10 @@ def _caught(caught: int, errors: int, rest: int) -> str:
 def _stay(firm: int) -> str:
     """The errors no certainty will show."""
     if firm == 1:
-        return "One error is labeled with confidence; the map and the classes show it."
-    return f"{number(firm)} errors are labeled with confidence; the map and the classes show those."
+        return "One error is among those kept, where no certainty shows it; look at the map and the classes."
+    return (
+        f"{number(firm)} errors are among those kept, where no certainty shows them; look at the map and the classes."
+    )
 
 
 def _more_labels(run: Run, classes: Classes) -> list[str | Piece]:

@@ -84,7 +84,7 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
     for index, slots in optimizer.state_dict()["state"].items():
         for slot, value in slots.items():
             if value is not None:
-                found[f"optimizer/{index}/{slot}"] = torch.as_tensor(value)
+                found[f"optimizer/{index}/{slot}"] = torch.as_tensor(value).detach().clone()
     return found
 
 
