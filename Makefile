@@ -47,5 +47,6 @@ golden: setup-dev
 	$(BIN)/python -m pytest -q tests/golden --update-golden
 
 bench: setup
+	$(BIN)/python benchmarks/demo_seeds.py
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA)
 	$(BIN)/python benchmarks/fashion_mnist_dlp.py --data $(DATA)
