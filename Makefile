@@ -44,7 +44,7 @@ format: setup-dev
 	$(BIN)/ruff format src tests benchmarks examples
 
 golden: setup-dev
-	$(BIN)/python -m pytest -q tests/golden --update-golden
+	$(BIN)/python -m pytest -q tests/golden tests/report --update-golden
 
 bench: setup
 	$(BIN)/python benchmarks/demo_seeds.py

@@ -12,6 +12,7 @@ from labelprop.report.training import Curve
 WIDTH, HEIGHT = 340, 216
 LEFT, RIGHT, TOP, BOTTOM = 46, 262, 10, 178
 LABEL_GAP = 34  # two lines of text
+LABEL_LOWEST = BOTTOM - 14  # so that the second line stays clear of the axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,8 @@ def epoch_ticks(last: int) -> list[int]:
 def apart(ys: list[float]) -> list[float]:
     """Moves up to two labels away from each other, the upper one up."""
     if len(ys) < 2 or abs(ys[0] - ys[1]) >= LABEL_GAP:
-        return [min(max(y, TOP + 4), BOTTOM) for y in ys]
-    middle = min(max((ys[0] + ys[1]) / 2, TOP + 4 + LABEL_GAP / 2), BOTTOM - LABEL_GAP / 2)
+        return [min(max(y, TOP + 4), LABEL_LOWEST) for y in ys]
+    middle = min(max((ys[0] + ys[1]) / 2, TOP + 4 + LABEL_GAP / 2), LABEL_LOWEST - LABEL_GAP / 2)
     up = middle - LABEL_GAP / 2, middle + LABEL_GAP / 2
     return list(up) if ys[0] < ys[1] else [up[1], up[0]]
 
