@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -65,6 +67,23 @@ def test_images_through_a_frozen_backbone(tmp_path, image_model) -> None:
         parameters={"n_neighbors": 5},
     )
     assert spread.metrics["unlabeled"]["accuracy"] > 1 / 3
+
+
+def test_embed_writes_vectors_and_their_ids(tmp_path, image_model) -> None:
+    write_patterns(tmp_path / "patterns")
+    command = [sys.executable, "-c", "from labelprop.cli import main; main()", "embed", tmp_path / "patterns"]
+    command += ["--backbone", image_model, "--out", tmp_path / "emb.npy", "--ids", tmp_path / "ids.csv", "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    vectors = np.load(tmp_path / "emb.npy")
+    assert vectors.dtype == np.float32
+    assert np.array_equal(vectors, labelprop.embed(tmp_path / "patterns", backbone=image_model))
+    ids = (tmp_path / "ids.csv").read_text().split()
+    assert ids[0] == "id"
+    assert len(ids) == 61
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.returncode == 2
+    assert "exists already" in again.stderr
 
 
 def test_a_changed_backbone_is_not_the_one_that_was_trained_with(tmp_path, image_model) -> None:
