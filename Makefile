@@ -5,6 +5,8 @@ BIN    := $(VENV)/bin
 TORCH  ?=
 EXTRAS := hf,dev
 
+CONSTRAIN = grep -v $(if $(filter keep,$(TORCH)),'^torch==','^$$') constraints.txt > $(VENV)/constraints.txt
+
 .PHONY: setup setup-dev demo test test-all check format bench golden
 
 setup: $(VENV)/.installed
@@ -14,14 +16,15 @@ setup-dev: $(VENV)/.installed-dev
 $(VENV)/.created:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labelprop needs Python 3.11 or newer; set PYTHON=python3.11")'
 	$(PYTHON) -m venv $(if $(filter keep,$(TORCH)),--system-site-packages) $(VENV)
-	grep -v $(if $(filter keep,$(TORCH)),'^torch==','^$$') constraints.txt > $(VENV)/constraints.txt
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
+	$(CONSTRAIN)
 	$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e .
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
+	$(CONSTRAIN)
 	$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e '.[$(EXTRAS)]'
 	touch $@ $(VENV)/.installed
 

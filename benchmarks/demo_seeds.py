@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 from common import provenance, save
-
 from labelprop.demo import run_demo
 from labelprop.progress import Silent
 

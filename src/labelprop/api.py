@@ -86,8 +86,8 @@ class Run:
         features = read_features(samples, self._backbone(trained_with, backbone), target, read.cache, reporter)
         if trained_with and features.backbone and features.backbone["digest"] != trained_with["digest"]:
             raise RequestError(
-                f"'{trained_with['name']}' is not the backbone that {self.path} was trained with: its weights differ. "
-                "Put the original back, or train again."
+                f"'{trained_with['name']}' is not the backbone that {self.path} was trained with: its weights "
+                "differ. Put the original back, or train again."
             )
         if tuple(features.content.shape) != shape:
             raise RequestError(
