@@ -1,6 +1,6 @@
 """The demo's three accuracies for five seeds, and how long it takes.
 
-    python benchmarks/demo_seeds.py
+python benchmarks/demo_seeds.py
 """
 
 from __future__ import annotations
