@@ -14,8 +14,10 @@ from labelprop.api_propagate import propagate as run_propagation
 from labelprop.api_train import TrainRequest
 from labelprop.api_train import train as run_training
 from labelprop.data.findings import Finding
+from labelprop.data.found import as_path
 from labelprop.data.inspect import inspect_data
 from labelprop.data.preprocessing import ImageFormat
+from labelprop.data.tables import TABLE_SUFFIXES
 from labelprop.design import read_features, resolve_device
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.export import Classifier, load_classifier
@@ -77,7 +79,8 @@ class Run:
         `data` is anything `train` reads, of the kind the run was trained on; no labels are needed. `backbone` is
         needed only where the run was trained with a module or function, which no file can name.
         """
-        reporter, read, target = reporter or Silent(), _read_options(options), resolve_device(device)
+        reporter, target = reporter or Silent(), resolve_device(device)
+        read = ReadOptions(**(self._columns(data) | _read_options(options).given))
         classifier = self.model
         shape = tuple(classifier.preprocessing.shape)
         trained_with = self._description().get("backbone")
@@ -96,6 +99,13 @@ class Run:
             )
         distributions_NC = classifier.to(target).distributions(features.content, target)
         return predictions_table(samples.ids, distributions_NC, classifier.classes, proba)
+
+    def _columns(self, data: Any) -> dict[str, Any]:
+        """Columns of a table that were named for training; new tables have them unless said otherwise."""
+        path = as_path(data)
+        if path is None or path.suffix.lower() not in TABLE_SUFFIXES:
+            return {}
+        return dict(self._folder.read_json("run.json").get("columns", {}))
 
     def _backbone(self, trained_with: Mapping[str, Any] | None, given: Any) -> Any:
         """What to embed new data with; None where the run was trained on the data themselves."""

@@ -16,7 +16,7 @@ from labelprop.api_train import versions
 from labelprop.clock import StageClock
 from labelprop.design import read_features, resolve_device
 from labelprop.errors import RequestError, UnknownNameError
-from labelprop.inputs import Inputs, ReadOptions, labels_digest, read_inputs
+from labelprop.inputs import Inputs, ReadOptions, labels_digest, read_inputs, tell
 from labelprop.outputs import Labeling, labels_table
 from labelprop.progress import Reporter, Silent
 from labelprop.run_folder import Existing, RunFolder
@@ -43,7 +43,7 @@ class PropagateRequest:
 
 def propagate(request: PropagateRequest) -> Path:
     """Propagates as requested and returns the run folder. Raises LabelpropError."""
-    RunFolder.check(request.out, request.existing)
+    RunFolder.check(request.out, request.existing, resumable=False)
     entry = registry.lookup("propagators", request.method)
     for name in request.parameters:
         if name not in entry.parameters:
@@ -51,6 +51,7 @@ def propagate(request: PropagateRequest) -> Path:
     clock, device = StageClock(), resolve_device(request.device)
     with clock.stage("read"):
         inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
+        tell(inputs, request.reporter)
         features = read_features(inputs.samples, request.backbone, device, request.read.cache, request.reporter)
         vectors_ND = _as_vectors(inputs, features.content)
     estimator = entry.load()(**request.parameters, device=device.type, random_state=request.seed)
@@ -70,7 +71,7 @@ def _as_vectors(inputs: Inputs, content: Any) -> np.ndarray:
     if not content.resident and inputs.samples.modality == "image":
         raise RequestError(
             f"{inputs.samples.name}: flattened pixels can be compared only where images are small and of one size; "
-            "pass --image-size, or --backbone with a pretrained network."
+            "pass --image-size 32 (say), or --backbone with a pretrained network."
         )
     vectors: np.ndarray = content.read(np.arange(len(content))).flatten(1).numpy()
     return vectors if vectors.dtype != np.uint8 else vectors.astype(np.float32)

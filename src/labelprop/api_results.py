@@ -209,13 +209,17 @@ def write_evidence(
 def summary(metrics: Mapping[str, Any], noun: str) -> str:
     """What came out, in the one or two sentences that end the command."""
     n, found = metrics["unlabeled"]["n"], metrics["unlabeled"]["accuracy"]
+    tested = metrics["test"]["accuracy"]
+    test = f"; on the {metrics['test']['n']:,} of the test set {tested:.2%}" if tested is not None else ""
     if found is None:
-        return f"{n:,} unlabeled {noun}s labeled; their accuracy is not known, since no truth was given"
+        return f"{n:,} unlabeled {noun}s labeled; their accuracy is not known, since no truth was given{test}"
     rivals = {
         "labels only": metrics["baseline"]["unlabeled"],
         "propagation on the raw data": metrics["propagation_only"]["unlabeled"],
     }
     compared = ", ".join(f"{name} {value:.2%}" for name, value in rivals.items() if value is not None)
-    return f"accuracy on the {n:,} unlabeled {noun}s: {metrics['recipe']} {found:.2%}" + (
-        f" ({compared})" if compared else ""
+    return (
+        f"accuracy on the {n:,} unlabeled {noun}s: {metrics['recipe']} {found:.2%}"
+        + (f" ({compared})" if compared else "")
+        + test
     )

@@ -27,9 +27,9 @@ from labelprop.errors import RequestError
 from labelprop.evaluation.monitor import Monitor
 from labelprop.evaluation.truth import HeldBackTruth
 from labelprop.export import Classifier
-from labelprop.inputs import Inputs, ReadOptions, labels_digest, read_inputs
+from labelprop.inputs import Inputs, ReadOptions, labels_digest, read_inputs, tell
 from labelprop.models.network import build
-from labelprop.progress import Reporter, Silent
+from labelprop.progress import Reporter, Silent, duration
 from labelprop.run_folder import Existing, RunFolder
 from labelprop.training import loop, recipes
 from labelprop.training.checkpoint import Checkpoints
@@ -102,6 +102,8 @@ def _prepare(request: TrainRequest) -> Prepared:
     began, clock = time.perf_counter(), StageClock()
     recipes.build(request.recipe, request.settings)  # names are checked before anything is read
     budget = parse_budget(request.budget) if request.budget is not None else None
+    if budget is not None:
+        request.reporter.say(f"budget: {duration(budget)}")
     if request.epochs is not None and request.epochs < 1:
         raise RequestError(f"--epochs {request.epochs} must be at least 1.")
     if request.epochs is not None and budget is not None:
@@ -109,6 +111,7 @@ def _prepare(request: TrainRequest) -> Prepared:
     device = resolve_device(request.device)
     with clock.stage("read"):
         inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
+        tell(inputs, request.reporter)
         features = read_features(inputs.samples, request.backbone, device, request.read.cache, request.reporter)
         test = _read_test(request, inputs)
         test_features = None
@@ -142,8 +145,13 @@ def _read_test(request: TrainRequest, inputs: Inputs) -> Inputs | None:
         raise RequestError(
             f"--test holds {test.samples.modality}s but DATA holds {inputs.samples.modality}s; give data of one kind."
         )
-    if not (test.given.labels_N >= 0).any():
-        raise RequestError(f"--test {test.samples.name} carries no labels; it needs them, as DATA would.")
+    unknown = sorted(set(test.given.classes) - set(inputs.given.classes))
+    request.reporter.say(f"test set {test.samples.name}: {int((test.given.labels_N >= 0).sum()):,} labeled")
+    if unknown:
+        request.reporter.say(
+            f"warning: the test set has classes that no label names ({', '.join(unknown[:5])}); its examples of "
+            "these count as wrong"
+        )
     return test
 
 
@@ -199,11 +207,19 @@ def check_same_run(previous: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raises RequestError where a continued run would not be the run that was interrupted."""
     different = [key for key in IDENTITY if key in previous and previous[key] != now[key]]
     if different:
-        said = "; ".join(f"{key} was {previous[key]!r} and is {now[key]!r}" for key in different)
+        said = "; ".join(_difference(key, previous[key], now[key]) for key in different)
         raise RequestError(
             f"cannot resume, this is another run: {said}. Repeat the original command with --resume, choose "
             "another --out, or add --force, after which the result need not equal an unbroken run's."
         )
+
+
+def _difference(key: str, was: Any, now: Any) -> str:
+    """'seed was 0 and is 1'; of a group of settings only those that differ."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        names = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
+        return "; ".join(f"{key} {name} was {was.get(name)!r} and is {now.get(name)!r}" for name in names)
+    return f"{key} was {was!r} and is {now!r}"
 
 
 def _configuration(request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
@@ -231,6 +247,7 @@ def _configuration(request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
         "labels": labels_digest(inputs.given),
         "backbone": dict(design.features.backbone) if design.features.backbone else None,
         "classes": list(inputs.given.classes),
+        "columns": request.read.content_columns,
         "skipped": [{"id": skipped.id, "reason": skipped.reason} for skipped in inputs.samples.skipped],
     }
 
@@ -285,7 +302,7 @@ def _main_steps(request: TrainRequest, prepared: Prepared, jobs: list[loop.Job])
 
 def _announce(reporter: Reporter, jobs: list[loop.Job]) -> None:
     for job in jobs:
-        parts = " + ".join(
+        named = " + ".join(
             f"{steps:,} ({phase.name})" for phase, steps in zip(job.recipe.phases, job.plan.steps, strict=True)
         )
-        reporter.say(f"{job.label}: {parts} steps, {job.plan.steps_per_epoch:,} an epoch")
+        reporter.say(f"{job.label}: {named} steps, {job.plan.steps_per_epoch:,} an epoch")

@@ -35,7 +35,10 @@ app = typer.Typer(
 Data = Annotated[
     str, typer.Argument(metavar="DATA", help="Folder of images, table (.csv .parquet .jsonl) or arrays.")
 ]
-Labels = Annotated[str | None, typer.Option("--labels", help="Table with id, label and optionally weight; or .npy.")]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option("--labels", help="Table with id, label and optionally weight; or .npy. Repeat for more files."),
+]
 Out = Annotated[Path, typer.Option("--out", help="Run folder to write.")]
 Truth = Annotated[str | None, typer.Option("--truth", help="Labels of unlabeled rows, for scoring only.")]
 Seed = Annotated[int, typer.Option("--seed", help="Same seed, same answer.")]
@@ -172,7 +175,9 @@ def train(
     test: Annotated[str | None, typer.Option("--test", help="Labeled data of the same kind, for scoring.")] = None,
     truth: Truth = None,
     budget: Annotated[str | None, typer.Option("--budget", help="Time it may take: 90s, 10min, 1h.")] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="Epochs of the recipe's main phase.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", help="Epochs of the main phase; others add their share.")
+    ] = None,
     augment: Annotated[str, typer.Option("--augment", help="auto, none, shift, shift+flip or strong.")] = "auto",
     settings: Annotated[
         list[str] | None,

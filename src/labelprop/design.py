@@ -12,12 +12,12 @@ import torch
 from labelprop.data.contents import TensorContent
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.samples import Content, Samples
-from labelprop.data.views import choose_augment
+from labelprop.data.views import Views, choose_augment
 from labelprop.embedding import embed_samples, load_backbone
 from labelprop.errors import RequestError
 from labelprop.inputs import Inputs
 from labelprop.models.choose import choose
-from labelprop.models.network import ModelSpec
+from labelprop.models.network import ModelSpec, build
 from labelprop.progress import Reporter
 from labelprop.training import recipes
 from labelprop.training.phases import Recipe
@@ -64,8 +64,8 @@ def read_features(
     if backbone is None:
         if samples.content is None:
             raise RequestError(
-                f"{samples.name} holds text, and a network needs vectors: pass --backbone with a HuggingFace "
-                "text model (a folder or a name), which embeds it."
+                f"{samples.name} holds text, which has to be embedded first: pass --backbone with a HuggingFace "
+                "text model (a folder or a name)."
             )
         return Features(samples.content, None)
     loaded = load_backbone(backbone)
@@ -101,6 +101,7 @@ def decide(
     if model == "auto":
         model, why = choose("image" if len(shape) == 3 else "vector", shape, device)
         reporter.say(f"model: {model} ({why})")
+    Views(preprocessing := Preprocessing.measure(features.content), augment)  # refuses what these data cannot have
     spec = ModelSpec(
         name=model,
         input_shape=shape,
@@ -114,7 +115,8 @@ def decide(
         n_classes=len(given.classes),
         seed=seed,
     )
-    return Design(chosen, spec, Preprocessing.measure(features.content), augment, features, task)
+    build(spec, seed=seed)  # refuses an unknown model before the run folder exists
+    return Design(chosen, spec, preprocessing, augment, features, task)
 
 
 def labels_only(recipe: Recipe, share: float = 1.0) -> Recipe:

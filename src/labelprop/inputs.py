@@ -47,6 +47,17 @@ class ReadOptions:
             truth=self.truth_col,
         )
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that differ from their defaults."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+
+    @property
+    def content_columns(self) -> dict[str, str]:
+        """The columns that were named, of those that new data of the same kind will have too."""
+        named = {name: getattr(self, name) for name in ("id_col", "image_col", "text_col", "embedding_col")}
+        return {name: column for name, column in named.items() if column is not None}
+
     def open(self, data: Any, reporter: Reporter, image_format: ImageFormat | None = None) -> Samples:
         return open_samples(
             data,
@@ -87,15 +98,18 @@ def read_inputs(
     if not samples.ids:
         raise RequestError(f"{samples.name} holds no readable example.")
     given = join_labels(samples, labels)
-    for warning in given.warnings:
-        reporter.say(f"warning: {warning}")
     known = None
     if truth is not None or options.truth_col is not None:
         known = read_truth(truth, samples, data=data, columns=options.columns, classes=given.classes)
     noun = {"image": "image", "text": "text"}.get(samples.modality, "example")
-    inputs = Inputs(samples, given, known, noun)
-    reporter.say(f"{samples.name}: {inputs.counts}")
-    return inputs
+    return Inputs(samples, given, known, noun)
+
+
+def tell(inputs: Inputs, reporter: Reporter) -> None:
+    """What is doubtful about the labels, and how many of everything there are."""
+    for warning in inputs.given.warnings:
+        reporter.say(f"warning: {warning}")
+    reporter.say(f"{inputs.samples.name}: {inputs.counts}")
 
 
 def labels_digest(given: GivenLabels) -> str:

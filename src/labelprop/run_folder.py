@@ -95,16 +95,16 @@ class RunFolder:
     # -- opening --------------------------------------------------------------------------------------------
 
     @classmethod
-    def check(cls, path: Path, existing: Existing) -> None:
+    def check(cls, path: Path, existing: Existing, resumable: bool = True) -> None:
         """Refuses early, before any work, what `open` would refuse. Changes nothing on disk."""
         if not path.exists():
             return
         if not path.is_dir():
             raise RequestError(f"--out {path} is a file; choose a folder.")
         if existing == "refuse":
+            go_on = "continue it with --resume, " if resumable else ""
             raise RequestError(
-                f"--out {path} exists already; choose another folder, continue it with --resume, "
-                "or replace it with --overwrite."
+                f"--out {path} exists already; choose another folder, {go_on}or replace it with --overwrite."
             )
         if not cls(path).is_ours():
             raise RequestError(f"--out {path} is not a labelprop run (it has no run.json); choose another folder.")
@@ -141,6 +141,8 @@ class RunFolder:
             os.close(self._lock)
             self._lock = None
             (self.path / LOCK).unlink(missing_ok=True)
+            if not any(self.path.iterdir()):  # refused before anything was written: leave nothing in the way
+                self.path.rmdir()
 
     def _empty(self) -> None:
         with storage_errors(self.path):

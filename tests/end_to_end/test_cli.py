@@ -158,6 +158,45 @@ def test_same_label_twice_is_accepted_with_a_warning(patterns, tmp_path) -> None
     assert "unlabeled/020.png" in done.stderr
 
 
+def test_labels_of_one_class_are_warned_of(patterns, tmp_path) -> None:
+    folder, _ = patterns
+    for name in ("rows", "columns"):
+        for file in (folder / name).iterdir():
+            file.rename(folder / "unlabeled" / f"{name}-{file.name}")
+        (folder / name).rmdir()
+    done = labelprop("train", folder, "--out", tmp_path / "run", *TRAIN)
+    assert done.returncode == 0, done.stderr
+    assert "with one class there is nothing to tell apart" in done.stderr
+
+
+def test_corrections_join_the_labels_that_were_given(patterns, tmp_path) -> None:
+    folder, truth = patterns
+    with truth.open(newline="") as file:
+        rows = list(csv.reader(file))[1:]
+    for name, part in (("first", rows[:5]), ("corrections", rows[5:8])):
+        with (tmp_path / f"{name}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("id", "label"), *part])
+    files = ["--labels", tmp_path / "first.csv", "--labels", tmp_path / "corrections.csv"]
+    done = labelprop("train", folder, "--out", tmp_path / "run", *files, *TRAIN)
+    assert done.returncode == 0, done.stderr
+    assert "60 images, 20 labeled in 3 classes, 40 unlabeled" in done.stderr
+
+
+def test_a_test_set_is_scored_and_its_unknown_classes_are_named(patterns, tmp_path) -> None:
+    folder, _ = patterns
+    test = tmp_path / "test"
+    write_patterns(test, n=12, labeled=4, seed=1)
+    (test / "disk").rename(test / "zebra")
+    done = labelprop("train", folder, "--out", tmp_path / "run", "--test", test, *TRAIN)
+    assert done.returncode == 0, done.stderr
+    assert "classes that no label names (zebra)" in done.stderr
+    assert "; on the 12 of the test set " in done.stderr
+    np.save(tmp_path / "v.npy", np.zeros((3, 4), np.float32))
+    refused(
+        "predict", tmp_path / "run", tmp_path / "v.npy", "--out", tmp_path / "p.csv", said="the model takes images"
+    )
+
+
 def test_same_id_twice_in_data(tmp_path) -> None:
     (tmp_path / "t.jsonl").write_text(
         '{"id": "a", "embedding": [1, 2], "label": "x"}\n{"id": "a", "embedding": [2, 1], "label": "y"}\n'
@@ -199,6 +238,9 @@ def test_empty_folder_and_missing_path(tmp_path) -> None:
     (tmp_path / "empty").mkdir()
     refused("train", tmp_path / "empty", "--out", tmp_path / "run", said="empty")
     refused("train", tmp_path / "nowhere", "--out", tmp_path / "run", said="nowhere")
+    refused("train", "empty/nowhere", "--out", tmp_path / "run", said="no file or folder", cwd=tmp_path)
+    (tmp_path / "one.png").write_bytes(b"")
+    refused("train", tmp_path / "one.png", "--out", tmp_path / "run", said="put it into a folder")
 
 
 def test_names_with_spaces_quotes_html_and_bytes_that_are_not_utf8(patterns, tmp_path) -> None:
@@ -298,7 +340,12 @@ def test_debug_shows_the_traceback(tmp_path) -> None:
         (["--set", "alhpa=0.5"], "did you mean 'alpha'"),
         (["--recipe", "dpl"], "did you mean 'dlp'"),
         (["--budget", "soon"], "is not a duration"),
+        (["--set", "lr=-1"], "lr=-1.0 must be a number above 0"),
+        (["--set", "batch_size=0"], "batch_size=0"),
+        (["--model", "resnet99"], "did you mean 'resnet18'"),
+        (["--augment", "flip"], "choose one of: none, shift, shift+flip, strong"),
     ],
 )
 def test_wrong_parameters(patterns, tmp_path, arguments: list[str], said: str) -> None:
     refused("train", patterns[0], "--out", tmp_path / "run", *arguments, said=said)
+    assert not (tmp_path / "run").exists(), "a refused request leaves nothing in the way of the next"

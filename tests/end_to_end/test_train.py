@@ -176,6 +176,25 @@ def test_table_of_images_with_an_empty_label_column(patterns, tmp_path) -> None:
     assert run.metrics["baseline"]["unlabeled"] is None
 
 
+def test_predict_remembers_the_columns_of_training(tmp_path) -> None:
+    generator = np.random.default_rng(0)
+    rows = [
+        {
+            "name": f"r{i}",
+            "vec": [float(i % 2 * 3 + x) for x in generator.normal(size=3)],
+            "label": str(i % 2) * (i < 8),
+        }
+        for i in range(40)
+    ]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = labelprop.train(
+        tmp_path / "t.jsonl", out=tmp_path / "run", epochs=1, settings=SMALL, embedding_col="vec", id_col="name"
+    )
+    found = run.predict(tmp_path / "t.jsonl")
+    assert found.column("id").to_pylist() == [row["name"] for row in rows]
+    assert run.predict(np.zeros((2, 3), np.float32)).num_rows == 2, "arrays have no columns"
+
+
 def test_all_labeled_falls_back_to_supervised_and_says_so(tmp_path) -> None:
     write_patterns(tmp_path / "all", n=12, labeled=4)
     said: list[str] = []

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 from labelprop.data.findings import Finding, note, warning
-from labelprop.data.labels import single_label_text
+from labelprop.data.labels import one_class_text, single_label_text
 from labelprop.data.samples import Samples
 from labelprop.data.values import counted, quoted, sort_classes
 
@@ -38,7 +38,7 @@ def check_counts(samples: Samples, texts: Texts) -> Iterator[Finding]:
     if single:
         yield warning(single_label_text(single), [samples.ids[texts.index(name)] for name in single])
     if len(counts) == 1:
-        yield warning(f"all labels are '{next(iter(counts))}': with one class there is nothing to tell apart.")
+        yield warning(one_class_text(next(iter(counts))))
     if None not in texts:
         yield warning("every example has a label, so there is nothing to propagate to.")
     most, least = counts.most_common()[0], counts.most_common()[-1]

@@ -26,7 +26,8 @@ class LabelRow(NamedTuple):
 
 
 def read_label_table(labels: Any, samples: Samples) -> list[LabelRow]:
-    """Rows of a table file, a `.npy`, an array aligned with the rows, a data set, or a mapping id -> label.
+    """Rows of a table file (or a list of such files), a `.npy`, an array aligned with the rows, a data set, or a
+    mapping id -> label.
 
     Raises RequestError or DataError naming file, row or column.
     """
@@ -35,6 +36,8 @@ def read_label_table(labels: Any, samples: Samples) -> list[LabelRow]:
             LabelRow(plain_text(key) or "", label_text(value), 1.0, f"labels[{key!r}]")
             for key, value in labels.items()
         ]
+    if isinstance(labels, list | tuple) and labels and all(_is_file(part) for part in labels):
+        return [row for part in labels for row in read_label_table(part, samples)]
     path = as_path(labels)
     if path is None:
         if type(labels).__module__.partition(".")[0] == "datasets":
@@ -50,6 +53,11 @@ def read_label_table(labels: Any, samples: Samples) -> list[LabelRow]:
         f"cannot read labels from '{path}': give a table (.csv .tsv .parquet .jsonl) with columns id and label, "
         "or a .npy aligned with the rows."
     )
+
+
+def _is_file(part: Any) -> bool:
+    path = as_path(part)
+    return path is not None and path.suffix.lower() in {".npy", *TABLE_SUFFIXES}
 
 
 def _from_table(table: Table) -> list[LabelRow]:

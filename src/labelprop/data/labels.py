@@ -69,7 +69,13 @@ def join_labels(samples: Samples, labels: Any = None) -> GivenLabels:
     told = [finding.text for finding in joined.findings]
     if single:
         told.append(single_label_text(single))
+    if len(classes) == 1:
+        told.append(one_class_text(classes[0]))
     return GivenLabels(classes, labels_N, np.array(joined.weights, dtype=np.float32), tuple(told))
+
+
+def one_class_text(name: str) -> str:
+    return f"all labels are '{name}': with one class there is nothing to tell apart. Label some of another."
 
 
 def single_label_text(classes: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from labelprop.data.found import NO_COLUMNS, Columns, Found, Originals, Source
 from labelprop.data.image_plan import Wish
 from labelprop.data.images import to_eight_bit
 from labelprop.data.preprocessing import ImageFormat
+from labelprop.data.sources.folder import IMAGE_SUFFIXES
 from labelprop.data.values import counted, quoted
 from labelprop.data.vectors import describe_bad_row, scan, vector_content
 from labelprop.errors import DataError, RequestError
@@ -126,6 +127,8 @@ def find(data: Any, columns: Columns) -> Found:
     if isinstance(data, str | Path) and not Path(data).expanduser().exists():
         raise RequestError(f"no file or folder '{data}'. Check the path.")
     shown = f"'{data}'" if isinstance(data, str | Path) else f"an object of type {type(data).__name__}"
+    if isinstance(data, str | Path) and Path(data).suffix.lower() in IMAGE_SUFFIXES:
+        raise RequestError(f"'{data}' is a single image; put it into a folder and give that as DATA.")
     raise RequestError(
         f"cannot read {shown}: DATA is a folder of images, a table (.csv .tsv .parquet .jsonl), an array "
         "(.npy .npz, NumPy or torch) or a HuggingFace data set."
@@ -155,7 +158,8 @@ def open_samples(
         raise RequestError(f"--image-size must be at least 1 pixel, got {image_size}.")
     found = find(data, columns)
     if found.images is None and (image_format is not None or image_size is not None):
-        raise RequestError(f"'{found.name}' holds no images, so an image size cannot be given.")
+        what = "the model takes images" if image_format is not None else "so --image-size means nothing for it"
+        raise RequestError(f"'{found.name}' holds no images; {what}. Give data of the right kind.")
     if not len(found.ids):
         raise DataError(f"'{found.name}' has no rows. Check that it is the right file.")
     if check:

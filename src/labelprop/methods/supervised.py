@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.methods.base import LossTerms, Method, Net
 from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
@@ -19,6 +20,8 @@ class Supervised(Method):
 
     def __init__(self, *, batch_size: int = 100) -> None:
         super().__init__()
+        if batch_size < 1:
+            raise RequestError(f"batch_size={batch_size} must be at least 1.")
         self.needs = BatchSpec(labeled=StreamSpec(batch_size))
 
     def setup(self, net: torch.nn.Module, task: Task) -> None:

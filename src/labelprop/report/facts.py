@@ -135,7 +135,7 @@ def words(run: Run) -> Facts:
 
 
 def again(run: Run) -> str:
-    """The command that uses the saved labels: the run's own, with them and into another folder."""
+    """The command that uses the saved labels too: the run's own, with one more --labels, into another folder."""
     tokens = shlex.split(command_without_paths(run.command))
     if tokens[:2] != ["labelprop", run.verb]:
         return ""
@@ -143,15 +143,10 @@ def again(run: Run) -> str:
     for token, value in zip(tokens, [*tokens[1:], ""], strict=True):
         if skip:
             skip = False
-        elif token in ("--labels", "--out"):
-            out, skip = (value if token == "--out" else out), True
-        elif token.startswith(("--labels=", "--out=")):
-            out = token.partition("=")[2] if token.startswith("--out=") else out
+        elif token == "--out":
+            out, skip = value, True
+        elif token.startswith("--out="):
+            out = token.partition("=")[2]
         elif token not in ("--overwrite", "--resume"):
             kept.append(token)
     return shlex.join([*kept, "--labels", "corrections.csv", "--out", f"{out or 'runs/' + run.name}-2"])
-
-
-def has_label_file(run: Run) -> bool:
-    """Whether labels came from a file beside the data, which the corrections must then join."""
-    return "--labels" in run.command

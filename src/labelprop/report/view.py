@@ -120,7 +120,6 @@ def _check(run: Run) -> dict[str, Any]:
         "total": run.trust.n,
         "unreached": run.unreached,
         "again": facts.again(run),
-        "label_file": facts.has_label_file(run),
     }
 
 

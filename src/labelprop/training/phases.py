@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from labelprop.errors import RequestError
 from labelprop.functional import schedule
 from labelprop.methods.base import Method
 
@@ -23,6 +24,12 @@ class Sgd:
     momentum: float = 0.9
     weight_decay: float = 2e-4
     nesterov: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "weight_decay", "momentum"):
+            value = getattr(self, name)
+            if not 0 <= value < float("inf") or (name == "lr" and value == 0):
+                raise RequestError(f"{name}={value} must be a number {'above' if name == 'lr' else 'of at least'} 0.")
 
     def build(self, net: nn.Module) -> torch.optim.Optimizer:
         trained = [parameter for parameter in net.parameters() if parameter.requires_grad]

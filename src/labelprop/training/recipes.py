@@ -123,4 +123,6 @@ def build(name: str, settings: Mapping[str, Any]) -> Recipe:
             raise UnknownNameError(f"setting of recipe {name}", key, entry.parameters)
     recipe = entry.load()(**settings)
     assert isinstance(recipe, Recipe)
+    for phase in recipe.phases:
+        phase.method()  # refuses settings it cannot use now rather than in the middle of training
     return recipe

@@ -1,4 +1,4 @@
-"""A HuggingFace data set: an object, a folder of `save_to_disk`, or a name (needs the extra `hf`)."""
+"""A HuggingFace data set: an object, a folder of `save_to_disk`, or a name on the hub, `owner/name` (needs `hf`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labelprop.data.sources.table import found_in_table
 from labelprop.data.tables import TABLE_SUFFIXES, dataset_table
 from labelprop.errors import DataError, RequestError
 
-_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?\Z")
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*\Z")
 _SPLIT = "train"
 
 
@@ -25,7 +25,9 @@ class HfSource:
         if path.is_dir():
             return is_hf_folder(path)
         file_like = path.suffix.lower() in TABLE_SUFFIXES | {".npy", ".npz"}
-        return not path.exists() and not file_like and _HUB_NAME.match(str(data)) is not None
+        mistyped = path.parent.is_dir()  # 'photos/trian' beside 'photos/train' is no name on the hub
+        hub_name = _HUB_NAME.match(str(data)) is not None
+        return hub_name and not (path.exists() or file_like or mistyped)
 
     def read(self, data: Any, columns: Columns) -> Found:
         path = as_path(data)
