@@ -254,7 +254,7 @@ def test_what_no_source_reads(data: Any, text: str) -> None:
 
 
 def test_sizes_for_images_only_and_at_least_one() -> None:
-    with pytest.raises(RequestError, match="'array' holds no images, so an image size cannot be given"):
+    with pytest.raises(RequestError, match="'array' holds no images; so --image-size means nothing"):
         open_samples(np.ones((2, 2)), image_size=8)
     with pytest.raises(RequestError, match="--image-size must be at least 1 pixel, got 0"):
         open_samples(np.ones((2, 2, 2), np.uint8), image_size=0)

@@ -340,7 +340,7 @@ def test_debug_shows_the_traceback(tmp_path) -> None:
         (["--set", "alhpa=0.5"], "did you mean 'alpha'"),
         (["--recipe", "dpl"], "did you mean 'dlp'"),
         (["--budget", "soon"], "is not a duration"),
-        (["--set", "lr=-1"], "lr=-1.0 must be a number above 0"),
+        (["--set", "lr=-1"], "lr=-1 must be a number above 0"),
         (["--set", "batch_size=0"], "batch_size=0"),
         (["--model", "resnet99"], "did you mean 'resnet18'"),
         (["--augment", "flip"], "choose one of: none, shift, shift+flip, strong"),
