@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=PASSES)
     parser.add_argument("--out", type=Path, default=Path("runs/bench-fashion-mnist-dlp"))
     options = parser.parse_args()
+    made = provenance()  # before the work: the commit may move while it runs
     cells = [run_cell(recipe, split, options) for split in range(options.splits) for recipe in RECIPES]
     table = {}
     for recipe in RECIPES:
@@ -91,7 +92,7 @@ def main() -> None:
             for measure in ("unlabeled", "test")
         }
         print(f"{recipe:<20}", *(f"{m} {v['mean']:.4f} +- {v['std'] or 0:.4f}  " for m, v in table[recipe].items()))
-    print(save("fashion_mnist_dlp", provenance() | {"table": table, "cells": cells}))
+    print(save("fashion_mnist_dlp", made | {"table": table, "cells": cells}))
 
 
 if __name__ == "__main__":

@@ -133,6 +133,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=9)
     parser.add_argument("--out", type=Path, default=Path("runs/bench-training-speed"))
     options = parser.parse_args()
+    made = provenance()  # before the work: the commit may move while it runs
     found = {name: compare(name, options) for name in ("supervised", "dlp")}
     for name, row in found.items():
         print(
@@ -141,7 +142,7 @@ def main() -> None:
             f"embedding {row['share_embedding']:.1%}, propagation {row['share_propagation']:.1%}, "
             f"peak {row['peak_memory_bytes'] / 2**20:,.0f} MiB"
         )
-    print(save("training_speed", provenance() | {"rows": ROWS, "per_class": PER_CLASS, "recipes": found}))
+    print(save("training_speed", made | {"rows": ROWS, "per_class": PER_CLASS, "recipes": found}))
 
 
 if __name__ == "__main__":
