@@ -43,6 +43,9 @@ class Run:
         if not self._folder.finished:
             raise RequestError(f"{self.path} holds no finished run; finish it with --resume, or train it.")
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
     @property
     def labels(self) -> pa.Table:
         """labels.parquet: one row an example, input order."""

@@ -86,7 +86,7 @@ def _write(
     clock: StageClock,
 ) -> None:
     given, classes = inputs.given, inputs.given.classes
-    codes_N = _codes(estimator, len(classes))
+    codes_N = np.asarray(estimator.transduction_).astype(np.int64)  # class indices, as the labels that went in
     distributions_NC = _spread(estimator, len(classes))
     labeling = Labeling.from_distributions(distributions_NC, codes_N, np.asarray(estimator.certainty_))
     labeling = labeling.with_given(given.labels_N)
@@ -113,11 +113,6 @@ def _write(
         projection = write_evidence(folder, inputs, labeling, truth, vectors_ND, seed=request.seed)
     finish(folder, record | {"projection": projection, "status": "running"}, clock)
     request.reporter.say(summary(metrics, inputs.noun))
-
-
-def _codes(estimator: Any, n_classes: int) -> np.ndarray:
-    """transduction_ holds class indices already, since the labels that went in were indices."""
-    return np.asarray(estimator.transduction_).astype(np.int64)
 
 
 def _spread(estimator: Any, n_classes: int) -> np.ndarray:
