@@ -14,6 +14,7 @@ PACKAGE = Path(labelprop.__file__).parent
 # Highest first; names on one line are siblings. A name stands for a module or for a folder.
 LAYERS = [
     ["cli"],
+    ["cli_flags", "cli_session"],
     ["demo"],
     ["api"],
     ["api_train", "api_propagate"],

@@ -6,13 +6,8 @@ propagators and settings of recipes come from the registry's tables.
 
 from __future__ import annotations
 
-import functools
-import inspect
 import shlex
 import sys
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,8 +15,30 @@ import typer
 
 import labelprop
 from labelprop import registry
-from labelprop.errors import LabelpropError, RequestError, UnknownNameError
-from labelprop.progress import Bar, Lines, Reporter, Silent
+from labelprop.cli_flags import (
+    Backbone,
+    CacheDir,
+    Data,
+    Debug,
+    Device,
+    EmbeddingCol,
+    IdCol,
+    ImageCol,
+    ImageSize,
+    LabelCol,
+    Labels,
+    Out,
+    Overwrite,
+    Quiet,
+    Seed,
+    Strict,
+    TextCol,
+    Truth,
+    TruthCol,
+    add_parameter_flags,
+    parse_settings,
+)
+from labelprop.cli_session import guarded, reporting
 
 app = typer.Typer(
     name="labelprop",
@@ -31,92 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Data = Annotated[
-    str, typer.Argument(metavar="DATA", help="Folder of images, table (.csv .parquet .jsonl) or arrays.")
-]
-Labels = Annotated[
-    list[str] | None,
-    typer.Option("--labels", help="Table with id, label and optionally weight; or .npy. Repeat for more files."),
-]
-Out = Annotated[Path, typer.Option("--out", help="Run folder to write.")]
-Truth = Annotated[str | None, typer.Option("--truth", help="Labels of unlabeled rows, for scoring only.")]
-Seed = Annotated[int, typer.Option("--seed", help="Same seed, same answer.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-Backbone = Annotated[str | None, typer.Option("--backbone", help="HuggingFace folder or name; frozen, embeds DATA.")]
-LabelCol = Annotated[str | None, typer.Option("--label-col", help="Table column with the labels.")]
-IdCol = Annotated[str | None, typer.Option("--id-col", help="Table column with the ids.")]
-ImageCol = Annotated[str | None, typer.Option("--image-col", help="Table column with paths or bytes of images.")]
-TextCol = Annotated[str | None, typer.Option("--text-col", help="Table column with text.")]
-EmbeddingCol = Annotated[str | None, typer.Option("--embedding-col", help="Table column with vectors.")]
-TruthCol = Annotated[str | None, typer.Option("--truth-col", help="Table column with the truth, for scoring only.")]
-ImageSize = Annotated[int | None, typer.Option("--image-size", help="Bring images to this size in pixels.")]
-CacheDir = Annotated[str | None, typer.Option("--cache", help="Where decoded images and embeddings are kept.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Refuse unreadable images instead of skipping them.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace --out if it holds a labelprop run.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-READING = (
-    "label_col",
-    "id_col",
-    "image_col",
-    "text_col",
-    "embedding_col",
-    "truth_col",
-    "image_size",
-    "strict",
-    "cache",
-)
-
-
-def guarded(verb: Callable[..., None]) -> Callable[..., None]:
-    """Turns errors into one line on stderr and the contract's exit status; --debug adds the traceback."""
-
-    @functools.wraps(verb)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            verb(*args, **kwargs)
-        except (Exception, KeyboardInterrupt) as error:
-            if isinstance(error, typer.Exit):
-                raise
-            if kwargs.get("debug"):
-                traceback.print_exc()
-            print(f"labelprop: {explain(error)}", file=sys.stderr)
-            raise typer.Exit(exit_status(error)) from None
-
-    return run
-
-
-def explain(error: BaseException) -> str:
-    if isinstance(error, LabelpropError):
-        return str(error)
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted; what was finished is saved. The same command with --resume continues a training."
-    if isinstance(error, MemoryError):
-        return "out of memory; use a smaller --image-size, fewer rows, or a machine with more."
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, named so that torch need not be imported here
-        return "the GPU is out of memory; lower --set batch_size=..., use a smaller --image-size, or --device cpu."
-    if isinstance(error, OSError):
-        return f"{error.filename or 'file'}: {error.strerror or error}"
-    return f"unexpected {type(error).__name__}: {error} (this is a bug; run again with --debug and report it)"
-
-
-def exit_status(error: BaseException) -> int:
-    if isinstance(error, LabelpropError):
-        return error.exit_status
-    return 130 if isinstance(error, KeyboardInterrupt) else 1
-
-
-@contextmanager
-def reporting(quiet: bool) -> Iterator[Reporter]:
-    """A bar on a terminal, plain lines elsewhere, nothing with --quiet."""
-    if quiet:
-        yield Silent()
-    elif sys.stderr.isatty():
-        with Bar() as bar:
-            yield bar
-    else:
-        yield Lines()
 
 
 def show_version(asked: bool) -> None:
@@ -212,20 +143,6 @@ def train(
     print(f"report: {run.report}")
 
 
-def parse_settings(recipe: str, texts: list[str]) -> dict[str, Any]:
-    """`name=value` texts to values of the settings' types."""
-    known = registry.lookup("recipes", recipe).parameters
-    parsed = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise RequestError(f"--set {text} must have the form name=value.")
-        if name not in known:
-            raise UnknownNameError(f"setting of recipe {recipe}", name, known)
-        parsed[name] = registry.parse_value(f"--set {name}", value, known[name])
-    return parsed
-
-
 def this_command() -> str:
     return shlex.join(["labelprop", *sys.argv[1:]])
 
@@ -262,27 +179,6 @@ def propagate(
     with reporting(quiet) as reporter:
         run = api.propagate(**arguments, command=this_command(), reporter=reporter)
     print(f"report: {run.report}")
-
-
-def add_parameter_flags(verb: Callable[..., None]) -> Callable[..., None]:
-    """Gives `propagate` one flag a constructor parameter of any propagator; not given means its own default."""
-    signature = inspect.signature(verb, eval_str=True)
-    fixed = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    flags = []
-    for name, default, methods in registry.propagator_parameters():
-        dashed = name.replace("_", "-")
-        spelled = f"--{dashed}/--no-{dashed}" if isinstance(default, bool) else f"--{dashed}"
-        said = typer.Option(spelled, help=f"Default {default}. For {', '.join(methods)}.", show_default=False)
-        annotation: Any = Annotated[type(default) | None, said]
-        flags.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
-
-    @functools.wraps(verb)
-    def with_flags(**kwargs: Any) -> None:
-        verb(**kwargs)
-
-    with_flags.__signature__ = signature.replace(parameters=[*fixed, *flags])  # type: ignore[attr-defined]
-    with_flags.__annotations__ = {p.name: p.annotation for p in [*fixed, *flags]}
-    return with_flags
 
 
 app.command("propagate")(add_parameter_flags(propagate))

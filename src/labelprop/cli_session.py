@@ -1,0 +1,65 @@
+"""What a command does around its work: progress on stderr, and errors as one line with the right exit status."""
+
+from __future__ import annotations
+
+import functools
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from labelprop.errors import LabelpropError
+from labelprop.progress import Bar, Lines, Reporter, Silent
+
+
+def guarded(verb: Callable[..., None]) -> Callable[..., None]:
+    """Turns errors into one line on stderr and the contract's exit status; --debug adds the traceback."""
+
+    @functools.wraps(verb)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            verb(*args, **kwargs)
+        except (Exception, KeyboardInterrupt) as error:
+            if isinstance(error, typer.Exit):
+                raise
+            if kwargs.get("debug"):
+                traceback.print_exc()
+            print(f"labelprop: {explain(error)}", file=sys.stderr)
+            raise typer.Exit(exit_status(error)) from None
+
+    return run
+
+
+def explain(error: BaseException) -> str:
+    if isinstance(error, LabelpropError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; what was finished is saved. The same command with --resume continues a training."
+    if isinstance(error, MemoryError):
+        return "out of memory; use a smaller --image-size, fewer rows, or a machine with more."
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, named so that torch need not be imported here
+        return "the GPU is out of memory; lower --set batch_size=..., use a smaller --image-size, or --device cpu."
+    if isinstance(error, OSError):
+        return f"{error.filename or 'file'}: {error.strerror or error}"
+    return f"unexpected {type(error).__name__}: {error} (this is a bug; run again with --debug and report it)"
+
+
+def exit_status(error: BaseException) -> int:
+    if isinstance(error, LabelpropError):
+        return error.exit_status
+    return 130 if isinstance(error, KeyboardInterrupt) else 1
+
+
+@contextmanager
+def reporting(quiet: bool) -> Iterator[Reporter]:
+    """A bar on a terminal, plain lines elsewhere, nothing with --quiet."""
+    if quiet:
+        yield Silent()
+    elif sys.stderr.isatty():
+        with Bar() as bar:
+            yield bar
+    else:
+        yield Lines()
