@@ -136,9 +136,9 @@ def run(job: Job) -> Trained:
     """Trains all phases, from the latest checkpoint where there is one."""
     with torch.random.fork_rng():  # the caller's generator is left as it was
         net = job.build().to(job.fabric.device)
-        found = job.checkpoints.latest() if job.checkpoints else None
+        found = job.checkpoints.latest() if job.checkpoints is not None else None
         tensors, state = found if found else ({}, {"phase": 0, "epoch": 0, "lines": 0})
-        if job.history:
+        if job.history is not None:
             job.history.cut_history(job.label, state["lines"])
         if found:
             restore_module("net", net, tensors)
@@ -162,9 +162,9 @@ def run(job: Job) -> Trained:
 
 def _record(job: Job, phase: PhaseRun, line: dict[str, Any], index: int, epoch: int, lines: int) -> None:
     """First the history, then the checkpoint that counts its lines: a kill in between writes the line again."""
-    if job.history:
+    if job.history is not None:
         job.history.append_history(line)
-    if job.checkpoints:
+    if job.checkpoints is not None:
         with job.clock.stage(f"{job.label}: checkpoints"):
             number = sum(job.plan.epochs(i) for i in range(index)) + epoch
             state = {"phase": index, "epoch": epoch, "lines": lines}
@@ -227,7 +227,7 @@ class PhaseRun:
                 self.method.refresh(self.module, tools, epoch)
             epochs = job.plan.epochs(self.index)
             numbers: Mapping[str, float] = {}
-            if job.monitor:
+            if job.monitor is not None:
                 if tools.made is None and job.monitor.wants_outputs(epoch, epochs):
                     tools.outputs()
                 pseudo: PseudoLabels | None = self.method.pseudo_labels()

@@ -1,0 +1,112 @@
+"""The loop: stops on a loss that is not finite, keeps the caller's generator, follows the schedule."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from labelprop.clock import StageClock
+from labelprop.data.batches import Loader
+from labelprop.data.contents import TensorContent
+from labelprop.data.preprocessing import Preprocessing
+from labelprop.data.views import Views
+from labelprop.errors import NonFiniteLossError
+from labelprop.functional import schedule
+from labelprop.methods.base import LossTerms, Sum
+from labelprop.methods.diffusion_labels import DiffusionLabels
+from labelprop.methods.supervised import Supervised
+from labelprop.models.network import ModelSpec, build
+from labelprop.training import loop
+from labelprop.training.phases import Phase, Recipe, Sgd
+from labelprop.types import Task
+
+
+class Lines(list):
+    """History in memory."""
+
+    def append_history(self, line) -> None:
+        self.append(dict(line))
+
+    def cut_history(self, training: str, lines: int) -> None: ...
+
+
+def job(method, *, steps: int = 40, per_epoch: int = 10, **options) -> loop.Job:
+    generator = torch.Generator().manual_seed(0)
+    classes_N = torch.arange(60) % 3
+    vectors_ND = 2 * torch.eye(5)[classes_N] + torch.randn(60, 5, generator=generator)
+    content = TensorContent(vectors_ND, torch.float32)
+    recipe = Recipe(name="r", phases=(Phase(name="main", method=method, optimizer=Sgd(lr=0.1)),))
+    return loop.Job(
+        label="r",
+        recipe=recipe,
+        plan=loop.Plan((steps,), per_epoch),
+        task=Task(torch.where(torch.arange(60) < 12, classes_N, -1), torch.ones(60), 3, seed=0),
+        loader=Loader.over(content, Views(Preprocessing.measure(content), "none"), torch.device("cpu")),
+        build=lambda: build(ModelSpec("mlp", (5,), {"class": 3}), seed=0),
+        fabric=loop.make_fabric(torch.device("cpu"), False),
+        meter=loop.WorkMeter(steps),
+        clock=StageClock(),
+        **options,
+    )
+
+
+class Diverges(Supervised):
+    def loss(self, net, batch, progress):
+        found = super().loss(net, batch, progress)
+        bad = found.terms["supervised"] * (math.nan if progress.step >= 15 else 1.0)
+        return LossTerms({"supervised": found.terms["supervised"], "bad": bad}, {"supervised": 1.0, "bad": 1.0})
+
+
+def test_a_loss_that_is_not_finite_stops_training_and_names_all_terms() -> None:
+    history = Lines()
+    with pytest.raises(NonFiniteLossError) as error:
+        loop.run(job(lambda: Diverges(batch_size=6), history=history))
+    assert "bad nan" in str(error.value)
+    assert "supervised " in str(error.value)
+    assert "--set lr=" in str(error.value)
+    assert [line["epoch"] for line in history] == [1], "the epoch in which it diverged is not recorded"
+
+
+def test_the_callers_generator_is_left_alone() -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    loop.run(job(lambda: Supervised(batch_size=6)))
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_the_rate_follows_the_schedule_by_step() -> None:
+    history = Lines()
+    loop.run(job(lambda: Supervised(batch_size=6), history=history))
+    expected = [0.1 * schedule.cosine(step / 40) for step in (9, 19, 29, 39)]
+    assert [line["lr"] for line in history] == pytest.approx(expected)
+    assert schedule.cosine(0) == 1
+    assert schedule.cosine(1) == pytest.approx(0.5 * (1 + math.cos(math.pi * 180 / 210)))
+
+
+def test_a_sum_trains_its_parts_on_one_forward_pass() -> None:
+    passes = []
+
+    class Counted(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = build(ModelSpec("mlp", (5,), {"class": 3}), seed=0)
+
+        def forward(self, x):
+            if self.training:
+                passes.append(len(x))
+            return self.net(x)
+
+    def both() -> Sum:
+        parts = [DiffusionLabels(batch_size=12, labeled_batch_size=6, propagation={"n_neighbors": 5}) for _ in "ab"]
+        return Sum(*parts)
+
+    history = Lines()
+    loop.run(replace(job(both, history=history), build=Counted))
+    assert len(passes) == 40, "two parts that ask for the same view share its forward pass"
+    assert set(history[0]["terms"]) == {"diffusion_labels", "diffusion_labels.1"}
+    assert history[0]["terms"]["diffusion_labels"] == history[0]["terms"]["diffusion_labels.1"]
+    assert history[0]["loss"] == pytest.approx(2 * history[0]["terms"]["diffusion_labels"])
