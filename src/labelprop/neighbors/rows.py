@@ -8,6 +8,7 @@ array for sparse rows.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -49,7 +50,7 @@ class Rows(Protocol):
         """A string of bytes for each row of the block, equal for equal vectors."""
 
 
-class _DenseRows:
+class _DenseRows(ABC):
     """What rows read as tensors have in common."""
 
     n: int
@@ -57,11 +58,13 @@ class _DenseRows:
     dtype: torch.dtype
     device: torch.device
 
+    @abstractmethod
     def read(self, start: int, stop: int) -> torch.Tensor:
-        raise NotImplementedError
+        """Rows start..stop, (stop - start, D)."""
 
+    @abstractmethod
     def take(self, indices_B: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError
+        """Rows by number, (B, D)."""
 
     def similarities(self, block: Any, start: int, stop: int) -> torch.Tensor:
         return self._dense(block) @ self.read(start, stop).T
