@@ -34,6 +34,8 @@ SHARED = {  # files that hold no entry of their own
     "propagators": {
         "base",
         "diffusion_system",
+        "edges",
+        "graph_propagator",
         "inductive",
         "inputs",
         "outcome",

@@ -153,12 +153,12 @@ class TestPrediction:
         np.testing.assert_array_equal(found.predict_proba(new)[1:], 1)
 
     def test_prediction_in_blocks_is_prediction(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from labelprop.propagators import base
+        from labelprop.propagators import graph_propagator
 
         X, y, _ = blobs()
         found = Diffusion(n_neighbors=9).fit(X, y)
         whole = found.predict(X + 0.1)
-        monkeypatch.setattr(base, "PREDICT_ELEMENTS", 12)
+        monkeypatch.setattr(graph_propagator, "PREDICT_ELEMENTS", 12)
         np.testing.assert_array_equal(found.predict(X + 0.1), whole)
 
     def test_score_leaves_unlabeled_rows_out(self) -> None:

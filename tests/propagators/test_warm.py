@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import sparse
 
-from labelprop.propagators import base
+from labelprop.propagators import graph_propagator
 from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.diffusion_system import DiffusionSystem
 from labelprop.propagators.warm import fingerprint
@@ -19,7 +19,7 @@ from labelprop.propagators.warm import fingerprint
 def work(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
     """Which columns were solved and how often neighbors were searched."""
     done: dict[str, list[Any]] = {"solved": [], "searches": []}
-    solve, search = DiffusionSystem.solve, base.nearest
+    solve, search = DiffusionSystem.solve, graph_propagator.nearest
 
     def counted_solve(self: DiffusionSystem, seeds: Any, classes: Any, **settings: Any) -> Any:
         done["solved"].append(list(classes))
@@ -30,7 +30,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
         return search(*args, **settings)
 
     monkeypatch.setattr(DiffusionSystem, "solve", counted_solve)
-    monkeypatch.setattr(base, "nearest", counted_search)
+    monkeypatch.setattr(graph_propagator, "nearest", counted_search)
     return done
 
 

@@ -1,7 +1,7 @@
-"""Propagator: the scikit-learn estimator every propagator is, over a kernel and a pure propagation function.
+"""Propagator: the scikit-learn estimator every propagator is, around a pure propagation function.
 
-A subclass gives its parameters, their rules and three functions (`_kernel`, `_build_graph`, `_propagate`); reading
-inputs, search, precomputed forms, markers, verdicts, inductive prediction and warm starts are done here.
+A subclass gives its parameters, their rules, and two functions: `_spread` (labels of the fitted rows) and `_votes`
+(distributions of new ones). Reading inputs, markers, verdicts and results are done here.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -20,22 +20,14 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from labelprop import registry
 from labelprop.errors import DataError, RequestError
-from labelprop.graph import AffinityGraph, neighbor_matrix
-from labelprop.neighbors import nearest
-from labelprop.neighbors.rows import Rows, as_rows, spans
-from labelprop.propagators.inductive import weighted_mean
+from labelprop.graph import AffinityGraph
 from labelprop.propagators.inputs import read_features, read_graph, read_weights
 from labelprop.propagators.parameters import Flag, Number, OneOf, Rule, check_parameters
 from labelprop.propagators.top_classes import compact
-from labelprop.propagators.warm import Remembered, fingerprint
 from labelprop.seeds import Seeds, as_array, read_targets, unlabeled
 from labelprop.types import Propagation
 
-if TYPE_CHECKING:
-    from scipy import sparse
-
 PRECOMPUTED = ("precomputed", "precomputed_distances")
-PREDICT_ELEMENTS = 1 << 24  # probabilities held at once by `predict`
 
 
 class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
@@ -55,23 +47,25 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     top_classes: int | None
     random_state: Any
     verbose: bool
+    graph_: AffinityGraph
     recall_: float | None
 
     metrics: ClassVar[tuple[str, ...]] = ("cosine", *PRECOMPUTED)
-    graph_parameters: ClassVar[tuple[str, ...]] = ("n_neighbors", "metric", "search", "device", "random_state")
     rules: ClassVar[Mapping[str, Rule]] = {}
 
     @abstractmethod
-    def _kernel(self, similarities: sparse.csr_array) -> sparse.csr_array:
-        """Edge weights of similarities (m, n), in the same places."""
+    def _spread(self, given: Any, seeds: Seeds) -> Propagation:
+        """Labels of all rows of `given` (features or Edges), on any device; warns where the verdict asks for it.
+
+        Sets `graph_`, `recall_` and what `_votes` needs.
+        """
 
     @abstractmethod
-    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
-        """The graph to propagate on from directed weights (n, n), `_kernel` applied."""
+    def _votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Distributions (B, C) of new rows and which of them are reached (B,), in blocks of rows.
 
-    @abstractmethod
-    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
-        """Labels of all rows; warns where the verdict asks for it."""
+        `given` are features or Edges (m, n).
+        """
 
     def _check_seeds(self, seeds: Seeds) -> None:
         """Raises RequestError where parameters do not go with these seeds."""
@@ -103,28 +97,21 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self._check_seeds(seeds)
         self.classes_ = targets.classes
         self._marker_targets, self._seed_codes = targets, seeds.labels_N.numpy()
-        self._set_graph(given)
-        started = time.perf_counter()
-        found = self._propagate(self.graph_, seeds.to(self.graph_.device))
-        self._say(f"propagation: {found.steps} steps, residual {found.residual:.2g}", started)
-        self._store(found)
+        self._store(self._spread(given, seeds))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Labels (m,) of new rows from the fitted ones around them; the marker where none has a say."""
-        weights = self._weights_to_fitted(X)
-        codes_M = np.empty(weights.shape[0], dtype=np.int64)
-        for start, stop in spans(len(codes_M), len(self.classes_), PREDICT_ELEMENTS):
-            means_BC, found_B = self._vote(weights[start:stop])
-            codes_M[start:stop] = np.where(found_B, means_BC.argmax(axis=1), -1)
-        return self._marker_targets.decode(codes_M)
+        votes = self._votes(self._read_new(X))
+        codes = [np.where(found_B, means_BC.argmax(axis=1), -1) for means_BC, found_B in votes]
+        return self._marker_targets.decode(np.concatenate(codes))
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Distributions (m, C) of new rows: the kernel-weighted mean of their nearest fitted rows' (seeds one-hot).
+        """Distributions (m, C) of new rows from the fitted ones around them; uniform where none has a say.
 
-        With a precomputed metric X is (m, n) into the fitted rows. Uniform where no neighbor has a say.
+        With a precomputed metric X is (m, n) into the fitted rows.
         """
-        return self._vote(self._weights_to_fitted(X))[0]
+        return np.concatenate([means_BC for means_BC, _ in self._votes(self._read_new(X))])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy of `predict(X)` on the rows of y that carry a label; rows with the marker are left out."""
@@ -161,54 +148,23 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         return torch.device(self.device)
 
     def _read_fit(self, X: Any) -> Any:
-        """X checked: features, or similarities (n, n)."""
+        """X checked: features, or Edges (n, n)."""
         if self.metric not in PRECOMPUTED:
             return read_features(self, X, reset=True)
         given = read_graph(X, distances=self.metric == "precomputed_distances", fitted_n=None)
         self.n_features_in_ = given.shape[1]
         return given
 
-    def _set_graph(self, given: Any) -> None:
-        """Sets `graph_` and `recall_`, and keeps the rows that new ones are compared with."""
-        device = self._device(given)
-        values = self.get_params(deep=False)
-        settings = tuple(repr(values[name]) for name in self.graph_parameters)
-        key = (fingerprint(given), *settings) if self.warm_start else ()
-        known: Remembered | None = getattr(self, "_memory", None)
-        if self.warm_start and known is not None and known.graph_key == key:
-            self.graph_, self.recall_ = known.graph, known.recall
-            return
-        started = time.perf_counter()
-        self._rows: Rows | None = None
-        self.recall_ = None
-        similarities = given
-        if self.metric not in PRECOMPUTED:
-            self._rows = as_rows(given, device)
-            similarities, self.recall_ = self._search(None)
-            self._say(f"search: {self._rows.n} rows, recall {self.recall_:.4f}", started)
-        started = time.perf_counter()
-        self.graph_ = self._build_graph(self._kernel(similarities)).to(device)
-        self._say(f"graph: {self.graph_.n_edges} weights", started)
-        self._memory = Remembered(key, self.graph_, self.recall_) if self.warm_start else None
-
-    def _search(self, queries: Any) -> tuple[sparse.csr_array, float]:
-        """Similarities of the nearest fitted rows, (n or m, n), and the recall of the search."""
-        assert self._rows is not None
-        seed = 0 if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
-        found = nearest(self._rows, self.n_neighbors, queries=queries, search=self.search, seed=seed)
-        return neighbor_matrix(found, self._rows.n), found.recall
-
-    def _weights_to_fitted(self, X: Any) -> sparse.csr_array:
-        """Kernel weights (m, n) of new rows to the fitted ones."""
+    def _read_new(self, X: Any) -> Any:
+        """X checked against what was fitted: features, or Edges (m, n)."""
         check_is_fitted(self)
-        if self._rows is None:
-            distances = self.metric == "precomputed_distances"
-            return self._kernel(read_graph(X, distances=distances, fitted_n=self.graph_.n))
-        checked = read_features(self, X, reset=False)
-        return self._kernel(self._search(checked)[0])
+        if self.metric not in PRECOMPUTED:
+            return read_features(self, X, reset=False)
+        return read_graph(X, distances=self.metric == "precomputed_distances", fitted_n=self.n_features_in_)
 
-    def _vote(self, weights: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
-        return weighted_mean(weights, self.label_distributions_, self._seed_codes, self.reached_)
+    def _search_seed(self) -> int:
+        """The seed of an approximate search."""
+        return 0 if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _store(self, found: Propagation) -> None:
         """Sets the attributes of the contract, as NumPy arrays."""

@@ -20,8 +20,9 @@ from labelprop.functional.weigh import entropy_certainty, normalize_rows
 from labelprop.graph import AffinityGraph, neighbor_matrix, symmetric_sum
 from labelprop.neighbors import nearest
 from labelprop.propagators import top_classes as wide
-from labelprop.propagators.base import Propagator
 from labelprop.propagators.diffusion_system import DiffusionSystem
+from labelprop.propagators.edges import Edges
+from labelprop.propagators.graph_propagator import GraphPropagator
 from labelprop.propagators.outcome import check_volume, conclude, rebalanced
 from labelprop.propagators.parameters import Flag, Number, Rule
 from labelprop.propagators.warm import Remembered, merge, reusable, seed_keys
@@ -172,7 +173,7 @@ def _certainty(certainty_N: torch.Tensor, reached_N: torch.Tensor, max_normalize
     return certainty_N / peak.masked_fill(peak == 0, 1) if max_normalize else certainty_N
 
 
-class Diffusion(Propagator):
+class Diffusion(GraphPropagator):
     """Label diffusion of deep label propagation (Iscen et al., CVPR 2019) on a graph of nearest neighbors.
 
     Solves (I - alpha S) Z = Y for all classes at once with conjugate gradient, S the normalized graph of
@@ -208,7 +209,7 @@ class Diffusion(Propagator):
     array([0, 0, 1, 1])
     """
 
-    graph_parameters: ClassVar[tuple[str, ...]] = (*Propagator.graph_parameters, "power")
+    graph_parameters: ClassVar[tuple[str, ...]] = (*GraphPropagator.graph_parameters, "power")
     rules: ClassVar[Mapping[str, Rule]] = {
         "n_neighbors": Number(1, whole=True),
         "power": Number(0, low_open=True),
@@ -254,8 +255,8 @@ class Diffusion(Propagator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _kernel(self, similarities: sparse.csr_array) -> sparse.csr_array:
-        return clipped_power(similarities, self.power)
+    def _kernel(self, edges: Edges) -> sparse.csr_array:
+        return clipped_power(edges.cosines(), self.power)
 
     def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         return symmetric_sum(weights)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from labelprop.errors import DataError, RequestError
+from labelprop.propagators.edges import Edges
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -32,11 +33,11 @@ def read_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     return checked
 
 
-def read_graph(X: Any, *, distances: bool, fitted_n: int | None) -> sparse.csr_array:
-    """Similarities as CSR (n, n), or (m, fitted_n) for prediction, from the two precomputed forms.
+def read_graph(X: Any, *, distances: bool, fitted_n: int | None) -> Edges:
+    """Edges (n, n), or (m, fitted_n) for prediction, from the two precomputed forms.
 
-    X is a SciPy sparse array or `(indices (n, k), values (n, k))`, index -1 where there is no neighbor. Distances d
-    become cosines 1 - d^2 / 2. A row is never its own neighbor: on fitting the diagonal is dropped.
+    X is a SciPy sparse array or `(indices (n, k), values (n, k))`, index -1 where there is no neighbor. Distances are
+    squared, similarities taken as weights. A row is never its own neighbor: on fitting the diagonal is dropped.
     Raises DataError or RequestError naming the row; distances taken for similarities are refused.
     """
     given = _from_pairs(X, fitted_n) if isinstance(X, tuple | list) and len(X) == 2 else _from_sparse(X)
@@ -53,7 +54,7 @@ def read_graph(X: Any, *, distances: bool, fitted_n: int | None) -> sparse.csr_a
     if distances:
         if (given.data < 0).any():
             raise DataError(f"row {int(row_E[given.data < 0][0])} of the precomputed distances is negative.")
-        given.data = 1 - given.data**2 / 2
+        given.data = given.data**2
     elif (given.data[diagonal_E] == 0).any():
         raise RequestError(
             "metric='precomputed' takes similarities, but this graph stores zeros on its diagonal, as distances do. "
@@ -64,7 +65,7 @@ def read_graph(X: Any, *, distances: bool, fitted_n: int | None) -> sparse.csr_a
     counts = np.bincount(row_E[kept_E], minlength=rows)
     given.data, given.indices = given.data[kept_E], given.indices[kept_E]
     given.indptr = np.concatenate([[0], np.cumsum(counts)]).astype(given.indptr.dtype)
-    return given
+    return Edges(given, "squared_distance" if distances else "weight")
 
 
 def read_weights(sample_weight: Any, n: int) -> np.ndarray | None:
