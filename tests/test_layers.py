@@ -15,7 +15,7 @@ PACKAGE = Path(labelprop.__file__).parent
 LAYERS = [
     ["cli"],
     ["cli_flags", "cli_session"],
-    ["demo"],
+    ["demo", "bench"],
     ["api"],
     ["api_train", "api_propagate"],
     ["api_results", "api_record"],

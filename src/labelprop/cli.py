@@ -36,6 +36,7 @@ from labelprop.cli_flags import (
     Truth,
     TruthCol,
     add_parameter_flags,
+    parse_parameters,
     parse_settings,
 )
 from labelprop.cli_session import guarded, reporting
@@ -137,7 +138,7 @@ def train(
     from labelprop import api
 
     arguments = {name: value for name, value in locals().items() if name not in ("api", "quiet", "debug", "settings")}
-    parsed = parse_settings(recipe, settings or [])
+    parsed = parse_settings("recipes", recipe, settings or [])
     with reporting(quiet) as reporter:
         run = api.train(**arguments, settings=parsed, command=this_command(), reporter=reporter)
     print(f"report: {run.report}")
@@ -155,7 +156,11 @@ def propagate(
     method: Annotated[str, typer.Option("--method", help="One of `labelprop methods`.")] = "diffusion",
     backbone: Backbone = None,
     truth: Truth = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines/--no-baselines", help="Also label from the given labels alone, to compare.")
+    ] = True,
     overwrite: Overwrite = False,
+    force: Annotated[bool, typer.Option("--force", help="Go on although memory will probably not do.")] = False,
     label_col: LabelCol = None,
     id_col: IdCol = None,
     image_col: ImageCol = None,
@@ -172,10 +177,10 @@ def propagate(
     **parameters: Any,
 ) -> None:
     """Spread labels over vectors (or pixels, or a backbone's embedding) without training."""
+    arguments = {name: value for name, value in locals().items() if name not in ("quiet", "debug")}
+    arguments["parameters"] = parse_parameters(method, parameters)
     from labelprop import api
 
-    arguments = {name: value for name, value in locals().items() if name not in ("api", "quiet", "debug")}
-    arguments["parameters"] = {name: value for name, value in parameters.items() if value is not None}
     with reporting(quiet) as reporter:
         run = api.propagate(**arguments, command=this_command(), reporter=reporter)
     print(f"report: {run.report}")
@@ -296,6 +301,31 @@ def report(
     from labelprop.report.render import write_report
 
     print(f"report: {write_report(load(run).path)}")
+
+
+@app.command()
+@guarded
+def bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=", ".join(registry.BENCHES) + ".")],
+    data: Annotated[Path, typer.Option("--data", help="Folder that holds one folder a data set.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where cells and tables go; default runs/bench-NAME.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting of the bench; repeatable."),
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Compare methods on data sets at hand; a restart continues where it stopped."""
+    from labelprop.bench.run_bench import run_bench
+
+    parsed, folder = parse_settings("benches", name, settings or []), out or Path("runs") / f"bench-{name}"
+    with reporting(quiet) as reporter:
+        tables = run_bench(name, data, folder, parsed, reporter, overwrite=overwrite)
+    print(f"{tables}\ntable: {folder / 'table.md'}")
 
 
 @app.command()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,17 +41,17 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
-def parse_settings(recipe: str, texts: list[str]) -> dict[str, Any]:
-    """`name=value` texts to values of the settings' types."""
-    known = registry.lookup("recipes", recipe).parameters
+def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
+    """`name=value` texts to values of the types that the entry `name` of a table of the registry gives them."""
+    known, owner = registry.lookup(table, name).parameters, f"{registry.ONE_OF[table]} {name}"
     parsed = {}
     for text in texts:
-        name, equals, value = text.partition("=")
+        setting, equals, value = text.partition("=")
         if not equals:
             raise RequestError(f"--set {text} must have the form name=value.")
-        if name not in known:
-            raise UnknownNameError(f"setting of recipe {recipe}", name, known)
-        parsed[name] = registry.parse_value(f"--set {name}", value, known[name])
+        if setting not in known:
+            raise UnknownNameError(f"setting of {owner}", setting, known)
+        parsed[setting] = registry.parse_value(f"--set {setting}", value, known[setting])
     return parsed
 
 
@@ -58,11 +60,10 @@ def add_parameter_flags(verb: Callable[..., None]) -> Callable[..., None]:
     signature = inspect.signature(verb, eval_str=True)
     fixed = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     flags = []
-    for name, default, methods in registry.propagator_parameters():
-        dashed = name.replace("_", "-")
-        spelled = f"--{dashed}/--no-{dashed}" if isinstance(default, bool) else f"--{dashed}"
-        said = typer.Option(spelled, help=f"Default {default}. For {', '.join(methods)}.", show_default=False)
-        annotation: Any = Annotated[type(default) | None, said]
+    for name, defaults in registry.propagator_parameters().items():
+        spelled = f"{flag(name)}/--no-{flag(name)[2:]}" if _is_switch(defaults) else flag(name)
+        said = typer.Option(spelled, help=_help(name, defaults), show_default=False, metavar=_metavar(name, defaults))
+        annotation: Any = Annotated[_flag_type(name, defaults) | None, said]
         flags.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
 
     @functools.wraps(verb)
@@ -72,3 +73,98 @@ def add_parameter_flags(verb: Callable[..., None]) -> Callable[..., None]:
     with_flags.__signature__ = signature.replace(parameters=[*fixed, *flags])  # type: ignore[attr-defined]
     with_flags.__annotations__ = {p.name: p.annotation for p in [*fixed, *flags]}
     return with_flags
+
+
+def parse_parameters(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The flags that were given (None: was not) as values of the constructor of `method`.
+
+    Raises RequestError for a flag that this method does not have and for a text that cannot be meant.
+    """
+    known, parsed = registry.propagator_flags(method), {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name not in known:
+            having = registry.propagator_parameters()[name]
+            raise RequestError(
+                f"{flag(name)} is no flag of --method {method}; it is one of {', '.join(having)}. "
+                f"{method} has {', '.join(map(flag, known))}."
+            )
+        parsed[name] = parse_parameter(name, value) if isinstance(value, str) else value
+    return parsed
+
+
+def parse_parameter(name: str, text: str) -> Any:
+    """A flag's text as a value: None, a word, a number, or a list; see `registry.PARAMETER_VALUES`."""
+    allowed = registry.PARAMETER_VALUES.get(name)
+    if allowed is None:
+        return registry.parse_value(flag(name), text, None)
+    words = [part for part in allowed.split("|") if not part.isupper()]
+    parts = [part.strip() for part in text.split(",")]
+    if text.lower() in words:
+        return None if text.lower() == "none" else text.lower()
+    if "NAMES" in allowed:
+        names = [*(name for name in registry.table("propagators") if name != "auto"), *registry.HEADS]
+        for part in parts:
+            if part not in names:
+                raise UnknownNameError(f"name in {flag(name)} {text}:", part, names)
+        return parts
+    with contextlib.suppress(ValueError):
+        if "WHOLE" in allowed:
+            return int(text)
+        if "NUMBERS" in allowed:
+            return [float(part) for part in parts]
+    near = difflib.get_close_matches(text.lower(), words, n=1, cutoff=0.6)
+    hint = f"; did you mean '{near[0]}'?" if near else "."
+    raise RequestError(f"{flag(name)} {text} must be {_described(allowed)}{hint}")
+
+
+def flag(name: str) -> str:
+    """A parameter as it is typed."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _described(allowed: str) -> str:
+    kinds = {
+        "NUMBER": "a number",
+        "WHOLE": "a whole number",
+        "NUMBERS": "numbers with commas (one a class, in their order: 0.2,0.8)",
+        "NAMES": "names with commas",
+    }
+    *first, last = [kinds.get(part, part) for part in allowed.split("|")]
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def _is_switch(defaults: Mapping[str, Any]) -> bool:
+    return all(isinstance(default, bool) for default in defaults.values())
+
+
+def _flag_type(name: str, defaults: Mapping[str, Any]) -> Any:
+    """What typer reads by itself: numbers and switches; everything else comes as text."""
+    allowed = registry.PARAMETER_VALUES.get(name)
+    if allowed is not None:
+        return float if allowed == "NUMBER" else str
+    kinds = {type(default) for default in defaults.values()}
+    return kinds.pop() if len(kinds) == 1 and kinds <= {bool, int, float} else str
+
+
+def _metavar(name: str, defaults: Mapping[str, Any]) -> str | None:
+    allowed = registry.PARAMETER_VALUES.get(name, "")
+    return f"[{allowed}]" if "|" in allowed else None
+
+
+def _help(name: str, defaults: Mapping[str, Any]) -> str:
+    """Defaults and the methods that have the flag: 'Default 50 (diffusion), 10 (poisson).'"""
+    methods_of: dict[str, list[str]] = {}
+    for method, default in defaults.items():
+        methods_of.setdefault(_shown(default), []).append(method)
+    everywhere = len(defaults) == len(registry.table("propagators"))
+    if len(methods_of) > 1:
+        return "Default " + ", ".join(f"{value} ({', '.join(names)})" for value, names in methods_of.items()) + "."
+    return f"Default {next(iter(methods_of))}. For {'every method' if everywhere else ', '.join(defaults)}."
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return "none" if default is None else f"{default:g}" if isinstance(default, int | float) else str(default)

@@ -39,6 +39,31 @@ PROPAGATORS: dict[str, Entry] = {
     ),
 }
 
+# What every propagator has beside its own parameters, as far as one command can use it. The others are flags of
+# another name (`device`, `random_state`: --seed, `verbose`: --quiet), need a second fit (`warm_start`), or do nothing
+# (`n_jobs` is scikit-learn's). Neither do the precomputed metrics have a place: DATA are vectors, not a graph.
+SHARED_PARAMETERS: dict[str, Any] = {"metric": "cosine", "search": "auto", "top_classes": None}
+HAS_VOLUME = ("label-propagation", "label-spreading", "diffusion", "poisson")
+
+HEADS = ("labels-only", "soft-head")  # candidates of `auto` that are no propagators
+
+# Parameters whose values the type of the default does not tell: words, and kinds in capitals, parted by |.
+# NUMBER and WHOLE are one number, NUMBERS several with commas, NAMES several names with commas.
+PARAMETER_VALUES: dict[str, str] = {
+    "metric": "cosine|euclidean",
+    "search": "auto|exact|approximate",
+    "top_classes": "none|WHOLE",
+    "volume": "none|seeds|NUMBERS",
+    "kernel": "knn|rbf",
+    "gamma": "NUMBER",
+    "reweight": "none|poisson",
+    "class_mass": "none|seeds|NUMBERS",
+    "class_prior": "none|NUMBERS",
+    "density": "joint|conditional|ratio|none",
+    "pool": "unlabeled|all",
+    "candidates": "none|NAMES",
+}
+
 MODELS: dict[str, Entry] = {
     "small_cnn": Entry(
         "labelprop.models.small_cnn:SmallCnn",
@@ -91,6 +116,14 @@ RECIPES: dict[str, Entry] = {
     ),
 }
 
+BENCHES: dict[str, Entry] = {
+    "table5": Entry(
+        "labelprop.bench.table5:run",
+        "Propagators on fixed embeddings of banking77 and fashion_mnist (Zhuang et al. 2019, Table 5).",
+        {"subsets": 10, "epochs": None},
+    ),
+}
+
 
 def table(name: str) -> dict[str, Entry]:
     """The built-in table `name` ('propagators', 'recipes', ...) and what installed packages add to it."""
@@ -107,7 +140,7 @@ def lookup(name: str, key: str) -> Entry:
     """
     entries = table(name)
     if key not in entries:
-        raise UnknownNameError(name.removesuffix("s"), key, entries)
+        raise UnknownNameError(ONE_OF[name], key, entries)
     return entries[key]
 
 
@@ -117,16 +150,24 @@ _TABLES = {
     "models": MODELS,
     "sources": SOURCES,
     "neighbors": NEIGHBORS,
+    "benches": BENCHES,
 }
+ONE_OF = {name: name.removesuffix("s") for name in _TABLES} | {"benches": "bench"}
 
 
-def propagator_parameters() -> list[tuple[str, Any, list[str]]]:
-    """(name, default, methods) of every constructor parameter of any propagator, in order of appearance."""
-    found: dict[str, tuple[Any, list[str]]] = {}
-    for method, entry in table("propagators").items():
-        for name, default in entry.parameters.items():
-            found.setdefault(name, (default, []))[1].append(method)
-    return [(name, default, methods) for name, (default, methods) in found.items()]
+def propagator_flags(method: str) -> dict[str, Any]:
+    """Parameters of a propagator that one command can use, with their defaults; see `SHARED_PARAMETERS`."""
+    own = {name: default for name, default in lookup("propagators", method).parameters.items() if name != "n_jobs"}
+    return own | SHARED_PARAMETERS | ({"volume": None} if method in HAS_VOLUME else {})
+
+
+def propagator_parameters() -> dict[str, dict[str, Any]]:
+    """For each parameter that is a flag of any propagator: its default by method, in order of appearance."""
+    found: dict[str, dict[str, Any]] = {}
+    for method in table("propagators"):
+        for name, default in propagator_flags(method).items():
+            found.setdefault(name, {})[method] = default
+    return {name: found[name] for name in sorted(found, key=lambda name: name in {*SHARED_PARAMETERS, "volume"})}
 
 
 def parse_value(what: str, text: str, default: Any) -> Any:

@@ -1,0 +1,51 @@
+"""Cells: the results of a bench, kept one JSON line each as they finish, so that a restart continues."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from labelprop.errors import RequestError
+from labelprop.run_folder import storage_errors
+
+
+class Cells:
+    """Results in a file of JSON lines. A line cut off by a kill is dropped and its cell is run again."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.rows: list[dict[str, Any]] = []
+        if path.exists():
+            self._read()
+
+    def run(self, key: Mapping[str, Any], compute: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+        """The cell named by `key`: as it was saved, or computed, timed and saved now."""
+        for row in self.rows:
+            if all(row.get(name) == value for name, value in key.items()):
+                return row
+        started = time.perf_counter()
+        values = dict(compute())
+        row = {**key, **values, "seconds": round(time.perf_counter() - started, 3)}
+        with storage_errors(self._path), self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.rows.append(row)
+        return row
+
+    def _read(self) -> None:
+        lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+        if lines and not lines[-1].endswith("\n"):
+            whole = "".join(lines[:-1])
+            with storage_errors(self._path):
+                self._path.write_text(whole, encoding="utf-8")
+            lines = lines[:-1]
+        for number, line in enumerate(lines, 1):
+            try:
+                self.rows.append(dict(json.loads(line)))
+            except ValueError as error:
+                raise RequestError(f"line {number} of {self._path} is damaged ({error}); delete that line.") from None

@@ -1,0 +1,54 @@
+"""`bench`: opens or continues a bench's folder, runs the bench and says where its table is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from labelprop import registry
+from labelprop.api_train import versions
+from labelprop.errors import RequestError, UnknownNameError
+from labelprop.progress import Reporter
+from labelprop.run_folder import RunFolder
+
+FORMAT = 1
+
+
+def run_bench(
+    name: str, data: Path, out: Path, settings: Mapping[str, Any], reporter: Reporter, *, overwrite: bool = False
+) -> str:
+    """Runs the bench `name` on the sets under `data`; cells and tables go to `out`, where a restart continues.
+
+    Returns the tables as Markdown. Raises RequestError for a wrong name, setting, data folder, or a folder `out` that
+    holds something else.
+    """
+    entry = registry.lookup("benches", name)
+    for setting in settings:
+        if setting not in entry.parameters:
+            raise UnknownNameError(f"setting of bench {name}", setting, entry.parameters)
+    if not data.is_dir():
+        raise RequestError(f"--data {data} is not a folder; it must hold one folder a data set.")
+    asked = {"bench": name, "settings": {**entry.parameters, **settings}}
+    if out.exists() and not overwrite:
+        _check_same(out, asked)
+    folder = RunFolder.open(out, "overwrite" if overwrite else "resume")
+    try:
+        record = {"format": FORMAT, **asked, "date": datetime.now(UTC).isoformat(timespec="seconds")}
+        folder.write_json("run.json", record | {"versions": versions(), "status": "running"})
+        text: str = entry.load()(data, folder, reporter, **settings)
+        folder.write_json("run.json", record | {"versions": versions(), "status": "finished"})
+    finally:
+        folder.close()
+    return text
+
+
+def _check_same(out: Path, asked: Mapping[str, Any]) -> None:
+    RunFolder.check(out, "resume")
+    before = RunFolder(out).read_json("run.json")
+    if before and {name: before.get(name) for name in asked} != dict(asked):
+        raise RequestError(
+            f"--out {out} holds another bench or other settings ({before.get('bench')}, {before.get('settings')}); "
+            "choose another folder, or replace it with --overwrite."
+        )

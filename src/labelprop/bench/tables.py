@@ -1,0 +1,37 @@
+"""Tables of a bench: mean and standard deviation of cells, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+
+def spread(values: Iterable[float]) -> dict[str, float | int | None]:
+    """Mean, standard deviation (n - 1; None for one value) and number of values."""
+    found = list(values)
+    return {
+        "mean": statistics.mean(found),
+        "std": statistics.stdev(found) if len(found) > 1 else None,
+        "n": len(found),
+    }
+
+
+def percent(value: Mapping[str, Any] | None) -> str:
+    """`84.6 ± 3.4` of a spread of shares; a dash where there is none."""
+    if value is None:
+        return "-"
+    std = "" if value["std"] is None else f" ± {100 * value['std']:.1f}"
+    return f"{100 * value['mean']:.1f}{std}"
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, its columns padded so that it reads as plain text too."""
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    padded = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([padded[0], rule, *padded[1:]]) + "\n"
