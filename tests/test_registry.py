@@ -13,7 +13,7 @@ import labelprop
 from labelprop import registry
 from labelprop.errors import RequestError, UnknownNameError
 
-TABLES = ("propagators", "recipes", "models", "sources", "neighbors")
+TABLES = ("propagators", "recipes", "models", "sources", "neighbors", "benches")
 
 
 @pytest.mark.parametrize(("table", "name"), [(table, name) for table in TABLES for name in registry.table(table)])
