@@ -13,6 +13,7 @@ PACKAGE = Path(labelprop.__file__).parent
 
 # Highest first; names on one line are siblings. A name stands for a module or for a folder.
 LAYERS = [
+    ["__main__"],
     ["cli"],
     ["cli_flags", "cli_session"],
     ["demo", "bench"],
