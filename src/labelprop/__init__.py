@@ -12,9 +12,14 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Diffusion": "labelprop.propagators.diffusion",
+    "LabelPropagation": "labelprop.propagators.label_propagation",
+    "LabelSpreading": "labelprop.propagators.label_spreading",
     "LabelpropError": "labelprop.errors",
+    "LocalPropagation": "labelprop.propagators.local_propagation",
+    "Poisson": "labelprop.propagators.poisson",
     "Run": "labelprop.api",
     "SeedKFold": "labelprop.seeds",
+    "WeightedKNN": "labelprop.propagators.weighted_knn",
     "doctor": "labelprop.api",
     "embed": "labelprop.api",
     "load": "labelprop.api",
@@ -25,9 +30,14 @@ _HOME = {
 
 __all__ = [
     "Diffusion",
+    "LabelPropagation",
+    "LabelSpreading",
     "LabelpropError",
+    "LocalPropagation",
+    "Poisson",
     "Run",
     "SeedKFold",
+    "WeightedKNN",
     "__version__",
     "doctor",
     "embed",
@@ -41,6 +51,11 @@ if TYPE_CHECKING:
     from labelprop.api import Run, doctor, embed, load, predict, propagate, train
     from labelprop.errors import LabelpropError
     from labelprop.propagators.diffusion import Diffusion
+    from labelprop.propagators.label_propagation import LabelPropagation
+    from labelprop.propagators.label_spreading import LabelSpreading
+    from labelprop.propagators.local_propagation import LocalPropagation
+    from labelprop.propagators.poisson import Poisson
+    from labelprop.propagators.weighted_knn import WeightedKNN
     from labelprop.seeds import SeedKFold
 
 

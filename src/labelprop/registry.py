@@ -30,12 +30,40 @@ class Entry:
         return getattr(importlib.import_module(module), attribute)
 
 
+_SOLVER: dict[str, Any] = {"max_iter": 1000, "tol": 1e-6}
+_DROP_IN: dict[str, Any] = {"kernel": "knn", "gamma": 20.0, "n_neighbors": 10} | _SOLVER
+
 PROPAGATORS: dict[str, Entry] = {
+    "weighted-knn": Entry(
+        "labelprop.propagators.weighted_knn:WeightedKNN",
+        "Lets the nearest labeled rows vote, the nearer ones more (Wu et al. 2018).",
+        {"n_neighbors": 10, "temperature": 0.07},
+    ),
     "diffusion": Entry(
         "labelprop.propagators.diffusion:Diffusion",
         "Diffuses labels over a nearest-neighbor graph by conjugate gradient (Iscen et al. 2019).",
         {"n_neighbors": 50, "power": 3.0, "alpha": 0.99, "max_iter": 20, "tol": 1e-6}
         | {"balance_seeds": True, "max_normalize": True},
+    ),
+    "label-propagation": Entry(
+        "labelprop.propagators.label_propagation:LabelPropagation",
+        "Every row is the mean of its neighbors, seeds are fixed (Zhu et al. 2003); repairs for few labels.",
+        _DROP_IN | {"reweight": None, "center": False, "class_mass": None},
+    ),
+    "label-spreading": Entry(
+        "labelprop.propagators.label_spreading:LabelSpreading",
+        "Labels spread over a normalized graph while seeds keep feeding theirs in (Zhou et al. 2003).",
+        _DROP_IN | {"alpha": 0.99},
+    ),
+    "poisson": Entry(
+        "labelprop.propagators.poisson:Poisson",
+        "Labels are sources on a graph: for one or two a class (Calder et al. 2020).",
+        {"n_neighbors": 10, "class_prior": None} | _SOLVER,
+    ),
+    "local": Entry(
+        "labelprop.propagators.local_propagation:LocalPropagation",
+        "Lets labeled neighbors vote, those in dense regions less (Zhuang et al. 2019).",
+        {"n_neighbors": 10, "n_density": 25, "temperature": 0.07, "density": "joint", "pool": "unlabeled"},
     ),
 }
 

@@ -29,6 +29,7 @@ SHARED = {
     "verbose": False,
 }
 WITH_VOLUME = {"label-propagation", "label-spreading", "diffusion", "poisson"}
+WITH_JOBS = {"label-propagation", "label-spreading"}  # as in scikit-learn
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -41,6 +42,7 @@ def test_registered_parameters_are_those_of_the_class(name: str) -> None:
     entry = registry.lookup("propagators", name)
     signature = {key: p.default for key, p in inspect.signature(entry.load()).parameters.items()}
     shared = SHARED | ({"volume": None} if name in WITH_VOLUME else {})
+    shared |= {"n_jobs": None} if name in WITH_JOBS else {}
     assert signature == {**entry.parameters, **shared}
     assert issubclass(entry.load(), Propagator)
 

@@ -17,9 +17,12 @@ def sorted_by_hand(unit: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """All similarities of float32 unit rows, each summed in float64, sorted by (similarity descending, index)."""
     products = (unit[:, None, :] * unit[None, :, :]).astype(unit.dtype)
     values = np.clip(products.sum(axis=2, dtype=np.float64).astype(unit.dtype), -1, 1)
+    zero = ~unit.any(axis=1)
+    values[zero] = values[:, zero] = -np.inf
     np.fill_diagonal(values, -np.inf)
     order = np.argsort(-values, axis=1, kind="stable")[:, :k]
-    return order, np.take_along_axis(values, order, axis=1)
+    best = np.take_along_axis(values, order, axis=1)
+    return np.where(best == -np.inf, -1, order), best
 
 
 def unit(X: np.ndarray) -> np.ndarray:

@@ -9,9 +9,10 @@ import pytest
 import torch
 from scipy import sparse
 
-from labelprop.errors import DataError
+from labelprop.errors import DataError, RequestError
 from labelprop.neighbors import rows as rows_module
-from labelprop.neighbors.rows import MappedRows, ResidentRows, SparseRows, as_rows, spans
+from labelprop.neighbors.rows import DenseRows, as_rows, spans, subset
+from labelprop.neighbors.sparse_rows import SparseRows
 
 
 @pytest.mark.parametrize(
@@ -64,20 +65,70 @@ def test_mapped_files_are_read_in_blocks(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(rows_module, "BLOCK_ELEMENTS", 160)
     monkeypatch.setattr(rows_module.spans, "__defaults__", (160,))
     sizes = []
-    plain = rows_module.unit_rows
+    plain = DenseRows._convert
 
-    def watched(block: torch.Tensor, first: int) -> torch.Tensor:
+    def watched(self: DenseRows, block: np.ndarray) -> torch.Tensor:
         sizes.append(len(block))
-        return plain(block, first)
+        return plain(self, block)
 
-    monkeypatch.setattr(rows_module, "unit_rows", watched)
+    monkeypatch.setattr(DenseRows, "_convert", watched)
     mapped = as_rows(np.load(tmp_path / "x.npy", mmap_mode="r"))
-    assert isinstance(mapped, MappedRows)
     assert max(sizes) == 20
     resident = as_rows(X)
-    assert isinstance(resident, ResidentRows)
     torch.testing.assert_close(mapped.read(100, 110), resident.read(100, 110))
     torch.testing.assert_close(mapped.take(torch.tensor([7, 3])), resident.take(torch.tensor([7, 3])))
+    sizes.clear()
+    some = subset(mapped, torch.arange(299, -1, -3))
+    torch.testing.assert_close(some.read(1, 4), resident.take(torch.tensor([296, 293, 290])))
+    assert sum(sizes) <= 6
+
+
+@pytest.mark.parametrize("form", ["array", "tensor", "sparse", "mapped"])
+def test_a_subset_is_those_rows(form: str, tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(size=(20, 3)) * (np.arange(20) % 5 > 0)[:, None]
+    np.save(tmp_path / "x.npy", X)
+    forms = {
+        "array": X,
+        "tensor": torch.from_numpy(X),
+        "sparse": sparse.csr_array(X),
+        "mapped": np.load(tmp_path / "x.npy", mmap_mode="r"),
+    }
+    chosen = torch.tensor([15, 4, 4, 19, 0])
+    for metric in ("cosine", "euclidean", "inner"):
+        rows, whole = as_rows(forms[form], metric=metric), as_rows(X, metric=metric)
+        some = subset(subset(rows, torch.arange(19, -1, -1)), 19 - chosen)
+        assert some.n == 5
+        assert some.zero_N.tolist() == [metric == "cosine", False, False, False, metric == "cosine"]
+        torch.testing.assert_close(_tensor(some.read(1, 5)), whole.take(chosen[1:]))
+        torch.testing.assert_close(_tensor(some.take(torch.tensor([3, 0]))), whole.take(chosen[[3, 0]]))
+        block = whole.take(chosen)
+        wanted = whole.similarities(block, 0, 20)[:, chosen]
+        torch.testing.assert_close(some.similarities(some.read(0, 5), 0, 5), wanted)
+
+
+def _tensor(block: torch.Tensor | sparse.csr_array) -> torch.Tensor:
+    return block if isinstance(block, torch.Tensor) else torch.from_numpy(block.toarray())
+
+
+def test_rows_are_not_copied() -> None:
+    X = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
+    rows = as_rows(X, metric="inner")
+    X[4] = 7
+    assert rows.read(4, 5).tolist() == [[7, 7, 7]]
+
+
+def test_other_metrics_read_rows_as_they_are_and_have_no_zero_rows() -> None:
+    X = np.array([[3.0, 4.0], [0, 0]])
+    for metric in ("euclidean", "inner"):
+        rows = as_rows(X, metric=metric)
+        assert rows.read(0, 2).tolist() == X.tolist()
+        assert not rows.zero_N.any()
+        assert as_rows(rows, metric=metric) is rows
+        with pytest.raises(RequestError, match=f"read for metric='{metric}', not 'cosine'"):
+            as_rows(rows)
+    assert as_rows(X).zero_N.tolist() == [False, True]
+    with pytest.raises(RequestError, match=r"metric='manhattan'.*cosine, euclidean, inner"):
+        as_rows(X, metric="manhattan")
 
 
 def test_read_only_arrays_are_taken_and_left_alone() -> None:

@@ -18,6 +18,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from labelprop.errors import DataError, RequestError
 from labelprop.propagators.diffusion import Diffusion
+from labelprop.propagators.local_propagation import LocalPropagation
+from labelprop.propagators.weighted_knn import WeightedKNN
 from labelprop.seeds import SeedKFold
 
 EXPECTED_FAILURES = {
@@ -27,7 +29,7 @@ EXPECTED_FAILURES = {
 }
 
 
-@parametrize_with_checks([Diffusion()], expected_failed_checks=lambda _: EXPECTED_FAILURES)
+@parametrize_with_checks([Diffusion(), LocalPropagation(), WeightedKNN()], expected_failed_checks=lambda _: EXPECTED_FAILURES)
 def test_scikit_learn(estimator: Any, check: Any) -> None:
     check(estimator)
 

@@ -32,30 +32,43 @@ def search(rows: Rows, k: int, *, queries: Rows | None = None, exclude_self: boo
     k = min(k, rows.n - exclude_self)
     indices_NK = torch.empty(looked_up.n, k, dtype=torch.int64, device=rows.device)
     similarities_NK = torch.empty(looked_up.n, k, dtype=rows.dtype, device=rows.device)
-    ties = _Ties(rows, k, exclude_self)
+    finder = Finder(rows, k, exclude_self)
     budget = PRODUCTS.get(rows.device.type, PRODUCTS["cpu"])
     for start, stop in spans(looked_up.n, min(rows.n, COLUMNS), budget):
-        block = looked_up.read(start, stop)
         self_B = torch.arange(start, stop, device=rows.device) if exclude_self else None
-        values, indices, settled_B = _lookup(rows, block, k, SPARE, self_B)
-        if not bool(settled_B.all()):
-            open_U = (~settled_B).nonzero().squeeze(1)
-            places_U = None if self_B is None else self_B[open_U]
-            values[open_U], indices[open_U] = ties.resolve(_part(block, open_U), places_U)
-        indices_NK[start:stop], similarities_NK[start:stop] = indices, values
+        found = finder.find(looked_up.read(start, stop), self_B, looked_up.zero_N[start:stop])
+        similarities_NK[start:stop], indices_NK[start:stop] = found
     return Neighbors(indices_NK, similarities_NK, recall=1.0)
 
 
-class _Ties:
-    """Searches each distinct vector with wide ties once, and answers for all its copies from memory."""
+class Finder:
+    """Finds the exact K nearest, ties settled; each distinct vector with wide ties is searched once.
+
+    The answers to such vectors are kept, so that a finder serves one search after the other of the same kind.
+    """
 
     def __init__(self, rows: Rows, k: int, exclude_self: bool) -> None:
         self._rows, self._k = rows, k
         self._width = k + exclude_self  # one more, since a copy leaves itself out
         self._known: dict[bytes, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def resolve(self, block: Any, self_B: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Similarities and indices (B, K) of the rows of the block, ties settled."""
+    def find(
+        self, block: Any, self_B: torch.Tensor | None, empty_B: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Similarities and indices (B, K) of the rows of the block; -inf and -1 where there are none.
+
+        `self_B`: the number of each row among the rows, to be left out; `empty_B`: those that have no neighbors.
+        """
+        values_BK, indices_BK, settled_B = _lookup(self._rows, block, self._k, SPARE, self_B)
+        open_U = (~(settled_B | empty_B)).nonzero().squeeze(1)
+        if len(open_U):
+            places_U = None if self_B is None else self_B[open_U]
+            values_BK[open_U], indices_BK[open_U] = self._resolve(_part(block, open_U), places_U)
+        values_BK[empty_B] = -torch.inf
+        return values_BK, indices_BK.masked_fill(values_BK == -torch.inf, -1)
+
+    def _resolve(self, block: Any, self_B: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Similarities and indices (B, K) of the rows of the block, however far their ties reach."""
         keys = self._rows.keys(block)
         first = {key: place for place, key in enumerate(keys) if key not in self._known}
         for spare in (*SPARE_LADDER, self._rows.n):
@@ -83,27 +96,41 @@ def _lookup(
     available = rows.n - (self_B is not None)
     width = min(k + spare, available)
     values_BW, indices_BW = candidates(rows, block, width, self_B)
-    close_B = values_BW[:, :-1] - values_BW[:, 1:] <= rounding(rows)
-    tied_T = close_B.any(dim=1).nonzero().squeeze(1)
+    if k == 0:
+        return values_BW[:, :0].to(rows.dtype), indices_BW[:, :0], values_BW.new_ones(len(values_BW)).bool()
+    rounding_B = rows.rounding(block, values_BW[:, k - 1])
+    # What was left out is at most the last candidate plus rounding; minus infinity stands for no candidate.
+    gap_B = values_BW[:, k - 1] - values_BW[:, -1]
+    settled_B = (gap_B > 2 * rounding_B) | (values_BW[:, -1] == -torch.inf) | (width == available)
+    close_B = (values_BW[:, :-1] - values_BW[:, 1:] <= rounding_B[:, None]).any(dim=1)
+    tied_T = (close_B | (rows.metric == "euclidean")).nonzero().squeeze(1)
+    exact_BW = values_BW.to(rows.dtype)
     if len(tied_T):
-        exact_TW = rows.pairs(_part(block, tied_T), indices_BW[tied_T])
-        values_BW[tied_T], indices_BW[tied_T] = order(exact_TW, indices_BW[tied_T])
-    if width < available and k > 0:
-        # What was left out is at most the last candidate plus rounding.
-        settled_B = values_BW[:, k - 1] - values_BW[:, -1] > 2 * rounding(rows)
-    else:
-        settled_B = torch.ones(values_BW.shape[0], dtype=torch.bool, device=rows.device)
-    return values_BW[:, :k].clamp(-1, 1), indices_BW[:, :k], settled_B
+        again_TW = rows.pairs(_part(block, tied_T), indices_BW[tied_T])
+        again_TW = again_TW.masked_fill(values_BW[tied_T] == -torch.inf, -torch.inf)
+        exact_BW[tied_T], indices_BW[tied_T] = order(again_TW, indices_BW[tied_T])
+    return bounded(rows, exact_BW[:, :k]), indices_BW[:, :k], settled_B
+
+
+def bounded(rows: Rows, values: torch.Tensor) -> torch.Tensor:
+    """Cosines within [-1, 1], whatever rounding says; -inf stays."""
+    return values.clamp(-1, 1).masked_fill(values == -torch.inf, -torch.inf) if rows.metric == "cosine" else values
 
 
 def candidates(rows: Rows, block: Any, width: int, self_B: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
-    """The `width` largest inner products of each row of the block, descending, a block of columns at a time."""
+    """The `width` largest similarities of each row of the block, descending, a block of columns at a time.
+
+    -inf stands where a row itself or a zero vector would be.
+    """
     size = int(block.shape[0])
     values_BW = torch.empty(size, 0, dtype=rows.dtype, device=rows.device)
     indices_BW = torch.empty(size, 0, dtype=torch.int64, device=rows.device)
+    some_zero = bool(rows.zero_N.any())
     for start in range(0, rows.n, COLUMNS):
         stop = min(start + COLUMNS, rows.n)
         products_BR = rows.similarities(block, start, stop)
+        if some_zero:
+            products_BR[:, rows.zero_N[start:stop]] = -torch.inf
         if self_B is not None:
             inside = ((self_B >= start) & (self_B < stop)).nonzero().squeeze(1)
             products_BR[inside, self_B[inside] - start] = -torch.inf
@@ -121,11 +148,6 @@ def order(values_BW: torch.Tensor, indices_BW: torch.Tensor) -> tuple[torch.Tens
     indices_BW, by_index_BW = indices_BW.sort(dim=1)
     values_BW, by_value_BW = values_BW.gather(1, by_index_BW).sort(dim=1, descending=True, stable=True)
     return values_BW, indices_BW.gather(1, by_value_BW)
-
-
-def rounding(rows: Rows) -> float:
-    """How far two computations of one inner product may differ: a random walk of D roundings, four times over."""
-    return float(4 * max(rows.dim, 1) ** 0.5 * torch.finfo(rows.dtype).eps)
 
 
 def _part(block: Any, places_T: torch.Tensor) -> Any:

@@ -1,35 +1,38 @@
-"""Rows to search: vectors scaled to length 1, read in blocks, wherever and however they are stored.
+"""Rows to search: vectors of any storage under a metric, read in blocks, converted and scaled as they are read.
 
-All backends see rows through `Rows`. Similarity is the inner product of unit vectors (the cosine); a zero
-vector stays zero and is similar to nothing. A *block* is whatever `read` returns: a tensor (B, D), or a CSR
-array for sparse rows.
+All backends see rows through `Rows`. Under "cosine" rows are read at length 1; under "euclidean" and "inner" as
+they are. A *block* is whatever `read` returns: a tensor (B, D), or a CSR array for sparse rows. Nothing is copied
+whole: arrays, tensors and memory-mapped files stay where they are, so they must not change while rows are in use.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from labelprop.errors import DataError
+from labelprop.errors import DataError, RequestError
 
-if TYPE_CHECKING:
-    from scipy import sparse
-
+METRICS = ("cosine", "euclidean", "inner")
 BLOCK_ELEMENTS = 1 << 22  # numbers converted at once
 
 
 class Rows(Protocol):
-    """N unit vectors that can be read in part."""
+    """N vectors that can be read in part, and how similar they are to others.
+
+    Similarity is the inner product of unit vectors ("cosine"), minus the squared distance ("euclidean"), or the
+    inner product of the vectors as they are ("inner").
+    """
 
     n: int
     dim: int
     dtype: torch.dtype  # float32 or float64
     device: torch.device
+    metric: str
+    zero_N: torch.Tensor  # bool; zero vectors under "cosine", which are similar to nothing; else all False
 
     def read(self, start: int, stop: int) -> Any:
         """Rows start..stop as a block."""
@@ -37,37 +40,81 @@ class Rows(Protocol):
     def take(self, indices_B: torch.Tensor) -> Any:
         """The rows at these places as a block."""
 
+    def subset(self, indices_M: torch.Tensor) -> Rows:
+        """Some of the rows, in this order."""
+
     def similarities(self, block: Any, start: int, stop: int) -> torch.Tensor:
-        """Inner products (B, stop - start) of a block with rows start..stop, by matrix product."""
+        """Similarities (B, stop - start) of a block to rows start..stop, by matrix product, up to `rounding`.
+
+        In float64 for "euclidean": small distances are small differences of large numbers.
+        """
+
+    def rounding(self, block: Any, values_B: torch.Tensor) -> torch.Tensor:
+        """How far `similarities` may be off (B,), for rows that are at least as similar as values_B."""
 
     def pairs(self, block: Any, indices_BK: torch.Tensor) -> torch.Tensor:
-        """Inner products (B, K) of row b of the block with the rows indices_BK[b].
+        """Similarities (B, K) of row b of the block to the rows indices_BK[b]; distances from differences.
 
-        Equal pairs give equal results, whatever their places: products are summed in float64.
+        Equal pairs give equal results, whatever their places: terms are summed in float64.
         """
 
     def keys(self, block: Any) -> list[bytes]:
         """A string of bytes for each row of the block, equal for equal vectors."""
 
 
-class _DenseRows(ABC):
-    """What rows read as tensors have in common."""
+class DenseRows:
+    """Rows of a tensor on the device, of an array, or of a memory-mapped array; `places_M` picks some of them."""
 
-    n: int
-    dim: int
-    dtype: torch.dtype
-    device: torch.device
+    def __init__(self, source_ND: torch.Tensor | np.ndarray, device: torch.device, metric: str) -> None:
+        self._source_ND = source_ND
+        self._places_M: torch.Tensor | None = None
+        self.n, self.dim = int(source_ND.shape[0]), int(source_ND.shape[1])
+        self.dtype, self.device, self.metric = work_dtype(source_ND.dtype), device, metric
+        # A row is divided by its largest entry before its length: neither overflow nor underflow in the squares.
+        self._peak_N1 = torch.empty(self.n, 1, dtype=self.dtype, device=device)
+        self._length_N1 = torch.empty_like(self._peak_N1)
+        total_D = torch.zeros(self.dim, dtype=torch.float64, device=device)
+        for start, stop in spans(self.n, self.dim):
+            block = self._convert(source_ND[start:stop])
+            peak_B1 = _peaks(block, start)
+            self._peak_N1[start:stop] = peak_B1
+            self._length_N1[start:stop] = torch.linalg.vector_norm(block / peak_B1, dim=1, keepdim=True)
+            total_D += block.sum(dim=0, dtype=torch.float64)
+        self.zero_N = (self._length_N1.squeeze(1) == 0) & (metric == "cosine")
+        self._center_D = total_D / max(self.n, 1)
+        longest = (self._peak_N1 * self._length_N1).max() if self.n else torch.zeros(())
+        self._longest = 1.0 if metric == "cosine" else float(longest)
+        self._length_N1.masked_fill_(self._length_N1 == 0, 1)
 
-    @abstractmethod
     def read(self, start: int, stop: int) -> torch.Tensor:
-        """Rows start..stop, (stop - start, D)."""
+        return self._at(slice(start, stop)) if self._places_M is None else self._at(self._places_M[start:stop])
 
-    @abstractmethod
     def take(self, indices_B: torch.Tensor) -> torch.Tensor:
-        """Rows by number, (B, D)."""
+        return self._at(indices_B if self._places_M is None else self._places_M[indices_B])
+
+    def subset(self, indices_M: torch.Tensor) -> DenseRows:
+        some = object.__new__(DenseRows)
+        some.__dict__.update(self.__dict__)
+        indices_M = indices_M.to(self.device)
+        some._places_M = indices_M if self._places_M is None else self._places_M[indices_M]
+        some.n, some.zero_N = len(indices_M), self.zero_N[indices_M]
+        return some
 
     def similarities(self, block: Any, start: int, stop: int) -> torch.Tensor:
-        return self._dense(block) @ self.read(start, stop).T
+        left_BD, right_RD = self._dense(block), self.read(start, stop)
+        if self.metric != "euclidean":
+            return left_BD @ right_RD.T
+        left_BD, right_RD = left_BD - self._center_D, right_RD - self._center_D  # float64
+        length_B1, length_R = left_BD.square().sum(dim=1, keepdim=True), right_RD.square().sum(dim=1)
+        return torch.addmm(length_R, left_BD, right_RD.T, beta=-1, alpha=2).sub_(length_B1).clamp_(max=0)
+
+    def rounding(self, block: Any, values_B: torch.Tensor) -> torch.Tensor:
+        block = self._dense(block)
+        if self.metric != "euclidean":
+            lengths_B = values_B.new_ones(()) if self.metric == "cosine" else torch.linalg.vector_norm(block, dim=1)
+            return (lengths_B * self._longest * product_rounding(self.dim, self.dtype)).expand_as(values_B)
+        lengths_B = torch.linalg.vector_norm(block - self._center_D, dim=1)
+        return distance_rounding(lengths_B, values_B, self.dim, self.dtype)
 
     def pairs(self, block: Any, indices_BK: torch.Tensor) -> torch.Tensor:
         block = self._dense(block)
@@ -75,11 +122,31 @@ class _DenseRows(ABC):
         for start, stop in spans(block.shape[0], self.dim * max(1, indices_BK.shape[1])):
             here_BK = indices_BK[start:stop]
             rows_BKD = self.take(here_BK.reshape(-1)).view(*here_BK.shape, self.dim)
-            found_BK[start:stop] = (rows_BKD * block[start:stop, None]).sum(-1, dtype=torch.float64)
+            left_B1D = block[start:stop, None]
+            if self.metric == "euclidean":
+                squared_BK = (rows_BKD.double() - left_B1D.double()).square_().sum(-1)
+                found_BK[start:stop] = _finite(-squared_BK, self.dtype)
+            else:
+                found_BK[start:stop] = (rows_BKD * left_B1D).sum(-1, dtype=torch.float64)
         return found_BK
 
     def keys(self, block: Any) -> list[bytes]:
         return [row.tobytes() for row in self._dense(block).cpu().numpy()]
+
+    def _at(self, places: Any) -> torch.Tensor:
+        """Rows by number or slice, converted and scaled, (B, D)."""
+        if isinstance(self._source_ND, torch.Tensor) or isinstance(places, slice):
+            block = self._convert(self._source_ND[places])
+        else:
+            block = self._convert(self._source_ND[places.cpu().numpy()])
+        return block / self._peak_N1[places] / self._length_N1[places] if self.metric == "cosine" else block
+
+    def _convert(self, block: Any) -> torch.Tensor:
+        """Part of the source in the type computed in; arrays are copied, since they may be read-only."""
+        if not isinstance(block, torch.Tensor):
+            block = torch.from_numpy(np.array(block, dtype=np.float64 if self.dtype == torch.float64 else np.float32))
+        converted: torch.Tensor = block.to(self.device, self.dtype)
+        return converted
 
     def _dense(self, block: Any) -> torch.Tensor:
         """A block of queries as this kind of rows has it: they may be sparse, or of another precision."""
@@ -88,127 +155,47 @@ class _DenseRows(ABC):
         return dense_BD
 
 
-class ResidentRows(_DenseRows):
-    """Rows held as one tensor on the device."""
+def as_rows(vectors: Any, device: torch.device | str = "cpu", metric: str = "cosine") -> Rows:
+    """Rows of a tensor, an array, a memory-mapped array or a SciPy sparse array, (N, D), for a metric.
 
-    def __init__(self, unit_ND: torch.Tensor) -> None:
-        self._unit_ND = unit_ND
-        self.n, self.dim = int(unit_ND.shape[0]), int(unit_ND.shape[1])
-        self.dtype, self.device = unit_ND.dtype, unit_ND.device
-
-    def read(self, start: int, stop: int) -> torch.Tensor:
-        return self._unit_ND[start:stop]
-
-    def take(self, indices_B: torch.Tensor) -> torch.Tensor:
-        rows_BD: torch.Tensor = self._unit_ND[indices_B]
-        return rows_BD
-
-
-class MappedRows(_DenseRows):
-    """Rows of a memory-mapped array: converted and scaled block by block at each reading, never copied whole."""
-
-    def __init__(self, mapped_ND: np.ndarray, device: torch.device) -> None:
-        self._mapped_ND = mapped_ND
-        self.n, self.dim = mapped_ND.shape
-        self.dtype, self.device = work_dtype(mapped_ND.dtype), device
-        for start, stop in spans(self.n, self.dim):
-            self.read(start, stop)  # a bad row is named now rather than in the middle of a search
-
-    def read(self, start: int, stop: int) -> torch.Tensor:
-        return unit_rows(_converted(self._mapped_ND[start:stop], self.dtype), start).to(self.device)
-
-    def take(self, indices_B: torch.Tensor) -> torch.Tensor:
-        rows_BD = _converted(self._mapped_ND[indices_B.cpu().numpy()], self.dtype)
-        return unit_rows(rows_BD, 0).to(self.device)
-
-
-class SparseRows:
-    """Rows of a SciPy CSR array (text features, one-hot columns); only blocks of products become dense."""
-
-    def __init__(self, features_ND: Any, device: torch.device) -> None:
-        from scipy import sparse as sp
-
-        self.dtype, self.device = work_dtype(features_ND.dtype), device
-        unit: Any = sp.csr_array(
-            features_ND, dtype=np.float64 if self.dtype == torch.float64 else np.float32, copy=True
-        )
-        unit.sum_duplicates()
-        unit.eliminate_zeros()
-        row_E = np.repeat(np.arange(unit.shape[0]), np.diff(unit.indptr))
-        bad_E = ~np.isfinite(unit.data)
-        if bad_E.any():
-            raise not_finite(int(row_E[bad_E][0]), float(unit.data[bad_E][0]))
-        peak_N = abs(unit).max(axis=1).toarray().ravel()
-        unit.data /= peak_N[row_E]  # before squaring: neither overflow nor underflow
-        norm_N = np.sqrt(np.bincount(row_E, unit.data.astype(np.float64) ** 2, unit.shape[0]))
-        unit.data = (unit.data / norm_N[row_E]).astype(unit.dtype)
-        self._unit_ND, self._unit_DN = unit, unit.T.tocsc()
-        self.n, self.dim = int(unit.shape[0]), int(unit.shape[1])
-
-    def read(self, start: int, stop: int) -> sparse.csr_array:
-        block: sparse.csr_array = self._unit_ND[start:stop]
-        return block
-
-    def take(self, indices_B: torch.Tensor) -> sparse.csr_array:
-        block: sparse.csr_array = self._unit_ND[indices_B.cpu().numpy()]
-        return block
-
-    def similarities(self, block: sparse.csr_array, start: int, stop: int) -> torch.Tensor:
-        products = (block @ self._unit_DN[:, start:stop]).toarray()
-        return torch.from_numpy(products).to(self.device, self.dtype)
-
-    def pairs(self, block: sparse.csr_array, indices_BK: torch.Tensor) -> torch.Tensor:
-        left = block[np.repeat(np.arange(block.shape[0]), indices_BK.shape[1])].astype(np.float64)
-        right = self.take(indices_BK.reshape(-1)).astype(np.float64)
-        found_BK = torch.from_numpy(np.asarray(left.multiply(right).sum(axis=1)).reshape(indices_BK.shape))
-        return found_BK.to(self.device, self.dtype)
-
-    def keys(self, block: sparse.csr_array) -> list[bytes]:
-        bounds = zip(block.indptr[:-1], block.indptr[1:], strict=True)
-        return [block.indices[a:b].tobytes() + b"/" + block.data[a:b].tobytes() for a, b in bounds]
-
-
-def as_rows(vectors: Any, device: torch.device | str = "cpu") -> Rows:
-    """Rows of a tensor, an array, a memory-mapped array or a SciPy sparse array, (N, D).
-
-    float32 and float64 keep theirs; float16, bfloat16 and integers become float32.
-    Raises DataError naming the first row with NaN or infinity.
+    float32 and float64 keep theirs; float16, bfloat16 and integers are computed with in float32.
+    Raises DataError naming the first row with NaN or infinity, RequestError for an unknown metric.
     """
+    from labelprop.neighbors.sparse_rows import SparseRows
+
     device = torch.device(device)
-    if isinstance(vectors, ResidentRows | MappedRows | SparseRows):
+    if metric not in METRICS:
+        raise RequestError(f"metric={metric!r}: vectors are compared by one of {', '.join(METRICS)}.")
+    if isinstance(vectors, DenseRows | SparseRows):
+        if vectors.metric != metric:
+            raise RequestError(f"these rows were read for metric={vectors.metric!r}, not {metric!r}; read them anew.")
         return vectors
     if hasattr(vectors, "tocsr"):
-        return SparseRows(vectors.tocsr(), device)
+        return SparseRows(vectors.tocsr(), device, metric)
     if isinstance(vectors, np.memmap):
-        return MappedRows(vectors, device)
-    source_ND = vectors.detach() if isinstance(vectors, torch.Tensor) else np.asarray(vectors)
-    n, dim = source_ND.shape
-    unit_ND = torch.empty(n, dim, dtype=work_dtype(source_ND.dtype), device=device)
-    for start, stop in spans(n, dim):
-        unit_ND[start:stop] = unit_rows(_converted(source_ND[start:stop], unit_ND.dtype), start)
-    return ResidentRows(unit_ND)
+        return DenseRows(vectors, device, metric)
+    if isinstance(vectors, torch.Tensor):
+        return DenseRows(vectors.detach().to(device), device, metric)
+    source_ND = np.asarray(vectors)
+    if source_ND.flags.writeable and source_ND.dtype.kind in "fiu" and min(source_ND.strides, default=0) >= 0:
+        return DenseRows(torch.from_numpy(source_ND).to(device), device, metric)
+    return DenseRows(source_ND, device, metric)
 
 
-def unit_rows(rows_BD: torch.Tensor, first: int) -> torch.Tensor:
-    """Rows divided by their length; a zero row stays zero. `first` is the number of the first row, for messages."""
-    if rows_BD.shape[1] == 0:
-        return rows_BD
-    peak_B1 = rows_BD.abs().amax(dim=1, keepdim=True)  # NaN and infinity pass through amax
-    bad_B = ~peak_B1.isfinite().squeeze(1)
-    if bad_B.any():
-        place = int(bad_B.nonzero()[0, 0])
-        values_D = rows_BD[place]
-        raise not_finite(first + place, float(values_D[~values_D.isfinite()][0]))
-    rows_BD = rows_BD / peak_B1.masked_fill(peak_B1 == 0, 1)  # before squaring: neither overflow nor underflow
-    norm_B1: torch.Tensor = torch.linalg.vector_norm(rows_BD, dim=1, keepdim=True)
-    return rows_BD / norm_B1.masked_fill(norm_B1 == 0, 1)
+def subset(rows: Rows, indices_M: torch.Tensor) -> Rows:
+    """Some of the rows, in this order; dense ones are a view, also of a memory-mapped file."""
+    return rows.subset(indices_M)
 
 
-def _converted(block: Any, dtype: torch.dtype) -> torch.Tensor:
-    """A block of an array or tensor as a tensor of this type; arrays are copied, since they may be read-only."""
-    if isinstance(block, torch.Tensor):
-        return block.to(dtype)
-    return torch.from_numpy(np.array(block, dtype=np.float64 if dtype == torch.float64 else np.float32))
+def distance_rounding(lengths_B: torch.Tensor, values_B: torch.Tensor, dim: int, dtype: torch.dtype) -> torch.Tensor:
+    """How far -d^2 = 2 q.x - |q|^2 - |x|^2 in float64 may be off once it is rounded to `dtype`, (B,).
+
+    A row within distance d of the query is no longer than |q| + d, so that the query and the smallest value of
+    interest (-d^2) bound the terms.
+    """
+    squared_B = -values_B.double()
+    longest_B = lengths_B.double() + squared_B.sqrt()
+    return 4 * longest_B.square() * product_rounding(dim, torch.float64) + 2 * squared_B * torch.finfo(dtype).eps
 
 
 def not_finite(row: int, value: float) -> DataError:
@@ -229,3 +216,26 @@ def spans(n: int, elements_a_row: int, budget: int = BLOCK_ELEMENTS) -> Iterator
     step = max(1, budget // max(1, elements_a_row))
     for start in range(0, n, step):
         yield start, min(start + step, n)
+
+
+def _peaks(block: torch.Tensor, first: int) -> torch.Tensor:
+    """The largest entry of each row (B, 1), 1 for a zero row. `first`: the number of the first row, for messages."""
+    if block.shape[1] == 0:
+        return block.new_ones(len(block), 1)
+    peak_B1 = block.abs().amax(dim=1, keepdim=True)  # NaN and infinity pass through amax
+    bad_B = ~peak_B1.isfinite().squeeze(1)
+    if bad_B.any():
+        place = int(bad_B.nonzero()[0, 0])
+        values_D = block[place]
+        raise not_finite(first + place, float(values_D[~values_D.isfinite()][0]))
+    return peak_B1.masked_fill_(peak_B1 == 0, 1)
+
+
+def product_rounding(dim: int, dtype: torch.dtype) -> float:
+    """How far two inner products of the same unit vectors may differ: a random walk of D roundings, four times."""
+    return float(4 * max(dim, 1) ** 0.5 * torch.finfo(dtype).eps)
+
+
+def _finite(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Values that fit the type: minus infinity is kept for places without a neighbor."""
+    return values.clamp(torch.finfo(dtype).min, torch.finfo(dtype).max)

@@ -174,7 +174,8 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.transduction_ = self._marker_targets.decode(_numpy(found.labels_N))
         self.certainty_, self.reached_ = _numpy(found.certainty_N), _numpy(found.reached_N)
         self.class_weight_ = _numpy(found.class_weight_C)
-        self.n_iter_ = max(1, found.steps)  # scikit-learn: at least 1 where there is a max_iter
+        least = 1 if "max_iter" in self.get_params(deep=False) else 0  # scikit-learn asks for 1 there
+        self.n_iter_ = max(least, found.steps)
         self.residual_, self.converged_ = found.residual, found.converged
 
     def _say(self, text: str, started: float) -> None:

@@ -93,7 +93,7 @@ class GraphPropagator(Propagator):
         if isinstance(given, Edges):
             self._set_weights(self._kernel(given), device)
         else:
-            self._rows = as_rows(given, device, **self._measure())
+            self._rows = as_rows(given, device, metric=self._row_metric)
             blocks = list(self._weights(None))
             self._set_weights(_stacked(blocks), device)
         self._memory = Remembered(key, self.graph_, self.recall_) if self.warm_start else None
@@ -103,8 +103,10 @@ class GraphPropagator(Propagator):
         self.graph_ = self._build_graph(weights).to(device)
         self._say(f"graph: {self.graph_.n_edges} weights", started)
 
-    def _measure(self) -> dict[str, Any]:  # TEMPORARY until nearest takes metric
-        return {} if self.metric == "cosine" else {"metric": self.metric}
+    @property
+    def _row_metric(self) -> str:
+        """The metric that feature rows are compared by."""
+        return self.metric
 
     def _search(self, queries: Any) -> Edges:
         """The nearest fitted rows of features (m, d); of the fitted rows themselves for None (sets `recall_`)."""
@@ -114,9 +116,9 @@ class GraphPropagator(Propagator):
             self._rows,
             self.n_neighbors,
             queries=queries,
+            metric=self._row_metric,
             search=self.search,
             seed=self._search_seed(),
-            **self._measure(),
         )
         self._say(f"search: {len(found.indices_NK)} rows, recall {found.recall:.4f}", started)
         values = neighbor_matrix(found, self._rows.n)

@@ -55,14 +55,34 @@ def rebalanced(distributions_NC: torch.Tensor, reached_N: torch.Tensor, seeds: S
 
 def check_volume(volume: Any, n_classes: int) -> None:
     """Raises RequestError unless `volume` is None, "seeds", or C shares that are not negative and not all zero."""
-    if volume is None or (isinstance(volume, str) and volume == "seeds"):
+    check_shares("volume", volume, n_classes)
+
+
+def check_shares(
+    name: str, value: Any, n_classes: int, *, words: tuple[str, ...] = ("seeds",), positive: bool = False
+) -> None:
+    """Raises RequestError unless parameter `name` is None, one of `words`, or a share for each class.
+
+    Shares are not negative and not all zero; where `positive`, none of them is zero.
+    """
+    if value is None or (isinstance(value, str) and value in words):
         return
-    wanted = "None, 'seeds', or an array of one share a class, not negative and not all zero"
+    named = "".join(f"{word!r}, " for word in words)
+    wanted = f"None, {named}or an array of one share a class, " + (
+        "all positive" if positive else "not negative and not all zero"
+    )
     try:
-        shares_C = torch.as_tensor(volume, dtype=torch.float64)
+        shares_C = torch.as_tensor(value, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):
-        raise RequestError(f"volume={volume!r}: must be {wanted}.") from None
+        raise RequestError(f"{name}={value!r}: must be {wanted}.") from None
     if shares_C.shape != (n_classes,):
-        raise RequestError(f"volume has shape {tuple(shares_C.shape)} for {n_classes} classes; it must be {wanted}.")
-    if not bool((shares_C.isfinite() & (shares_C >= 0)).all()) or float(shares_C.sum()) == 0:
-        raise RequestError(f"volume={shares_C.tolist()}: must be {wanted}.")
+        raise RequestError(f"{name} has shape {tuple(shares_C.shape)} for {n_classes} classes; it must be {wanted}.")
+    allowed_C = shares_C.isfinite() & ((shares_C > 0) if positive else (shares_C >= 0))
+    if not bool(allowed_C.all()) or float(shares_C.sum()) == 0:
+        raise RequestError(f"{name}={shares_C.tolist()}: must be {wanted}.")
+
+
+def refuse_two(name: str, value: Any, volume: Any) -> None:
+    """Raises RequestError where both a class prior of another kind (parameter `name`) and `volume` are given."""
+    if value is not None and volume is not None:
+        raise RequestError(f"{name} and volume both re-weight classes to wanted shares; give one of them.")

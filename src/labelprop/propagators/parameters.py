@@ -49,11 +49,12 @@ class OneOf:
     """One of some names."""
 
     names: tuple[str, ...]
+    optional: bool = False
 
     def problem(self, value: Any) -> str | None:
-        if isinstance(value, str) and value in self.names:
+        if (value is None and self.optional) or (isinstance(value, str) and value in self.names):
             return None
-        return "one of " + ", ".join(repr(name) for name in self.names)
+        return "one of " + ", ".join(repr(name) for name in self.names) + (" or None" if self.optional else "")
 
 
 @dataclass(frozen=True, slots=True)

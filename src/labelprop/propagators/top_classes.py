@@ -41,13 +41,17 @@ class TopClasses:
         self.n, self.n_classes, self.top = n, n_classes, min(top, n_classes)
         self._values_NM = torch.empty(n, 0, dtype=dtype, device=device)
         self._classes_NM = torch.empty(n, 0, dtype=torch.int64, device=device)
+        self._raw_NM: torch.Tensor | None = None
         self._best_N = torch.zeros(n, dtype=dtype, device=device)
         self.labels_N = torch.zeros(n, dtype=torch.int64, device=device)  # ties: the lowest class
         self._sum_N = torch.zeros(n, dtype=torch.float64, device=device)
         self._z_log_z_N = torch.zeros(n, dtype=torch.float64, device=device)
 
-    def add(self, scores_NB: torch.Tensor, first: int) -> None:
-        """Scores of the classes from `first` on, in ascending blocks."""
+    def add(self, scores_NB: torch.Tensor, first: int, raw_NB: torch.Tensor | None = None) -> None:
+        """Scores of the classes from `first` on, in ascending blocks.
+
+        `raw_NB` is what to give back as scores where shares are of `scores_NB`; if given, then with every block.
+        """
         self._sum_N += scores_NB.sum(dim=1, dtype=torch.float64)
         self._z_log_z_N += torch.special.xlogy(scores_NB, scores_NB).sum(dim=1, dtype=torch.float64)
         best = scores_NB.max(dim=1)
@@ -59,6 +63,9 @@ class TopClasses:
         classes = torch.cat([self._classes_NM, kept.indices + first], dim=1)
         self._values_NM, places = values.topk(min(self.top, values.shape[1]), dim=1)
         self._classes_NM = classes.gather(1, places)
+        if raw_NB is not None:
+            before = values.new_empty(self.n, 0) if self._raw_NM is None else self._raw_NM
+            self._raw_NM = torch.cat([before, raw_NB.gather(1, kept.indices)], dim=1).gather(1, places)
 
     def nonzero(self) -> torch.Tensor:
         """Which rows have any positive score (N,), bool."""
@@ -72,12 +79,42 @@ class TopClasses:
         entropy_N = sum_N.log() - self._z_log_z_N / sum_N
         return (1 - entropy_N / math.log(self.n_classes)).clamp(0, 1).to(self._best_N.dtype)
 
+    def share(self) -> torch.Tensor:
+        """The share of the best class in the sum over all classes (N,); 1 / C where all are 0."""
+        sum_N = self._sum_N.masked_fill(self._sum_N == 0, 1)
+        share_N = (self._best_N / sum_N).to(self._best_N.dtype)
+        return share_N.masked_fill(self._best_N == 0, 1 / self.n_classes)
+
     def sparse(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Scores and distributions (N, C) as torch sparse CSR tensors that hold each row's best classes."""
         classes_NM, places_NM = self._classes_NM.sort(dim=1)
         values_NM = self._values_NM.gather(1, places_NM)
+        scores_NM = values_NM if self._raw_NM is None else self._raw_NM.gather(1, places_NM)
         size = (self.n, self.n_classes)
-        return _csr(classes_NM, values_NM, size), _csr(classes_NM, normalize_rows(values_NM), size)
+        return _csr(classes_NM, scores_NM, size), _csr(classes_NM, normalize_rows(values_NM), size)
+
+
+class TopRows:
+    """Takes scores and distributions a block of rows at a time and keeps each row's `top` best classes."""
+
+    def __init__(self, n_classes: int, top: int) -> None:
+        self.n_classes, self.top = n_classes, min(top, n_classes)
+        self._classes: list[torch.Tensor] = []
+        self._scores: list[torch.Tensor] = []
+        self._shares: list[torch.Tensor] = []
+
+    def add(self, scores_BC: torch.Tensor, distributions_BC: torch.Tensor) -> None:
+        """The next rows, all their classes."""
+        classes_BM = distributions_BC.topk(self.top, dim=1).indices.sort(dim=1).values
+        self._classes.append(classes_BM)
+        self._scores.append(scores_BC.gather(1, classes_BM))
+        self._shares.append(normalize_rows(distributions_BC.gather(1, classes_BM)))
+
+    def sparse(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores and distributions (N, C) as torch sparse CSR tensors; rows of the latter sum to 1."""
+        classes_NM = torch.cat(self._classes)
+        size = (classes_NM.shape[0], self.n_classes)
+        return _csr(classes_NM, torch.cat(self._scores), size), _csr(classes_NM, torch.cat(self._shares), size)
 
 
 def _csr(classes_NM: torch.Tensor, values_NM: torch.Tensor, size: Sequence[int]) -> torch.Tensor:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,27 @@ def merge(old: ColumnSolve, new: ColumnSolve, kept: tuple[list[int], list[int], 
         merged.solution_NC[:, place] = parts.solution_NC[:, source]
         merged.steps_C[place], merged.residual_C[place] = parts.steps_C[source], parts.residual_C[source]
     return merged
+
+
+def solve_changed(
+    memory: Remembered,
+    prepare: Callable[[AffinityGraph], Any],
+    seeds: Seeds,
+    classes: np.ndarray,
+    settings: Mapping[str, Any],
+) -> tuple[ColumnSolve, Remembered]:
+    """The columns of all classes, solving those whose seeds or settings changed; and what to remember now.
+
+    `prepare` makes the system of the graph, once; its `solve(seeds, columns, **settings)` treats columns alone.
+    """
+    system = memory.system or prepare(memory.graph)
+    columns, key = seed_keys(seeds, classes), tuple(settings.items())
+    usable = memory.columns if memory.solve_key == key else None
+    kept = reusable(usable or {}, columns)
+    solved = system.solve(seeds, kept[2], **settings)
+    if usable is not None and memory.solved is not None:
+        solved = merge(memory.solved, solved, kept)
+    return solved, replace(memory, system=system, solve_key=key, columns=columns, solved=solved)
 
 
 def _arrays(X: Any) -> Iterator[np.ndarray]:

@@ -1,0 +1,157 @@
+"""Who votes on which rows: the labeled rows, and the search for those whose votes weigh most on each row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from labelprop.neighbors import nearest
+from labelprop.neighbors.rows import Rows, as_rows, spans
+from labelprop.propagators.ballots import Ballots
+from labelprop.seeds import Seeds
+from labelprop.types import UNLABELED, Neighbors
+
+QUERY_ELEMENTS = 1 << 25  # numbers of queries widened by a column at once
+
+Gather = Callable[[torch.Tensor], list[torch.Tensor]]
+
+
+def alone(part: torch.Tensor) -> list[torch.Tensor]:
+    """What one process gathers: its own part."""
+    return [part]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constituency:
+    """Rows to be voted on, and all M seeds. The rows may be a part of all of them; `gather` collects from all parts.
+
+    The seeds' vectors are a copy: they are few, and what votes later on new rows should not hold all others.
+    """
+
+    rows: Rows
+    labeled: Rows  # (M, D)
+    voters: Seeds  # labels and weights of the M seeds
+    own_N: torch.Tensor  # each row's place among the seeds; -1 where unlabeled
+    gather: Gather = alone
+
+    @classmethod
+    def whole(cls, vectors: Any, seeds: Seeds, device: torch.device | str) -> Constituency:
+        """All rows in one process."""
+        rows, seeds = as_rows(vectors, device), seeds.to(device)
+        seeded_N = seeds.mask_N
+        labeled = as_rows(rows.take(seeded_N.nonzero().squeeze(1)), rows.device)
+        return cls(rows, labeled, voters_of(seeds), (seeded_N.cumsum(0) - 1).masked_fill(~seeded_N, UNLABELED))
+
+    @property
+    def unlabeled_N(self) -> torch.Tensor:
+        return self.own_N < 0
+
+    @property
+    def places_M(self) -> torch.Tensor:
+        """Where each seed stands among the rows; -1 where in another part."""
+        places_M = torch.full((self.labeled.n,), UNLABELED, device=self.own_N.device)
+        here = (self.own_N >= 0).nonzero().squeeze(1)
+        places_M[self.own_N[here]] = here
+        return places_M
+
+
+def voters_of(seeds: Seeds) -> Seeds:
+    """The labeled rows of seeds alone, in their order."""
+    labeled_M = seeds.mask_N.nonzero().squeeze(1)
+    soft_MC = None if seeds.soft_NC is None else seeds.soft_NC[labeled_M]
+    return Seeds(seeds.labels_N[labeled_M], seeds.weights_N[labeled_M], seeds.n_classes, soft_MC)
+
+
+class Electorate:
+    """M labeled rows, ready to vote: row i votes on v with weight exp(v . v_i / temperature + bias_i).
+
+    A zero vector is similar to nothing: it neither votes nor is voted on. Ranking by the weighted vote is a
+    maximum-inner-product search: the vectors get one more entry, temperature times bias_i, and queries a 1.
+    """
+
+    def __init__(self, labeled: Rows, temperature: float, bias_M: torch.Tensor | None) -> None:
+        self._temperature, self._n_seeds, self._biased = temperature, labeled.n, bias_M is not None
+        self._able_V = (~labeled.zero_N).nonzero().squeeze(1)  # places among the seeds
+        vectors_VD = labeled.take(self._able_V)
+        if bias_M is None:
+            self._rows = as_rows(vectors_VD, labeled.device)
+        else:
+            self._rows = as_rows(_widened(vectors_VD, temperature * bias_M[self._able_V]), labeled.device, "inner")
+
+    def ballots(
+        self, queries: Any, k: int, *, search: str, seed: int, own_N: torch.Tensor | None = None
+    ) -> tuple[Ballots, float]:
+        """The K strongest votes on each query (features or Rows), and the recall of the search.
+
+        `own_N` is each query's own place among the seeds (-1: none): a row does not vote on itself.
+        """
+        width = min(k + (own_N is not None), self._rows.n)
+        if self._biased or not width:
+            queries = as_rows(queries, self._rows.device)
+        if not width:
+            nobody_NW = torch.full((queries.n, 0), -torch.inf, dtype=self._rows.dtype, device=self._rows.device)
+            return Ballots(nobody_NW.long(), nobody_NW, self._n_seeds), 1.0
+        look_up = self._nearest_biased if self._biased else self._nearest
+        found = look_up(queries, width, search, seed)
+        columns_NW = self._able_V[found.indices_NK.clamp_min(0)]
+        exponents_NW = found.similarities_NK / self._temperature
+        if own_N is not None:
+            columns_NW, exponents_NW = _without_self(columns_NW, exponents_NW, own_N)
+        return Ballots(columns_NW[:, :k], exponents_NW[:, :k], self._n_seeds), found.recall
+
+    def _nearest(self, queries: Any, width: int, search: str, seed: int) -> Neighbors:
+        kind, device = self._rows.metric, str(self._rows.device)
+        return nearest(self._rows, width, queries=queries, metric=kind, search=search, device=device, seed=seed)
+
+    def _nearest_biased(self, queries: Rows, width: int, search: str, seed: int) -> Neighbors:
+        parts, hits = [], 0.0
+        for start, stop in spans(queries.n, queries.dim + 1, QUERY_ELEMENTS):
+            found = self._nearest(_widened(queries.read(start, stop), None), width, search, seed)
+            empty_B1 = queries.zero_N[start:stop, None]
+            parts.append((found.indices_NK, found.similarities_NK.masked_fill(empty_B1, -torch.inf)))
+            hits += found.recall * (stop - start)
+        indices_NW, values_NW = (torch.cat(part) for part in zip(*parts, strict=True))
+        return Neighbors(indices_NW, values_NW, recall=hits / queries.n)
+
+
+@torch.no_grad()
+def poll(
+    seats: Constituency,
+    bias_M: torch.Tensor | None,
+    *,
+    n_neighbors: int,
+    temperature: float,
+    search: str = "auto",
+    seed: int = 0,
+) -> tuple[Ballots, Electorate, float]:
+    """Ballots of a constituency's rows, the electorate for later votes, and the recall of the search."""
+    electorate = Electorate(seats.labeled, temperature, bias_M)
+    ballots, recall = electorate.ballots(seats.rows, n_neighbors, search=search, seed=seed, own_N=seats.own_N)
+    return ballots, electorate, recall
+
+
+def _widened(block: Any, column_B: torch.Tensor | None) -> Any:
+    """A block with one more column, of ones where none is given."""
+    if isinstance(block, torch.Tensor):
+        last_B1 = block.new_ones(len(block), 1) if column_B is None else column_B[:, None].to(block)
+        return torch.cat([block, last_B1], dim=1)
+    from scipy import sparse
+
+    last = np.ones((block.shape[0], 1)) if column_B is None else column_B.cpu().numpy()[:, None]
+    return sparse.hstack([block, sparse.csr_array(last.astype(block.dtype))], format="csr")
+
+
+def _without_self(
+    columns_NW: torch.Tensor, exponents_NW: torch.Tensor, own_N: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A labeled row's own vote moved behind the others, as no vote."""
+    places_L = (own_N >= 0).nonzero().squeeze(1)
+    columns_LW = columns_NW[places_L]
+    exponents_LW = exponents_NW[places_L].masked_fill(columns_LW == own_N[places_L, None], -torch.inf)
+    exponents_LW, order_LW = exponents_LW.sort(dim=1, descending=True, stable=True)
+    columns_NW[places_L], exponents_NW[places_L] = columns_LW.gather(1, order_LW), exponents_LW
+    return columns_NW, exponents_NW
