@@ -123,3 +123,26 @@ def test_pickling_leaves_the_cached_tensor_out() -> None:
     graph.matmul(torch.ones(40, 1))
     assert len(pickle.dumps(graph)) == bare
     np.testing.assert_array_equal(dense(pickle.loads(pickle.dumps(graph))), dense(graph))
+
+
+def test_degrees_of_hubs_are_right_to_the_last_digit_of_float32() -> None:
+    n = 50_000
+    star = sparse.csr_array(
+        (np.full(n, 0.1, np.float32), (np.zeros(n, int), np.arange(1, n + 1))), shape=(n + 1, n + 1)
+    )
+    assert float(symmetric_sum(star).degree()[0]) == np.float32(n * float(np.float32(0.1)))
+
+
+def test_to_dense_is_a_copy_of_all_weights() -> None:
+    graph = random_graph()
+    filled = graph.to_dense()
+    np.testing.assert_array_equal(filled, dense(graph))
+    filled.zero_()
+    assert graph.weights_E.all()
+
+
+def test_astype_keeps_the_edges_and_rounds_the_weights() -> None:
+    graph = random_graph(dtype=np.float64)
+    rounded = graph.astype(torch.float32)
+    assert graph.astype(torch.float64) is graph
+    np.testing.assert_array_equal(dense(rounded), dense(graph).astype(np.float32))

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
+from labelprop import outputs
 from labelprop.outputs import Labeling, labels_table, predictions_table
 
 P = np.array([[0.7, 0.2, 0.1], [0.4, 0.4, 0.2], [0.2, 0.5, 0.3], [1 / 3, 1 / 3, 1 / 3]], dtype=np.float32)
@@ -38,6 +40,32 @@ def test_labels_table_follows_the_contract() -> None:
     assert table.column("source").to_pylist() == ["given", "propagated", "propagated", "unreached"]
     assert table.column("accepted").to_pylist() == [True, None, None, None]
     assert str(table.schema.field("certainty").type) == "float"
+
+
+def test_sparse_distributions_give_the_same_without_becoming_dense(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outputs, "BLOCK_ELEMENTS", 7)  # several blocks
+    rng = np.random.default_rng(0)
+    dense = np.where(rng.random((40, 6)) < 0.5, 0, rng.random((40, 6))).astype(np.float32)
+    dense[:, 2] += 0.01  # no row is empty
+    labels = np.where(np.arange(40) % 3 == 0, -1, dense.argmax(1))
+    thin = sparse.csr_array(dense)
+    thin.toarray = thin.todense = None  # would fail
+    for given in (None, labels):
+        want = Labeling.from_distributions(dense, given)
+        found = Labeling.from_distributions(thin, given)
+        two = np.sort(dense, axis=1)[:, -2] > 0
+        np.testing.assert_array_equal(found.labels_N, want.labels_N)
+        np.testing.assert_array_equal(found.margin_N, want.margin_N)
+        np.testing.assert_array_equal(found.second_N[two], want.second_N[two])
+        np.testing.assert_array_equal(found.second_share_N, want.second_share_N)
+        assert (found.second_N[~two] == -1).all()
+
+
+def test_a_label_that_is_not_among_the_stored_classes_has_no_share() -> None:
+    thin = sparse.csr_array(np.array([[0.0, 0.75, 0.25]], dtype=np.float32))
+    found = Labeling.from_distributions(thin, np.array([0]))
+    assert (found.labels_N[0], found.second_N[0], found.margin_N[0]) == (0, 1, 0)
+    assert found.second_share_N[0] == 0.75
 
 
 def test_one_class_has_no_next_best() -> None:

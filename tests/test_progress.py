@@ -6,7 +6,7 @@ import pytest
 
 from labelprop import progress
 from labelprop.clock import StageClock
-from labelprop.progress import Eta, Lines, duration
+from labelprop.progress import Eta, Lines, Staged, advance, duration, heard_by, tell
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,48 @@ def test_stages_add_up_over_interruptions() -> None:
     assert clock.stages["read"]["seconds"] >= 2.0
     assert clock.stages["read"]["peak_memory_bytes"] > 5
     assert clock.seconds == pytest.approx(3.5, abs=0.1)
+
+
+class Heard:
+    """A reporter that remembers."""
+
+    def __init__(self) -> None:
+        self.said: list[object] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        self.said.append((stage, done, total))
+
+
+def test_code_without_a_reporter_is_heard_by_the_one_that_listens() -> None:
+    tell("nobody")
+    advance("search", 1, 2)
+    heard = Heard()
+    with heard_by(heard):
+        tell("somebody")
+        advance("search", 1, 2)
+    tell("nobody")
+    assert heard.said == ["somebody", ("search", 1, 2)]
+
+
+def test_stages_add_up_to_the_whole_job() -> None:
+    heard = Heard()
+    staged = Staged(heard, {"search": 6.0, "solve": 3.0, "report": 1.0})
+    staged.advance("search", 50, 100)
+    staged.advance("solve", 2, 3)
+    staged.advance("elsewhere", 1, 3)
+    staged.advance("report", 9, 3)
+    assert heard.said == [("search", 3.0, 10.0), ("solve", 8.0, 10.0), ("report", 10.0, 10.0)]
+
+
+def test_the_time_left_starts_anew_with_the_next_part_of_a_job(clock) -> None:
+    eta = Eta()
+    assert eta(0, 10) is None
+    clock[0] = 10
+    assert eta(5, 10) == 10
+    clock[0] = 20
+    assert eta(0, 4) is None, "another part begins"
+    clock[0] = 21
+    assert eta(1, 4) == 3

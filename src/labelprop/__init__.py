@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
+    "AutoPropagation": "labelprop.propagators.auto",
     "Diffusion": "labelprop.propagators.diffusion",
     "LabelPropagation": "labelprop.propagators.label_propagation",
     "LabelSpreading": "labelprop.propagators.label_spreading",
@@ -19,6 +20,7 @@ _HOME = {
     "Poisson": "labelprop.propagators.poisson",
     "Run": "labelprop.api",
     "SeedKFold": "labelprop.seeds",
+    "SpectralCut": "labelprop.propagators.spectral_cut",
     "WeightedKNN": "labelprop.propagators.weighted_knn",
     "doctor": "labelprop.api",
     "embed": "labelprop.api",
@@ -29,6 +31,7 @@ _HOME = {
 }
 
 __all__ = [
+    "AutoPropagation",
     "Diffusion",
     "LabelPropagation",
     "LabelSpreading",
@@ -37,6 +40,7 @@ __all__ = [
     "Poisson",
     "Run",
     "SeedKFold",
+    "SpectralCut",
     "WeightedKNN",
     "__version__",
     "doctor",
@@ -50,11 +54,13 @@ __all__ = [
 if TYPE_CHECKING:
     from labelprop.api import Run, doctor, embed, load, predict, propagate, train
     from labelprop.errors import LabelpropError
+    from labelprop.propagators.auto import AutoPropagation
     from labelprop.propagators.diffusion import Diffusion
     from labelprop.propagators.label_propagation import LabelPropagation
     from labelprop.propagators.label_spreading import LabelSpreading
     from labelprop.propagators.local_propagation import LocalPropagation
     from labelprop.propagators.poisson import Poisson
+    from labelprop.propagators.spectral_cut import SpectralCut
     from labelprop.propagators.weighted_knn import WeightedKNN
     from labelprop.seeds import SeedKFold
 

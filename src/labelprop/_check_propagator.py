@@ -152,7 +152,8 @@ def check_unreached(make: Make) -> None:
     X = np.zeros((len(problem.y) + len(island.y) + 1, 32))  # the last row is a zero vector
     X[: len(problem.y), :16], X[len(problem.y) : -1, 16:] = problem.X, island.X
     y = np.concatenate([problem.y, np.full(len(island.y) + 1, -1)])
-    found = make().set_params(n_neighbors=5).fit(X, y)
+    few = {"n_neighbors": 5} if "n_neighbors" in make().get_params() else {}
+    found = make().set_params(**few).fit(X, y)
     lost = ~found.reached_
     if found.graph_.shape[0] == found.graph_.shape[1]:
         component = found.graph_.components().cpu().numpy()

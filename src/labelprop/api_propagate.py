@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,16 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from labelprop import registry
-from labelprop.api_results import finish, run_totals, score, summary, truth_of, write_evidence
+from labelprop.api_plan import check_memory, plan_lines
+from labelprop.api_propagated import Compared, Propagated, warnings_of, write_propagated
+from labelprop.api_results import summary
 from labelprop.api_train import versions
+from labelprop.baselines import CHOICE_SECONDS, FOLDS, Features, Given, hide_labels, labels_only
 from labelprop.clock import StageClock
+from labelprop.data.contents import TensorContent
 from labelprop.design import read_features, resolve_device
 from labelprop.errors import RequestError, UnknownNameError
+from labelprop.forecast import Forecast, Size, forecast
 from labelprop.inputs import Inputs, ReadOptions, labels_digest, read_inputs, tell
-from labelprop.outputs import Labeling, labels_table
-from labelprop.progress import Reporter, Silent
+from labelprop.progress import Reporter, Silent, Staged, advance, heard_by
 from labelprop.run_folder import Existing, RunFolder
 
 
@@ -34,7 +41,9 @@ class PropagateRequest:
     seed: int = 0
     device: str = "auto"
     backbone: Any = None
+    baselines: bool = True
     existing: Existing = "refuse"
+    force: bool = False
     parameters: Mapping[str, Any] = field(default_factory=dict)
     read: ReadOptions = field(default_factory=ReadOptions)
     command: str = ""
@@ -44,87 +53,118 @@ class PropagateRequest:
 def propagate(request: PropagateRequest) -> Path:
     """Propagates as requested and returns the run folder. Raises LabelpropError."""
     RunFolder.check(request.out, request.existing, resumable=False)
-    entry = registry.lookup("propagators", request.method)
-    for name in request.parameters:
-        if name not in entry.parameters:
-            raise UnknownNameError(f"parameter of {request.method}", name, entry.parameters)
     clock, device = StageClock(), resolve_device(request.device)
+    estimator = _estimator(request, device)
     with clock.stage("read"):
         inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
         tell(inputs, request.reporter)
         features = read_features(inputs.samples, request.backbone, device, request.read.cache, request.reporter)
         vectors_ND = _as_vectors(inputs, features.content)
-    estimator = entry.load()(**request.parameters, device=device.type, random_state=request.seed)
-    request.reporter.say(f"{request.method}: {vectors_ND.shape[0]:,} vectors of {vectors_ND.shape[1]:,} dimensions")
-    with clock.stage("propagate"):
-        estimator.fit(vectors_ND, inputs.given.labels_N, sample_weight=inputs.given.weights_N)
+    plan = _plan(request, inputs, vectors_ND, device)
+    staged = Staged(request.reporter, plan.seconds_by_stage)
+    with heard_by(staged):
+        found, compared = _label(request, estimator, inputs, vectors_ND, device, plan, clock)
+    del estimator  # its graph and scores are not needed for the page
+    staged.advance("report", 0, 1)
     folder = RunFolder.open(request.out, request.existing)
     try:
-        _write(folder, request, inputs, estimator, np.asarray(vectors_ND), clock)
+        metrics = write_propagated(folder, _record(request, inputs, plan), inputs, found, compared, vectors_ND, clock)
     finally:
         folder.close()
+    request.reporter.say(summary(metrics, inputs.noun))
+    for text in warnings_of(metrics):
+        request.reporter.say(f"warning: {text}")
     return folder.path
 
 
+def _estimator(request: PropagateRequest, device: torch.device) -> Any:
+    """The propagator with its parameters, checked before anything is read."""
+    entry = registry.lookup("propagators", request.method)
+    known = {*entry.parameters, *registry.propagator_flags(request.method)}
+    for name in request.parameters:
+        if name not in known:
+            raise UnknownNameError(f"parameter of {request.method}", name, known)
+    estimator = entry.load()(**request.parameters, device=device.type, random_state=request.seed)
+    estimator._check_parameters()
+    return estimator
+
+
 def _as_vectors(inputs: Inputs, content: Any) -> np.ndarray:
-    """Vectors as they are; images as flattened pixels, which only makes sense where all have one size."""
-    if not content.resident and inputs.samples.modality == "image":
-        raise RequestError(
-            f"{inputs.samples.name}: flattened pixels can be compared only where images are small and of one size; "
-            "pass --image-size 32 (say), or --backbone with a pretrained network."
-        )
-    vectors: np.ndarray = content.read(np.arange(len(content))).flatten(1).numpy()
-    return vectors if vectors.dtype != np.uint8 else vectors.astype(np.float32)
-
-
-def _write(
-    folder: RunFolder,
-    request: PropagateRequest,
-    inputs: Inputs,
-    estimator: Any,
-    vectors_ND: np.ndarray,
-    clock: StageClock,
-) -> None:
-    given, classes = inputs.given, inputs.given.classes
-    codes_N = np.asarray(estimator.transduction_).astype(np.int64)  # class indices, as the labels that went in
-    distributions_NC = _spread(estimator, len(classes))
-    labeling = Labeling.from_distributions(distributions_NC, codes_N, np.asarray(estimator.certainty_))
-    labeling = labeling.with_given(given.labels_N)
-    folder.write_table(
-        "labels.parquet", labels_table(inputs.samples.ids, labeling, given.labels_N, classes, "propagated")
+    """Vectors as they are stored; images as flattened pixels, which only makes sense where all have one size."""
+    if isinstance(content, TensorContent) and (content.resident or inputs.samples.modality != "image"):
+        stored: np.ndarray = content.array()
+        return stored.reshape(len(stored), -1)
+    raise RequestError(
+        f"{inputs.samples.name}: flattened pixels can be compared only where images are small and of one size; "
+        "pass --image-size 32 (say), or --backbone with a pretrained network."
     )
-    truth = truth_of(inputs)
-    metrics = {
-        "format": 1,
-        "recipe": request.method,
-        "classes": list(classes),
-        "n": len(codes_N),
-        "n_given": int((given.labels_N >= 0).sum()),
-        "unlabeled": {"n": int((given.labels_N < 0).sum()), "accuracy": score(labeling.labels_N, truth)},
-        "test": {"n": None, "accuracy": None, "top5": None},
-        "baseline": {"unlabeled": None, "test": None},
-        "propagation_only": {"unlabeled": None},
-        "pseudo_labels": {"accuracy": None},
-    } | run_totals(clock)
-    folder.write_json("metrics.json", metrics)
-    record = _record(request, inputs, estimator)
-    folder.write_json("run.json", record | {"status": "running"})
-    with clock.stage("report"):
-        projection = write_evidence(folder, inputs, labeling, truth, vectors_ND, seed=request.seed)
-    finish(folder, record | {"projection": projection, "status": "running"}, clock)
-    request.reporter.say(summary(metrics, inputs.noun))
 
 
-def _spread(estimator: Any, n_classes: int) -> np.ndarray:
-    """Distributions over all classes; a class without a seed among the rows has a column of zeros."""
-    found = estimator.label_distributions_
-    dense = np.asarray(found.todense() if hasattr(found, "todense") else found)
-    full = np.zeros((dense.shape[0], n_classes), dtype=np.float32)
-    full[:, np.asarray(estimator.classes_).astype(np.int64)] = dense
-    return full
+def _plan(request: PropagateRequest, inputs: Inputs, vectors_ND: np.ndarray, device: torch.device) -> Forecast:
+    """Says what is going to be done and what it will cost; refuses what will not fit."""
+    size = Size(
+        n=len(vectors_ND),
+        d=vectors_ND.shape[1],
+        n_classes=len(inputs.given.classes),
+        n_seeds=int((inputs.given.labels_N >= 0).sum()),
+        double=vectors_ND.dtype == np.float64,
+        on_gpu=device.type == "cuda",
+        baselines=request.baselines,
+    )
+    plan = forecast(request.method, request.parameters, size)
+    for line in plan_lines(plan, str(vectors_ND.dtype)):
+        request.reporter.say(line)
+    if not request.force:
+        check_memory(plan)
+    return plan
 
 
-def _record(request: PropagateRequest, inputs: Inputs, estimator: Any) -> dict[str, Any]:
+def _label(
+    request: PropagateRequest,
+    estimator: Any,
+    inputs: Inputs,
+    vectors_ND: np.ndarray,
+    device: torch.device,
+    plan: Forecast,
+    clock: StageClock,
+) -> tuple[Propagated, Compared | None]:
+    """The propagator's labels, and those that the given labels alone would give."""
+    given = inputs.given
+    quick = FOLDS * plan.refit_seconds <= max(CHOICE_SECONDS, plan.fit_seconds)
+    asked_again = request.baselines and inputs.truth is None and quick
+    if asked_again:
+        estimator.set_params(warm_start=True)  # the graph is kept for the fits with some labels hidden
+    began = time.perf_counter()
+    with clock.stage("propagate"):
+        estimator.fit(vectors_ND, given.labels_N, sample_weight=given.weights_N)
+    fit_seconds = time.perf_counter() - began
+    found = Propagated.of(estimator, given.labels_N)
+    if not request.baselines or (given.labels_N >= 0).all():
+        return found, None
+
+    def refit(labels_N: np.ndarray) -> np.ndarray:
+        with warnings.catch_warnings(), heard_by(Silent()):  # all was said of the fit with all labels
+            warnings.simplefilter("ignore")
+            estimator.fit(vectors_ND, labels_N, sample_weight=given.weights_N)
+        return np.asarray(estimator.transduction_)
+
+    advance("baselines", 0, 1)
+    with clock.stage("baselines"), heard_by(Silent()):  # their searches are not the propagator's
+        labels = Given(given.labels_N, given.weights_N.astype(np.float64), len(given.classes), request.seed)
+        metric = "euclidean" if "euclidean" in (estimator.metric, _kernel_metric(estimator)) else "cosine"
+        features = Features(vectors_ND, labels.labeled_M, device, metric)
+        allowed = max(CHOICE_SECONDS, fit_seconds)
+        hidden, strength = hide_labels(features, labels, refit if asked_again else None, allowed)
+        return found, Compared(labels_only(features, labels, strength), hidden)
+
+
+def _kernel_metric(estimator: Any) -> str:
+    """The Gaussian kernel is of distances, whatever `metric` says."""
+    return "euclidean" if getattr(estimator, "kernel", None) == "rbf" else "cosine"
+
+
+def _record(request: PropagateRequest, inputs: Inputs, plan: Forecast) -> dict[str, Any]:
+    """run.json, as far as it is known before the labels are."""
     return {
         "format": 1,
         "name": inputs.samples.name,
@@ -132,7 +172,7 @@ def _record(request: PropagateRequest, inputs: Inputs, estimator: Any) -> dict[s
         "command": request.command,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "recipe": request.method,
-        "settings": {name: value for name, value in estimator.get_params().items() if value is not None},
+        "settings": {},
         "seed": request.seed,
         "device": request.device,
         "versions": versions(),
@@ -140,11 +180,6 @@ def _record(request: PropagateRequest, inputs: Inputs, estimator: Any) -> dict[s
         "labels": labels_digest(inputs.given),
         "backbone": str(request.backbone) if request.backbone is not None else None,
         "classes": list(inputs.given.classes),
+        "plan": {"search": plan.search, "more_memory_bytes": plan.nbytes, "seconds": plan.seconds_by_stage},
         "skipped": [{"id": skipped.id, "reason": skipped.reason} for skipped in inputs.samples.skipped],
-        "verdict": {
-            "converged": bool(estimator.converged_),
-            "steps": int(np.max(estimator.n_iter_)),
-            "residual": float(estimator.residual_),
-            "recall": estimator.recall_,
-        },
     }

@@ -209,12 +209,16 @@ def write_evidence(
 def summary(metrics: Mapping[str, Any], noun: str) -> str:
     """What came out, in the one or two sentences that end the command."""
     n, found = metrics["unlabeled"]["n"], metrics["unlabeled"]["accuracy"]
+    if n == 0:
+        return f"all {metrics['n']:,} {noun}s carry the label you gave; there was nothing else to label"
     tested = metrics["test"]["accuracy"]
     test = f"; on the {metrics['test']['n']:,} of the test set {tested:.2%}" if tested is not None else ""
     if found is None:
-        return f"{n:,} unlabeled {noun}s labeled; their accuracy is not known, since no truth was given{test}"
+        hidden = _hidden_summary(metrics)
+        return f"{n:,} unlabeled {noun}s labeled; their accuracy is not known, since no truth was given{hidden}{test}"
     rivals = {
-        "labels only": metrics["baseline"]["unlabeled"],
+        metrics["baseline"].get("kind", "labels only"): metrics["baseline"]["unlabeled"],
+        "nearest given label": metrics.get("nearest_label", {}).get("unlabeled"),
         "propagation on the raw data": metrics["propagation_only"]["unlabeled"],
     }
     compared = ", ".join(f"{name} {value:.2%}" for name, value in rivals.items() if value is not None)
@@ -223,3 +227,18 @@ def summary(metrics: Mapping[str, Any], noun: str) -> str:
         + (f" ({compared})" if compared else "")
         + test
     )
+
+
+def _hidden_summary(metrics: Mapping[str, Any]) -> str:
+    """What given labels that were hidden in turn say, where they were."""
+    hidden = metrics.get("hidden_labels")
+    if not hidden:
+        return ""
+    found = {
+        metrics["recipe"]: hidden["right"],
+        "a logistic regression": hidden["baseline_right"],
+        "the nearest given label": hidden["nearest_label_right"],
+    }
+    shares = [f"{name} {right / hidden['n']:.2%}" for name, right in found.items() if right is not None]
+    slow = f" ({metrics['recipe']} was not asked: it would take too long)" if hidden["right"] is None else ""
+    return f"; of the {hidden['n']:,} given labels, hidden in turn, {', '.join(shares)} came out right{slow}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -55,11 +56,26 @@ def exit_status(error: BaseException) -> int:
 
 @contextmanager
 def reporting(quiet: bool) -> Iterator[Reporter]:
-    """A bar on a terminal, plain lines elsewhere, nothing with --quiet."""
+    """A bar on a terminal, plain lines elsewhere, nothing with --quiet. Warnings are lines like any other."""
     if quiet:
-        yield Silent()
+        with warned(lambda text: print(text, file=sys.stderr)):
+            yield Silent()
     elif sys.stderr.isatty():
-        with Bar() as bar:
+        with Bar() as bar, warned(bar.say):
             yield bar
     else:
-        yield Lines()
+        lines = Lines()
+        with warned(lines.say):
+            yield lines
+
+
+@contextmanager
+def warned(say: Callable[[str], None]) -> Iterator[None]:
+    """Inside, a warning is said in one line, without the place in the code that it came from."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        say(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

@@ -70,7 +70,13 @@ def read_features(
         return Features(samples.content, None)
     loaded = load_backbone(backbone)
     reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {loaded.name}")
-    vectors_ND = embed_samples(samples, loaded, device=device, cache=Path(cache) if cache else None)
+    vectors_ND = embed_samples(
+        samples,
+        loaded,
+        device=device,
+        progress=lambda done, total: reporter.advance("embedding", done, total),
+        cache=Path(cache) if cache else None,
+    )
     by_name = isinstance(backbone, str | Path)  # else only the caller can bring it again
     described = {"name": loaded.name, "digest": loaded.digest, "by_name": by_name}
     return Features(TensorContent(torch.from_numpy(vectors_ND), torch.float32), described)

@@ -11,6 +11,7 @@ import numpy as np
 
 from labelprop.data.labels import GivenLabels, join_labels, read_truth
 from labelprop.data.samples import Columns, Samples, open_samples
+from labelprop.data.values import counted
 from labelprop.errors import RequestError
 from labelprop.progress import Reporter
 
@@ -82,7 +83,8 @@ class Inputs:
     @property
     def counts(self) -> str:
         n, given = len(self.samples.ids), int((self.given.labels_N >= 0).sum())
-        return f"{n:,} {self.noun}s, {given:,} labeled in {len(self.given.classes)} classes, {n - given:,} unlabeled"
+        classes = counted(len(self.given.classes), "class")
+        return f"{n:,} {self.noun}s, {given:,} labeled in {classes}, {n - given:,} unlabeled"
 
 
 def read_inputs(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from labelprop.data.samples import Samples
 from labelprop.types import UNLABELED
 
 THUMBNAIL = 64
+BLOCK_ELEMENTS = 1 << 22  # shares looked at at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,24 +30,22 @@ class Labeling:
     @classmethod
     def from_distributions(
         cls,
-        distributions_NC: np.ndarray,
+        distributions_NC: Any,
         labels_N: np.ndarray | None = None,
         certainty_N: np.ndarray | None = None,
     ) -> Labeling:
         """Label and certainty are the largest entry of each row, unless given (as a propagator states them).
 
-        The next best class is the likeliest other than the label; ties go to the lower index.
+        The next best class is the likeliest other than the label; ties go to the lower index. Distributions may be
+        a SciPy CSR array of each row's best classes, which is not made dense; a class that is not there is nobody's
+        next best.
         """
-        n, c = distributions_NC.shape
-        rows_N = np.arange(n)
-        order_N2 = np.argsort(-distributions_NC, axis=1, kind="stable")[:, :2]
-        top_N = order_N2[:, 0] if labels_N is None else np.where(labels_N < 0, order_N2[:, 0], labels_N)
-        second_N = np.full(n, UNLABELED)
-        second_share_N = np.zeros(n, dtype=np.float32)
-        if c > 1:
-            second_N = np.where(order_N2[:, 0] == top_N, order_N2[:, 1], order_N2[:, 0])
-            second_share_N = distributions_NC[rows_N, second_N].astype(np.float32)
-        top_share_N = distributions_NC[rows_N, top_N].astype(np.float32)
+        n = distributions_NC.shape[0]
+        parts = []
+        for start in range(0, n, step := max(1, BLOCK_ELEMENTS // max(1, distributions_NC.shape[1]))):
+            given_B = None if labels_N is None else labels_N[start : start + step]
+            parts.append(_two_best(*_rows_of(distributions_NC, start, min(start + step, n)), given_B))
+        top_N, top_share_N, second_N, second_share_N = (np.concatenate(column) for column in zip(*parts, strict=True))
         unreached_N = np.zeros(n, dtype=bool) if labels_N is None else labels_N < 0
         return cls(
             labels_N=np.where(unreached_N, UNLABELED, top_N),
@@ -68,9 +68,45 @@ class Labeling:
         )
 
 
+def _rows_of(distributions_NC: Any, start: int, stop: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Shares (B, M) of some rows, and the class of each (None: column j is class j; -1 where there is none)."""
+    if not hasattr(distributions_NC, "indptr"):
+        return np.asarray(distributions_NC[start:stop]), None
+    crow = distributions_NC.indptr[start : stop + 1]
+    counts_B = np.diff(crow)
+    inside_E = slice(int(crow[0]), int(crow[-1]))
+    there_BM = np.arange(max(1, int(counts_B.max(initial=0)))) < counts_B[:, None]
+    shares_BM = np.zeros(there_BM.shape, dtype=distributions_NC.dtype)
+    classes_BM = np.full(there_BM.shape, UNLABELED, dtype=np.int64)
+    shares_BM[there_BM], classes_BM[there_BM] = distributions_NC.data[inside_E], distributions_NC.indices[inside_E]
+    return shares_BM, classes_BM
+
+
+def _two_best(
+    shares_BM: np.ndarray, classes_BM: np.ndarray | None, given_B: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Class and share of the label (the largest share, or as given) and of the likeliest other class."""
+    rows_B, left_BM = np.arange(len(shares_BM)), shares_BM.astype(np.float32)
+    classes_BM = np.broadcast_to(np.arange(left_BM.shape[1]), left_BM.shape) if classes_BM is None else classes_BM
+    place_B, there_B = left_BM.argmax(axis=1), np.ones(len(left_BM), dtype=bool)
+    if given_B is not None:
+        is_given_BM = classes_BM == given_B[:, None]
+        there_B = is_given_BM.any(axis=1) | (given_B < 0)
+        place_B = np.where(is_given_BM.any(axis=1), is_given_BM.argmax(axis=1), place_B)
+    top_B, top_share_B = classes_BM[rows_B, place_B], left_BM[rows_B, place_B]
+    left_BM[rows_B[there_B], place_B[there_B]] = -1
+    other_B = left_BM.argmax(axis=1)
+    second_share_B = left_BM[rows_B, other_B]
+    second_B = np.where(second_share_B < 0, UNLABELED, classes_BM[rows_B, other_B])
+    if given_B is not None:  # a label that is not among the stored classes has no share
+        top_B, top_share_B = np.where(there_B, top_B, given_B), np.where(there_B, top_share_B, 0)
+    return top_B, top_share_B, second_B, np.maximum(second_share_B, 0)
+
+
 def names_of(codes_N: np.ndarray, classes: Sequence[str]) -> pa.Array:
     """Class indices to label texts; null where negative."""
-    return pa.array([classes[code] if code >= 0 else None for code in codes_N.tolist()], pa.string())
+    codes = pa.array(codes_N, pa.int64(), mask=codes_N < 0)
+    return pa.array(list(classes), pa.string()).take(codes)
 
 
 def id_array(ids: Sequence[str]) -> pa.Array:
@@ -88,8 +124,8 @@ def labels_table(
             "label": names_of(labeling.labels_N, classes),
             "certainty": pa.array(labeling.certainty_N, pa.float32()),
             "margin": pa.array(labeling.margin_N, pa.float32()),
-            "source": pa.array(source_N.tolist(), pa.string()),
-            "accepted": pa.array([True if code >= 0 else None for code in given_N.tolist()], pa.bool_()),
+            "source": pa.array(source_N, pa.string()),
+            "accepted": pa.array(given_N >= 0, pa.bool_(), mask=given_N < 0),
         }
     )
 

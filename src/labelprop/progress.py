@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -34,16 +37,65 @@ class Silent:
         """Nothing."""
 
 
+_HEARD_BY: ContextVar[Reporter | None] = ContextVar("heard_by", default=None)
+
+
+@contextmanager
+def heard_by(reporter: Reporter) -> Iterator[None]:
+    """Inside, `tell` and `advance` of code that is handed no reporter (searches, solvers) reach this one."""
+    token = _HEARD_BY.set(reporter)
+    try:
+        yield
+    finally:
+        _HEARD_BY.reset(token)
+
+
+def tell(text: str) -> None:
+    """Says it to whoever listens; nobody does unless a command called `heard_by`."""
+    reporter = _HEARD_BY.get()
+    if reporter is not None:
+        reporter.say(text)
+
+
+def advance(stage: str, done: float, total: float) -> None:
+    """`done` of `total` units of this stage are finished; for whoever listens."""
+    reporter = _HEARD_BY.get()
+    if reporter is not None:
+        reporter.advance(stage, done, total)
+
+
+class Staged:
+    """Turns the progress of one stage into that of the whole job, by the seconds each stage is expected to take."""
+
+    def __init__(self, reporter: Reporter, seconds: Mapping[str, float]) -> None:
+        self._reporter, self._seconds = reporter, seconds
+
+    def say(self, text: str) -> None:
+        """Passed on."""
+        self._reporter.say(text)
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        """Passed on as seconds of all stages; a stage that was not expected is left out."""
+        if stage not in self._seconds or not total:
+            return
+        names = list(self._seconds)
+        before = sum(self._seconds[name] for name in names[: names.index(stage)])
+        here = self._seconds[stage] * min(1.0, done / total)
+        self._reporter.advance(stage, before + here, sum(self._seconds.values()))
+
+
 class Eta:
     """Seconds left, from the pace since the first report (a resumed job starts in the middle)."""
 
     def __init__(self) -> None:
         self._start: tuple[float, float] | None = None
+        self._last = 0.0
 
     def __call__(self, done: float, total: float) -> float | None:
         now = time.monotonic()
-        if self._start is None:
+        if self._start is None or done < self._last:  # a job of several parts begins the next one
             self._start = (now, done)
+        self._last = done
         began, at = self._start
         return (now - began) / (done - at) * (total - done) if done > at else None
 

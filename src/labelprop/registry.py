@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -64,6 +65,16 @@ PROPAGATORS: dict[str, Entry] = {
         "labelprop.propagators.local_propagation:LocalPropagation",
         "Lets labeled neighbors vote, those in dense regions less (Zhuang et al. 2019).",
         {"n_neighbors": 10, "n_density": 25, "temperature": 0.07, "density": "joint", "pool": "unlabeled"},
+    ),
+    "spectral-cut": Entry(
+        "labelprop.propagators.spectral_cut:SpectralCut",
+        "Combines the smoothest functions on the graph so that they follow the seeds (Liu et al. 2018).",
+        {"n_neighbors": 20, "n_eigenvectors": 200, "temperature": 0.2},
+    ),
+    "auto": Entry(
+        "labelprop.propagators.auto:AutoPropagation",
+        "Picks one of the others, or a classifier head, by hiding some of the given labels.",
+        {"candidates": None, "cv": 5},
     ),
 }
 
@@ -155,10 +166,13 @@ BENCHES: dict[str, Entry] = {
 
 def table(name: str) -> dict[str, Entry]:
     """The built-in table `name` ('propagators', 'recipes', ...) and what installed packages add to it."""
-    entries = dict(_TABLES[name])
-    for point in entry_points(group=f"labelprop.{name}"):
-        entries.setdefault(point.name, point.load())
-    return entries
+    return {**_TABLES[name], **_installed(name), **_TABLES[name]}  # built-in ones first, and never replaced
+
+
+@cache
+def _installed(name: str) -> dict[str, Entry]:
+    """What installed packages add to a table. Asked once: it reads the metadata of every package there is."""
+    return {point.name: point.load() for point in entry_points(group=f"labelprop.{name}")}
 
 
 def lookup(name: str, key: str) -> Entry:

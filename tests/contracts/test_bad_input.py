@@ -17,7 +17,7 @@ from labelprop.propagators import top_classes
 
 NAMES = tuple(registry.table("propagators"))
 VOTERS = {"weighted-knn", "local"}
-WEIGHT_GRAPHS = {"label-propagation", "label-spreading", "poisson"}  # take given similarities as W
+WEIGHT_GRAPHS = {"label-propagation", "label-spreading", "poisson", "auto"}  # take given similarities as W, or may
 
 
 @pytest.fixture(params=NAMES)
@@ -156,8 +156,11 @@ def test_too_wide_a_result_keeps_the_best_classes(name: str, monkeypatch: pytest
     assert sparse.issparse(found.scores_)
     assert sparse.issparse(found.label_distributions_)
     assert np.diff(found.label_distributions_.indptr).max() <= 3
-    np.testing.assert_array_equal(found.transduction_, dense.transduction_)
     np.testing.assert_array_equal(found.reached_, dense.reached_)
+    if name == "auto":  # compares and learns from what was kept, so that it may choose and learn something else
+        assert (found.transduction_ == dense.transduction_).mean() > 0.95
+        return
+    np.testing.assert_array_equal(found.transduction_, dense.transduction_)
     np.testing.assert_allclose(found.certainty_, dense.certainty_, rtol=1e-6, atol=1e-9)
     kept = found.label_distributions_.toarray()
     cut = np.where(kept > 0, dense.label_distributions_, 0)
@@ -202,7 +205,8 @@ class TestGivenGraphs:
         if name in WEIGHT_GRAPHS:
             with pytest.warns(UserWarning, match="symmetric"):
                 found = make(name, metric="precomputed").fit(upper, y)
-            np.testing.assert_allclose(found.graph_.to_scipy().toarray(), graph.toarray())
+            if name != "auto":  # which may choose a method with a graph of its own
+                np.testing.assert_allclose(found.graph_.to_scipy().toarray(), graph.toarray())
         else:
             fit(name, upper, y, metric="precomputed")
 

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from labelprop.data.cells import embedding_array, ids_of, image_cells
+from labelprop.data.cells import ids_of, image_cells
 from labelprop.data.tables import Table, read_table
 from labelprop.errors import DataError
 
@@ -48,57 +46,6 @@ def test_images_of_other_types_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"line 1: column 'image' must hold paths of images, found 3"):
         image_cells(text(tmp_path, '{"image": 3}', "jsonl"), "image")
     assert image_cells(text(tmp_path, '{"image": {"path": "a.png"}}', "jsonl"), "image") == [tmp_path / "a.png"]
-
-
-@pytest.mark.parametrize(
-    "kind", [pa.list_(pa.float64()), pa.large_list(pa.int16()), pa.list_(pa.float32(), 2), pa.list_(pa.uint8(), 2)]
-)
-def test_embeddings_of_every_list_type(tmp_path: Path, kind: pa.DataType) -> None:
-    array = embedding_array(parquet(tmp_path, x=pa.array([[1, 2], None, [3, 4], [5, 6], [7, 8]], kind)), "x")
-    assert array.dtype == np.float32
-    np.testing.assert_array_equal(array, [[1, 2], [np.nan, np.nan], [3, 4], [5, 6], [7, 8]])
-
-
-def test_missing_numbers_are_nan(tmp_path: Path) -> None:
-    np.testing.assert_array_equal(embedding_array(parquet(tmp_path, x=[[1.0, None]]), "x"), [[1, np.nan]])
-    lines = '{"x": [1, null]}\n{"x": null}\n'
-    array = embedding_array(text(tmp_path, lines, "jsonl"), "x")
-    np.testing.assert_array_equal(array, [[1, np.nan], [np.nan, np.nan]])
-
-
-def test_embeddings_written_as_text(tmp_path: Path) -> None:
-    table = text(tmp_path, 'id,x\na,"[1, 2.5]"\nb,"[3, 4]"\n')
-    np.testing.assert_array_equal(embedding_array(table, "x"), [[1, 2.5], [3, 4]])
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ([[1, 2], [3, 4], [5]], r"row 2: column 'x' has 1 numbers where the first row has 2"),
-        ([np.zeros(0), None], "column 'x' holds no numbers"),
-        ([None, None], "column 'x' "),
-        (["a", "b"], "column 'x' is string; embeddings are lists of numbers"),
-        ([["a"]], "embeddings are lists of numbers"),
-    ],
-)
-def test_wrong_embeddings_name_row_and_column(tmp_path: Path, rows: list[Any], message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        embedding_array(parquet(tmp_path, x=rows), "x")
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        ([[1, 2], [3]], "line 2: column 'x' has 1 numbers"),
-        ([[1, 2], "no"], "line 2: column 'x' must hold lists of numbers, found 'no'"),
-        ([[1, "a"]], "line 1: column 'x' holds something that is no number"),
-        ([None], "holds no lists of numbers"),
-    ],
-)
-def test_wrong_embeddings_in_json_lines(tmp_path: Path, lines: list[Any], message: str) -> None:
-    table = text(tmp_path, "\n".join(json.dumps({"x": line}) for line in lines), "jsonl")
-    with pytest.raises(DataError, match=message):
-        embedding_array(table, "x")
 
 
 def test_ids_come_from_a_column_or_count_rows(tmp_path: Path) -> None:

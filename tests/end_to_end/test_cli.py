@@ -87,8 +87,10 @@ def test_propagate_on_vectors_and_on_pixels(patterns, tmp_path) -> None:
 
 def test_methods_lists_what_works_one_line_each() -> None:
     lines = labelprop("methods").stdout.splitlines()
-    assert lines[0].startswith("diffusion (Diffusion)  ")
-    assert {line.split("  ")[0] for line in lines[1:]} == {"supervised", "dlp", "network-prediction"}
+    named = [line.split("  ")[0] for line in lines]
+    assert {"diffusion (Diffusion)", "local (LocalPropagation)", "weighted-knn (WeightedKNN)"} <= set(named)
+    assert named[-3:] == ["supervised", "dlp", "network-prediction"], "recipes come after the propagators"
+    assert all(" (" in name for name in named[:-3])
 
 
 def test_doctor_reports_and_exits_by_what_it_found(patterns, tmp_path) -> None:

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelprop.functional.solve import cg, cg_columns
+from labelprop.functional.solve import cg, cg_columns, cg_refined
 
 
 def textbook_cg(a: np.ndarray, b: np.ndarray, steps: int) -> np.ndarray:
@@ -135,3 +135,43 @@ def test_tolerance_zero_and_exhausted_problems_end_without_nan() -> None:
     assert singular.solution_NC.isfinite().all()
     assert not singular.converged
     assert singular.residual == 1
+
+
+def star(leaves: int) -> np.ndarray:
+    """2 I - S of a star: the sums of its hub are worse in float32 than those of other rows."""
+    a = 2 * np.eye(leaves + 1)
+    a[0, 1:] = a[1:, 0] = -1 / np.sqrt(leaves)
+    return a
+
+
+def test_float32_columns_that_rounding_stops_are_solved_again_in_float64() -> None:
+    a = star(50)
+    wrong = a.copy()
+    wrong[0, 1:] *= 1.0001  # what sums over many edges do in float32
+    asked: list[torch.dtype] = []
+
+    def matmul(dtype: torch.dtype):
+        asked.append(dtype)
+        steps = iter((a, wrong) * 1000)  # products that do not agree with each other
+        return lambda x: torch.from_numpy(next(steps) if dtype == torch.float32 else a).to(dtype) @ x
+
+    b = np.random.default_rng(0).normal(size=(51, 3))
+    alone = cg_columns(matmul(torch.float32), torch.from_numpy(b).float(), tol=1e-6, max_iter=100)
+    assert not alone.verdict(1e-6).converged
+    found = cg_refined(matmul, torch.from_numpy(b).float(), tol=1e-6, max_iter=100)
+    assert asked[-2:] == [torch.float32, torch.float64]
+    assert found.verdict(1e-6).converged
+    assert found.solution_NC.dtype == torch.float32
+    np.testing.assert_allclose(found.solution_NC, np.linalg.solve(a, b), atol=1e-5)
+
+
+def test_a_solve_that_ends_at_max_iter_is_not_repeated() -> None:
+    asked: list[torch.dtype] = []
+
+    def matmul(dtype: torch.dtype):
+        asked.append(dtype)
+        return operator(spd(40, 1000, 0), dtype)
+
+    found = cg_refined(matmul, torch.ones(40, 2), tol=1e-6, max_iter=3)
+    assert asked == [torch.float32]
+    assert not found.verdict(1e-6).converged

@@ -16,10 +16,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from labelprop import registry
 from labelprop.errors import DataError, RequestError
 from labelprop.propagators.diffusion import Diffusion
-from labelprop.propagators.local_propagation import LocalPropagation
-from labelprop.propagators.weighted_knn import WeightedKNN
 from labelprop.seeds import SeedKFold
 
 EXPECTED_FAILURES = {
@@ -29,7 +28,10 @@ EXPECTED_FAILURES = {
 }
 
 
-@parametrize_with_checks([Diffusion(), LocalPropagation(), WeightedKNN()], expected_failed_checks=lambda _: EXPECTED_FAILURES)
+ESTIMATORS = [registry.lookup("propagators", name).load()() for name in registry.table("propagators")]
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda _: EXPECTED_FAILURES)
 def test_scikit_learn(estimator: Any, check: Any) -> None:
     check(estimator)
 

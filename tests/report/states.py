@@ -37,6 +37,11 @@ STATES = {
     "classes_120": Spec(n=1500, classes=CATEGORIES, given=2, errors=0.1),
     "many_rows": Spec(n=400, shown=300, skipped=2),
     "worse_than_labels_only": Spec(n=300, baseline_errors=1),
+    "propagated": Spec(n=400, kind="vector", verb="propagate", given=5),
+    "propagated_worse": Spec(n=400, kind="vector", verb="propagate", given=5, baseline_errors=4),
+    "propagated_no_truth": Spec(n=300, kind="text", verb="propagate", given=5, truth=0, hidden=(41, 46, 37)),
+    "propagated_one_label": Spec(n=200, kind="vector", verb="propagate", given=1, truth=0),
+    "propagated_alone": Spec(n=200, kind="vector", verb="propagate", compared=False),
     "no_baseline": Spec(n=300, baseline_errors=None),
     "hostile": Spec(n=300, classes=HOSTILE, ids=tuple(f"{name}{k}" for k, name in enumerate(HOSTILE))),
 }

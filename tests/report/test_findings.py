@@ -9,9 +9,10 @@ import pytest
 
 from labelprop.report import findings, summary
 from labelprop.report.classes import ClassCount, Classes, Pair
+from labelprop.report.comparison import Comparison, Rival
 from labelprop.report.gather import read_run
 from labelprop.report.numbers import Share
-from labelprop.report.training import LABELS_ONLY, Comparison, Curve, Phase, Rival
+from labelprop.report.training import Curve, Phase
 from labelprop.report.words import plain
 
 
@@ -221,7 +222,10 @@ PHASES = (Phase("supervised", 1, 10), Phase("dlp", 11, 40))
 
 
 def compared(own, only, n=100, examples="unlabeled"):
-    rivals = (Rival("This run", "", Share(n - own, n), own=True), Rival(LABELS_ONLY, "", Share(n - only, n)))
+    rivals = (
+        Rival("This run", "", Share(n - own, n), own=True),
+        Rival("Labels only", "", Share(n - only, n), simple=True),
+    )
     return Comparison(examples, n, rivals)
 
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from labelprop.report.gather import read_run
-from labelprop.report.training import Curve, comparisons, read_training
+from labelprop.report.training import Curve, read_training
 from report.synthetic import Spec, write_run
 
 
@@ -24,17 +24,3 @@ def test_a_run_without_history(tmp_path: Path):
     training = read_training(read_run(write_run(tmp_path, Spec(n=60, verb="propagate"))))
     assert training.epochs == 0
     assert not training.loss
-
-
-def test_comparisons_count_the_same_examples(tmp_path: Path):
-    run = read_run(write_run(tmp_path, Spec(n=400, test=100, baseline_errors=50)))
-    unlabeled, test = comparisons(run)
-    assert [rival.name for rival in unlabeled.rivals] == ["This run", "Labels only", "Propagation only"]
-    assert unlabeled.own == run.trust.all
-    assert unlabeled.labels_only.wrong == 50
-    assert (test.n, test.own.wrong, test.labels_only.wrong) == (100, 4, 6)
-
-
-def test_nothing_is_compared_without_truth_or_baseline(tmp_path: Path):
-    assert comparisons(read_run(write_run(tmp_path / "a", Spec(n=60, truth=0)))) == ()
-    assert comparisons(read_run(write_run(tmp_path / "b", Spec(n=60, verb="propagate")))) == ()

@@ -1,9 +1,8 @@
-"""From the columns of a table to images, vectors and ids."""
+"""From the columns of a table to images and ids."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -85,79 +84,6 @@ def _arrow_image_cells(column: Any, table: Table, name: str) -> Sequence[Cell]:
         cell if is_filled else (table.folder / text if text else None)
         for cell, is_filled, text in zip(cells, filled, texts, strict=True)
     ]
-
-
-def embedding_array(table: Table, name: str) -> np.ndarray:
-    """Lists of numbers of one length as float32 (n, D); missing rows and numbers become NaN.
-
-    Raises DataError naming the row whose length differs or which is no list of numbers.
-    """
-    column = table.column(name)
-    if isinstance(column, list) or not len(column):
-        return _embedding_of_lists([_parsed(value) for value in column], table, name)
-    import pyarrow as pa
-
-    kind = column.type
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    if not is_list or not (pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)):
-        raise DataError(f"{table.where}: column '{name}' is {kind}; embeddings are lists of numbers.")
-    dimensions = next((int(lengths[lengths >= 0][0]) for _, lengths in _chunks(column) if (lengths >= 0).any()), 0)
-    if not dimensions:
-        raise DataError(f"{table.where}: column '{name}' holds no numbers.")
-    row = 0
-    result = np.full((len(column), dimensions), np.nan, np.float32)
-    for chunk, lengths in _chunks(column):
-        wrong = np.flatnonzero((lengths >= 0) & (lengths != dimensions))
-        if len(wrong):
-            raise _length_error(table, name, row + int(wrong[0]), int(lengths[wrong[0]]), dimensions)
-        flat = chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, dimensions)
-        result[row : row + len(lengths)][lengths >= 0] = flat
-        row += len(lengths)
-    return result
-
-
-def _chunks(column: Any) -> Iterator[tuple[Any, np.ndarray]]:
-    """Each chunk with the lengths of its lists, -1 for null."""
-    import pyarrow.compute as pc
-
-    for chunk in column.chunks:
-        yield chunk, pc.fill_null(pc.list_value_length(chunk), -1).to_numpy(zero_copy_only=False)
-
-
-def _parsed(value: Any) -> Any:
-    """A list written as text in a CSV cell, as a list."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value) if value.strip() else None
-    except json.JSONDecodeError:
-        return value
-
-
-def _embedding_of_lists(rows: list[Any], table: Table, name: str) -> np.ndarray:
-    known = next((row for row in rows if isinstance(row, list) and row), None)
-    if known is None:
-        raise DataError(f"{table.where}: column '{name}' holds no lists of numbers.")
-    result = np.full((len(rows), len(known)), np.nan, np.float32)
-    for index, row in enumerate(rows):
-        if row is None:
-            continue
-        if not isinstance(row, list):
-            raise DataError(f"{table.row(index)}: column '{name}' must hold lists of numbers, found {row!r:.60}.")
-        if len(row) != len(known):
-            raise _length_error(table, name, index, len(row), len(known))
-        try:
-            result[index] = [np.nan if value is None else value for value in row]
-        except (TypeError, ValueError) as error:
-            raise DataError(f"{table.row(index)}: column '{name}' holds something that is no number.") from error
-    return result
-
-
-def _length_error(table: Table, name: str, row: int, length: int, expected: int) -> DataError:
-    return DataError(
-        f"{table.row(row)}: column '{name}' has {length} numbers where the first row has {expected}; "
-        "all rows must have the same number."
-    )
 
 
 def ids_of(table: Table, name: str | None) -> list[str]:

@@ -60,8 +60,9 @@ def shared_tensor(array: np.ndarray) -> torch.Tensor:
 class TensorContent:
     """N examples as one tensor, which may be a memory-mapped file; `dtype` is what they are read as."""
 
-    def __init__(self, tensor: torch.Tensor, dtype: torch.dtype) -> None:
+    def __init__(self, tensor: torch.Tensor, dtype: torch.dtype, source: np.ndarray | None = None) -> None:
         self._tensor = tensor
+        self._source = source
         self.dtype = dtype
         self.shape: tuple[int, ...] = tuple(tensor.shape[1:])
 
@@ -76,6 +77,10 @@ class TensorContent:
     @property
     def resident(self) -> bool:
         return self.nbytes <= RESIDENT_BYTES
+
+    def array(self) -> np.ndarray:
+        """All examples as they are stored, whatever `dtype` says: no copy; a mapped file where they came from one."""
+        return self._tensor.numpy() if self._source is None else self._source
 
     def read(self, indices: np.ndarray | torch.Tensor) -> torch.Tensor:
         chosen = self._tensor.index_select(0, as_index(indices))

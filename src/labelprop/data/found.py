@@ -60,7 +60,7 @@ class Found:
     ids: Sequence[str]
     given: Sequence[str | None]
     images: Originals | None = None
-    vectors: Any = None
+    vectors: Any = None  # an array, or an EmbeddingColumn that is read when it is needed
     texts: Sequence[str | None] | None = None
     declared: tuple[str, ...] = ()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,11 +104,22 @@ def _aligned(values: Any, samples: Samples, where: str) -> list[LabelRow]:
             f"{where} has shape {array.shape} where '{samples.name}' has {samples.n_rows:,} rows; aligned labels are "
             "one a row. Use a table with columns id and label for some of the rows."
         )
-    chosen: Iterable[int] = samples.rows if len(array) == samples.n_rows else range(len(samples))
+    chosen = samples.rows.tolist() if len(array) == samples.n_rows else range(len(samples))
+    texts = _texts(array)
     return [
-        LabelRow(name, label_text(array[row]), 1.0, f"{where}, row {row}")
+        LabelRow(name, text, 1.0, f"{where}, row {row}")
         for name, row in zip(samples.ids, chosen, strict=True)
+        if (text := texts[row]) is not None
     ]
+
+
+def _texts(array: np.ndarray) -> list[str | None]:
+    """The label text of each entry; equal numbers are looked at once."""
+    if array.dtype.kind not in "iub":
+        return [label_text(value) for value in array]
+    values, places = np.unique(array, return_inverse=True)
+    texts = [label_text(value) for value in values]
+    return [texts[place] for place in places.tolist()]
 
 
 def _as_array(values: Any, where: str) -> np.ndarray:

@@ -15,6 +15,7 @@ import torch
 
 from labelprop.cache import Cache
 from labelprop.data.decoding import decode_images
+from labelprop.data.embedding_column import EmbeddingColumn
 from labelprop.data.found import NO_COLUMNS, Columns, Found, Originals, Source
 from labelprop.data.image_plan import Wish
 from labelprop.data.images import to_eight_bit
@@ -169,7 +170,7 @@ def open_samples(
     elif found.texts is not None:
         samples = _open_texts(found)
     else:
-        samples = _open_vectors(found, check=check)
+        samples = _open_vectors(found, Cache(cache), warn, check=check)
     _report_skipped(samples, strict=strict, warn=warn)
     return samples
 
@@ -209,8 +210,11 @@ def _open_texts(found: Found) -> Samples:
     return _with_rows(samples, found, skipped)
 
 
-def _open_vectors(found: Found, *, check: bool) -> Samples:
-    content = vector_content(found.vectors, f"'{found.name}'")
+def _open_vectors(found: Found, cache: Cache, warn: Callable[[str], None], *, check: bool) -> Samples:
+    vectors = found.vectors
+    if isinstance(vectors, EmbeddingColumn):
+        vectors = vectors.read(cache.root)
+    content = vector_content(vectors, f"'{found.name}'")
     result = scan(content)
     if check and len(result.bad_rows):
         first = int(result.bad_rows[0])
@@ -218,6 +222,11 @@ def _open_vectors(found: Found, *, check: bool) -> Samples:
             f"'{found.name}': NaN or infinite numbers in {counted(len(result.bad_rows), 'row')} of {len(content):,}; "
             f"the first is row {first} (id '{found.ids[first]}'): {describe_bad_row(content, first)}. "
             "Remove or repair these rows; `labelprop doctor` lists them."
+        )
+    if check and len(result.zero_rows):
+        warn(
+            f"'{found.name}': nothing but zeros in {counted(len(result.zero_rows), 'row')}: "
+            f"{quoted([found.ids[row] for row in result.zero_rows])}. They have no direction, hence no neighbors."
         )
     samples = Samples((), "vector", content, None, (), found.name, result.digest, np.arange(len(content)))
     return _with_rows(samples, found, [])

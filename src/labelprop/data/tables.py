@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 TABLE_SUFFIXES = frozenset(TEXT_SUFFIXES) | JSON_SUFFIXES | PARQUET_SUFFIXES
 _LONGEST_CELL = 64 * 2**20
+_BATCH_ROWS = 4096  # of a streamed Parquet column
+_BUFFER = 8 * 2**20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,12 +32,24 @@ class Table:
     class_names: dict[str, tuple[str, ...]]  # column -> names of the codes 0, 1, ...
     default_class_names: tuple[str, ...] | None = None  # declared without naming a column
     lines: Sequence[int] | None = None  # line numbers of the rows in a text file
+    batches: Callable[[str], Iterator[Any]] | None = None  # a column in Arrow arrays, read from disk one by one
 
     def column(self, name: str) -> Any:
         """The column `name`. Raises UnknownNameError, with the nearest name, where there is none."""
+        self._check(name)
+        return self.load(name)
+
+    def _check(self, name: str) -> None:
         if name not in self.names:
             raise UnknownNameError(f"column of {self.where}", name, self.names)
-        return self.load(name)
+
+    def stream(self, name: str) -> Iterator[Any] | None:
+        """The column in Arrow arrays, one after the other; None where it is a list of Python objects."""
+        self._check(name)
+        if self.batches is not None:
+            return self.batches(name)
+        column = self.load(name)
+        return None if isinstance(column, list) else iter(column.chunks)
 
     def values(self, name: str) -> list[Any]:
         """The column as Python objects."""
@@ -142,8 +156,18 @@ def _read_parquet(path: Path) -> Table:
         except pa.ArrowException as error:
             raise DataError(f"cannot read column '{name}' of '{path}': {error}") from error
 
+    def batches(name: str) -> Iterator[Any]:
+        """By itself pyarrow would keep every row group it has read until the end, and read each of them whole."""
+        try:
+            with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as streamed:
+                for batch in streamed.iter_batches(_BATCH_ROWS, columns=[name]):
+                    yield batch.column(0)
+        except pa.ArrowException as error:
+            raise DataError(f"cannot read column '{name}' of '{path}': {error}") from error
+
+    names = tuple(schema.names)
     return Table(
-        str(path), path.parent, tuple(schema.names), file.metadata.num_rows, load, by_column, default
+        str(path), path.parent, names, file.metadata.num_rows, load, by_column, default, batches=batches
     )  # fmt: skip
 
 

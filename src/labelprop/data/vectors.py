@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -34,22 +35,24 @@ def vector_content(array: Any, name: str) -> TensorContent:
 
     Raises DataError where `array` is not two-dimensional or does not hold real numbers.
     """
-    tensor = array.detach().cpu() if isinstance(array, torch.Tensor) else _to_tensor(np.asarray(array), name)
+    source = None if isinstance(array, torch.Tensor) else _indexable(np.asanyarray(array), name)
+    tensor = array.detach().cpu() if source is None else shared_tensor(source)
     if tensor.dtype not in _FLOATS + _INTEGERS:
         raise DataError(f"{name} holds {tensor.dtype}; vectors must be real numbers, for instance float32.")
     if tensor.ndim != 2 or tensor.shape[1] == 0:
         raise DataError(f"{name} has shape {tuple(tensor.shape)}; vectors must have shape (n, dimensions).")
-    return TensorContent(tensor, torch.float32)
+    return TensorContent(tensor, torch.float32, source)
 
 
-def _to_tensor(array: np.ndarray, name: str) -> torch.Tensor:
+def _indexable(array: np.ndarray, name: str) -> np.ndarray:
+    """The array itself, or a copy where torch could not index it."""
     if array.dtype.kind not in "fiub":
         raise DataError(f"{name} holds {array.dtype}; vectors must be real numbers, for instance float32.")
     if not array.dtype.isnative or array.dtype in (np.uint16, np.uint32, np.uint64, np.longdouble):
         array = array.astype(np.float32)  # torch cannot index these
     if any(stride < 0 for stride in array.strides):
         array = np.ascontiguousarray(array)
-    return shared_tensor(array)
+    return array
 
 
 def scan(content: TensorContent) -> VectorScan:
@@ -71,10 +74,18 @@ def scan(content: TensorContent) -> VectorScan:
 
 
 def float_blocks(content: TensorContent) -> Iterator[tuple[int, np.ndarray]]:
-    """First row and float32 values of successive blocks."""
+    """First row and float32 values of successive blocks; pages of a mapped file do not pile up in memory."""
     rows = max(1, _BLOCK_BYTES // (4 * content.shape[0]))
     for start in range(0, len(content), rows):
         yield start, content.read(np.arange(start, min(start + rows, len(content)))).numpy()
+        _drop_pages(content.array())
+
+
+def _drop_pages(array: np.ndarray) -> None:
+    """Lets go of the pages of a mapped file that were read; the system still holds them as long as it has room."""
+    mapped = getattr(array, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _joined(rows: list[np.ndarray]) -> np.ndarray:

@@ -83,6 +83,23 @@ def cg_columns(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int)
     return found
 
 
+def cg_refined(
+    matmul: Callable[[torch.dtype], Matmul], b_NC: torch.Tensor, *, tol: float, max_iter: int
+) -> ColumnSolve:
+    """As `cg_columns`; float32 columns that rounding stops short of `tol` are solved again in float64.
+
+    `matmul(dtype)` gives the operator in that type. In float32 a sum over the thousand edges of a hub is good to 1e-5
+    only, and so is the residual there. The answer is rounded to the type of b.
+    """
+    solved = cg_columns(matmul(b_NC.dtype), b_NC, tol=tol, max_iter=max_iter)
+    stuck = ((solved.residual_C > tol) & (solved.steps_C < max_iter)).nonzero().squeeze(1)
+    if b_NC.dtype != torch.float64 and len(stuck):
+        again = cg_columns(matmul(torch.float64), b_NC[:, stuck].double(), tol=tol, max_iter=max_iter)
+        solved.solution_NC[:, stuck] = again.solution_NC.to(b_NC.dtype)
+        solved.steps_C[stuck], solved.residual_C[stuck] = again.steps_C, again.residual_C
+    return solved
+
+
 class _Block:
     """The columns still running: iterate x, residual r, direction p of each, and some of their products."""
 

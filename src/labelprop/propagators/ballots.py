@@ -99,7 +99,8 @@ def elect(ballots: Ballots, voters: Seeds, seeds: Seeds, top: int | None = None)
 
 
 def _elect_wide(ballots: Ballots, voters: Seeds, seeds: Seeds, top: int) -> Propagation:
-    best = wide.TopRows(voters.n_classes, top)
+    kind = ballots.exponents_NK
+    best = wide.TopRows(ballots.n, voters.n_classes, top, kind.dtype, kind.device)
     labels, certainty, reached = [], [], []
     for start, stop in spans(ballots.n, voters.n_classes, BLOCK_ELEMENTS):
         scores_BC = ballots.part(start, stop).tally(voters)
@@ -107,8 +108,8 @@ def _elect_wide(ballots: Ballots, voters: Seeds, seeds: Seeds, top: int) -> Prop
         labels.append(shares_BC.argmax(dim=1))
         certainty.append(shares_BC.amax(dim=1))
         reached.append((scores_BC > 0).any(dim=1))
-        best.add(scores_BC, shares_BC)
-    scores, shares = best.sparse()
+        best.put(slice(start, stop), scores_BC, shares_BC)
+    scores, shares = best.result()
     return conclude(
         scores,
         shares,

@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from labelprop import registry
 from labelprop.errors import DataError, RequestError
 from labelprop.graph import AffinityGraph
+from labelprop.progress import tell
 from labelprop.propagators.inputs import read_features, read_graph, read_weights
 from labelprop.propagators.parameters import Flag, Number, OneOf, Rule, check_parameters
 from labelprop.propagators.top_classes import compact
@@ -179,8 +180,10 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.residual_, self.converged_ = found.residual, found.converged
 
     def _say(self, text: str, started: float) -> None:
+        took = f"({time.perf_counter() - started:.2f} s)"
         if self.verbose:
-            print(f"{type(self).__name__} {text} ({time.perf_counter() - started:.2f} s)", file=sys.stderr)
+            print(f"{type(self).__name__} {text} {took}", file=sys.stderr)
+        tell(f"{text} {took}")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -10,12 +10,10 @@ import numpy as np
 import torch
 
 from labelprop.neighbors import nearest
-from labelprop.neighbors.rows import Rows, as_rows, spans
+from labelprop.neighbors.rows import DenseRows, Rows, as_rows
 from labelprop.propagators.ballots import Ballots
 from labelprop.seeds import Seeds
-from labelprop.types import UNLABELED, Neighbors
-
-QUERY_ELEMENTS = 1 << 25  # numbers of queries widened by a column at once
+from labelprop.types import UNLABELED
 
 Gather = Callable[[torch.Tensor], list[torch.Tensor]]
 
@@ -89,33 +87,45 @@ class Electorate:
 
         `own_N` is each query's own place among the seeds (-1: none): a row does not vote on itself.
         """
-        width = min(k + (own_N is not None), self._rows.n)
+        rows, width = self._rows, min(k + (own_N is not None), self._rows.n)
         if self._biased or not width:
-            queries = as_rows(queries, self._rows.device)
+            queries = as_rows(queries, rows.device)
         if not width:
-            nobody_NW = torch.full((queries.n, 0), -torch.inf, dtype=self._rows.dtype, device=self._rows.device)
+            nobody_NW = torch.full((queries.n, 0), -torch.inf, dtype=rows.dtype, device=rows.device)
             return Ballots(nobody_NW.long(), nobody_NW, self._n_seeds), 1.0
-        look_up = self._nearest_biased if self._biased else self._nearest
-        found = look_up(queries, width, search, seed)
+        asked = _with_ones(queries) if self._biased else queries
+        found = nearest(
+            rows, width, queries=asked, metric=rows.metric, search=search, device=str(rows.device), seed=seed
+        )
         columns_NW = self._able_V[found.indices_NK.clamp_min(0)]
         exponents_NW = found.similarities_NK / self._temperature
+        if self._biased:
+            exponents_NW.masked_fill_(queries.zero_N.to(exponents_NW.device)[:, None], -torch.inf)
         if own_N is not None:
             columns_NW, exponents_NW = _without_self(columns_NW, exponents_NW, own_N)
         return Ballots(columns_NW[:, :k], exponents_NW[:, :k], self._n_seeds), found.recall
 
-    def _nearest(self, queries: Any, width: int, search: str, seed: int) -> Neighbors:
-        kind, device = self._rows.metric, str(self._rows.device)
-        return nearest(self._rows, width, queries=queries, metric=kind, search=search, device=device, seed=seed)
 
-    def _nearest_biased(self, queries: Rows, width: int, search: str, seed: int) -> Neighbors:
-        parts, hits = [], 0.0
-        for start, stop in spans(queries.n, queries.dim + 1, QUERY_ELEMENTS):
-            found = self._nearest(_widened(queries.read(start, stop), None), width, search, seed)
-            empty_B1 = queries.zero_N[start:stop, None]
-            parts.append((found.indices_NK, found.similarities_NK.masked_fill(empty_B1, -torch.inf)))
-            hits += found.recall * (stop - start)
-        indices_NW, values_NW = (torch.cat(part) for part in zip(*parts, strict=True))
-        return Neighbors(indices_NW, values_NW, recall=hits / queries.n)
+class _RowsWithOnes(DenseRows):
+    """Rows with a 1 behind, added as they are read."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._inner = rows
+        self.n, self.dim, self.dtype, self.device = rows.n, rows.dim + 1, rows.dtype, rows.device
+        self.metric, self.zero_N = "inner", rows.zero_N
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        widened_BD: torch.Tensor = _widened(self._inner.read(start, stop), None)
+        return widened_BD
+
+    def take(self, indices_B: torch.Tensor) -> torch.Tensor:
+        widened_BD: torch.Tensor = _widened(self._inner.take(indices_B), None)
+        return widened_BD
+
+
+def _with_ones(queries: Rows) -> Any:
+    """Queries that add what the last entry of a voter holds."""
+    return _RowsWithOnes(queries) if isinstance(queries, DenseRows) else _widened(queries.read(0, queries.n), None)
 
 
 @torch.no_grad()

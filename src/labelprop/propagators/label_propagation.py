@@ -24,7 +24,7 @@ from labelprop.propagators.outcome import check_shares, conclude, rebalanced, re
 from labelprop.propagators.parameters import Flag, OneOf, Rule
 from labelprop.propagators.reweight import poisson_reweighted
 from labelprop.propagators.seed_components import SeedComponents
-from labelprop.propagators.softmax_labels import read_softmax, read_softmax_wide
+from labelprop.propagators.softmax_labels import ROUNDING, read_softmax, read_softmax_wide
 from labelprop.seeds import Seeds
 from labelprop.types import Propagation, Solve
 
@@ -94,7 +94,7 @@ def harmonic_wide(
     """
     graph, verdict = _reweighted(graph, seeds, reweight, max_iter, tol)
     system = HarmonicSystem.of(graph, seeds)
-    blocks = system.system.class_blocks(seeds.n_classes)
+    blocks = system.class_blocks(seeds.n_classes)
     if center:
         parts = SeedComponents.of(graph, seeds)
 
@@ -143,9 +143,13 @@ def _worse(one: Solve, other: Solve) -> Solve:
 
 
 def _centered(scores_NB: torch.Tensor, parts: SeedComponents, seeds: Seeds) -> torch.Tensor:
-    """F minus its column means over the unlabeled rows of each mixed component; 0 in other components."""
+    """F minus its column means over the unlabeled rows of each mixed component; 0 in other components.
+
+    What rounding leaves of equal numbers is 0: such rows count as unreached, in whatever order rows come.
+    """
     means_NB = parts.spread(parts.means(scores_NB, ~seeds.mask_N)).to(scores_NB.dtype)
-    return (scores_NB - means_NB).masked_fill(parts.mixed_N[:, None] < 0, 0)
+    centered_NB = (scores_NB - means_NB).masked_fill(parts.mixed_N[:, None] < 0, 0)
+    return centered_NB.masked_fill(centered_NB.abs() <= ROUNDING * torch.finfo(scores_NB.dtype).eps * means_NB, 0)
 
 
 def _wanted(class_mass: Any, seeds: Seeds) -> torch.Tensor:

@@ -15,6 +15,7 @@ from labelprop.functional.weigh import entropy_certainty, normalize_rows
 from labelprop.graph import AffinityGraph
 from labelprop.propagators import top_classes as wide
 from labelprop.propagators.diffusion_system import DiffusionSystem
+from labelprop.propagators.elimination_system import SpreadingElimination, suits
 from labelprop.propagators.kernel_graph import DropInPropagator
 from labelprop.propagators.outcome import conclude, rebalanced
 from labelprop.propagators.parameters import Number, Rule
@@ -38,7 +39,7 @@ def spread_labels(
     `graph` is the symmetric W. Departs from the paper: (1) solved by conjugate gradient, all classes at once; (2)
     seeds keep their labels, which the argmax of F may contradict; (3) a row of zeros is unreached.
     """
-    solved = DiffusionSystem.of(graph).solve(seeds, range(seeds.n_classes), alpha=alpha, max_iter=max_iter, tol=tol)
+    solved = spreading_system(graph).solve(seeds, range(seeds.n_classes), alpha=alpha, max_iter=max_iter, tol=tol)
     return read_spread(solved, seeds, alpha=alpha, tol=tol, volume=volume)
 
 
@@ -47,7 +48,7 @@ def spread_labels_wide(
     graph: AffinityGraph, seeds: Seeds, top: int, *, alpha: float = 0.99, max_iter: int = 1000, tol: float = 1e-6
 ) -> Propagation:
     """As `spread_labels`, a block of classes at a time; scores and distributions are CSR, `top` classes a row."""
-    system = DiffusionSystem.of(graph)
+    system = spreading_system(graph)
     best = wide.TopClasses(graph.n, seeds.n_classes, top, graph.weights_E.dtype, graph.device)
     verdicts = []
     for start, stop in system.class_blocks(seeds.n_classes):
@@ -66,6 +67,11 @@ def spread_labels_wide(
         residual=max(verdict.residual for verdict in verdicts),
         converged=all(verdict.converged for verdict in verdicts),
     )
+
+
+def spreading_system(graph: AffinityGraph) -> DiffusionSystem | SpreadingElimination:
+    """(I - alpha S) Z = Y, ready to be solved."""
+    return SpreadingElimination(graph) if suits(graph) else DiffusionSystem.of(graph)
 
 
 def read_spread(solved: ColumnSolve, seeds: Seeds, *, alpha: float, tol: float, volume: Any) -> Propagation:
@@ -173,5 +179,5 @@ class LabelSpreading(DropInPropagator):
             return self._judged(spread_labels_wide(graph, seeds, self.top_classes or wide.DEFAULT_TOP, **solving))
         if self._memory is None:
             return self._judged(spread_labels(graph, seeds, volume=self.volume, **solving))
-        solved, self._memory = solve_changed(self._memory, DiffusionSystem.of, seeds, self.classes_, solving)
+        solved, self._memory = solve_changed(self._memory, spreading_system, seeds, self.classes_, solving)
         return self._judged(read_spread(solved, seeds, alpha=self.alpha, tol=self.tol, volume=self.volume))

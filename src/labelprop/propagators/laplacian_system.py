@@ -13,14 +13,17 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.functional.solve import ColumnSolve, cg_columns
+from labelprop.functional.elimination import eliminate
+from labelprop.functional.solve import ColumnSolve, Matmul, cg_refined
 from labelprop.graph import AffinityGraph
-from labelprop.propagators.diffusion_system import BLOCK_ELEMENTS, CPU_COLUMNS, RENUMBER_FROM
+from labelprop.progress import advance
+from labelprop.propagators.diffusion_system import class_blocks, operand, worth_renumbering
+from labelprop.propagators.elimination_system import suits
 from labelprop.propagators.seed_components import SeedComponents
 from labelprop.seeds import Seeds
+from labelprop.types import Solve
 
 SHIFT = 1e-4  # share of D added where D - W alone cannot be solved
-DENSE_DEGREE = 1000  # neighbors on average beyond which no order of the rows helps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,8 +48,7 @@ class LaplacianSystem:
         if len(rows_R) < graph.n:
             rows = rows_R.cpu().numpy()
             normalized = AffinityGraph.from_scipy(normalized.to_scipy()[rows][:, rows], graph.device)
-        sparse_enough = normalized.n_edges < DENSE_DEGREE * normalized.n
-        if normalized.n >= RENUMBER_FROM and graph.device.type == "cpu" and sparse_enough:
+        if worth_renumbering(normalized):
             normalized, order_R = normalized.renumbered()
             rows_R = rows_R[order_R]
         degree_R = graph.degree()[rows_R]
@@ -58,37 +60,35 @@ class LaplacianSystem:
         """x for (D - W + shift D) x = b, rows in the order of `rows_R`; the residual is that of the scaled system."""
         if not len(self.rows_R):
             return ColumnSolve.empty(0, b_RB.shape[1], b_RB.dtype, b_RB.device)
-        matrix = self.normalized.tensor
 
-        def operator(z_RB: torch.Tensor) -> torch.Tensor:
-            return self._project(torch.addmm(z_RB, matrix, z_RB, beta=1 + shift, alpha=-1))
+        def operator(dtype: torch.dtype) -> Matmul:
+            matrix, null = operand(self.normalized.astype(dtype)), self._null(dtype)
+            return lambda z_RB: _project(torch.addmm(z_RB, matrix, z_RB, beta=1 + shift, alpha=-1), null)
 
-        with torch.autocast(matrix.device.type, enabled=False):  # callers may train in bfloat16
-            solved = cg_columns(operator, self._project(b_RB * self.scale_R[:, None]), tol=tol, max_iter=max_iter)
-            x_RB = self._project(solved.solution_NC) * self.scale_R[:, None]
+        with torch.autocast(b_RB.device.type, enabled=False):  # callers may train in bfloat16
+            null = self._null(b_RB.dtype)
+            b_RB = _project(b_RB * self.scale_R[:, None], null)
+            solved = cg_refined(operator, b_RB, tol=tol, max_iter=max_iter)
+            x_RB = _project(solved.solution_NC, null) * self.scale_R[:, None]
         return ColumnSolve(x_RB, solved.steps_C, solved.residual_C)
 
     def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
-        """(start, stop) of classes to solve together: the solver's memory is bounded, and in reach of the cache."""
-        kind = self.normalized.device.type
-        width = max(1 if kind != "cpu" else CPU_COLUMNS, BLOCK_ELEMENTS[kind] // max(1, len(self.rows_R)))
-        return [(start, min(start + width, n_classes)) for start in range(0, n_classes, width)]
+        """(start, stop) of classes to solve together."""
+        return class_blocks(self.normalized, n_classes)
 
-    def _project(self, z_RB: torch.Tensor) -> torch.Tensor:
-        """z without its part along the null vectors."""
-        if self.null is None:
-            return z_RB
-        across, along = self.null
-        return torch.addmm(z_RB, along.tensor, across.tensor @ z_RB, alpha=-1)
+    def _null(self, dtype: torch.dtype) -> list[torch.Tensor]:
+        """The null vectors across (G, R) and along (R, G) in this type; none where the system is regular."""
+        return [] if self.null is None else [part.astype(dtype).tensor for part in self.null]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HarmonicSystem:
     """Functions that equal the given labels on the seeds and the weighted mean of their neighbors elsewhere."""
 
-    system: LaplacianSystem
+    rows_R: torch.Tensor  # unlabeled rows of components that hold seeds
     seeds_L: torch.Tensor  # rows of the seeds
-    cross: AffinityGraph  # W from the rows of the system to the seeds, (R, L)
+    cross: AffinityGraph  # W from the former to the latter, (R, L)
+    system: LaplacianSystem | AffinityGraph  # in the rows R; the plain W (R, R) where elimination suits it
 
     @classmethod
     def of(cls, graph: AffinityGraph, seeds: Seeds) -> HarmonicSystem:
@@ -97,24 +97,47 @@ class HarmonicSystem:
         component_N = graph.components()
         seeded = torch.zeros(int(component_N.max()) + 1, dtype=torch.bool, device=graph.device)
         seeded[component_N[seeds_L]] = True
-        system = LaplacianSystem.of(graph, seeded[component_N] & ~seeds.mask_N)
-        weights = graph.to_scipy()[system.rows_R.cpu().numpy()]
+        keep_N = seeded[component_N] & ~seeds.mask_N
+        regular = None if suits(graph) else LaplacianSystem.of(graph, keep_N)
+        rows_R = keep_N.nonzero().squeeze(1) if regular is None else regular.rows_R
+        weights = graph.to_scipy()[rows_R.cpu().numpy()]
         cross = AffinityGraph.from_scipy(weights[:, seeds_L.cpu().numpy()], graph.device)
-        return cls(system, seeds_L, cross)
+        if regular is None:
+            return cls(
+                rows_R, seeds_L, cross, AffinityGraph.from_scipy(weights[:, rows_R.cpu().numpy()], graph.device)
+            )
+        return cls(rows_R, seeds_L, cross, regular)
 
     def solve(self, seeds: Seeds, classes: Sequence[int], *, max_iter: int, tol: float) -> ColumnSolve:
         """F for these classes (N, len(classes)): (D - W)_UU F_U = W_UL Y_L, F_L = Y_L, 0 in components without seeds.
 
-        Cut at 0: the solution is a weighted mean of Y, only rounding and unfinished solves leave its range.
+        Cut to the range of Y, of which F is a weighted mean: only rounding and unfinished solves leave it.
         """
         dtype = self.cross.weights_E.dtype
         solved = ColumnSolve.empty(seeds.n, len(classes), dtype, self.cross.device)
-        for start, stop in self.system.class_blocks(len(classes)):
+        for start, stop in self.class_blocks(len(classes)):
+            advance("solve", start, len(classes))
             y_LB = seeds.columns(classes[start:stop], dtype)[self.seeds_L]
-            part = self.system.solve(self.cross.matmul(y_LB), max_iter=max_iter, tol=tol)
+            part = self._inner(y_LB, max_iter, tol)
             solved.solution_NC[self.seeds_L, start:stop] = y_LB
-            solved.solution_NC[self.system.rows_R, start:stop] = part.solution_NC.clamp_min(0)
+            inner_RB = part.solution_NC.clamp_min(0).minimum(y_LB.amax(dim=0))
+            solved.solution_NC[self.rows_R, start:stop] = inner_RB
             solved.steps_C[start:stop], solved.residual_C[start:stop] = part.steps_C, part.residual_C
+        return solved
+
+    def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
+        """(start, stop) of classes to solve together."""
+        return self.system.class_blocks(n_classes) if isinstance(self.system, LaplacianSystem) else [(0, n_classes)]
+
+    def _inner(self, y_LB: torch.Tensor, max_iter: int, tol: float) -> ColumnSolve:
+        """F in the rows of the system."""
+        if isinstance(self.system, LaplacianSystem):
+            return self.system.solve(self.cross.matmul(y_LB), max_iter=max_iter, tol=tol)
+        solved = ColumnSolve.empty(len(self.rows_R), y_LB.shape[1], y_LB.dtype, y_LB.device)
+        cross = self.cross.astype(torch.float64)
+        solved.solution_NC[:] = eliminate(
+            self.system.to_dense().double(), cross.degree(), cross.matmul(y_LB.double())
+        )
         return solved
 
 
@@ -155,14 +178,25 @@ class PoissonSystem:
         return b_NB
 
 
-def warn_shifted(residual: float) -> None:
-    """Says that another system is solved than was asked for."""
+def warn_shifted(missed: float, then: Solve) -> None:
+    """Says that another system was solved than was asked for, and how that went."""
+    outcome = (
+        "" if then.converged else f", which stopped at {then.residual:.2g} after {then.steps} steps: raise max_iter"
+    )
     warnings.warn(
-        f"conjugate gradient on D - W stopped at relative residual {residual:.2g}: the graph is nearly disconnected, "
-        f"or max_iter is low. Solved once more with {SHIFT:g} D added. More neighbors connect the graph better.",
+        f"conjugate gradient on D - W stopped at relative residual {missed:.2g}: the graph is nearly disconnected, "
+        f"or max_iter is low. Solved once more with {SHIFT:g} D added{outcome}. More neighbors connect it better.",
         ConvergenceWarning,
         stacklevel=3,
     )
+
+
+def _project(z_RB: torch.Tensor, null: list[torch.Tensor]) -> torch.Tensor:
+    """z without its part along the null vectors."""
+    if not null:
+        return z_RB
+    across, along = null
+    return torch.addmm(z_RB, along, across @ z_RB, alpha=-1)
 
 
 def _null_vectors(degree_R: torch.Tensor, component_R: torch.Tensor) -> tuple[AffinityGraph, AffinityGraph]:
@@ -174,8 +208,6 @@ def _null_vectors(degree_R: torch.Tensor, component_R: torch.Tensor) -> tuple[Af
     volume = np.bincount(place, degree)
     entries = np.sqrt(degree / np.where(volume > 0, volume, 1)[place]) if len(place) else degree
     entries = entries if degree_R.dtype == torch.float64 else entries.astype(np.float32)
-    along = sparse.csr_array(
-        (entries, place, np.arange(len(place) + 1)), shape=(len(place), len(volume))
-    )
+    along = sparse.csr_array((entries, place, np.arange(len(place) + 1)), shape=(len(place), len(volume)))
     across = AffinityGraph.from_scipy(along.T.tocsr(), degree_R.device)
     return across, AffinityGraph.from_scipy(along, degree_R.device)

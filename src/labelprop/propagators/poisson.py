@@ -20,7 +20,7 @@ from labelprop.propagators.outcome import check_shares, refuse_two
 from labelprop.propagators.seed_components import SeedComponents
 from labelprop.propagators.softmax_labels import read_softmax, read_softmax_wide
 from labelprop.seeds import Seeds
-from labelprop.types import Propagation
+from labelprop.types import Propagation, Solve
 
 
 @torch.no_grad()
@@ -43,9 +43,10 @@ def poisson(
     parts = SeedComponents.of(graph, seeds)
     system = PoissonSystem.of(graph, parts)
     solved = system.solve(seeds, range(seeds.n_classes), max_iter=max_iter, tol=tol)
-    if not solved.verdict(tol).converged:
-        warn_shifted(solved.verdict(tol).residual)
+    missed = solved.verdict(tol)
+    if not missed.converged:
         solved = system.solve(seeds, range(seeds.n_classes), max_iter=max_iter, tol=tol, shift=SHIFT)
+        warn_shifted(missed.residual, solved.verdict(tol))
     prior = None if class_prior is None else torch.as_tensor(class_prior, dtype=torch.float64)
     return read_softmax(solved.solution_NC, solved.verdict(tol), parts, seeds, class_prior=prior, volume=volume)
 
@@ -75,8 +76,9 @@ def poisson_wide(
     found = attempt(0.0)
     if found.converged:
         return found
-    warn_shifted(found.residual)
-    return attempt(SHIFT)
+    again = attempt(SHIFT)
+    warn_shifted(found.residual, Solve(again.scores_NC, again.steps, again.residual, again.converged))
+    return again
 
 
 class Poisson(KernelPropagator):
@@ -151,5 +153,5 @@ class Poisson(KernelPropagator):
     def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         asked: dict[str, Any] = {"class_prior": self.class_prior, "max_iter": self.max_iter, "tol": self.tol}
         if self._is_wide(seeds):
-            return self._judged(poisson_wide(graph, seeds, self.top_classes or wide.DEFAULT_TOP, **asked))
-        return self._judged(poisson(graph, seeds, volume=self.volume, **asked))
+            return poisson_wide(graph, seeds, self.top_classes or wide.DEFAULT_TOP, **asked)
+        return poisson(graph, seeds, volume=self.volume, **asked)

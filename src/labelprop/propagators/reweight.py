@@ -29,13 +29,14 @@ def poisson_reweighted(
     counts = torch.bincount(component_N).double()
     seeded += torch.bincount(component_N[seeds.mask_N], minlength=len(seeded))
     sources_N = seeds.mask_N.double() - (seeded / counts)[component_N]
-    doubled = AffinityGraph(graph.crow, graph.col, graph.weights_E.double(), graph.shape)
+    doubled = graph.astype(torch.float64)
     system = LaplacianSystem.of(doubled, seeded[component_N] > 0, component_N)
     b_R1 = sources_N[system.rows_R, None]
     solved = system.solve(b_R1, max_iter=max_iter, tol=tol)
-    if not solved.verdict(tol).converged:
-        warn_shifted(solved.verdict(tol).residual)
+    missed = solved.verdict(tol)
+    if not missed.converged:
         solved = system.solve(b_R1, max_iter=max_iter, tol=tol, shift=SHIFT)
+        warn_shifted(missed.residual, solved.verdict(tol))
     g_N = torch.zeros_like(sources_N)
     g_N[system.rows_R] = solved.solution_NC[:, 0]
     lowest = torch.full_like(counts, torch.inf).scatter_reduce(0, component_N, g_N, "amin")

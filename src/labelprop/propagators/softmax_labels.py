@@ -16,6 +16,9 @@ from labelprop.propagators.seed_components import SeedComponents
 from labelprop.seeds import Seeds
 from labelprop.types import Propagation, Solve
 
+ROUNDING = 8  # units in the last place
+SMALLEST = 1e-6  # of the largest score: smaller differences count where the solver was stopped early
+
 Columns = Callable[[Sequence[int]], ColumnSolve]  # scores of some classes (N, B), 0 outside mixed components
 
 
@@ -40,7 +43,7 @@ def read_softmax(
     reached_N = (scores_NC != 0).any(dim=1) & (parts.mixed_N >= 0)
     open_N = reached_N & ~seeds.mask_N
     spread_N = scores_NC.amax(dim=1) - scores_NC.mean(dim=1)
-    shares_NC = scores_NC / _root_mean_square(spread_N[open_N])
+    shares_NC = scores_NC / _scale(spread_N[open_N], scores_NC.abs().max(), verdict.residual)
     if seedless_NC is not None:
         shares_NC.masked_fill_(seedless_NC, -torch.inf)
     shares_NC = shares_NC.softmax(dim=1)
@@ -94,7 +97,9 @@ def read_softmax_wide(
         verdicts.append(solved.verdict(tol))
         peaks.add(solved.solution_NC, start, parts, ratio_GC)
     reached_N = peaks.nonzero_N & (parts.mixed_N >= 0)
-    scale = _root_mean_square((peaks.high_N - peaks.sum_N / seeds.n_classes)[reached_N & ~seeds.mask_N]).to(dtype)
+    spread_N = (peaks.high_N - peaks.sum_N / seeds.n_classes).to(dtype)
+    residual = max(verdict.residual for verdict in verdicts)
+    scale = _scale(spread_N[reached_N & ~seeds.mask_N], peaks.largest, residual)
     best = wide.TopClasses(seeds.n, seeds.n_classes, top, dtype, device)
     for start, stop in blocks:
         scores_NB = columns(range(start, stop)).solution_NC
@@ -117,7 +122,7 @@ def read_softmax_wide(
         seeds,
         labels_N=best.labels_N if ratio_GC is None else peaks.labels_N.where(parts.single_N < 0, parts.single_N),
         steps=max(verdict.steps for verdict in verdicts),
-        residual=max(verdict.residual for verdict in verdicts),
+        residual=residual,
         converged=all(verdict.converged for verdict in verdicts),
     )
 
@@ -128,6 +133,7 @@ class _Peaks:
     def __init__(self, n: int, dtype: torch.dtype, device: torch.device) -> None:
         lowest_N = torch.full((n,), -torch.inf, dtype=dtype, device=device)
         self.high_N, self.peak_N, self._best_N = lowest_N, lowest_N.clone(), lowest_N.clone()
+        self.largest = torch.zeros((), dtype=dtype, device=device)
         self.sum_N = torch.zeros(n, dtype=torch.float64, device=device)
         self.labels_N = torch.zeros(n, dtype=torch.int64, device=device)  # ties: the lowest class
         self.nonzero_N = torch.zeros(n, dtype=torch.bool, device=device)
@@ -135,6 +141,7 @@ class _Peaks:
     def add(self, scores_NB: torch.Tensor, first: int, parts: SeedComponents, ratio_GC: torch.Tensor | None) -> None:
         """Scores of the classes from `first` on, in ascending blocks."""
         classes = range(first, first + scores_NB.shape[1])
+        self.largest = torch.maximum(self.largest, scores_NB.abs().max())
         self.high_N = torch.maximum(self.high_N, scores_NB.amax(dim=1))
         self.sum_N += scores_NB.sum(dim=1, dtype=torch.float64)
         self.nonzero_N |= (scores_NB != 0).any(dim=1)
@@ -153,12 +160,16 @@ class _Peaks:
         self._best_N = torch.where(higher_N, best.values, self._best_N)
 
 
-def _root_mean_square(spread_M: torch.Tensor) -> torch.Tensor:
-    """s; 1 where it would be 0 or has no rows."""
+def _scale(spread_M: torch.Tensor, largest: torch.Tensor, residual: float) -> torch.Tensor:
+    """s, the root mean square; 1 where it would be 0 or has no rows.
+
+    What rounding and the solver's residual leave of equal scores counts as 0: it says nothing about classes.
+    """
     if not len(spread_M):
         return spread_M.new_ones(())
-    mean = spread_M.double().square().mean().sqrt().to(spread_M.dtype)
-    return mean.masked_fill(mean == 0, 1)
+    mean = spread_M.double().square().mean().sqrt()
+    unknown = max(ROUNDING * torch.finfo(spread_M.dtype).eps, min(residual, SMALLEST))
+    return mean.masked_fill(mean <= unknown * largest.double(), 1).to(spread_M.dtype)
 
 
 def _prior_ratios(class_prior: torch.Tensor, parts: SeedComponents) -> torch.Tensor:

@@ -94,27 +94,59 @@ class TopClasses:
         return _csr(classes_NM, scores_NM, size), _csr(classes_NM, normalize_rows(values_NM), size)
 
 
+class AllRows:
+    """Takes scores and distributions some rows at a time and keeps all classes; see `TopRows`."""
+
+    def __init__(self, n: int, n_classes: int, dtype: torch.dtype, device: torch.device) -> None:
+        self._scores_NC = torch.zeros(n, n_classes, dtype=dtype, device=device)
+        self._shares_NC = torch.full_like(self._scores_NC, 1 / n_classes)
+
+    def put(self, rows: torch.Tensor | slice, scores_BC: torch.Tensor, distributions_BC: torch.Tensor) -> None:
+        """All classes of these rows."""
+        self._scores_NC[rows], self._shares_NC[rows] = scores_BC, distributions_BC
+
+    def result(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores and distributions (N, C)."""
+        return self._scores_NC, self._shares_NC
+
+
 class TopRows:
-    """Takes scores and distributions a block of rows at a time and keeps each row's `top` best classes."""
+    """Takes scores and distributions some rows at a time and keeps each row's `top` best classes.
 
-    def __init__(self, n_classes: int, top: int) -> None:
-        self.n_classes, self.top = n_classes, min(top, n_classes)
-        self._classes: list[torch.Tensor] = []
-        self._scores: list[torch.Tensor] = []
-        self._shares: list[torch.Tensor] = []
+    Rows that are never put have scores 0 and equal shares.
+    """
 
-    def add(self, scores_BC: torch.Tensor, distributions_BC: torch.Tensor) -> None:
-        """The next rows, all their classes."""
-        classes_BM = distributions_BC.topk(self.top, dim=1).indices.sort(dim=1).values
-        self._classes.append(classes_BM)
-        self._scores.append(scores_BC.gather(1, classes_BM))
-        self._shares.append(normalize_rows(distributions_BC.gather(1, classes_BM)))
+    def __init__(self, n: int, n_classes: int, top: int, dtype: torch.dtype, device: torch.device) -> None:
+        top = min(top, n_classes)
+        self._size = (n, n_classes)
+        self._classes_NM = torch.arange(top, device=device).repeat(n, 1)
+        self._scores_NM = torch.zeros(n, top, dtype=dtype, device=device)
+        self._shares_NM = torch.full_like(self._scores_NM, 1 / top)
 
-    def sparse(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def put(self, rows: torch.Tensor | slice, scores_BC: torch.Tensor, distributions_BC: torch.Tensor) -> None:
+        """All classes of these rows."""
+        classes_BM = distributions_BC.topk(self._classes_NM.shape[1], dim=1).indices.sort(dim=1).values
+        self._classes_NM[rows] = classes_BM
+        self._scores_NM[rows] = scores_BC.gather(1, classes_BM)
+        self._shares_NM[rows] = normalize_rows(distributions_BC.gather(1, classes_BM))
+
+    def result(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Scores and distributions (N, C) as torch sparse CSR tensors; rows of the latter sum to 1."""
-        classes_NM = torch.cat(self._classes)
-        size = (classes_NM.shape[0], self.n_classes)
-        return _csr(classes_NM, torch.cat(self._scores), size), _csr(classes_NM, torch.cat(self._shares), size)
+        parts = (self._scores_NM, self._shares_NM)
+        scores, shares = (_csr(self._classes_NM, values_NM, self._size) for values_NM in parts)
+        return scores, shares
+
+
+def dense_rows(kept_NC: torch.Tensor, places_B: torch.Tensor) -> torch.Tensor:
+    """Some rows (B, C) of a torch sparse CSR tensor, dense: torch has no such selection for CSR."""
+    starts_B = kept_NC.crow_indices()[places_B]
+    counts_B = kept_NC.crow_indices()[places_B + 1] - starts_B
+    row_E = torch.repeat_interleave(torch.arange(len(places_B), device=places_B.device), counts_B)
+    within_E = torch.arange(len(row_E), device=row_E.device) - (counts_B.cumsum(0) - counts_B)[row_E]
+    from_E = starts_B[row_E] + within_E
+    dense_BC = kept_NC.values().new_zeros(len(places_B), kept_NC.shape[1])
+    dense_BC[row_E, kept_NC.col_indices()[from_E]] = kept_NC.values()[from_E]
+    return dense_BC
 
 
 def _csr(classes_NM: torch.Tensor, values_NM: torch.Tensor, size: Sequence[int]) -> torch.Tensor:

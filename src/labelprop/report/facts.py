@@ -9,6 +9,7 @@ from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
 from labelprop.report.gather import FILES, Run
+from labelprop.report.numbers import percent_of
 from labelprop.report.words import capital, count
 
 Facts = list[tuple[str, str]]
@@ -78,6 +79,7 @@ def plain_value(value: Any) -> str:
 
 def settings(run: Run) -> Facts:
     facts = [(capital(str(name).replace("_", " ")), plain_value(value)) for name, value in run.settings.items()]
+    facts += verdict(run)
     if run.device:
         facts.append(("Device", run.device))
     seconds = run.metrics.get("seconds") or sum(stage.get("seconds") or 0 for stage in run.stages.values())
@@ -87,6 +89,34 @@ def settings(run: Run) -> Facts:
         facts.append(("Most memory", size(run.metrics["peak_memory_bytes"])))
     if run.versions:
         facts.append(("Versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())))
+    return facts
+
+
+def verdict(run: Run) -> Facts:
+    """What a propagator says of its own answer."""
+    found, facts = run.verdict, []
+    if found.get("chosen"):
+        k = found.get("n_neighbors")
+        facts.append(("Chosen method", str(found["chosen"]) + (f", {count(k, 'neighbor')}" if k else "")))
+    if found.get("reason"):
+        facts.append(("Why", str(found["reason"])))
+    if found.get("recall") is not None:
+        facts.append(("Neighbors found", f"{percent_of(found['recall'])} of the true ones, measured on a sample"))
+    if found.get("steps"):
+        end = "converged" if found.get("converged") else "stopped at its limit"
+        facts.append(
+            ("Solver", f"{count(found['steps'], 'step')}, {end}, relative residual {found.get('residual') or 0:.2g}")
+        )
+    return facts
+
+
+def agreement(run: Run) -> Facts:
+    """On what share of the rows labeled here the simpler ways say the same."""
+    facts = []
+    for name, part in (("Logistic regression", "baseline"), ("Nearest given label", "nearest_label")):
+        share = (run.metrics.get(part) or {}).get("agreement")
+        if share is not None:
+            facts.append((name, f"the same label on {percent_of(share)} of the unlabeled {run.noun}s"))
     return facts
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from labelprop.report.classes import ClassCount, Classes, Pair
+from labelprop.report.comparison import Comparison, gain_heading
 from labelprop.report.gather import Run
 from labelprop.report.numbers import BAND_EDGES, Trust, certainty_text, edge_text, percent
-from labelprop.report.training import Comparison, Curve, Phase
+from labelprop.report.training import Curve, Phase
 from labelprop.report.words import be, brief, capital, count, listed, none_or, number, numeral
 
 WORTH_NAMING = 2  # errors of a kind
@@ -249,17 +250,7 @@ def training_heading(comparison: Comparison | None, phases: tuple[Phase, ...], n
     if comparison is None or only is None:
         n = len(phases)
         return f"{capital(numeral(n))} {'phase' if n == 1 else 'phases'} of training"
-    own, where = comparison.own, " on the test set" if comparison.examples == "test" else ""
-    if only.wrong == 0 and own.wrong == 0:
-        return f"The labels alone were enough: no error{where} with or without the rest"
-    if own.wrong < only.wrong:
-        removed = f"{number(only.wrong - own.wrong)} of {count(only.wrong, 'error')}"
-        if own.wrong == 0:
-            removed = "the one error" if only.wrong == 1 else f"all {number(only.wrong)} errors"
-        return f"The unlabeled {noun}s removed {removed}{where}"
-    if own.wrong == only.wrong:
-        return f"No gain{where}: {count(own.wrong, 'error')} with and without the unlabeled {noun}s"
-    return f"The labels alone do better{where}: {count(only.wrong, 'error')} against {number(own.wrong)}"
+    return gain_heading(comparison, only, noun)
 
 
 def accuracy_heading(own: Curve, baseline: Curve, phases: tuple[Phase, ...]) -> str:

@@ -86,6 +86,7 @@ class Run:
     history: Sequence[Mapping[str, Any]] = ()
     command: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    verdict: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, Any] = field(default_factory=dict)
     device: str = ""
     skipped: Sequence[Mapping[str, str]] = ()
@@ -151,6 +152,7 @@ def read_run(path: Path) -> Run:
         history=history,
         command=about.get("command") or "",
         settings=about.get("settings") or {},
+        verdict=about.get("verdict") or {},
         versions=about.get("versions") or {},
         device=str(about.get("device") or ""),
         skipped=about.get("skipped") or (),

@@ -24,6 +24,8 @@ def project(vectors_ND: np.ndarray, seed: int = 0) -> tuple[np.ndarray, str]:
     """
     n = len(vectors_ND)
     vectors_ND = np.asarray(vectors_ND, dtype=np.float32).reshape(n, math.prod(vectors_ND.shape[1:]))
+    largest = float(np.abs(vectors_ND).max(initial=0))
+    vectors_ND = vectors_ND / np.float32(largest or 1)  # so that no square overflows
     reduced_ND = _reduce(vectors_ND, seed)
     if n < FEW or not np.ptp(reduced_ND, axis=0).any():
         return _two_columns(reduced_ND), "PCA"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from labelprop.report.classes import Classes
+from labelprop.report.comparison import Comparison, labels_only_name
 from labelprop.report.findings import left_out, no_error, share_in_words, sizes
 from labelprop.report.gather import Run
 from labelprop.report.numbers import percent
-from labelprop.report.training import Comparison
 from labelprop.report.words import (
     Piece,
     Text,
@@ -75,7 +75,7 @@ def got(run: Run, classes: Classes, comparison: Comparison | None) -> Text:
     parts: list[str | Piece] = [strong(f"A label and a certainty for {who}"), f"{classifier}."]
     if run.unreached:
         parts.append(f" {_unreached(run.unreached)}")
-    parts += _against_labels_only(comparison) or _sizes(run, classes)
+    parts += _against_labels_only(run, comparison) or _sizes(run, classes)
     if test := run.metrics.get("test"):
         parts += _on_test(test)
     return sentence(*parts)
@@ -92,28 +92,45 @@ def _sizes(run: Run, classes: Classes) -> list[str | Piece]:
     return [f" {sizes(used)}."] if len(run.classes) > 1 else []
 
 
-def _against_labels_only(comparison: Comparison | None) -> list[str | Piece]:
-    only = comparison.labels_only if comparison else None
-    if comparison is None or only is None or comparison.examples == "test":
+def _against_labels_only(run: Run, comparison: Comparison | None) -> list[str | Piece]:
+    rival = comparison.simplest if comparison else None
+    if comparison is None or rival is None or comparison.examples == "test":
         return []
-    own, other = comparison.own.wrong, only.wrong
-    same_network = "those of the same network trained on the given ones alone"
+    own, other = comparison.own.wrong, rival.share.wrong
+    if comparison.examples == "hidden":
+        return _by_estimate(comparison, rival.share.right)
+    if rival.name == "Labels only":
+        theirs = "those of the same network trained on the given ones alone"
+        if run.verb != "train":
+            theirs = f"those of {labels_only_name(run)} on the given ones alone"
+    else:
+        theirs = f"that of the most similar given {run.noun}"
+    bad = "wrong or missing" if comparison.n > run.trust.all.n else "wrong"
     if own < other:
         return [
-            f" The labels are better than {same_network}: ",
-            strong(f"{none_or(own)} wrong instead of {number(other)}"),
+            f" The labels are better than {theirs}: ",
+            strong(f"{none_or(own)} {bad} instead of {number(other)}"),
             ".",
         ]
     if own == other:
         return [
-            f" The labels are no better and no worse than {same_network}: ",
-            strong(f"{none_or(own)} wrong in both"),
+            f" The labels are no better and no worse than {theirs}: ",
+            strong(f"{none_or(own)} {bad} in both"),
             ".",
         ]
     return [
-        f" The labels are worse than {same_network}: ",
-        strong(f"{number(own)} wrong against {none_or(other)}"),
+        f" The labels are worse than {theirs}: ",
+        strong(f"{number(own)} {bad} against {none_or(other)}"),
         ".",
+    ]
+
+
+def _by_estimate(comparison: Comparison, theirs: int) -> list[str | Piece]:
+    n, own = comparison.n, comparison.own.right
+    return [
+        f" Of the {number(n)} labels you gave, each hidden once, this run finds ",
+        strong(f"{none_or(own)}, the other given labels alone {none_or(theirs)}"),
+        "." if own >= theirs else ": propagation may not pay here.",
     ]
 
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from labelprop.report import charts, facts, findings, summary, table
 from labelprop.report.classes import Classes
+from labelprop.report.comparison import Comparison, comparison_heading, comparisons
 from labelprop.report.gather import Run
 from labelprop.report.numbers import percent_of
 from labelprop.report.pictures import Sheets
-from labelprop.report.training import Comparison, Training, comparisons, read_training
+from labelprop.report.training import Training, read_training
 from labelprop.report.words import count, number
 
 COLORS = 10
@@ -48,6 +49,7 @@ def make_view(run: Run, sheets: Sheets | None) -> dict[str, Any]:
         "check_section": _check(run),
         "classes_section": _classes(classes),
         "training_section": _training(run, compared) if run.history else None,
+        "compared_section": None if run.history else _compared(run, compared),
         "run_section": {
             "command": facts.command_without_paths(run.command),
             "settings": facts.settings(run),
@@ -158,14 +160,33 @@ def _training(run: Run, compared: tuple[Comparison, ...]) -> dict[str, Any]:
     }
 
 
+def _compared(run: Run, compared: tuple[Comparison, ...]) -> dict[str, Any] | None:
+    """Whether a run without training was worth it; None where nothing simpler was tried."""
+    agreement = facts.agreement(run)
+    if not compared and not agreement:
+        return None
+    return {
+        "heading": comparison_heading(next(iter(compared), None), run.noun),
+        "comparisons": [_rivals(comparison, run) for comparison in compared],
+        "agreement": agreement,
+    }
+
+
 def _rivals(comparison: Comparison, run: Run) -> dict[str, Any]:
     shares = [rival.share for rival in comparison.rivals]
     lows, highs = [share.bounds[0] for share in shares], [share.bounds[1] for share in shares]
     start, end = int(100 * min(lows)), min(100, -int(-100 * max(highs) // 1))
     start = min(start, end - 1)
-    what = "test examples" if comparison.examples == "test" else f"{run.noun}s"
+    what = {"test": "test examples", "hidden": "given labels, each hidden once"}
+    note = {
+        "hidden": "An estimate: it holds for the rest as far as the given ones are like them",
+        "test": f"One run each, so the choice of the given {run.noun}s counts too and is not in the bars",
+    }
+    if comparison.examples == "unlabeled" and comparison.n > run.trust.all.n:
+        note["unlabeled"] = "Those without a label count as wrong"
     return {
-        "heading": f"Compared on the same {number(comparison.n)} {what}",
+        "heading": f"Compared on the same {number(comparison.n)} {what.get(comparison.examples, run.noun + 's')}",
+        "note": note.get(comparison.examples, note["test"]),
         "start": start,
         "end": end,
         "rows": [(rival, charts.dot(rival.share, start, end)) for rival in comparison.rivals],

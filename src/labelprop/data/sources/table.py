@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from labelprop.data.cells import embedding_array, ids_of, image_cells
+from labelprop.data.cells import ids_of, image_cells
+from labelprop.data.embedding_column import EmbeddingColumn
 from labelprop.data.found import Columns, Found, as_path
 from labelprop.data.originals import EncodedImages
 from labelprop.data.tables import TABLE_SUFFIXES, Table, read_table
@@ -43,7 +44,7 @@ def found_in_table(table: Table, columns: Columns, name: str) -> Found:
         ids=ids_of(table, columns.id),
         given=given,
         images=EncodedImages(image_cells(table, column)) if kind == "image" else None,
-        vectors=embedding_array(table, column) if kind == "embedding" else None,
+        vectors=EmbeddingColumn(table, column) if kind == "embedding" else None,
         texts=[plain_text(value) or None for value in table.values(column)] if kind == "text" else None,
         declared=names or (),
     )

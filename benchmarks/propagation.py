@@ -1,0 +1,226 @@
+"""Speed and memory of propagation on overlapping clusters.
+
+Each part writes benchmarks/results/propagation_PART.json (scaling also two SVG charts); run them on a quiet machine.
+
+    python benchmarks/propagation.py compare    Diffusion against the released pipeline, interleaved, n = 50,000
+    python benchmarks/propagation.py million    n = 1,000,000 and 1,000 classes: Diffusion, LocalPropagation
+    python benchmarks/propagation.py scaling    seconds against n and against the number of classes
+    python benchmarks/propagation.py warm       a second fit with seeds added to a tenth of the classes
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common import RESULTS, provenance, save
+from labelprop.propagators.diffusion import Diffusion
+from labelprop.propagators.local_propagation import LocalPropagation
+from log_plot import slope, write_log_log
+from overlapping import draw_seeds, nearest_neighbor_accuracy, overlapping_clusters
+from reference_diffusion import reference_diffusion
+
+STAGE = re.compile(r"^\w+ (\w+): .*\(([\d.]+) s\)$", re.MULTILINE)
+
+
+def staged(estimator: Any, vectors: np.ndarray, y: np.ndarray) -> tuple[Any, dict[str, float]]:
+    """The fitted estimator, and the seconds of its stages and of the whole."""
+    said, started = io.StringIO(), time.perf_counter()
+    with contextlib.redirect_stderr(said):
+        estimator.set_params(verbose=True).fit(vectors, y)
+    total = time.perf_counter() - started
+    return estimator, {name: float(seconds) for name, seconds in STAGE.findall(said.getvalue())} | {"total": total}
+
+
+def peak_bytes() -> int:
+    """Largest resident memory of this process so far. `ru_maxrss` will not do: a child starts with its parent's."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+
+
+def in_own_process(job: str, **settings: Any) -> dict[str, Any]:
+    """What JOBS[job] returns, run in a fresh process, with its peak memory; or its error."""
+    command = [sys.executable, __file__, "job", "--job", job, "--settings", json.dumps(settings)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {"error": done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}"}
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def problem(n: int, n_classes: int, per_class: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    vectors, truth = overlapping_clusters(n, n_classes)
+    return vectors, truth, draw_seeds(truth, per_class)
+
+
+def job_diffusion(n: int, n_classes: int, per_class: int) -> dict[str, Any]:
+    vectors, truth, y = problem(n, n_classes, per_class)
+    return _outcome(Diffusion(), vectors, truth, y)
+
+
+def job_local(n: int, n_classes: int, per_class: int) -> dict[str, Any]:
+    vectors, truth, y = problem(n, n_classes, per_class)
+    return _outcome(LocalPropagation(), vectors, truth, y)
+
+
+def job_reference(n: int, n_classes: int, per_class: int) -> dict[str, Any]:
+    vectors, _, y = problem(n, n_classes, per_class)
+    before = peak_bytes()
+    _, seconds = reference_diffusion(vectors, y, n_classes)
+    return {"seconds": seconds, "peak_bytes": peak_bytes(), "peak_bytes_of_data": before}
+
+
+def job_scikit_learn(n: int, n_classes: int, per_class: int, kernel: str) -> dict[str, Any]:
+    from sklearn.semi_supervised import LabelSpreading
+
+    vectors, _, y = problem(n, n_classes, per_class)
+    started = time.perf_counter()
+    LabelSpreading(kernel=kernel, n_neighbors=50, alpha=0.99, n_jobs=-1).fit(vectors, y)
+    return {"seconds": {"total": time.perf_counter() - started}, "peak_bytes": peak_bytes()}
+
+
+JOBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "diffusion": job_diffusion,
+    "local": job_local,
+    "reference": job_reference,
+    "scikit-learn": job_scikit_learn,
+}
+
+
+def _outcome(estimator: Any, vectors: np.ndarray, truth: np.ndarray, y: np.ndarray) -> dict[str, Any]:
+    before = peak_bytes()
+    found, seconds = staged(estimator, vectors, y)
+    return {
+        "seconds": seconds,
+        "peak_bytes": peak_bytes(),
+        "peak_bytes_of_data": before,
+        "accuracy": float((found.transduction_ == truth)[y < 0].mean()),
+        "reached": float(found.reached_.mean()),
+        "recall": found.recall_,
+        "residual": found.residual_,
+        "n_edges": found.graph_.n_edges,
+    }
+
+
+def compare(options: argparse.Namespace) -> dict[str, Any]:
+    n, n_classes, per_class = options.n or 50_000, 100, 10
+    vectors, truth, y = problem(n, n_classes, per_class)
+    rounds: list[dict[str, Any]] = []
+    for _ in range(options.rounds):
+        started = time.perf_counter()
+        theirs, stages = reference_diffusion(vectors, y, n_classes)
+        middle = time.perf_counter()
+        found, own_stages = staged(Diffusion(), vectors, y)
+        own = time.perf_counter() - middle
+        rounds.append({"reference": stages | {"total": middle - started}, "diffusion": own_stages | {"total": own}})
+        print(f"reference {middle - started:.2f} s, Diffusion {own:.2f} s", flush=True)
+    hidden = y < 0
+    medians = {
+        name: {stage: statistics.median(r[name][stage] for r in rounds) for stage in rounds[0][name]}
+        for name in ("reference", "diffusion")
+    }
+    size = {"n": n, "n_classes": n_classes, "per_class": per_class}
+    return {
+        "size": size
+        | {"dim": vectors.shape[1], "nearest_neighbor_accuracy": nearest_neighbor_accuracy(vectors, truth)},
+        "medians_seconds": medians,
+        "times_faster": medians["reference"]["total"] / medians["diffusion"]["total"],
+        "agreement": float((found.transduction_ == theirs)[hidden].mean()),
+        "accuracy": {
+            "reference": float((theirs == truth)[hidden].mean()),
+            "diffusion": float((found.transduction_ == truth)[hidden].mean()),
+        },
+        "recall": found.recall_,
+        "peak_bytes": {name: in_own_process(name, **size).get("peak_bytes") for name in ("reference", "diffusion")},
+        "rounds": rounds,
+    }
+
+
+def million(options: argparse.Namespace) -> dict[str, Any]:
+    size = {"n": options.n or 1_000_000, "n_classes": 1000, "per_class": 10}
+    vectors, truth, _ = problem(**size)
+    result: dict[str, Any] = {"size": size | {"nearest_neighbor_accuracy": nearest_neighbor_accuracy(vectors, truth)}}
+    del vectors
+    for job in ("local", "diffusion"):
+        result[job] = in_own_process(job, **size)
+        print(job, json.dumps(result[job]), flush=True)
+    result["scikit-learn rbf"] = in_own_process("scikit-learn", **size, kernel="rbf")
+    return result
+
+
+def scaling(options: argparse.Namespace) -> dict[str, Any]:
+    sizes = [n for n in (50_000, 100_000, 200_000, 500_000, 1_000_000) if n <= (options.n or 1_000_000)]
+    result: dict[str, Any] = {"against_n": [], "against_classes": []}
+    for n in sizes:
+        result["against_n"].append({"n": n} | in_own_process("diffusion", n=n, n_classes=100, per_class=10))
+        print(result["against_n"][-1], flush=True)
+    for n_classes in (10, 30, 100, 300, 1000):
+        cell = in_own_process("diffusion", n=100_000, n_classes=n_classes, per_class=10)
+        result["against_classes"].append({"n_classes": n_classes} | cell)
+        print(result["against_classes"][-1], flush=True)
+    for name, key, label in (("against_n", "n", "vectors"), ("against_classes", "n_classes", "classes")):
+        lines = {
+            stage: [(cell[key], cell["seconds"][stage]) for cell in result[name]]
+            for stage in ("total", "search", "graph", "propagation")
+        }
+        result[f"slopes_{name}"] = {stage: slope(points) for stage, points in lines.items()}
+        fixed = "100 classes" if key == "n" else "n = 100,000"
+        chart = RESULTS / f"propagation_{name}.svg"
+        write_log_log(chart, f"Diffusion, 128 dimensions, {fixed}", label, "seconds", lines)
+    return result
+
+
+def warm(options: argparse.Namespace) -> dict[str, Any]:
+    n, n_classes = options.n or 200_000, 200
+    vectors, truth, y = problem(n, n_classes, 10)
+    more = y.copy()
+    for label in range(n_classes // 10):
+        more[np.flatnonzero((truth == label) & (y < 0))[:5]] = label
+    runs = []
+    for _ in range(options.rounds):
+        estimator, first = staged(Diffusion(warm_start=True), vectors, y)
+        estimator, second = staged(estimator, vectors, more)
+        runs.append({"first": first["total"], "second": second["total"], "share": second["total"] / first["total"]})
+        print(runs[-1], flush=True)
+    fresh = Diffusion().fit(vectors, more)
+    gap = np.abs(estimator.scores_ - fresh.scores_).max() / np.abs(fresh.scores_).max()
+    return {
+        "size": {"n": n, "n_classes": n_classes, "classes_changed": n_classes // 10},
+        "median_share_of_first_fit": statistics.median(run["share"] for run in runs),
+        "largest_gap_to_fresh_fit": float(gap),
+        "labels_equal": bool((estimator.transduction_ == fresh.transduction_).all()),
+        "rounds": runs,
+    }
+
+
+PARTS = {"compare": compare, "million": million, "scaling": scaling, "warm": warm}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=[*PARTS, "job"])
+    parser.add_argument("--rounds", type=int, default=5, help="repetitions of which the median counts")
+    parser.add_argument("--n", type=int, help="another number of vectors")
+    parser.add_argument("--job", choices=list(JOBS), help=argparse.SUPPRESS)
+    parser.add_argument("--settings", type=json.loads, default={}, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.part == "job":
+        print(json.dumps(JOBS[options.job](**options.settings)))
+        return
+    made = provenance()  # before the work: the commit may move while it runs
+    print(save(f"propagation_{options.part}", made | PARTS[options.part](options)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""AutoPropagation: the propagator, or classifier head, that does best on hidden seeds of the data at hand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from labelprop.errors import RequestError
+from labelprop.graph import AffinityGraph
+from labelprop.neighbors import nearest
+from labelprop.neighbors.rows import as_rows
+from labelprop.propagators.auto_candidates import (
+    NEIGHBORS,
+    SOFT_HEAD,
+    Candidate,
+    Names,
+    expected,
+    lineup,
+    with_penalties,
+)
+from labelprop.propagators.auto_choice import Tally, choose
+from labelprop.propagators.auto_contest import Contest, HiddenSeeds, Shared
+from labelprop.propagators.base import Propagator
+from labelprop.propagators.edges import Edges
+from labelprop.propagators.heads import Head, label_all
+from labelprop.propagators.parameters import Number, Rule
+from labelprop.propagators.warm import fingerprint
+from labelprop.registry import HEADS
+from labelprop.seeds import SeedKFold, Seeds
+from labelprop.types import Propagation
+
+FEWEST = 3  # seeds of every class, to hide any
+
+
+class AutoPropagation(Propagator):
+    """Chooses a propagator, its number of neighbors, or a classifier head, and says in one line what and why.
+
+    With at least three seeds in every class some are hidden, fold by fold, and each candidate is asked for their
+    labels; the most preferred of those not worse than the best by more than one standard error is taken. With fewer
+    seeds a fixed order of preference decides, made from benchmarks on other data. Hidden seeds or rows that a
+    candidate leaves unreached count as wrong. Propagators are tried with 10, 20 and 50 neighbors (label propagation
+    reweighted toward the seeds); the heads are logistic regressions on unit vectors, fitted to the seeds alone
+    ("labels-only") or to propagated labels weighted by their certainty ("soft-head").
+
+    Parameters
+    ----------
+    candidates : names of propagators, "labels-only" and "soft-head"; None takes all. A graph that was given has no
+        vectors, so no heads.
+    cv : folds of hidden seeds; cut to the number of seeds of the smallest class.
+    metric : "cosine"; "precomputed" takes similarities, "precomputed_distances" distances d (cos = 1 - d^2 / 2).
+    search : "auto", "exact" or "approximate".
+    device : "auto", "cpu" or "cuda".
+    warm_start : on the next fit with the same X keep the search.
+    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
+    random_state : for the approximate search; None gives the same answer every time.
+    verbose : say on stderr how long the stages take.
+
+    Attributes: see `Propagator`; and `method_` (a name as in `candidates`), `n_neighbors_` (of the propagator; of the
+    one whose labels the soft head was fitted to; None for "labels-only" and for given graphs, which are not cut) and
+    `reason_`. `certainty_` is the share of the label, whatever was chosen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labelprop.propagators.auto import AutoPropagation
+    >>> X = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+    >>> found = AutoPropagation(candidates=["labels-only"]).fit(X, [0, -1, 1, -1])
+    >>> found.transduction_
+    array([0, 0, 1, 1])
+    """
+
+    rules: ClassVar[Mapping[str, Rule]] = {"candidates": Names(), "cv": Number(2, whole=True)}
+
+    def __init__(
+        self,
+        *,
+        candidates: Any = None,
+        cv: int = 5,
+        metric: str = "cosine",
+        search: str = "auto",
+        device: str = "auto",
+        warm_start: bool = False,
+        top_classes: int | None = None,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.candidates = candidates
+        self.cv = cv
+        self.metric = metric
+        self.search = search
+        self.device = device
+        self.warm_start = warm_start
+        self.top_classes = top_classes
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _spread(self, given: Any, seeds: Seeds) -> Propagation:
+        shared = self._shared(given)
+        contenders = lineup(self.candidates, shared.n, seeds.n_classes, given_graph=isinstance(given, Edges))
+        if not contenders:
+            raise RequestError(
+                f"candidates={list(self.candidates)}: heads need vectors, and metric={self.metric!r} gives none. "
+                f"Name a propagator as well, or fit on vectors."
+            )
+        settings = {"metric": self.metric, "search": self.search, "random_state": self.random_state}
+        settings |= {"device": shared.device.type, "top_classes": self.top_classes}
+        contest = Contest(shared, self.classes_, settings)
+        started = time.perf_counter()
+        fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
+        if fewest >= FEWEST:
+            chosen, base, self.reason_ = self._by_hiding(contest, contenders, seeds, min(self.cv, fewest))
+        else:
+            chosen, self.reason_ = _by_order(contest, contenders, seeds, fewest)
+            base = _default_base(contenders, seeds)
+        self._say(f"choice: {self.reason_}", started)
+        return self._finish(contest, chosen, base, seeds)
+
+    def _shared(self, given: Any) -> Shared:
+        """The one search; with `warm_start` that of the last fit, if X is the same."""
+        if isinstance(given, Edges):
+            return Shared(None, None, given, self._device(given))
+        rows = as_rows(given, self._device(given))
+        key = (fingerprint(given), self.search, self._search_seed(), str(rows.device)) if self.warm_start else None
+        known = getattr(self, "_searched", None)
+        if known is None or key is None or known[0] != key:
+            started = time.perf_counter()
+            found = nearest(
+                rows, max(NEIGHBORS), search=self.search, device=str(rows.device), seed=self._search_seed()
+            )
+            self._say(f"search: {rows.n} rows, recall {found.recall:.4f}", started)
+            known = (key, found)
+        self._searched = known if self.warm_start else None
+        return Shared(rows, known[1], None, rows.device)
+
+    def _by_hiding(
+        self, contest: Contest, contenders: list[Candidate], seeds: Seeds, n_folds: int
+    ) -> tuple[Candidate, Candidate, str]:
+        """The candidate chosen on hidden seeds, the propagator under a soft head, and the reason."""
+        codes_N = seeds.labels_N.cpu().numpy()
+        folds = [hidden for _, hidden in SeedKFold(n_folds).split(codes_N, codes_N)]
+        hiding = HiddenSeeds(contest, seeds, folds, _default_base(contenders, seeds))
+        tallies = choose(with_penalties(contenders), n_folds, hiding.right, contest.forget)
+        chosen = tallies[0].candidate
+        return chosen, hiding.base, _hidden_reason(tallies, n_folds)
+
+    def _finish(self, contest: Contest, chosen: Candidate, base: Candidate, seeds: Seeds) -> Propagation:
+        """The chosen one's labels of all rows; sets what it leaves behind for the caller and for prediction."""
+        self.method_, self.n_neighbors_ = chosen.method, chosen.n_neighbors
+        self._head: Head | None = None
+        self._estimator: Any = None
+        if chosen.method in HEADS:
+            if chosen.method == SOFT_HEAD:
+                self.n_neighbors_ = base.n_neighbors
+                self.reason_ += f" It learned from {base}."
+            self._head = contest.head(chosen, base, seeds, rough=False)
+            self.graph_, self.recall_ = contest.shared.graph(), contest.shared.recall
+            return label_all(self._head, as_rows(contest.shared.rows), seeds, self.top_classes)
+        found = contest.spread(chosen, seeds, rough=False)
+        self._estimator = contest.estimator(chosen)
+        self._estimator._memory = None  # a solver's system, which nobody needs any more
+        self.graph_: AffinityGraph = self._estimator.graph_
+        self.recall_ = self._estimator.recall_
+        return replace(found, certainty_N=_share_of_label(found, seeds))
+
+    def _store(self, found: Propagation) -> None:
+        super()._store(found)
+        if self._estimator is not None:  # predicts as if it had been fitted
+            names = ("label_distributions_", "reached_", "_seed_codes", "_marker_targets")
+            vars(self._estimator).update({name: vars(self)[name] for name in names})
+
+    def _votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        if self._head is None:
+            yield from self._estimator._votes(given)
+            return
+        for shares_BC in self._head.predict(as_rows(given, self._head.bias_C.device)):
+            yield shares_BC.cpu().numpy(), np.ones(len(shares_BC), dtype=bool)
+
+
+def _by_order(contest: Contest, contenders: list[Candidate], seeds: Seeds, fewest: int) -> tuple[Candidate, str]:
+    """The candidate from which most right rows are to be expected, unreached rows being wrong; and the reason.
+
+    That is the first in the order of preference unless it leaves so many rows unreached that another makes up for it.
+    """
+    first = chosen = contenders[0]
+    first_reach = contest.reach(first, seeds)
+    most = expected(first) * first_reach
+    for candidate in contenders[1:]:
+        if expected(candidate) > most:
+            promise = expected(candidate) * contest.reach(candidate, seeds)
+            chosen, most = (candidate, promise) if promise > most else (chosen, most)
+    seen = {0: "a class has no seed", 1: "a class has 1 seed"}.get(fewest, f"a class has {fewest} seeds")
+    why = f"{seen}, and fewer than {FEWEST} leave none to hide for a comparison"
+    if chosen != first:
+        why = f"{why}; {first} would reach only {first_reach:.0%} of the rows"
+    return chosen, f"{chosen}, by the fixed order of preference: {why}."
+
+
+def _default_base(contenders: list[Candidate], seeds: Seeds) -> Candidate:
+    """The propagator whose labels a soft head takes: the most preferred of those named, or of all."""
+    named = [candidate for candidate in contenders if candidate.method not in HEADS]
+    every = lineup(None, seeds.n, seeds.n_classes, given_graph=False)
+    return (named or [candidate for candidate in every if candidate.method not in HEADS])[0]
+
+
+def _share_of_label(found: Propagation, seeds: Seeds) -> torch.Tensor:
+    """Certainty of the contract: the label's share of the distribution; 1 on seeds, 0 where unreached.
+
+    Of sparse results the share among the classes that were kept.
+    """
+    shares = found.distributions_NC
+    if shares.layout is torch.strided:
+        largest_N = shares.amax(dim=1)
+    else:
+        counts_N = shares.crow_indices().diff()
+        largest_N = torch.segment_reduce(shares.values(), "max", lengths=counts_N)
+    mask_N = seeds.mask_N.to(largest_N.device)
+    return largest_N.masked_fill(~found.reached_N, 0).masked_fill(mask_N, 1)
+
+
+def _hidden_reason(tallies: list[Tally[Candidate]], n_folds: int) -> str:
+    chosen, *others = tallies
+    n, hits = len(chosen.right), int(chosen.right.sum())
+    text = f"{chosen.candidate}: {hits} of {n} hidden seeds right ({hits / n:.0%}, {n_folds} folds)"
+    rivals = [tally for tally in others if tally.candidate.method != chosen.candidate.method]
+    if not rivals:
+        return f"{text}."
+    rival, right = rivals[0].candidate, int(rivals[0].right.sum())
+    if right > hits:
+        return f"{text}; {rival} had {right}, too small a lead to give up the order of preference."
+    return f"{text}; next {rival} with {right}."

@@ -1,0 +1,63 @@
+"""Choosing one of several candidates by hiding seeds: each is asked for labels of seeds it was not shown.
+
+Nothing here knows what a candidate is; `judge` says which of a fold's hidden seeds it got right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+HOPELESS = 1.5  # standard errors behind the best after the first fold
+KEPT = 6  # candidates that go on to the other folds
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Tally(Generic[T]):
+    """A candidate and which of the hidden seeds asked for so far it got right."""
+
+    candidate: T
+    right: np.ndarray  # bool
+
+
+def choose(
+    candidates: Sequence[T],
+    n_folds: int,
+    judge: Callable[[T, int], np.ndarray],
+    forget: Callable[[T], None] = lambda _: None,
+) -> list[Tally[T]]:
+    """The candidates that were tried on all folds, the chosen one first, then by how many they got right.
+
+    `candidates` stand in order of preference. After the first fold the hopeless are dropped, and `forget` is told.
+    The chosen one is the most preferred of those that are not a standard error worse than the best: with few seeds a
+    lead is mostly luck.
+    """
+    tallies = [Tally(candidate, judge(candidate, 0)) for candidate in candidates]
+    if n_folds > 1:
+        every, tallies = tallies, hopeful(tallies)
+        for out in every:
+            if out not in tallies:
+                forget(out.candidate)
+        for fold in range(1, n_folds):
+            tallies = [Tally(t.candidate, np.append(t.right, judge(t.candidate, fold))) for t in tallies]
+    ranked = sorted(tallies, key=lambda tally: -int(tally.right.sum()))  # stable: ties by preference
+    chosen = next(tally for tally in tallies if _behind(tally, ranked[0]) <= 1)
+    return [chosen, *(tally for tally in ranked if tally is not chosen)]
+
+
+def hopeful(tallies: list[Tally[T]]) -> list[Tally[T]]:
+    """Those worth another fold, in order of preference: few, and not far behind the best."""
+    ranked = sorted(tallies, key=lambda tally: -int(tally.right.sum()))
+    kept = [tally for tally in ranked[:KEPT] if _behind(tally, ranked[0]) <= HOPELESS]
+    return [tally for tally in tallies if tally in kept]
+
+
+def _behind(tally: Tally[T], best: Tally[T]) -> float:
+    """How far a candidate is behind the best, in standard errors of the difference (seeds only one got right)."""
+    differ = int((tally.right != best.right).sum())
+    return float((int(best.right.sum()) - int(tally.right.sum())) / max(differ, 1) ** 0.5)

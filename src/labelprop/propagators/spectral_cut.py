@@ -1,0 +1,266 @@
+"""Constrained normalized cut: the labels as the smoothest functions on a graph that follow the seeds.
+
+Liu, Wu, Hu, Lin, "Deep Metric Transfer for Label Propagation with Limited Annotated Data", 2018, section 3.2, after
+Maji, Vishnoi, Malik, "Biased Normalized Cuts", CVPR 2011.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from labelprop.errors import DataError
+from labelprop.graph import AffinityGraph
+from labelprop.neighbors.rows import spans
+from labelprop.propagators import top_classes as wide
+from labelprop.propagators.edges import Edges
+from labelprop.propagators.graph_propagator import GraphPropagator
+from labelprop.propagators.outcome import conclude
+from labelprop.propagators.parameters import Number, Rule
+from labelprop.propagators.seed_components import SeedComponents
+from labelprop.propagators.spectral_basis import ComponentBasis, SpectralBasis
+from labelprop.seeds import Seeds
+from labelprop.types import Propagation
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+CLASS_BLOCK = 64  # columns of the prior computed at once
+BLOCK_ELEMENTS = 1 << 24  # scores (rows x classes) read at once
+
+
+def exponential(edges: Edges, temperature: float) -> sparse.csr_array:
+    """w_ij = exp(-(1 - cos) / temperature). Raises DataError naming the row where that overflows."""
+    weights = edges.cosines().copy()
+    with np.errstate(over="ignore"):
+        weights.data = np.exp((weights.data - 1) / weights.data.dtype.type(temperature))
+    bad = ~np.isfinite(weights.data)
+    if bad.any():
+        row = int(np.searchsorted(weights.indptr, int(bad.argmax()), side="right")) - 1
+        raise DataError(
+            f"row {row} of the precomputed graph: exp((s - 1) / {temperature:g}) overflows. SpectralCut takes "
+            f"similarities for cosines; scale them to at most 1."
+        )
+    return weights
+
+
+def symmetric_mean(directed: sparse.csr_array) -> AffinityGraph:
+    """W = (A + A^T) / 2."""
+    both = (directed + directed.T).tocsr()
+    both.data /= 2
+    return AffinityGraph.from_scipy(both)
+
+
+@torch.no_grad()
+def spectral_cut(
+    graph: AffinityGraph,
+    seeds: Seeds,
+    *,
+    n_eigenvectors: int = 200,
+    basis: SpectralBasis | None = None,
+    top: int | None = None,
+) -> Propagation:
+    """G = sum_r u_r (u_r^T q) / lambda_r over the R smallest eigenpairs of the normalized Laplacian, for each class.
+
+    q is positive on the class's seeds and negative on all others, weighed by degree so that both sides sum to the
+    same; columns of G are scaled to the square root of the component's size. Certainty is 1 - exp(-(G_1 - G_2)), the
+    margin between the best two classes. Give `basis` to use the eigenpairs of an earlier call on the same graph.
+    Departs from the released code: (1) components are solved apart, each with its own eigenpairs; dropping all null
+    vectors of the whole graph would lose which component is which; (2) one whose seeds share one class gets that
+    class; (3) the null vector is known, so that it is told from others nearly null; (4) a soft seed is positive with
+    its share and negative with the rest.
+    Where N x C > 2^28 scores and distributions are sparse CSR with the `top` (16) best classes a row.
+    """
+    basis = SpectralBasis(graph, n_eigenvectors) if basis is None else basis
+    parts = SeedComponents.of(graph, seeds)
+    answer = _Answer(graph, seeds, top or wide.DEFAULT_TOP)
+    for number in torch.unique(parts.component_N[parts.mixed_N >= 0]).tolist():
+        part = basis.component(number)
+        coefficients_RC, seedless_C = _coefficients(part, seeds)
+        for start, stop in spans(len(part.rows_S), seeds.n_classes, BLOCK_ELEMENTS):
+            g_BC = part.vectors_SR[start:stop] @ coefficients_RC
+            answer.put(part.rows_S[start:stop], g_BC, seedless_C)
+    answer.put_single(parts.single_N)
+    return answer.concluded(basis.residual)
+
+
+def _coefficients(part: ComponentBasis, seeds: Seeds) -> tuple[torch.Tensor, torch.Tensor]:
+    """(u_r^T q) / lambda_r (R, C), columns scaled, and which classes have no seed in the component (C,).
+
+    The scale of q cancels in that of the columns, so q is not scaled to length 1.
+    """
+    places_L = seeds.mask_N[part.rows_S].nonzero().squeeze(1)
+    rows_L = part.rows_S[places_L]
+    soft_LC = None if seeds.soft_NC is None else seeds.soft_NC[rows_L]
+    inside = Seeds(seeds.labels_N[rows_L], seeds.weights_N[rows_L], seeds.n_classes, soft_LC)
+    share_L1 = inside.weights_N[:, None]
+    share_L1 = share_L1 if soft_LC is None else share_L1 * soft_LC.sum(dim=1, keepdim=True)
+    degree_L1, vectors_LR = part.degree_S[places_L, None], part.vectors_SR[places_L].double()
+    blocks, seedless = [], []
+    for start in range(0, seeds.n_classes, CLASS_BLOCK):
+        classes = range(start, min(start + CLASS_BLOCK, seeds.n_classes))
+        y_LB = inside.columns(classes, torch.float64)
+        positive_LB, negative_LB = degree_L1 * y_LB, degree_L1 * (share_L1 - y_LB).clamp_min(0)
+        ratio_B = positive_LB.sum(dim=0) / negative_LB.sum(dim=0)
+        seedless.append(ratio_B == 0)
+        prior_LB = (positive_LB / ratio_B.masked_fill(ratio_B == 0, 1)).sqrt() - (negative_LB * ratio_B).sqrt()
+        blocks.append((vectors_LR.T @ prior_LB) / part.values_R[:, None])
+    found_RC = torch.cat(blocks, dim=1)
+    length_C = torch.linalg.vector_norm(found_RC, dim=0)  # of the column of G as well: the vectors are orthonormal
+    found_RC *= len(part.rows_S) ** 0.5 / length_C.masked_fill(length_C == 0, 1)
+    return found_RC.to(part.vectors_SR.dtype), torch.cat(seedless)
+
+
+class _Answer:
+    """Scores, distributions, labels and certainties as they come in, some rows at a time."""
+
+    def __init__(self, graph: AffinityGraph, seeds: Seeds, top: int) -> None:
+        self._seeds = seeds
+        n, n_classes, dtype, device = graph.n, seeds.n_classes, graph.weights_E.dtype, graph.device
+        self._labels_N = torch.zeros(n, dtype=torch.int64, device=device)
+        self._certainty_N = torch.zeros(n, dtype=dtype, device=device)
+        self._reached_N = torch.zeros(n, dtype=torch.bool, device=device)
+        self._rows: wide.TopRows | wide.AllRows = (
+            wide.TopRows(n, n_classes, top, dtype, device)
+            if n * n_classes > wide.DENSE_LIMIT
+            else wide.AllRows(n, n_classes, dtype, device)
+        )
+
+    def put(self, rows_B: torch.Tensor, g_BC: torch.Tensor, seedless_C: torch.Tensor) -> None:
+        """Rows of a component with seeds of several classes; a class without seeds there cannot win."""
+        open_BC = g_BC.masked_fill(seedless_C, -torch.inf)
+        best = open_BC.topk(2, dim=1).values
+        scores_BC = open_BC - best[:, :1]
+        shares_BC = scores_BC.softmax(dim=1)
+        lowest_B1 = scores_BC.masked_fill(seedless_C, 0).amin(dim=1, keepdim=True)
+        scores_BC = torch.where(seedless_C, lowest_B1, scores_BC)
+        self._rows.put(rows_B, scores_BC, shares_BC)
+        self._labels_N[rows_B] = open_BC.argmax(dim=1)
+        self._certainty_N[rows_B] = 1 - (best[:, 1] - best[:, 0]).exp()
+        self._reached_N[rows_B] = (scores_BC != 0).any(dim=1)
+
+    def put_single(self, single_N: torch.Tensor) -> None:
+        """Rows of components whose seeds share one class, which is `single_N` >= 0: one-hot and certain."""
+        rows_A = (single_N >= 0).nonzero().squeeze(1)
+        for start, stop in spans(len(rows_A), self._seeds.n_classes, BLOCK_ELEMENTS):
+            rows_B = rows_A[start:stop]
+            one_hot_BC = torch.nn.functional.one_hot(single_N[rows_B], self._seeds.n_classes)
+            one_hot_BC = one_hot_BC.to(self._certainty_N.dtype)
+            self._rows.put(rows_B, one_hot_BC, one_hot_BC)
+            self._labels_N[rows_B], self._certainty_N[rows_B] = single_N[rows_B], 1
+            self._reached_N[rows_B] = True
+
+    def concluded(self, residual: float) -> Propagation:
+        """The result. Nothing is iterated but the eigenpairs, which count where they were not found."""
+        scores, shares = self._rows.result()
+        return conclude(
+            scores,
+            shares,
+            self._certainty_N,
+            self._reached_N,
+            self._seeds,
+            labels_N=self._labels_N,
+            steps=0,
+            residual=residual,
+            converged=residual == 0,
+        )
+
+
+class SpectralCut(GraphPropagator):
+    """Constrained normalized cut of Deep Metric Transfer (Liu et al., 2018) on a graph of nearest neighbors.
+
+    The labels of each class are the combination of the smoothest functions on the graph (eigenvectors of its
+    normalized Laplacian, small eigenvalues counting most) that follows the seeds: positive on the class's own,
+    negative on all others. The certainty is 1 - exp(-(G_1 - G_2)), from the margin between the best two classes.
+
+    Parameters
+    ----------
+    n_neighbors : neighbors of each row; cut to n - 1.
+    n_eigenvectors : functions used in each connected component; cut to what it has.
+    temperature : of the weights exp(-(1 - cos) / temperature).
+    metric : "cosine"; "precomputed" takes similarities for cosines, "precomputed_distances" distances d
+        (cos = 1 - d^2 / 2).
+    search : "auto", "exact" or "approximate".
+    device : "auto", "cpu" or "cuda".
+    warm_start : on the next fit with the same X keep the graph and its eigenvectors.
+    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
+    random_state : for the approximate search; None gives the same answer every time.
+    verbose : say on stderr how long the stages take.
+
+    Attributes: see `Propagator`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labelprop.propagators.spectral_cut import SpectralCut
+    >>> X = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+    >>> SpectralCut(n_neighbors=2).fit(X, [0, -1, 1, -1]).transduction_
+    array([0, 0, 1, 1])
+    """
+
+    graph_parameters: ClassVar[tuple[str, ...]] = (*GraphPropagator.graph_parameters, "temperature")
+    rules: ClassVar[Mapping[str, Rule]] = {
+        "n_neighbors": Number(1, whole=True),
+        "n_eigenvectors": Number(1, whole=True),
+        "temperature": Number(0, low_open=True),
+    }
+
+    def __init__(
+        self,
+        *,
+        n_neighbors: int = 20,
+        n_eigenvectors: int = 200,
+        temperature: float = 0.2,
+        metric: str = "cosine",
+        search: str = "auto",
+        device: str = "auto",
+        warm_start: bool = False,
+        top_classes: int | None = None,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.n_eigenvectors = n_eigenvectors
+        self.temperature = temperature
+        self.metric = metric
+        self.search = search
+        self.device = device
+        self.warm_start = warm_start
+        self.top_classes = top_classes
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _kernel(self, edges: Edges) -> sparse.csr_array:
+        return exponential(edges, self.temperature)
+
+    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+        return symmetric_mean(weights)
+
+    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+        basis = self._basis(graph)
+        found = spectral_cut(graph, seeds, basis=basis, top=self.top_classes)
+        if not found.converged:
+            warnings.warn(
+                f"SpectralCut: the {self.n_eigenvectors} smallest eigenvectors of the graph were not all found "
+                f"(residual {found.residual:.2g}): many eigenvalues are nearly equal. Use fewer n_eigenvectors.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return found
+
+    def _basis(self, graph: AffinityGraph) -> SpectralBasis:
+        """Eigenvectors of the graph; with `warm_start` those of the last fit where the graph is the same."""
+        memory = getattr(self, "_memory", None)
+        if memory is None:
+            return SpectralBasis(graph, self.n_eigenvectors)
+        basis: SpectralBasis | None = memory.system
+        if basis is None or basis.n_eigenvectors != self.n_eigenvectors:
+            basis = SpectralBasis(graph, self.n_eigenvectors)
+            self._memory = replace(memory, system=basis)
+        return basis

@@ -1,0 +1,383 @@
+"""AutoPropagation on problems whose winner is known, and what it promises whoever wins."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+
+from labelprop.errors import RequestError
+from labelprop.propagators import auto, auto_contest, graph_propagator
+from labelprop.propagators.auto import AutoPropagation
+from labelprop.propagators.auto_candidates import EXPECTED, Candidate, lineup
+from labelprop.propagators.diffusion import Diffusion
+from labelprop.propagators.label_propagation import LabelPropagation
+from labelprop.propagators.spectral_cut import SpectralCut
+from labelprop.propagators.weighted_knn import WeightedKNN
+from labelprop.registry import HEADS, PROPAGATORS
+from labelprop.seeds import Seeds
+
+FIRST = next(iter(EXPECTED))  # of the order of preference
+GRAPHS = ["label-propagation", "diffusion"]
+
+
+def seeds_of(truth: np.ndarray, per_class: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    y = np.full(len(truth), -1)
+    for label in np.unique(truth):
+        y[rng.choice(np.flatnonzero(truth == label), per_class, replace=False)] = label
+    return y
+
+
+def moons(n: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """Two interleaved half circles, lifted so that angles are distances: connected, but not linear."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(n) % 2
+    turn = rng.uniform(0, np.pi, n)
+    plane = np.stack([np.cos(turn) - 0.5 + truth, (np.sin(turn) - 0.25) * (1 - 2 * truth)], axis=1)
+    plane += 0.04 * rng.normal(size=plane.shape)
+    return np.column_stack([plane, np.full(n, 2.0)]), truth
+
+
+def crossed(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    """Clusters that hold both classes alike, parted by one small coordinate: linear, but neighbors tell nothing."""
+    rng = np.random.default_rng(0)
+    truth, cluster = np.arange(n) % 2, rng.integers(4, size=n)
+    X = np.zeros((n, 12))
+    X[:, 0] = 0.2 * (2 * truth - 1)
+    X[:, 1:5] = 3 * np.eye(4)[cluster]
+    X[:, 5:] = 0.4 * rng.normal(size=(n, 7))
+    return X, truth
+
+
+def islands(per_island: int = 60) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Three clusters a class, too large for neighbor lists to leave; those of a class lean the same way."""
+    rng = np.random.default_rng(0)
+    cluster = np.repeat(np.arange(6), per_island)
+    truth = cluster % 2
+    X = 4 * np.eye(6, 10)[cluster] + 0.3 * rng.normal(size=(len(cluster), 10))
+    X[:, 9] = 2 * (2 * truth - 1)
+    return X, truth, np.flatnonzero(np.arange(len(cluster)) % per_island == 0)
+
+
+def blobs(n: int = 90) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    truth = np.arange(n) % 3
+    return 5 * np.eye(3, 8)[truth] + rng.normal(size=(n, 8)), truth
+
+
+def accuracy(found: Any, truth: np.ndarray, y: np.ndarray) -> float:
+    return float((found.transduction_ == truth)[y < 0].mean())
+
+
+class TestChoice:
+    def test_a_graph_wins_where_neighbors_tell_and_lines_do_not(self) -> None:
+        X, truth = moons()
+        y = seeds_of(truth, 8)
+        found = AutoPropagation().fit(X, y)
+        assert found.method_ in PROPAGATORS
+        assert accuracy(found, truth, y) > 0.99
+        assert accuracy(AutoPropagation(candidates=["labels-only"]).fit(X, y), truth, y) < 0.95
+
+    def test_a_head_wins_where_lines_tell_and_neighbors_do_not(self) -> None:
+        X, truth = crossed()
+        y = seeds_of(truth, 25)
+        found = AutoPropagation(candidates=[*GRAPHS, "labels-only"]).fit(X, y)
+        assert found.method_ == "labels-only"
+        assert accuracy(found, truth, y) > accuracy(Diffusion().fit(X, y), truth, y) + 0.1
+
+    def test_hidden_seeds_that_are_not_reached_count_as_wrong(self) -> None:
+        X, truth, one_each = islands()
+        y = np.full(len(truth), -1)
+        y[one_each] = truth[one_each]
+        found = AutoPropagation(candidates=["label-propagation", "labels-only"]).fit(X, y)
+        assert found.method_ == "labels-only", "with its one seed hidden, the graph cannot reach a cluster"
+        assert accuracy(found, truth, y) == 1
+
+    def test_the_order_of_preference_gives_way_to_one_that_reaches_far_more(self) -> None:
+        X, truth, one_each = islands()
+        y = np.full(len(truth), -1)
+        y[one_each[:2]] = truth[one_each[:2]]
+        found = AutoPropagation().fit(X, y)
+        assert found.method_ not in ("label-propagation", "spectral-cut", "diffusion"), "a third of all rows at best"
+        assert found.reached_.all()
+
+    def test_the_order_of_preference_stands_where_little_is_lost(self) -> None:
+        X, truth = blobs()
+        y = seeds_of(truth, 1)
+        X[np.flatnonzero(y < 0)[:3]] = 0  # no graph reaches these
+        found = AutoPropagation().fit(X, y)
+        assert (found.method_, int((~found.reached_).sum())) == (FIRST.method, 3)
+
+    def test_more_neighbors_are_taken_where_fewer_leave_an_island(self) -> None:
+        X, truth, one_each = islands()
+        kept = np.arange(len(truth)) < 5 * 60 + 15  # the last cluster is small: 20 neighbors lead out of it
+        X, truth = X[kept], truth[kept]
+        y = np.full(len(truth), -1)
+        y[one_each[:5]] = truth[one_each[:5]]
+        found = AutoPropagation(candidates=["label-propagation"]).fit(X, y)
+        assert (found.method_, found.n_neighbors_) == ("label-propagation", 20)
+        assert found.reached_.all()
+        assert found.reason_.endswith("; label-propagation with 10 neighbors would reach only 95% of the rows.")
+
+    def test_the_soft_head_learns_from_the_best_propagator(self) -> None:
+        X, truth = blobs()
+        found = AutoPropagation(candidates=["soft-head", "diffusion"]).fit(X, seeds_of(truth, 4))
+        assert found.method_ in ("soft-head", "diffusion")
+        alone = AutoPropagation(candidates=["soft-head"]).fit(X, seeds_of(truth, 4))
+        assert (alone.method_, alone.n_neighbors_) == ("soft-head", FIRST.n_neighbors)
+        assert alone.reason_.endswith(f"It learned from {FIRST}.")
+        assert accuracy(alone, truth, seeds_of(truth, 4)) > 0.95
+
+    def test_the_smallest_class_bounds_the_folds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        X, truth = blobs()
+        asked: list[int] = []
+
+        class Spy(auto.SeedKFold):
+            def __init__(self, n_splits: int) -> None:
+                asked.append(n_splits)
+                super().__init__(n_splits)
+
+        monkeypatch.setattr(auto, "SeedKFold", Spy)
+        y = seeds_of(truth, 6)
+        y[np.flatnonzero(y == 1)[:2]] = -1
+        for cv in (2, 5):
+            AutoPropagation(candidates=["weighted-knn"], cv=cv).fit(X, y)
+        assert asked == [2, 4]
+
+    def test_only_what_was_named_is_tried(self) -> None:
+        X, truth = blobs()
+        found = AutoPropagation(candidates=["poisson"]).fit(X, seeds_of(truth, 5))
+        assert found.method_ == "poisson"
+        assert AutoPropagation(candidates=["poisson"]).fit(X, seeds_of(truth, 1)).method_ == "poisson"
+
+    def test_soft_seeds_are_hidden_like_others(self) -> None:
+        X, truth = blobs()
+        y = seeds_of(truth, 4)
+        soft = np.where(y[:, None] >= 0, 0.8 * np.eye(3)[y] + 0.1, 0)
+        found = AutoPropagation(candidates=[*GRAPHS, "labels-only"]).fit(X, soft)
+        assert "hidden seeds" in found.reason_
+        np.testing.assert_array_equal(found.transduction_, truth)
+
+
+class TestReason:
+    @pytest.mark.parametrize(("per_class", "part"), [(1, "a class has 1 seed,"), (2, "a class has 2 seeds,")])
+    def test_few_seeds_follow_the_order_and_say_so(self, per_class: int, part: str) -> None:
+        X, truth = blobs()
+        found = AutoPropagation().fit(X, seeds_of(truth, per_class))
+        assert (found.method_, found.n_neighbors_) == (FIRST.method, FIRST.n_neighbors)
+        assert found.reason_.startswith(f"{FIRST}, by the fixed order of preference: {part}")
+        assert "\n" not in found.reason_
+
+    def test_a_class_whose_seeds_weigh_nothing_has_none(self) -> None:
+        X, truth = blobs()
+        y = seeds_of(truth, 5)
+        found = AutoPropagation().fit(X, y, sample_weight=np.where(y == 2, 0, 1))
+        assert "a class has no seed" in found.reason_
+
+    def test_hidden_seeds_are_counted_out(self) -> None:
+        X, truth = blobs()
+        found = AutoPropagation(candidates=[*GRAPHS, "weighted-knn"]).fit(X, seeds_of(truth, 4))
+        assert found.reason_.startswith("label-propagation with 10 neighbors: 12 of 12 hidden seeds right (100%, 4 f")
+        assert "next" in found.reason_
+        assert "\n" not in found.reason_
+
+
+class TestSharing:
+    def test_one_search_serves_all_candidates_and_folds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        X, truth = blobs()
+        searches: list[int] = []
+
+        def spy(rows: Any, k: int, **options: Any) -> Any:
+            searches.append(k)
+            return nearest(rows, k, **options)
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise AssertionError("a candidate searched for itself")
+
+        nearest = auto.nearest
+        monkeypatch.setattr(auto, "nearest", spy)
+        monkeypatch.setattr(graph_propagator, "nearest", refuse)
+        AutoPropagation(candidates=[*GRAPHS, "poisson", *HEADS]).fit(X, seeds_of(truth, 4))
+        assert searches == [50]
+
+    def test_a_warm_start_keeps_the_search_only_for_the_same_rows(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        X, truth = blobs()
+        warm = AutoPropagation(candidates=GRAPHS, warm_start=True).fit(X, seeds_of(truth, 1))
+        searches: list[int] = []
+        nearest = auto.nearest
+        monkeypatch.setattr(auto, "nearest", lambda rows, k, **o: searches.append(k) or nearest(rows, k, **o))
+        again = warm.fit(X, seeds_of(truth, 4, seed=1))
+        assert searches == []
+        np.testing.assert_array_equal(again.scores_, clone(warm).fit(X, seeds_of(truth, 4, seed=1)).scores_)
+        searches.clear()
+        warm.fit(X + 1, seeds_of(truth, 4))
+        assert searches == [50]
+
+    def test_the_chosen_one_answers_as_if_fitted_alone(self) -> None:
+        X, truth = blobs()
+        y = seeds_of(truth, 2)
+        new = X[:20] + 0.1
+        for name, alone in (
+            ("label-propagation", LabelPropagation(reweight="poisson")),
+            ("diffusion", Diffusion()),
+            ("spectral-cut", SpectralCut()),
+            ("weighted-knn", WeightedKNN()),
+        ):
+            found = AutoPropagation(candidates=[name]).fit(X, y)
+            wanted = alone.set_params(n_neighbors=found.n_neighbors_).fit(X, y)
+            np.testing.assert_allclose(found.scores_, wanted.scores_, rtol=1e-9)
+            np.testing.assert_allclose(found.predict_proba(new), wanted.predict_proba(new), rtol=1e-9)
+            np.testing.assert_array_equal(found.transduction_, wanted.transduction_)
+            assert found.graph_.shape == wanted.graph_.shape
+            assert (found.n_iter_, found.converged_) == (wanted.n_iter_, wanted.converged_)
+
+    def test_rough_solves_are_not_what_is_kept(self) -> None:
+        X, truth = blobs()
+        y = seeds_of(truth, 4)
+        found = AutoPropagation(candidates=["label-propagation"]).fit(X, y)
+        wanted = LabelPropagation(n_neighbors=found.n_neighbors_, reweight="poisson").fit(X, y)
+        np.testing.assert_allclose(found.scores_, wanted.scores_, rtol=1e-9)
+        assert found.residual_ <= 1e-6
+
+    def test_hiding_takes_a_seed_out_of_everything(self) -> None:
+        import torch
+
+        seeds = Seeds.soft(torch.eye(4, dtype=torch.float64))
+        shown = auto_contest.without(seeds, torch.tensor([1, 3]))
+        assert shown.labels_N.tolist() == [0, -1, 2, -1]
+        assert shown.weights_N.tolist() == [1, 0, 1, 0]
+        assert shown.columns(range(4), torch.float64).sum(dim=1).tolist() == [1, 0, 1, 0]
+        assert seeds.labels_N.tolist() == [0, 1, 2, 3], "the seeds themselves were changed"
+
+
+class TestResults:
+    def test_a_head_reaches_every_row_and_leaves_the_search_behind(self) -> None:
+        X, truth = blobs()
+        X[60] = 0
+        y = seeds_of(truth, 2)
+        y[60] = -1
+        found = AutoPropagation(candidates=["labels-only"]).fit(X, y)
+        assert (found.method_, found.n_neighbors_) == ("labels-only", None)
+        assert found.reached_.all()
+        assert (found.transduction_ >= 0).all()
+        assert (found.n_iter_, found.residual_, found.converged_, found.recall_) == (0, 0.0, True, 1.0)
+        assert found.graph_.shape == (90, 90)
+        assert found.graph_.n_edges == 89 * 50, "a row of zeros has no neighbors"
+        np.testing.assert_array_equal(found.scores_, found.label_distributions_)
+        np.testing.assert_allclose(found.predict_proba(X), found.label_distributions_, rtol=1e-6)
+        np.testing.assert_array_equal(found.predict(X), found.label_distributions_.argmax(axis=1))
+
+    @pytest.mark.parametrize("name", ["diffusion", "poisson", "spectral-cut", "local", "labels-only"])
+    def test_certainty_is_the_share_of_the_label(self, name: str) -> None:
+        X, truth = blobs()
+        y = seeds_of(truth, 2)
+        found = AutoPropagation(candidates=[name]).fit(X, y)
+        shares = found.label_distributions_.max(axis=1)
+        np.testing.assert_allclose(found.certainty_, np.where(y >= 0, 1, np.where(found.reached_, shares, 0)))
+        sparse_found = AutoPropagation(candidates=[name], top_classes=2).fit(X, y)
+        np.testing.assert_allclose(sparse_found.certainty_, found.certainty_)
+        assert sparse.issparse(sparse_found.label_distributions_)
+
+    @pytest.mark.parametrize("name", ["label-propagation", "labels-only", "soft-head", "local"])
+    def test_pickled_and_fitted_again_it_says_the_same(self, name: str) -> None:
+        X, truth = blobs()
+        y = np.array(["a", "b", "c", ""])[seeds_of(truth, 3)]
+        found = AutoPropagation(candidates=[name]).fit(X, y)
+        again = AutoPropagation(candidates=[name]).fit(X, y)
+        np.testing.assert_array_equal(found.scores_, again.scores_)
+        assert found.reason_ == again.reason_
+        revived = pickle.loads(pickle.dumps(found))
+        np.testing.assert_array_equal(revived.predict(X + 0.1), found.predict(X + 0.1))
+        np.testing.assert_array_equal(revived.predict_proba(X), found.predict_proba(X))
+        assert set(found.predict(X)) == {"a", "b", "c"}
+
+    @pytest.mark.parametrize("form", ["csr", "memmap", "float16"])
+    def test_any_features_do_for_heads_and_graphs(self, form: str, tmp_path: Path) -> None:
+        X, truth = blobs()
+        X = X.astype(np.float16)
+        np.save(tmp_path / "X.npy", X)
+        given = {
+            "csr": sparse.csr_array(X.astype(np.float32)),
+            "memmap": np.load(tmp_path / "X.npy", mmap_mode="r"),
+            "float16": X,
+        }[form]
+        found = AutoPropagation(candidates=["diffusion", *HEADS]).fit(given, seeds_of(truth, 4))
+        wanted = AutoPropagation(candidates=["diffusion", *HEADS]).fit(X.astype(np.float32), seeds_of(truth, 4))
+        assert (found.method_, found.scores_.dtype) == (wanted.method_, np.float32)
+        np.testing.assert_array_equal(found.transduction_, wanted.transduction_)
+        np.testing.assert_array_equal(found.predict(given[:9]), wanted.predict(X[:9].astype(np.float32)))
+
+
+class TestGivenGraphs:
+    def graph(self, X: np.ndarray) -> sparse.csr_array:
+        unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+        cosines = np.clip(unit @ unit.T, 0, None)
+        np.fill_diagonal(cosines, 0)
+        cosines[cosines < np.sort(cosines, axis=1)[:, -12:-11]] = 0
+        return sparse.csr_array(np.maximum(cosines, cosines.T))
+
+    @pytest.mark.parametrize("per_class", [2, 4])
+    def test_no_heads_and_no_neighbors_to_choose(self, per_class: int) -> None:
+        X, truth = blobs()
+        y, graph = seeds_of(truth, per_class), self.graph(X)
+        found = AutoPropagation(metric="precomputed").fit(graph, y)
+        assert found.method_ in PROPAGATORS
+        assert (found.recall_, found.n_features_in_) == (None, 90)
+        if found.method_ == "label-propagation":
+            assert found.n_neighbors_ is None
+            wanted = LabelPropagation(metric="precomputed", reweight="poisson").fit(graph, y)
+            np.testing.assert_allclose(found.scores_, wanted.scores_, rtol=1e-9)
+        assert found.predict(graph[:5]).shape == (5,)
+        lines = lineup(None, 90, 3, given_graph=True)
+        assert Candidate("poisson") in lines
+        assert Candidate("local", 20) in lines
+        assert not {candidate.method for candidate in lines} & set(HEADS)
+
+    def test_heads_alone_are_refused(self) -> None:
+        X, truth = blobs()
+        with pytest.raises(RequestError, match=r"heads need vectors.*Name a propagator as well"):
+            AutoPropagation(candidates=list(HEADS), metric="precomputed").fit(self.graph(X), seeds_of(truth, 2))
+
+
+class TestCandidates:
+    @pytest.mark.parametrize(
+        ("candidates", "message"),
+        [
+            (["difusion"], "did you mean 'diffusion'"),
+            (["diffusion", "label-only"], "did you mean 'labels-only'"),
+            (["auto"], "unknown candidate 'auto'"),
+            ("diffusion", "None or a list of method names"),
+            ([], "None or a list of method names"),
+            ([3], "unknown candidate '3'"),
+        ],
+    )
+    def test_wrong_ones_are_refused(self, candidates: Any, message: str) -> None:
+        X, truth = blobs()
+        with pytest.raises(RequestError, match=message):
+            AutoPropagation(candidates=candidates).fit(X, seeds_of(truth, 2))
+
+    def test_one_fold_hides_nothing(self) -> None:
+        X, truth = blobs()
+        with pytest.raises(RequestError, match="cv=1: must be a whole number >= 2"):
+            AutoPropagation(cv=1).fit(X, seeds_of(truth, 4))
+
+    def test_every_propagator_and_head_is_tried_and_the_order_is_by_expectation(self) -> None:
+        assert {candidate.method for candidate in EXPECTED} == {*PROPAGATORS, *HEADS} - {"auto"}
+        assert list(EXPECTED.values()) == sorted(EXPECTED.values(), reverse=True)
+
+    def test_spectral_cut_is_left_out_where_it_cannot_do_well(self) -> None:
+        for n, n_classes, asked in ((1000, 200, True), (1000, 201, False), (100_001, 10, False)):
+            methods = {candidate.method for candidate in lineup(None, n, n_classes, given_graph=False)}
+            assert ("spectral-cut" in methods) == asked
+        assert lineup(["spectral-cut"], 1000, 500, given_graph=False), "unless it is asked for"
+
+    def test_few_rows_cut_the_neighbors_and_repeat_nothing(self) -> None:
+        lines = lineup(["diffusion"], 15, 3, given_graph=False)
+        assert {candidate.n_neighbors for candidate in lines} == {10, 14}
+        assert len(lines) == 2
