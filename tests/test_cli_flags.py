@@ -80,9 +80,7 @@ def test_flags_that_were_not_given_are_left_to_the_constructor() -> None:
 
 
 def test_a_flag_of_another_method_is_refused_by_name() -> None:
-    with pytest.raises(
-        RequestError, match=r"--power is no flag of --method local; it is one of diffusion\..*--n-de"
-    ):
+    with pytest.raises(RequestError, match=r"--power is no flag of --method local; it is one of diffusion\..*--n-de"):
         parse_parameters("local", {"power": 2.0})
     with pytest.raises(RequestError, match="--volume is no flag of --method weighted-knn"):
         parse_parameters("weighted-knn", {"volume": "seeds"})
