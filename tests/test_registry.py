@@ -48,6 +48,7 @@ SHARED = {  # files that hold no entry of their own
         "inputs",
         "kernel_graph",
         "laplacian_system",
+        "local_over_processes",
         "outcome",
         "parameters",
         "rbf_kernel",
