@@ -27,7 +27,7 @@ BOTH_WAYS = 1.5  # edges of a symmetric graph for each that a row chose: some ar
 
 # Measured with benchmarks/forecast.py: what the number of rows and classes does not tell.
 BLOCK = 2**24  # similarities that an exact search holds at once
-PROBED = 24  # inverted lists that the approximate search looks into, of about sqrt(n), where vectors cluster
+NEAR, NEAR_K, NEAR_PRODUCT = 330.0, 32.0, 65.0  # of the approximate search, a row and sqrt(n), where vectors cluster
 PRODUCT, PAIR = 1.7, 30.0  # of a search beside the trial's: large products are slower, and the best are kept
 EDGE = 1500.0  # to bring an edge into a symmetric graph
 STEP = 60.0  # numbers moved a row and class in a step of conjugate gradient
@@ -129,14 +129,12 @@ def _search(size: Size, against: int, k: int, search: str) -> Stage:
     )
     if search == "exact":
         return exact
-    lists = against**0.5
-    scanned = min(1.0, PROBED / lists)
-    training = 64 * lists * d * 4
+    compared = n * against**0.5  # rows near enough, by the hundred
     return Stage(
         "search",
-        found + against * (d * 4 + 8) + training + reading + 40 * MB,
-        products=1024 * against * d + scanned * exact.products,
-        passes=scanned * exact.passes,
+        found + against * (d * f + 24) + 1.5 * f * BLOCK,
+        products=min(NEAR_PRODUCT * compared * d, exact.products),
+        passes=min(compared * (NEAR + NEAR_K * k), exact.passes),
     )
 
 
@@ -170,8 +168,9 @@ def _votes(size: Size, values: Mapping[str, Any], k: int, search: str) -> list[S
     """Labeled rows that vote."""
     n, d, f = size.n, size.d, _float(size)
     found = _search(size, size.n_seeds, k, search)
+    times = 2 if values.get("density") else 1  # the labeled rows look for their own neighbors, too
     nbytes = max(found.nbytes, 3 * n * k * (8 + f) + _results(size, values))
-    return [Stage("search", nbytes, found.products, found.passes + n * (26_000 + 220 * d))]
+    return [Stage("search", nbytes, times * found.products, times * found.passes + n * (26_000 + 220 * d))]
 
 
 def _cut(size: Size, values: Mapping[str, Any], k: int, search: str) -> list[Stage]:

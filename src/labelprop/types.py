@@ -29,6 +29,7 @@ class Neighbors:
     indices_NK: torch.Tensor  # int64
     similarities_NK: torch.Tensor  # float32 or float64
     recall: float
+    order_N: torch.Tensor | None = None  # the queries in an order that has similar ones together, where known
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -57,7 +57,6 @@ def test_structureless_vectors_are_searched_exactly_instead() -> None:
 
 def test_rows_with_too_few_results_are_filled_by_exact_search(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(approximate, "RECALL", 0.0)
-    monkeypatch.setattr(approximate, "FIRST_PROBES", 1)
     X = clusters(400)
     found = nearest(X, 60, search="approximate")  # lists of about 20 rows hold no 60 neighbors
     assert (found.indices_NK >= 0).all()
@@ -105,3 +104,24 @@ def test_unknown_backends_and_wrong_widths_are_refused() -> None:
         nearest(np.eye(4), 2, search="exakt")
     with pytest.raises(RequestError, match="queries have 3 columns, the rows to search have 4"):
         nearest(np.eye(4), 2, queries=np.ones((1, 3)))
+
+
+@pytest.mark.parametrize("metric", ["cosine", "euclidean", "inner"])
+def test_blocks_do_not_matter(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    X = clusters(700)
+    whole = nearest(X, 9, metric=metric, search="approximate")
+    monkeypatch.setattr(approximate, "HELD", {"cpu": 2000})
+    parts = nearest(X, 9, metric=metric, search="approximate")
+    assert (whole.indices_NK == parts.indices_NK).float().mean() > 0.999
+    torch.testing.assert_close(whole.similarities_NK, parts.similarities_NK, rtol=1e-5, atol=1e-5)
+
+
+def test_the_order_holds_every_row_once_and_similar_ones_together() -> None:
+    X = clusters(1500)
+    X[::50] = 0
+    order = nearest(X, 5, search="approximate").order_N
+    assert order is not None
+    assert order.sort().values.tolist() == list(range(1500))
+    unit = torch.from_numpy(X / np.linalg.norm(X, axis=1, keepdims=True).clip(1e-9))[order][:1400]
+    following = (unit[1:] * unit[:-1]).sum(dim=1).mean()
+    assert following > 0.6

@@ -122,7 +122,7 @@ def test_the_same_pair_has_the_same_similarity_from_both_ends() -> None:
     X = np.random.default_rng(3).integers(0, 3, size=(400, 9)).astype(np.float32)
     found = nearest(X, 399)
     values = torch.zeros(400, 400).scatter_(1, found.indices_NK, found.similarities_NK)
-    assert torch.equal(values, values.T)
+    torch.testing.assert_close(values, values.T, rtol=0, atol=1e-6)
 
 
 def test_sparse_rows_give_the_answers_of_dense_ones() -> None:

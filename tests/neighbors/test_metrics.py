@@ -147,9 +147,9 @@ def test_small_distances_far_from_the_origin_are_not_lost(search: str, offset: f
     )
     found = nearest(X, 10, metric="euclidean", search=search)
     values, indices = similarities(X, None, "euclidean"), found.indices_NK.numpy()
-    assert (indices == np.argsort(-values, axis=1, kind="stable")[:, :10]).mean() > (
-        0.999 if search == "exact" else 0.97
-    )
+    assert (found.similarities_NK.numpy() >= -np.sort(-values, axis=1)[:, 9:10]).mean() > 0.97
+    if search == "exact":
+        assert (indices == np.argsort(-values, axis=1, kind="stable")[:, :10]).mean() > 0.999
     np.testing.assert_allclose(found.similarities_NK, np.take_along_axis(values, indices, axis=1), rtol=1e-5)
 
 

@@ -335,6 +335,18 @@ def test_wrong_parameters(parameters: dict[str, Any], message: str) -> None:
         SpectralCut(**parameters).fit(X, y)
 
 
+def test_mixed_precision_of_the_caller_does_not_reach_the_propagation(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = blobs(300, 3, 13)
+    seeds = Seeds.hard(torch.from_numpy(y), 3)
+    graph = SpectralCut().fit(X.astype(np.float32), y).graph_
+    for dense_below in (1000, 10):
+        monkeypatch.setattr(spectral_basis, "DENSE_BELOW", dense_below)
+        plain = spectral_cut.spectral_cut(graph, seeds, n_eigenvectors=50)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            mixed = spectral_cut.spectral_cut(graph, seeds, n_eigenvectors=50)
+        torch.testing.assert_close(mixed.scores_NC, plain.scores_NC)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_gives_the_answers_of_the_cpu() -> None:
     X, y = blobs(2000, 5, 12)

@@ -195,20 +195,32 @@ def test_files_mapped_into_memory_and_small_pickles(tmp_path: Path) -> None:
     assert rest < X.astype(np.float32).nbytes, "the features of unlabeled rows went into the pickle"
 
 
-def test_wide_results_hold_the_best_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("k", [1, 30])
+def test_wide_results_hold_the_best_classes(k: int, soft: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = problem(500, 60, 6, dim=12)
-    whole = WeightedKNN(n_neighbors=30, temperature=1).fit(X, y)
+    X[[400, 450]] = 0
+    y[[400, 450]] = -1
+    given_y = np.where(y[:, None] >= 0, np.eye(60)[y] + 0.01 * np.random.default_rng(0).random((500, 60)), 0)
+    parameters: dict[str, Any] = {"n_neighbors": k, "temperature": 1.0}
+    whole = WeightedKNN(**parameters).fit(X, given_y if soft else y)
     monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
     monkeypatch.setattr(ballots, "BLOCK_ELEMENTS", 1000)
-    wide = WeightedKNN(n_neighbors=30, temperature=1).fit(X, y)
-    for name in ("transduction_", "reached_", "certainty_", "class_weight_"):
+    wide = WeightedKNN(**parameters).fit(X, given_y if soft else y)
+    for name in ("transduction_", "reached_", "class_weight_"):
         np.testing.assert_array_equal(getattr(wide, name), getattr(whole, name))
-    rows = np.repeat(np.arange(500), 16)
-    assert wide.scores_.nnz == 500 * 16
-    np.testing.assert_array_equal(wide.scores_.data, whole.scores_[rows, wide.scores_.indices])
-    best = np.sort(whole.scores_, axis=1)[:, -16:].sum(axis=1)
-    np.testing.assert_allclose(wide.label_distributions_.data, wide.scores_.data / best[rows])
-    few = WeightedKNN(n_neighbors=30, temperature=1, top_classes=2).fit(X, y)
+    np.testing.assert_allclose(wide.certainty_, whole.certainty_)
+    ranked = np.sort(whole.scores_, axis=1)[:, ::-1]
+    best = np.where(whole.scores_ >= ranked[:, 15:16], whole.scores_, 0)  # no ties among positive ones
+    np.testing.assert_allclose(wide.scores_.toarray(), best)
+    reached = best.any(axis=1)
+    assert reached.sum() == 498
+    total = best[reached].sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(wide.label_distributions_.toarray()[reached], best[reached] / total)
+    np.testing.assert_allclose(wide.label_distributions_.toarray()[~reached][:, :16], 1 / 16)
+    np.testing.assert_allclose(wide.label_distributions_.sum(axis=1), 1)
+    np.testing.assert_allclose(wide.predict_proba(X), whole.predict_proba(X))
+    few = WeightedKNN(top_classes=2, **parameters).fit(X, given_y if soft else y)
     np.testing.assert_allclose(few.label_distributions_.sum(axis=1), 1)
     np.testing.assert_array_equal(few.transduction_, whole.transduction_)
 

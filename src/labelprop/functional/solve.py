@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 
 from labelprop.types import Solve
 
+CACHED = 1 << 19  # numbers of each array worked on at once on a CPU
 ROUNDING = 4  # a residual is known to this many roundings of A x; up to 2 were seen
 
 Matmul = Callable[[torch.Tensor], torch.Tensor]  # (N, C') -> (N, C') for any C'
@@ -113,17 +114,25 @@ class _Block:
         self.checked_A = torch.full_like(self.rr_A, torch.inf)  # the true residual when last computed
 
     def advance(self, matmul: Matmul) -> torch.Tensor:
-        """One step; returns which columns could not take it (p . A p not positive: nothing left to gain)."""
+        """One step; returns which columns could not take it (p . A p not positive: nothing left to gain).
+
+        Worked through in blocks of rows that stay in the cache: reading memory is what a step costs on a CPU.
+        """
         q_NA = matmul(self.p_NA)
-        pq_A = (self.p_NA * q_NA).sum(dim=0)
+        pq_A = torch.zeros_like(self.rr_A)
+        for rows in _row_blocks(q_NA):
+            pq_A += (self.p_NA[rows] * q_NA[rows]).sum(dim=0)
         broken_A = ~(pq_A > 0)
         length_A = torch.where(broken_A, 0, self.rr_A / pq_A)
         self.gain_A = torch.maximum(self.gain_A, torch.where(broken_A, 0, pq_A / self.pp_A))
-        self.x_NA.addcmul_(self.p_NA, length_A)
-        self.r_NA.addcmul_(q_NA, -length_A)
-        before_A, self.rr_A = self.rr_A, (self.r_NA * self.r_NA).sum(dim=0)
+        before_A, self.rr_A = self.rr_A, torch.zeros_like(self.rr_A)
+        for rows in _row_blocks(q_NA):
+            r_BA = self.r_NA[rows].addcmul_(q_NA[rows], -length_A)
+            self.x_NA[rows].addcmul_(self.p_NA[rows], length_A)
+            self.rr_A += (r_BA * r_BA).sum(dim=0)
         kept_A = torch.where(broken_A, 0, self.rr_A / before_A)
-        self.p_NA.mul_(kept_A).add_(self.r_NA)
+        for rows in _row_blocks(q_NA):
+            self.p_NA[rows].mul_(kept_A).add_(self.r_NA[rows])
         self.pp_A = self.rr_A + kept_A.square() * self.pp_A  # r is orthogonal to the last p
         return broken_A
 
@@ -158,3 +167,11 @@ class _Block:
         self.columns_A, self.checked_A = self.columns_A[kept], self.checked_A[kept]
         self.rr_A, self.pp_A, self.gain_A = self.rr_A[kept], self.pp_A[kept], self.gain_A[kept]
         self.x_NA, self.r_NA, self.p_NA = self.x_NA[:, kept], self.r_NA[:, kept], self.p_NA[:, kept]
+
+
+def _row_blocks(x_NA: torch.Tensor) -> Iterator[slice]:
+    """Rows that fit the cache together; all at once where there is none to speak of."""
+    n, columns = x_NA.shape
+    step = max(1, CACHED // max(1, columns)) if x_NA.device.type == "cpu" else n
+    for start in range(0, n, max(1, step)):
+        yield slice(start, start + step)

@@ -1,39 +1,46 @@
-"""Approximate nearest neighbors: faiss inverted lists, probed as widely as a stated recall needs.
+"""Approximate nearest neighbors: only cells near a query are compared with it, as many as a stated recall needs.
 
-The index scans the lists nearest to a query. How many (the probe count) is doubled until `RECALL` of the true
-neighbors of a sample is found; the recall reported is then measured on other rows. Where a quarter of all lists
-would have to be scanned, matrix products over everything are quicker, and the exact search is run instead.
+A query looks into every cell whose center is at most `reach` less similar to it than the nearest center. The reach
+is chosen so that `RECALL` of the true neighbors of a sample are found; the recall reported is then measured on
+other rows. Where a quarter of all rows would have to be compared, products of everything are quicker, and the
+exact search is run instead.
+
+Departs from the usual inverted file in two ways: (1) the reach is a difference of similarities, not a number of
+cells, so that queries between cells look into many and others into few (half the comparisons at the same recall);
+(2) the queries of one cell are compared in one matrix product.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from labelprop.errors import RequestError
 from labelprop.neighbors import exact
+from labelprop.neighbors.cells import TILE, Cells
 from labelprop.neighbors.rows import Rows, spans
 from labelprop.neighbors.sparse_rows import SparseRows
+from labelprop.progress import advance
 from labelprop.types import Neighbors
 
-if TYPE_CHECKING:
-    import faiss
-
 RECALL = 0.98
-SAMPLE = 400  # rows to choose the probe count on, and as many again to measure the recall on
-TRAINING_ROWS_A_LIST = 64
-FIRST_PROBES = 4
+GROWTH = 1.25  # from one length of strips to the next
+SAMPLE = 256  # rows to choose the reach on, and as many again to measure the recall on
+SLACK = 0.02  # by which the sample's recall may miss `RECALL`
+MOST = 0.25  # of all rows compared with; beyond, the exact search is quicker
+HELD = {"cpu": 1 << 24, "cuda": 1 << 28}  # similarities held at once
 
 
 def search(rows: Rows, k: int, *, queries: Rows | None = None, exclude_self: bool = True, seed: int = 0) -> Neighbors:
-    """The k nearest of `rows` for each query as found in inverted lists; `recall` is measured, not promised.
+    """The k nearest of `rows` for each query as found in near cells; `recall` is measured, not promised.
 
-    The index holds one float32 copy of the rows in main memory; float64 rows get their similarities from float64.
-    Rows for which the lists hold fewer than k neighbors are searched exactly. Among equal similarities at the
-    k-th place the scan order decides (always the same for the same input), elsewhere the lower index.
-    Raises RequestError for sparse rows.
+    Holds one float32 copy of the rows on their device. Similarities that decide an order by less than rounding, all
+    distances and all of float64 rows are computed once more by pairs. Rows that find fewer than k neighbors are
+    searched exactly. Raises RequestError for sparse rows.
     """
     if isinstance(rows, SparseRows) or isinstance(queries, SparseRows):
         raise RequestError(
@@ -42,104 +49,171 @@ def search(rows: Rows, k: int, *, queries: Rows | None = None, exclude_self: boo
         )
     looked_up = rows if queries is None else queries
     k = min(k, rows.n - exclude_self)
-    usable = (~looked_up.zero_N).nonzero().squeeze(1).cpu()
-    sample = usable[np.random.default_rng(seed).permutation(len(usable))[: 2 * SAMPLE]].to(rows.device)
-    lists = _Lists(rows, k, exclude_self, seed) if k and len(sample) and not bool(rows.zero_N.all()) else None
-    if lists is None or not lists.tune(_Sample(lists, looked_up, sample[::2])):
+    usable = (~looked_up.zero_N).nonzero().squeeze(1)
+    if k == 0 or not len(usable) or bool(rows.zero_N.all()):
         return exact.search(rows, k, queries=queries, exclude_self=exclude_self, seed=seed)
-    indices_NK = torch.empty(looked_up.n, k, dtype=torch.int64, device=rows.device)
-    similarities_NK = torch.empty(looked_up.n, k, dtype=rows.dtype, device=rows.device)
-    for start, stop in spans(looked_up.n, rows.dim + 4 * k):
-        places_B = torch.arange(start, stop, device=rows.device)
-        found = lists.scan(looked_up.read(start, stop), places_B, looked_up.zero_N[start:stop])
-        similarities_NK[start:stop], indices_NK[start:stop] = found
-    truth = _Sample(lists, looked_up, sample[1::2] if len(sample) > 1 else sample)
-    return Neighbors(indices_NK, similarities_NK, recall=truth.recall(similarities_NK[truth.places_S]))
+    sample = usable[torch.from_numpy(np.random.default_rng(seed).permutation(len(usable))[: 2 * SAMPLE])]
+    scan = _Scan(rows, looked_up, k, exclude_self, Cells.of(rows, seed))
+    if not scan.choose_reach(sample[::2]):
+        return exact.search(rows, k, queries=queries, exclude_self=exclude_self, seed=seed)
+    indices_NK = torch.full((looked_up.n, k), -1, device=rows.device)
+    similarities_NK = torch.full((looked_up.n, k), -torch.inf, dtype=rows.dtype, device=rows.device)
+    blocks, done = scan.blocks(usable), 0
+    for places_B in blocks:
+        similarities_NK[places_B], indices_NK[places_B] = scan.find(places_B)
+        done += len(places_B)
+        advance("search", done, len(usable))
+    held_back = sample[1::2] if len(sample) > 1 else sample
+    recall = scan.recall(held_back, similarities_NK[held_back])
+    order_N = torch.cat([*blocks, looked_up.zero_N.nonzero().squeeze(1)])
+    return Neighbors(indices_NK, similarities_NK, recall, order_N)
 
 
-class _Sample:
-    """Some queries and the similarity of their true k-th neighbor."""
+class _Scan:
+    """Queries against the rows in cells."""
 
-    def __init__(self, lists: _Lists, looked_up: Rows, places_S: torch.Tensor) -> None:
-        self.places_S, self.block = places_S, looked_up.take(places_S)
-        self.empty_S = looked_up.zero_N[places_S]
-        values_SK, _ = lists.truth(self.block, places_S, self.empty_S)
-        last_S = values_SK[:, -1]
-        self._last_S1 = (last_S - lists.rows.rounding(self.block, last_S)).unsqueeze(1)
+    def __init__(self, rows: Rows, looked_up: Rows, k: int, exclude_self: bool, cells: Cells) -> None:
+        self._rows, self._looked_up, self._k, self._cells = rows, looked_up, k, cells
+        self._exclude_self = exclude_self
+        self._exact = exact.Finder(rows, k, exclude_self)
+        self._reach = 0.0
+        self._held = torch.empty(0, TILE, device=rows.device)
+        self._compared = 1.0  # rows a query is compared with, on average
 
-    def recall(self, found_SK: torch.Tensor) -> float:
-        """Share of places filled with a neighbor as similar as a true one; equal ones count, whichever was found."""
-        return float((found_SK >= self._last_S1).double().mean())
+    def choose_reach(self, places_S: torch.Tensor) -> bool:
+        """Sets the smallest reach that finds `RECALL` of these queries' neighbors; False where it is too wide."""
+        _, indices_SK = self._truth(places_S)
+        closeness_SG = self._cells.closeness(self._looked_up.take(places_S))
+        cell_N = self._cells.cell_of(self._rows.n)
+        lag_SG = closeness_SG.amax(dim=1, keepdim=True) - closeness_SG
+        lag_SK = lag_SG.gather(1, cell_N[indices_SK.clamp_min(0)])
+        lags = lag_SK[indices_SK >= 0].sort().values
+        if not len(lags):
+            return False
+        self._reach = float(lags[min(len(lags) - 1, int(RECALL * len(lags)))])
+        self._compared = float(((lag_SG <= self._reach) * self._cells.counts_G).sum(dim=1).double().mean())
+        if self._compared > MOST * self._rows.n:
+            return False
+        # What is in reach is not found where rounding hides it: tight groups far from each other, by distance.
+        return self.recall(places_S, self.find(places_S)[0]) >= RECALL - SLACK
 
+    def blocks(self, places_N: torch.Tensor) -> list[torch.Tensor]:
+        """These queries in blocks, those of one cell together."""
+        cell_N = torch.empty(len(places_N), dtype=torch.int64, device=places_N.device)
+        for start, stop in spans(len(places_N), self._rows.dim + len(self._cells.counts_G)):
+            block = self._looked_up.take(places_N[start:stop])
+            cell_N[start:stop] = self._cells.closeness(block).argmax(dim=1)
+        held = HELD.get(self._rows.device.type, HELD["cpu"])
+        size = max(1, int(held / (1.5 * self._compared)))
+        return list(torch.split(places_N[cell_N.argsort(stable=True)], size))
 
-class _Lists:
-    """The index over the rows that can be neighbors, and the number of each."""
-
-    def __init__(self, rows: Rows, k: int, exclude_self: bool, seed: int) -> None:
-        self.rows, self._k, self._exclude_self = rows, k, exclude_self
-        self._finder = exact.Finder(rows, k, exclude_self)
-        self._index = _build(rows, seed)
-
-    def tune(self, sample: _Sample) -> bool:
-        """Sets the smallest probe count (4, 8, 16, ...) that reaches `RECALL`; False where it takes too many."""
-        probes = FIRST_PROBES
-        while probes <= self._index.nlist / 4:
-            self._index.nprobe = probes
-            values_SK, _ = self.scan(sample.block, sample.places_S, sample.empty_S)
-            if sample.recall(values_SK) >= RECALL:
-                return True
-            probes *= 2
-        return False
-
-    def truth(
-        self, block: torch.Tensor, places_B: torch.Tensor, empty_B: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """As `scan`, by exact search."""
-        return self._finder.find(block, places_B if self._exclude_self else None, empty_B)
-
-    def scan(
-        self, block: torch.Tensor, places_B: torch.Tensor, empty_B: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Similarities (B, k) and indices (B, k) from the lists, best first; short rows are searched exactly."""
-        rows, width = self.rows, self._k + self._exclude_self
-        values, indices = self._index.search(_plain(block), width)
-        values_BW = torch.from_numpy(values).to(rows.device, rows.dtype)
-        indices_BW = torch.from_numpy(indices).to(rows.device)
-        values_BW = -values_BW if rows.metric == "euclidean" else values_BW
-        missing_BW = (indices_BW < 0) | empty_B[:, None]
+    def find(self, places_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Similarities (B, k) and indices (B, k), best first; -inf and -1 where there are no more."""
+        block, rows = self._looked_up.take(places_B), self._rows
+        spare = exact.SPARE if rows.metric == "euclidean" else 0  # far from a cell's center distances are rough
+        values_BW, indices_BW = self._candidates(block, self._k + spare + self._exclude_self)
         if self._exclude_self:
-            missing_BW |= indices_BW == places_B[:, None]
+            keep_BW = exact.without(places_B, indices_BW)
+            values_BW, indices_BW = (part[keep_BW].view(len(block), -1) for part in (values_BW, indices_BW))
+        rounding_B = rows.rounding(block, values_BW[:, -1])
         if rows.dtype == torch.float64:
-            values_BW = rows.pairs(block, indices_BW.clamp_min(0))
-        indices_BW = indices_BW.masked_fill(missing_BW, -1)
-        values_BW, indices_BW = exact.order(values_BW.masked_fill(missing_BW, -torch.inf), indices_BW)
-        values_BK, indices_BK = exact.bounded(rows, values_BW[:, : self._k]), indices_BW[:, : self._k]
-        short = ((indices_BK < 0).any(dim=1) & ~empty_B).nonzero().squeeze(1)
+            rounding_B = torch.full_like(rounding_B, torch.inf)  # what was compared is float32
+        values_BW, indices_BW = exact.settle(rows, block, values_BW, indices_BW, rounding_B)
+        values_BK, indices_BK = values_BW[:, : self._k], indices_BW[:, : self._k]
+        short = (values_BK[:, -1] == -torch.inf).nonzero().squeeze(1)
         if len(short):
-            values_BK[short], indices_BK[short] = self.truth(block[short], places_B[short], empty_B[short])
+            values_BK[short], indices_BK[short] = self._truth(places_B[short])
         return values_BK, indices_BK
 
+    def recall(self, places_S: torch.Tensor, found_SK: torch.Tensor) -> float:
+        """Share of places filled with a neighbor as similar as a true one; equal ones count, whichever was found."""
+        values_SK, _ = self._truth(places_S)
+        last_S = values_SK[:, -1]
+        last_S = last_S - self._rows.rounding(self._looked_up.take(places_S), last_S)
+        return float((found_SK >= last_S[:, None]).double().mean())
 
-def _build(rows: Rows, seed: int) -> faiss.IndexIVFFlat:
-    """Inverted lists around about sqrt(N) centers; faiss uses as many threads as torch."""
-    import faiss
+    def _truth(self, places_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `find`, by exact search."""
+        block = self._looked_up.take(places_B)
+        return self._exact.find(block, places_B if self._exclude_self else None, self._looked_up.zero_N[places_B])
 
-    faiss.omp_set_num_threads(torch.get_num_threads())
-    usable = (~rows.zero_N).nonzero().squeeze(1).cpu()
-    n_lists = max(1, int(len(usable) ** 0.5))
-    if rows.metric == "euclidean":
-        index = faiss.IndexIVFFlat(faiss.IndexFlatL2(rows.dim), rows.dim, n_lists, faiss.METRIC_L2)
-    else:
-        index = faiss.IndexIVFFlat(faiss.IndexFlatIP(rows.dim), rows.dim, n_lists, faiss.METRIC_INNER_PRODUCT)
-    index.cp.seed, index.cp.niter, index.cp.spherical = seed, 8, rows.metric == "cosine"
-    index.cp.min_points_per_centroid = 1  # no warnings about small sets on stderr
-    chosen = np.random.default_rng(seed).permutation(len(usable))[: n_lists * TRAINING_ROWS_A_LIST]
-    index.train(_plain(rows.take(usable[np.sort(chosen)].to(rows.device))))
-    for start, stop in spans(len(usable), rows.dim):
-        places_B = usable[start:stop]
-        index.add_with_ids(_plain(rows.take(places_B.to(rows.device))), places_B.numpy())
-    return index
+    def _candidates(self, block: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The `width` best similarities and their rows from all cells in reach, (B, width); -inf for too few.
+
+        Each query has a strip of tiles, which its cells fill one after the other.
+        """
+        cells, block = self._cells, block.float()
+        closeness_BG = cells.closeness(block)
+        near_BG = closeness_BG >= closeness_BG.amax(dim=1, keepdim=True) - self._reach
+        query_Q, cell_Q = near_BG.nonzero(as_tuple=True)
+        strips = _Strips.of(query_Q, cells.tiles_G[cell_Q], len(block), -(-width // TILE))
+        by_cell_Q = cell_Q.argsort(stable=True)
+        query_Q, cell_Q, place_Q = query_Q[by_cell_Q], cell_Q[by_cell_Q], strips.place_Q[by_cell_Q]
+        tiles_Q = cells.tiles_G[cell_Q]
+        within_T = _counting(tiles_Q)
+        target_T = torch.repeat_interleave(place_Q, tiles_Q) + within_T  # where a tile of products goes
+        found = self._room(strips.total).fill_(-torch.inf)
+        stored = torch.zeros(strips.total, dtype=torch.int64, device=block.device)  # the tile of rows it is made of
+        stored[target_T] = torch.repeat_interleave(cells.first_G[cell_Q], tiles_Q) + within_T
+        counts, firsts = cells.counts_G.tolist(), cells.first_G.tolist()
+        start = tile = 0
+        for cell, size in enumerate(near_BG.sum(dim=0).tolist()):
+            if size and counts[cell]:
+                products = cells.compare(
+                    block.index_select(0, query_Q[start : start + size]), cell, firsts[cell], counts[cell]
+                )
+                tiles = products.numel() // TILE
+                found.index_copy_(0, target_T[tile : tile + tiles], products.view(tiles, TILE))
+                tile += tiles
+            start += size
+        values_BW = torch.empty(len(block), width, device=block.device)
+        numbers_BW = torch.empty(len(block), width, dtype=torch.int64, device=block.device)
+        for queries, first, length in strips.equal():
+            part = slice(first, first + len(queries) * length)
+            best = found[part].view(len(queries), -1).topk(width, dim=1)
+            tile_BW = stored[part].view(len(queries), -1).gather(1, best.indices // TILE)
+            values_BW[queries] = best.values
+            numbers_BW[queries] = cells.number_P[tile_BW * TILE + best.indices % TILE]
+        return values_BW, numbers_BW.masked_fill(values_BW == -torch.inf, -1)
+
+    def _room(self, tiles: int) -> torch.Tensor:
+        """Room for so many tiles (tiles, TILE), used again by every block: memory new to a process costs a fill."""
+        if tiles > len(self._held):
+            self._held = torch.empty(tiles, TILE, device=self._held.device)
+        return self._held[:tiles]
 
 
-def _plain(block: torch.Tensor) -> np.ndarray:
-    return np.ascontiguousarray(block.float().cpu().numpy())
+@dataclass(frozen=True, slots=True)
+class _Strips:
+    """A strip of tiles for each query, strips of equal length one after the other."""
+
+    place_Q: torch.Tensor  # first tile of each pair of a query and a cell
+    lengths_B: torch.Tensor
+    total: int
+
+    @classmethod
+    def of(cls, query_Q: torch.Tensor, tiles_Q: torch.Tensor, n: int, least: int) -> _Strips:
+        """Room for the tiles of each pair, pairs ordered by query; lengths are rounded up to powers of `GROWTH`."""
+        used_B = torch.zeros(n, dtype=torch.int64, device=query_Q.device).index_add_(0, query_Q, tiles_Q)
+        before_Q = tiles_Q.cumsum(0) - tiles_Q - (used_B.cumsum(0) - used_B)[query_Q]
+        power_B = (used_B.clamp_min(least).double().log() / math.log(GROWTH)).ceil()
+        lengths_B = (GROWTH**power_B).ceil().long()
+        order_B = lengths_B.argsort(stable=True)
+        start_B = torch.empty_like(lengths_B)
+        start_B[order_B] = lengths_B[order_B].cumsum(0) - lengths_B[order_B]
+        return cls(start_B[query_Q] + before_Q, lengths_B, int(lengths_B.sum()))
+
+    def equal(self) -> Iterator[tuple[torch.Tensor, int, int]]:
+        """For each length: its queries, the first tile of their strips, and the length."""
+        first = 0
+        for length in torch.unique(self.lengths_B).tolist():
+            queries = (self.lengths_B == length).nonzero().squeeze(1)
+            yield queries, first, length
+            first += len(queries) * length
+
+
+def _counting(lengths: torch.Tensor) -> torch.Tensor:
+    """0, 1, ... up to each length less one, one after the other."""
+    ends = lengths.cumsum(0)
+    total = torch.arange(int(ends[-1]) if len(ends) else 0, device=lengths.device)
+    return total - torch.repeat_interleave(ends - lengths, lengths)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from labelprop.neighbors.rows import Rows, spans
+from labelprop.progress import advance
 from labelprop.types import Neighbors
 
 SPARE = 8  # candidates kept beyond K; ties rarely reach further
@@ -38,6 +39,7 @@ def search(rows: Rows, k: int, *, queries: Rows | None = None, exclude_self: boo
         self_B = torch.arange(start, stop, device=rows.device) if exclude_self else None
         found = finder.find(looked_up.read(start, stop), self_B, looked_up.zero_N[start:stop])
         similarities_NK[start:stop], indices_NK[start:stop] = found
+        advance("search", stop, looked_up.n)
     return Neighbors(indices_NK, similarities_NK, recall=1.0)
 
 
@@ -83,9 +85,7 @@ class Finder:
         indices_BW = torch.stack([self._known[key][1] for key in keys])
         if self_B is None:
             return values_BW, indices_BW
-        # Without itself a row keeps its first K; where it is not in the list, the last is one too many.
-        keep_BW = indices_BW != self_B[:, None]
-        keep_BW[:, -1] &= keep_BW[:, :-1].logical_not().any(dim=1)
+        keep_BW = without(self_B, indices_BW)
         return values_BW[keep_BW].view(-1, self._k), indices_BW[keep_BW].view(-1, self._k)
 
 
@@ -102,19 +102,44 @@ def _lookup(
     # What was left out is at most the last candidate plus rounding; minus infinity stands for no candidate.
     gap_B = values_BW[:, k - 1] - values_BW[:, -1]
     settled_B = (gap_B > 2 * rounding_B) | (values_BW[:, -1] == -torch.inf) | (width == available)
-    close_B = (values_BW[:, :-1] - values_BW[:, 1:] <= rounding_B[:, None]).any(dim=1)
-    tied_T = (close_B | (rows.metric == "euclidean")).nonzero().squeeze(1)
-    exact_BW = values_BW.to(rows.dtype)
-    if len(tied_T):
-        again_TW = rows.pairs(_part(block, tied_T), indices_BW[tied_T])
-        again_TW = again_TW.masked_fill(values_BW[tied_T] == -torch.inf, -torch.inf)
-        exact_BW[tied_T], indices_BW[tied_T] = order(again_TW, indices_BW[tied_T])
-    return bounded(rows, exact_BW[:, :k]), indices_BW[:, :k], settled_B
+    values_BW, indices_BW = settle(rows, block, values_BW, indices_BW, rounding_B)
+    return values_BW[:, :k], indices_BW[:, :k], settled_B
 
 
-def bounded(rows: Rows, values: torch.Tensor) -> torch.Tensor:
-    """Cosines within [-1, 1], whatever rounding says; -inf stays."""
-    return values.clamp(-1, 1).masked_fill(values == -torch.inf, -torch.inf) if rows.metric == "cosine" else values
+def without(self_B: torch.Tensor, indices_BW: torch.Tensor) -> torch.Tensor:
+    """Which of the places (B, W) a row keeps: all but itself, or all but the last where it is not among them."""
+    keep_BW = indices_BW != self_B[:, None]
+    keep_BW[:, -1] &= keep_BW[:, :-1].logical_not().any(dim=1)
+    return keep_BW
+
+
+def settle(
+    rows: Rows, block: Any, values_BW: torch.Tensor, indices_BW: torch.Tensor, rounding_B: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Candidates, best first, ordered by (similarity descending, index ascending) whatever rounding says.
+
+    Values that differ from the next by less than rounding, and all distances, are computed again by pairs. -inf goes
+    last, with index -1.
+    """
+    missing_BW = values_BW == -torch.inf
+    if rows.metric == "euclidean":
+        again_BW = ~missing_BW
+    else:
+        close_BV = values_BW[:, :-1] - values_BW[:, 1:] <= 2 * rounding_B[:, None]
+        again_BW = torch.nn.functional.pad(close_BV, (0, 1)) | torch.nn.functional.pad(close_BV, (1, 0))
+    values_BW = values_BW.to(rows.dtype)
+    row_T, column_T = again_BW.nonzero(as_tuple=True)
+    if len(row_T):
+        for start, stop in spans(len(row_T), rows.dim):
+            row_P, column_P = row_T[start:stop], column_T[start:stop]
+            pairs_P1 = rows.pairs(_part(block, row_P), indices_BW[row_P, column_P][:, None])
+            values_BW[row_P, column_P] = pairs_P1.squeeze(1)
+        tied_T = again_BW.any(dim=1).nonzero().squeeze(1)
+        values_BW[tied_T], indices_BW[tied_T] = order(values_BW[tied_T], indices_BW[tied_T])
+    values_BW = values_BW.clamp(-1, 1) if rows.metric == "cosine" else values_BW
+    left_W = torch.arange(values_BW.shape[1] - 1, -1, -1, device=values_BW.device)
+    missing_BW = missing_BW.sum(dim=1, keepdim=True) > left_W
+    return values_BW.masked_fill(missing_BW, -torch.inf), indices_BW.masked_fill(missing_BW, -1)
 
 
 def candidates(rows: Rows, block: Any, width: int, self_B: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:

@@ -70,7 +70,8 @@ def crowd_of_rows(seats: Constituency, rule: DensityRule, *, search: str, seed: 
         ).similarities_NK
     else:
         nearest_MT = torch.empty(labeled.n, 0, dtype=rows.dtype, device=rows.device)
-    mass_M = _mass(rows, labeled, places_M, rule.temperature) if rule.conditional else None
+    with torch.autocast(rows.device.type, enabled=False):  # callers may train in bfloat16
+        mass_M = _mass(rows, labeled, places_M, rule.temperature) if rule.conditional else None
     return Crowd(nearest_MT[:, : rule.n_density], mass_M)
 
 

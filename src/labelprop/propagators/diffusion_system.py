@@ -39,11 +39,11 @@ class DiffusionSystem:
 
         Y is taken as it is: CG from zero is linear in the scale of a column, so balancing is a division afterwards.
         """
-        matrix = self.normalized.tensor
+        matrix = self.normalized.weights_E
 
         def operator(dtype: torch.dtype) -> Matmul:
-            typed = operand(self.normalized.astype(dtype))
-            return lambda x_NB: torch.addmm(x_NB, typed, x_NB, alpha=-alpha)
+            product = times(self.normalized.astype(dtype).scaled(-alpha))
+            return lambda x_NB: product(x_NB).add_(x_NB)
 
         solved = ColumnSolve.empty(self.normalized.n, len(classes), matrix.dtype, matrix.device)
         for start, stop in self.class_blocks(len(classes)):
@@ -67,9 +67,12 @@ def worth_renumbering(graph: AffinityGraph) -> bool:
     return graph.n >= RENUMBER_FROM and graph.device.type == "cpu" and graph.n_edges <= graph.n * DENSE_DEGREE
 
 
-def operand(graph: AffinityGraph) -> torch.Tensor:
-    """The weights as what multiplies faster: dense where rows are linked to a good part of all rows."""
-    return graph.to_dense() if graph.n_edges > graph.shape[0] * graph.shape[1] * DENSE_SHARE else graph.tensor
+def times(graph: AffinityGraph) -> Matmul:
+    """The product with the weights, dense where rows are linked to a good part of all rows."""
+    if graph.n_edges <= graph.shape[0] * graph.shape[1] * DENSE_SHARE:
+        return graph.matmul
+    weights = graph.to_dense()
+    return lambda x_MC: weights @ x_MC
 
 
 def class_blocks(graph: AffinityGraph, n_classes: int) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -36,6 +37,7 @@ class GraphPropagator(Propagator):
     n_neighbors: int
     _rows: Rows | None
     _memory: Remembered | None
+    _order_N: torch.Tensor | None  # of the rows, as the search sorted them
 
     graph_parameters: ClassVar[tuple[str, ...]] = ("n_neighbors", "metric", "search", "device", "random_state")
 
@@ -62,7 +64,7 @@ class GraphPropagator(Propagator):
     def _spread_edges(self, edges: Edges, seeds: Seeds, rows: Rows | None, recall: float | None) -> Propagation:
         """As `_spread`, for a caller that has searched already: `edges` lead from all rows to their neighbors."""
         self._rows, self.recall_ = rows, recall
-        self._memory = None
+        self._memory = self._order_N = None
         self._set_weights(self._kernel(edges), self._device(edges) if rows is None else rows.device)
         return self._propagated(seeds)
 
@@ -88,7 +90,7 @@ class GraphPropagator(Propagator):
         if self.warm_start and known is not None and known.graph_key == key:
             self.graph_, self.recall_ = known.graph, known.recall
             return
-        self._rows = None
+        self._rows = self._order_N = None
         self.recall_ = None
         if isinstance(given, Edges):
             self._set_weights(self._kernel(given), device)
@@ -100,7 +102,7 @@ class GraphPropagator(Propagator):
 
     def _set_weights(self, weights: sparse.csr_array, device: torch.device) -> None:
         started = time.perf_counter()
-        self.graph_ = self._build_graph(weights).to(device)
+        self.graph_ = replace(self._build_graph(weights), order_N=self._order_N).to(device)
         self._say(f"graph: {self.graph_.n_edges} weights", started)
 
     @property
@@ -123,7 +125,7 @@ class GraphPropagator(Propagator):
         self._say(f"search: {len(found.indices_NK)} rows, recall {found.recall:.4f}", started)
         values = neighbor_matrix(found, self._rows.n)
         if queries is None:
-            self.recall_ = found.recall
+            self.recall_, self._order_N = found.recall, found.order_N
         if self.metric == "cosine":
             return Edges(values, "cosine")
         values.data *= -1  # `nearest` orders by similarity, -d^2

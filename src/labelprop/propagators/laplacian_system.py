@@ -17,7 +17,7 @@ from labelprop.functional.elimination import eliminate
 from labelprop.functional.solve import ColumnSolve, Matmul, cg_refined
 from labelprop.graph import AffinityGraph
 from labelprop.progress import advance
-from labelprop.propagators.diffusion_system import class_blocks, operand, worth_renumbering
+from labelprop.propagators.diffusion_system import class_blocks, times, worth_renumbering
 from labelprop.propagators.elimination_system import suits
 from labelprop.propagators.seed_components import SeedComponents
 from labelprop.seeds import Seeds
@@ -62,8 +62,8 @@ class LaplacianSystem:
             return ColumnSolve.empty(0, b_RB.shape[1], b_RB.dtype, b_RB.device)
 
         def operator(dtype: torch.dtype) -> Matmul:
-            matrix, null = operand(self.normalized.astype(dtype)), self._null(dtype)
-            return lambda z_RB: _project(torch.addmm(z_RB, matrix, z_RB, beta=1 + shift, alpha=-1), null)
+            product, null = times(self.normalized.astype(dtype).scaled(-1)), self._null(dtype)
+            return lambda z_RB: _project(product(z_RB).add_(z_RB, alpha=1 + shift), null)
 
         with torch.autocast(b_RB.device.type, enabled=False):  # callers may train in bfloat16
             null = self._null(b_RB.dtype)
@@ -163,6 +163,7 @@ class PoissonSystem:
         rows_R, dtype = self.system.rows_R, self.system.scale_R.dtype
         solved = ColumnSolve.empty(seeds.n, len(classes), dtype, rows_R.device)
         for start, stop in self.system.class_blocks(len(classes)):
+            advance("solve", start, len(classes))
             b_RB = self._sources(seeds, classes[start:stop])[rows_R].to(dtype)
             part = self.system.solve(b_RB, max_iter=max_iter, tol=tol, shift=shift)
             solved.solution_NC[rows_R, start:stop] = part.solution_NC

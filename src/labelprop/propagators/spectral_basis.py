@@ -45,7 +45,8 @@ class SpectralBasis:
     def component(self, number: int) -> ComponentBasis:
         """The basis of one component, by its number in `component_N`."""
         if number not in self._known:
-            self._known[number] = self._solve(number)
+            with torch.autocast(self.graph.device.type, enabled=False):  # callers may train in bfloat16
+                self._known[number] = self._solve(number)
         return self._known[number]
 
     @property
@@ -96,9 +97,8 @@ def _iterated(part: AffinityGraph, degree_S: torch.Tensor, count: int) -> tuple[
         moved, order_S = part.renumbered()
     degree_S = degree_S[order_S]
     null_S1 = _null_vector(degree_S)[:, None].to(part.weights_E.dtype)
-    with torch.autocast(part.device.type, enabled=False):  # callers may train in bfloat16
-        found = leading_eigenpairs(moved.normalized().tensor, count, null_S1)
-        values_R, sharp_SR = _sharpened(moved, degree_S, found.vectors_NR)
+    found = leading_eigenpairs(moved.normalized().tensor, count, null_S1)
+    values_R, sharp_SR = _sharpened(moved, degree_S, found.vectors_NR)
     vectors_SR = torch.empty_like(sharp_SR)
     vectors_SR[order_S] = sharp_SR
     return values_R.clamp_min(SMALLEST), vectors_SR, found.residual

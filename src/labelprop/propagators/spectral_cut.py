@@ -80,12 +80,13 @@ def spectral_cut(
     basis = SpectralBasis(graph, n_eigenvectors) if basis is None else basis
     parts = SeedComponents.of(graph, seeds)
     answer = _Answer(graph, seeds, top or wide.DEFAULT_TOP)
-    for number in torch.unique(parts.component_N[parts.mixed_N >= 0]).tolist():
-        part = basis.component(number)
-        coefficients_RC, seedless_C = _coefficients(part, seeds)
-        for start, stop in spans(len(part.rows_S), seeds.n_classes, BLOCK_ELEMENTS):
-            g_BC = part.vectors_SR[start:stop] @ coefficients_RC
-            answer.put(part.rows_S[start:stop], g_BC, seedless_C)
+    with torch.autocast(graph.device.type, enabled=False):  # callers may train in bfloat16
+        for number in torch.unique(parts.component_N[parts.mixed_N >= 0]).tolist():
+            part = basis.component(number)
+            coefficients_RC, seedless_C = _coefficients(part, seeds)
+            for start, stop in spans(len(part.rows_S), seeds.n_classes, BLOCK_ELEMENTS):
+                g_BC = part.vectors_SR[start:stop] @ coefficients_RC
+                answer.put(part.rows_S[start:stop], g_BC, seedless_C)
     answer.put_single(parts.single_N)
     return answer.concluded(basis.residual)
 

@@ -149,10 +149,22 @@ def dense_rows(kept_NC: torch.Tensor, places_B: torch.Tensor) -> torch.Tensor:
     return dense_BC
 
 
+def sparse_rows(
+    classes_NM: torch.Tensor, values_NM: torch.Tensor, kept_NM: torch.Tensor, size: tuple[int, int]
+) -> torch.Tensor:
+    """Some of these values, at these ascending classes, as torch sparse CSR."""
+    crow = torch.zeros(len(classes_NM) + 1, dtype=torch.int64, device=classes_NM.device)
+    crow[1:] = kept_NM.sum(dim=1).cumsum(0)
+    return _compressed(crow, classes_NM[kept_NM], values_NM[kept_NM], size)
+
+
 def _csr(classes_NM: torch.Tensor, values_NM: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     n, top = classes_NM.shape
     crow = torch.arange(n + 1, device=values_NM.device) * top
-    col, values = classes_NM.reshape(-1), values_NM.reshape(-1)
+    return _compressed(crow, classes_NM.reshape(-1), values_NM.reshape(-1), size)
+
+
+def _compressed(crow: torch.Tensor, col: torch.Tensor, values: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     with warnings.catch_warnings():  # torch calls its CSR layout beta once a process
         warnings.simplefilter("ignore", UserWarning)
         return torch.sparse_csr_tensor(crow, col, values, tuple(size), check_invariants=False)

@@ -1,0 +1,117 @@
+"""Cells: rows sorted by the nearest of about sqrt(N) centers, so that rows near each other lie together in memory.
+
+Lists of this kind are known as an inverted file (Jegou, Douze, Schmid, "Product quantization for nearest neighbor
+search", TPAMI 2011, section IV). The rows are kept as one float32 copy, in tiles of `TILE` rows of one cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from labelprop.neighbors.rows import Rows, spans
+
+CELLS_A_ROOT = 0.8  # cells for each sqrt(N)
+SAMPLE_A_CELL = 40  # rows that each center is found from
+ROUNDS = 6  # of k-means
+TILE = 32
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """Rows that can be neighbors, by cell; G cells, P places in tiles."""
+
+    metric: str
+    centers_GD: torch.Tensor  # float32
+    counts_G: torch.Tensor  # rows of each cell
+    tiles_G: torch.Tensor  # tiles of each cell
+    first_G: torch.Tensor  # its first tile
+    stored_PD: torch.Tensor  # float32; under "euclidean" less the cell's center
+    squares_P: torch.Tensor | None  # their squared lengths, under "euclidean"
+    number_P: torch.Tensor  # number of each row, -1 where a tile is not full
+
+    @classmethod
+    def of(cls, rows: Rows, seed: int) -> Cells:
+        """Cells of all rows that are not zero vectors; there must be one."""
+        usable = (~rows.zero_N).nonzero().squeeze(1)
+        generator = np.random.default_rng(seed)
+        n_cells = max(1, int(CELLS_A_ROOT * len(usable) ** 0.5))
+        chosen = generator.permutation(len(usable))[: n_cells * SAMPLE_A_CELL]
+        centers_GD = _centers(rows.take(usable[torch.from_numpy(chosen)]).float(), n_cells, rows.metric)
+        cell_N = torch.empty(len(usable), dtype=torch.int64, device=rows.device)
+        for start, stop in spans(len(usable), rows.dim + n_cells):
+            cell_N[start:stop] = _closeness(rows.take(usable[start:stop]).float(), centers_GD, rows.metric).argmax(1)
+        counts_G = torch.bincount(cell_N, minlength=n_cells)
+        tiles_G = (counts_G + TILE - 1) // TILE
+        first_G = tiles_G.cumsum(0) - tiles_G
+        order_N = cell_N.argsort(stable=True)
+        gaps_G = first_G * TILE - (counts_G.cumsum(0) - counts_G)
+        place_N = torch.arange(len(usable), device=rows.device) + gaps_G[cell_N[order_N]]
+        stored_PD = torch.zeros(int(tiles_G.sum()) * TILE, rows.dim, device=rows.device)
+        number_P = torch.full((len(stored_PD),), -1, device=rows.device)
+        number_P[place_N] = usable[order_N]
+        for start, stop in spans(len(usable), rows.dim):
+            block = rows.take(usable[order_N[start:stop]]).float()
+            if rows.metric == "euclidean":
+                block = block - centers_GD[cell_N[order_N[start:stop]]]
+            stored_PD[place_N[start:stop]] = block
+        squares_P = stored_PD.square().sum(dim=1) if rows.metric == "euclidean" else None
+        return cls(rows.metric, centers_GD, counts_G, tiles_G, first_G, stored_PD, squares_P, number_P)
+
+    def closeness(self, block: torch.Tensor) -> torch.Tensor:
+        """How similar rows are to the centers (B, G), by the metric of the rows."""
+        if self.metric == "inner":
+            return block.float() @ self.centers_GD.T
+        return _closeness(block.float(), self.centers_GD, self.metric)
+
+    def cell_of(self, n: int) -> torch.Tensor:
+        """The cell of each of n rows (N,); 0 for zero vectors, which have none."""
+        cell_N = torch.zeros(n, dtype=torch.int64, device=self.number_P.device)
+        cell_P = torch.repeat_interleave(torch.arange(len(self.tiles_G), device=cell_N.device), self.tiles_G * TILE)
+        filled_P = self.number_P >= 0
+        cell_N[self.number_P[filled_P]] = cell_P[filled_P]
+        return cell_N
+
+    def compare(self, queries_BD: torch.Tensor, cell: int, first: int, count: int) -> torch.Tensor:
+        """Similarities (B, tiles * TILE) to the rows of a cell, whose first tile and number of rows are given.
+
+        -inf where a tile is not full. Squared distances are taken around the center, where little cancels.
+        """
+        start, room = first * TILE, -(-count // TILE) * TILE
+        stored_RD = self.stored_PD[start : start + room]
+        if self.squares_P is None:
+            found_BR = queries_BD @ stored_RD.T
+        else:
+            shifted_BD = queries_BD - self.centers_GD[cell]
+            found_BR = torch.addmm(self.squares_P[start : start + room], shifted_BD, stored_RD.T, beta=-1, alpha=2)
+            found_BR -= shifted_BD.square().sum(dim=1, keepdim=True)
+        found_BR[:, count:] = -torch.inf
+        return found_BR
+
+
+def _centers(sample_SD: torch.Tensor, n_cells: int, metric: str) -> torch.Tensor:
+    """k-means, spherical under "cosine" (Lloyd's algorithm from the first rows); an empty cell keeps its center."""
+    centers_GD = sample_SD[:n_cells].clone()
+    for _ in range(ROUNDS):
+        sums_GD = torch.zeros_like(centers_GD)
+        counts_G = torch.zeros(n_cells, device=centers_GD.device)
+        for start, stop in spans(len(sample_SD), n_cells):
+            block = sample_SD[start:stop]
+            cell_B = _closeness(block, centers_GD, metric).argmax(dim=1)
+            sums_GD.index_add_(0, cell_B, block)
+            counts_G += torch.bincount(cell_B, minlength=n_cells)
+        means_GD = sums_GD / counts_G.clamp_min(1)[:, None]
+        if metric == "cosine":
+            means_GD = torch.nn.functional.normalize(means_GD, dim=1)
+        centers_GD = torch.where(counts_G[:, None] > 0, means_GD, centers_GD)
+    return centers_GD
+
+
+def _closeness(block: torch.Tensor, centers_GD: torch.Tensor, metric: str) -> torch.Tensor:
+    """Similarities (B, G) to the centers: cosines, or minus squared distances."""
+    if metric == "cosine":
+        return block @ centers_GD.T
+    found_BG = torch.addmm(centers_GD.square().sum(dim=1), block, centers_GD.T, beta=-1, alpha=2)
+    return found_BG - block.square().sum(dim=1, keepdim=True)
