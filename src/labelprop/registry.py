@@ -126,7 +126,7 @@ SOURCES: dict[str, Entry] = {
 
 NEIGHBORS: dict[str, Entry] = {
     "exact": Entry("labelprop.neighbors.exact:search", "Blocked matrix products; exact."),
-    "approximate": Entry("labelprop.neighbors.approximate:search", "faiss inverted lists; recall is measured."),
+    "approximate": Entry("labelprop.neighbors.approximate:search", "cells of near rows; recall is measured."),
 }
 
 _SUPERVISED = {"batch_size": 100, "lr": 0.05, "weight_decay": 2e-4, "l2_feature": True}

@@ -1,4 +1,4 @@
-"""The inverted lists against exact search: recall as measured, self left out, short rows filled."""
+"""Search by cells against exact search: recall as measured, self left out, short rows filled."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from labelprop.errors import RequestError
+from labelprop.functional.largest import largest
 from labelprop.neighbors import exact
 from labelprop.neighbors.cells import TILE, Cells
 from labelprop.neighbors.rows import Rows, spans
@@ -152,7 +153,8 @@ class _Scan:
         tiles_Q = cells.tiles_G[cell_Q]
         within_T = _counting(tiles_Q)
         target_T = torch.repeat_interleave(place_Q, tiles_Q) + within_T  # where a tile of products goes
-        found = self._room(strips.total).fill_(-torch.inf)
+        found = self._room(strips.total)
+        found[strips.unused()] = -torch.inf
         stored = torch.zeros(strips.total, dtype=torch.int64, device=block.device)  # the tile of rows it is made of
         stored[target_T] = torch.repeat_interleave(cells.first_G[cell_Q], tiles_Q) + within_T
         counts, firsts = cells.counts_G.tolist(), cells.first_G.tolist()
@@ -170,10 +172,10 @@ class _Scan:
         numbers_BW = torch.empty(len(block), width, dtype=torch.int64, device=block.device)
         for queries, first, length in strips.equal():
             part = slice(first, first + len(queries) * length)
-            best = found[part].view(len(queries), -1).topk(width, dim=1)
-            tile_BW = stored[part].view(len(queries), -1).gather(1, best.indices // TILE)
-            values_BW[queries] = best.values
-            numbers_BW[queries] = cells.number_P[tile_BW * TILE + best.indices % TILE]
+            best_BW, place_BW = largest(found[part].view(len(queries), -1), width)
+            tile_BW = stored[part].view(len(queries), -1).gather(1, place_BW // TILE)
+            values_BW[queries] = best_BW
+            numbers_BW[queries] = cells.number_P[tile_BW * TILE + place_BW % TILE]
         return values_BW, numbers_BW.masked_fill(values_BW == -torch.inf, -1)
 
     def _room(self, tiles: int) -> torch.Tensor:
@@ -188,6 +190,8 @@ class _Strips:
     """A strip of tiles for each query, strips of equal length one after the other."""
 
     place_Q: torch.Tensor  # first tile of each pair of a query and a cell
+    start_B: torch.Tensor
+    used_B: torch.Tensor
     lengths_B: torch.Tensor
     total: int
 
@@ -201,7 +205,12 @@ class _Strips:
         order_B = lengths_B.argsort(stable=True)
         start_B = torch.empty_like(lengths_B)
         start_B[order_B] = lengths_B[order_B].cumsum(0) - lengths_B[order_B]
-        return cls(start_B[query_Q] + before_Q, lengths_B, int(lengths_B.sum()))
+        return cls(start_B[query_Q] + before_Q, start_B, used_B, lengths_B, int(lengths_B.sum()))
+
+    def unused(self) -> torch.Tensor:
+        """The tiles behind those of each query's cells."""
+        spare_B = self.lengths_B - self.used_B
+        return torch.repeat_interleave(self.start_B + self.used_B, spare_B) + _counting(spare_B)
 
     def equal(self) -> Iterator[tuple[torch.Tensor, int, int]]:
         """For each length: its queries, the first tile of their strips, and the length."""

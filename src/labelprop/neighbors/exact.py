@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from labelprop.functional.largest import largest
 from labelprop.neighbors.rows import Rows, spans
 from labelprop.progress import advance
 from labelprop.types import Neighbors
@@ -159,9 +160,9 @@ def candidates(rows: Rows, block: Any, width: int, self_B: torch.Tensor | None) 
         if self_B is not None:
             inside = ((self_B >= start) & (self_B < stop)).nonzero().squeeze(1)
             products_BR[inside, self_B[inside] - start] = -torch.inf
-        best = products_BR.topk(min(width, stop - start), dim=1)
-        values_BW = torch.cat([values_BW, best.values], dim=1)
-        indices_BW = torch.cat([indices_BW, best.indices + start], dim=1)
+        best_BW, place_BW = largest(products_BR, min(width, stop - start))
+        values_BW = torch.cat([values_BW, best_BW], dim=1)
+        indices_BW = torch.cat([indices_BW, place_BW + start], dim=1)
         if start:
             values_BW, kept_BW = values_BW.topk(min(width, values_BW.shape[1]), dim=1)
             indices_BW = indices_BW.gather(1, kept_BW)
