@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 TORCH  ?=
+BLAS   ?= SkylakeX
 EXTRAS := hf,dev
 
 CONSTRAIN = grep -v $(if $(filter keep,$(TORCH)),'^torch==','^$$') constraints.txt > $(VENV)/constraints.txt
@@ -49,7 +50,12 @@ format: setup-dev
 golden: setup-dev
 	$(BIN)/python -m pytest -q tests/golden tests/report --update-golden
 
-bench: setup
+bench: setup-dev
 	$(BIN)/python benchmarks/demo_seeds.py
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA)
 	$(BIN)/python benchmarks/fashion_mnist_dlp.py --data $(DATA)
+	for part in compare warm auto million scaling; do $(BIN)/python benchmarks/propagation.py $$part || exit 1; done
+	$(BIN)/python benchmarks/propagation.py compare --blas $(BLAS)
+	$(BIN)/python benchmarks/local_processes.py
+	$(BIN)/python benchmarks/auto_propagation.py --data $(DATA)
+	$(BIN)/labelprop bench table5 --data $(DATA) --out runs/bench-table5

@@ -36,7 +36,8 @@ def test_comparisons_are_similarities_and_empty_places_are_minus_infinity(metric
     queries = rows.read(0, 40)
     for cell in range(len(cells.counts_G)):
         first, count = int(cells.first_G[cell]), int(cells.counts_G[cell])
-        found = cells.compare(queries, cell, first, count)
+        found = torch.empty(40, int(cells.tiles_G[cell]) * TILE)
+        cells.compare(queries, cell, first, count, out=found)
         numbers = cells.number_P[first * TILE : first * TILE + count]
         wanted = rows.similarities(queries, 0, 900)[:, numbers].float()
         torch.testing.assert_close(found[:, :count], wanted, rtol=1e-4, atol=1e-4)

@@ -19,7 +19,7 @@ def largest(values_BW: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor
         best = values_BW.topk(k, dim=1)
         return best.values, best.indices
     groups = width // size
-    grouped_BSG = values_BW[:, : groups * size].unflatten(1, (size, groups))  # group g: columns g, g + groups, ...
+    grouped_BSG = values_BW[:, : groups * size].reshape(-1, size, groups)  # group g: columns g, g + groups, ...
     best_BK = grouped_BSG.amax(dim=1).topk(k, dim=1, sorted=False).indices
     members_BSK = grouped_BSG.gather(2, best_BK[:, None, :].expand(-1, size, -1))
     candidates = torch.cat([members_BSK.flatten(1), values_BW[:, groups * size :]], dim=1)

@@ -6,7 +6,7 @@ other rows. Where a quarter of all rows would have to be compared, products of e
 exact search is run instead.
 
 Departs from the usual inverted file in two ways: (1) the reach is a difference of similarities, not a number of
-cells, so that queries between cells look into many and others into few (half the comparisons at the same recall);
+cells, so that queries between cells look into many and others into few (fewer comparisons at the same recall);
 (2) the queries of one cell are compared in one matrix product.
 """
 
@@ -29,7 +29,7 @@ from labelprop.progress import advance
 from labelprop.types import Neighbors
 
 RECALL = 0.98
-GROWTH = 1.25  # from one length of strips to the next
+GROWTH = 1.5  # from one length of strips to the next
 SAMPLE = 256  # rows to choose the reach on, and as many again to measure the recall on
 SLACK = 0.02  # by which the sample's recall may miss `RECALL`
 MOST = 0.25  # of all rows compared with; beyond, the exact search is quicker
@@ -105,7 +105,7 @@ class _Scan:
             block = self._looked_up.take(places_N[start:stop])
             cell_N[start:stop] = self._cells.closeness(block).argmax(dim=1)
         held = HELD.get(self._rows.device.type, HELD["cpu"])
-        size = max(1, int(held / (1.5 * self._compared)))
+        size = max(1, int(held / self._compared))
         return list(torch.split(places_N[cell_N.argsort(stable=True)], size))
 
     def find(self, places_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -141,79 +141,84 @@ class _Scan:
     def _candidates(self, block: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The `width` best similarities and their rows from all cells in reach, (B, width); -inf for too few.
 
-        Each query has a strip of tiles, which its cells fill one after the other.
+        Products come a cell at a time. A query's best lie in the `width` tiles with the largest peaks, so that only
+        peaks are brought together by query, in a strip for each, and then those tiles.
         """
         cells, block = self._cells, block.float()
         closeness_BG = cells.closeness(block)
         near_BG = closeness_BG >= closeness_BG.amax(dim=1, keepdim=True) - self._reach
         query_Q, cell_Q = near_BG.nonzero(as_tuple=True)
-        strips = _Strips.of(query_Q, cells.tiles_G[cell_Q], len(block), -(-width // TILE))
+        strips = _Strips.of(query_Q, cells.tiles_G[cell_Q], len(block))
         by_cell_Q = cell_Q.argsort(stable=True)
         query_Q, cell_Q, place_Q = query_Q[by_cell_Q], cell_Q[by_cell_Q], strips.place_Q[by_cell_Q]
         tiles_Q = cells.tiles_G[cell_Q]
         within_T = _counting(tiles_Q)
-        target_T = torch.repeat_interleave(place_Q, tiles_Q) + within_T  # where a tile of products goes
-        found = self._room(strips.total)
-        found[strips.unused()] = -torch.inf
-        stored = torch.zeros(strips.total, dtype=torch.int64, device=block.device)  # the tile of rows it is made of
-        stored[target_T] = torch.repeat_interleave(cells.first_G[cell_Q], tiles_Q) + within_T
-        counts, firsts = cells.counts_G.tolist(), cells.first_G.tolist()
-        start = tile = 0
-        for cell, size in enumerate(near_BG.sum(dim=0).tolist()):
-            if size and counts[cell]:
-                products = cells.compare(
-                    block.index_select(0, query_Q[start : start + size]), cell, firsts[cell], counts[cell]
-                )
-                tiles = products.numel() // TILE
-                found.index_copy_(0, target_T[tile : tile + tiles], products.view(tiles, TILE))
-                tile += tiles
-            start += size
-        values_BW = torch.empty(len(block), width, device=block.device)
-        numbers_BW = torch.empty(len(block), width, dtype=torch.int64, device=block.device)
+        products = self._products(block, query_Q, near_BG.sum(dim=0), len(within_T))
+        source_T = torch.repeat_interleave(cells.first_G[cell_Q], tiles_Q) + within_T  # the tile of rows in each
+        target_T = torch.repeat_interleave(place_Q, tiles_Q) + within_T  # where its peak goes
+        peaks = torch.full((strips.total,), -torch.inf, device=block.device)
+        peaks[target_T] = products[:-1].amax(dim=1)
+        made = torch.full((strips.total,), len(within_T), device=block.device)  # the last tile is empty
+        made[target_T] = torch.arange(len(within_T), device=block.device)
+        values_BW = torch.full((len(block), width), -torch.inf, device=block.device)
+        numbers_BW = torch.full((len(block), width), -1, device=block.device)
         for queries, first, length in strips.equal():
             part = slice(first, first + len(queries) * length)
-            best_BW, place_BW = largest(found[part].view(len(queries), -1), width)
-            tile_BW = stored[part].view(len(queries), -1).gather(1, place_BW // TILE)
-            values_BW[queries] = best_BW
-            numbers_BW[queries] = cells.number_P[tile_BW * TILE + place_BW % TILE]
-        return values_BW, numbers_BW.masked_fill(values_BW == -torch.inf, -1)
+            best = peaks[part].view(-1, length).topk(min(width, length), dim=1, sorted=False)
+            tile_BV = made[part].view(-1, length).gather(1, best.indices)
+            candidates = products.index_select(0, tile_BV.view(-1)).view(len(queries), -1)
+            best_BW, place_BW = largest(candidates, min(width, candidates.shape[1]))
+            from_BW = source_T[tile_BV.gather(1, place_BW // TILE).clamp_max(len(within_T) - 1)]
+            values_BW[queries, : best_BW.shape[1]] = best_BW
+            numbers_BW[queries, : best_BW.shape[1]] = cells.number_P[from_BW * TILE + place_BW % TILE]
+        return values_BW, numbers_BW.masked_fill_(values_BW == -torch.inf, -1)
 
-    def _room(self, tiles: int) -> torch.Tensor:
-        """Room for so many tiles (tiles, TILE), used again by every block: memory new to a process costs a fill."""
-        if tiles > len(self._held):
-            self._held = torch.empty(tiles, TILE, device=self._held.device)
-        return self._held[:tiles]
+    def _products(
+        self, block: torch.Tensor, query_Q: torch.Tensor, sizes_G: torch.Tensor, n_tiles: int
+    ) -> torch.Tensor:
+        """Similarities in tiles, a cell after the other and its queries one after the other; then an empty tile.
+
+        `query_Q` are the queries of each cell in turn, `sizes_G` how many. The memory is used again by every block:
+        memory new to a process costs a fill.
+        """
+        cells = self._cells
+        if n_tiles >= len(self._held):
+            self._held = torch.empty(n_tiles + 1, TILE, device=block.device)
+        products = self._held[: n_tiles + 1]
+        products[-1] = -torch.inf
+        tiles, counts, firsts = cells.tiles_G.tolist(), cells.counts_G.tolist(), cells.first_G.tolist()
+        query = tile = 0
+        for cell, size in enumerate(sizes_G.tolist()):
+            room = products[tile : tile + size * tiles[cell]]
+            if room.numel():
+                asked = block.index_select(0, query_Q[query : query + size])
+                cells.compare(asked, cell, firsts[cell], counts[cell], out=room.view(size, -1))
+            query, tile = query + size, tile + len(room)
+        return products
 
 
 @dataclass(frozen=True, slots=True)
 class _Strips:
-    """A strip of tiles for each query, strips of equal length one after the other."""
+    """A strip of places for each query, one a tile; strips of equal length one after the other."""
 
-    place_Q: torch.Tensor  # first tile of each pair of a query and a cell
-    start_B: torch.Tensor
-    used_B: torch.Tensor
+    place_Q: torch.Tensor  # first place of each pair of a query and a cell
     lengths_B: torch.Tensor
     total: int
 
     @classmethod
-    def of(cls, query_Q: torch.Tensor, tiles_Q: torch.Tensor, n: int, least: int) -> _Strips:
-        """Room for the tiles of each pair, pairs ordered by query; lengths are rounded up to powers of `GROWTH`."""
+    def of(cls, query_Q: torch.Tensor, tiles_Q: torch.Tensor, n: int) -> _Strips:
+        """Places for the tiles of each pair, pairs ordered by query; lengths are rounded up to powers of `GROWTH`."""
         used_B = torch.zeros(n, dtype=torch.int64, device=query_Q.device).index_add_(0, query_Q, tiles_Q)
         before_Q = tiles_Q.cumsum(0) - tiles_Q - (used_B.cumsum(0) - used_B)[query_Q]
-        power_B = (used_B.clamp_min(least).double().log() / math.log(GROWTH)).ceil()
+        power_B = (used_B.clamp_min(1).double().log() / math.log(GROWTH)).ceil()
         lengths_B = (GROWTH**power_B).ceil().long()
         order_B = lengths_B.argsort(stable=True)
         start_B = torch.empty_like(lengths_B)
         start_B[order_B] = lengths_B[order_B].cumsum(0) - lengths_B[order_B]
-        return cls(start_B[query_Q] + before_Q, start_B, used_B, lengths_B, int(lengths_B.sum()))
-
-    def unused(self) -> torch.Tensor:
-        """The tiles behind those of each query's cells."""
-        spare_B = self.lengths_B - self.used_B
-        return torch.repeat_interleave(self.start_B + self.used_B, spare_B) + _counting(spare_B)
+        return cls(start_B[query_Q] + before_Q, lengths_B, int(lengths_B.sum()))
 
     def equal(self) -> Iterator[tuple[torch.Tensor, int, int]]:
-        """For each length: its queries, the first tile of their strips, and the length."""
+        """For each length: its queries, the first place of their strips, and the length."""
         first = 0
         for length in torch.unique(self.lengths_B).tolist():
             queries = (self.lengths_B == length).nonzero().squeeze(1)

@@ -74,21 +74,21 @@ class Cells:
         cell_N[self.number_P[filled_P]] = cell_P[filled_P]
         return cell_N
 
-    def compare(self, queries_BD: torch.Tensor, cell: int, first: int, count: int) -> torch.Tensor:
+    def compare(self, queries_BD: torch.Tensor, cell: int, first: int, count: int, out: torch.Tensor) -> None:
         """Similarities (B, tiles * TILE) to the rows of a cell, whose first tile and number of rows are given.
 
         -inf where a tile is not full. Squared distances are taken around the center, where little cancels.
         """
-        start, room = first * TILE, -(-count // TILE) * TILE
-        stored_RD = self.stored_PD[start : start + room]
+        start = first * TILE
+        stored_RD = self.stored_PD[start : start + out.shape[1]]
         if self.squares_P is None:
-            found_BR = queries_BD @ stored_RD.T
+            torch.mm(queries_BD, stored_RD.T, out=out)
         else:
             shifted_BD = queries_BD - self.centers_GD[cell]
-            found_BR = torch.addmm(self.squares_P[start : start + room], shifted_BD, stored_RD.T, beta=-1, alpha=2)
-            found_BR -= shifted_BD.square().sum(dim=1, keepdim=True)
-        found_BR[:, count:] = -torch.inf
-        return found_BR
+            squares_R = self.squares_P[start : start + out.shape[1]]
+            torch.addmm(squares_R, shifted_BD, stored_RD.T, beta=-1, alpha=2, out=out)
+            out -= shifted_BD.square().sum(dim=1, keepdim=True)
+        out[:, count:] = -torch.inf
 
 
 def _centers(sample_SD: torch.Tensor, n_cells: int, metric: str) -> torch.Tensor:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -25,7 +24,7 @@ from labelprop.propagators.edges import Edges
 from labelprop.propagators.graph_propagator import GraphPropagator
 from labelprop.propagators.outcome import check_volume, conclude, rebalanced
 from labelprop.propagators.parameters import Flag, Number, Rule
-from labelprop.propagators.warm import Remembered, merge, reusable, seed_keys
+from labelprop.propagators.warm import solve_changed
 from labelprop.seeds import Seeds
 from labelprop.types import Propagation
 
@@ -288,15 +287,7 @@ class Diffusion(GraphPropagator):
 
     def _solve(self, graph: AffinityGraph, seeds: Seeds, solving: dict[str, Any]) -> ColumnSolve:
         """All classes; with `warm_start` those whose seeds are as in the last fit come from memory."""
-        memory: Remembered | None = getattr(self, "_memory", None)
-        if memory is None:
+        if self._memory is None:
             return DiffusionSystem.of(graph).solve(seeds, range(seeds.n_classes), **solving)
-        system = memory.system or DiffusionSystem.of(graph)
-        columns, key = seed_keys(seeds, self.classes_), tuple(solving.items())
-        usable = memory.columns if memory.solve_key == key else None
-        kept = reusable(usable or {}, columns)
-        solved = system.solve(seeds, kept[2], **solving)
-        if usable is not None and memory.solved is not None:
-            solved = merge(memory.solved, solved, kept)
-        self._memory = replace(memory, system=system, solve_key=key, columns=columns, solved=solved)
+        solved, self._memory = solve_changed(self._memory, DiffusionSystem.of, seeds, self.classes_, solving)
         return solved
