@@ -33,7 +33,7 @@ GROWTH = 1.5  # from one length of strips to the next
 SAMPLE = 256  # rows to choose the reach on, and as many again to measure the recall on
 SLACK = 0.02  # by which the sample's recall may miss `RECALL`
 MOST = 0.25  # of all rows compared with; beyond, the exact search is quicker
-HELD = {"cpu": 1 << 24, "cuda": 1 << 28}  # similarities held at once
+HELD = {"cpu": 3 << 22, "cuda": 1 << 28}  # similarities held at once
 
 
 def search(rows: Rows, k: int, *, queries: Rows | None = None, exclude_self: bool = True, seed: int = 0) -> Neighbors:

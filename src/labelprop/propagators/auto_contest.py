@@ -16,7 +16,14 @@ from labelprop.neighbors.rows import Rows
 from labelprop.propagators.auto_candidates import LABELS_ONLY, SETTINGS, Candidate
 from labelprop.propagators.edges import Edges
 from labelprop.propagators.graph_propagator import GraphPropagator
-from labelprop.propagators.heads import LABELS_ONLY_C, Head, labels_only_head, soft_head
+from labelprop.propagators.heads import (
+    LABELS_ONLY_C,
+    LABELS_ONLY_STEPS,
+    SOFT_STEPS,
+    Head,
+    labels_only_head,
+    soft_head,
+)
 from labelprop.propagators.warm import Remembered
 from labelprop.registry import HEADS, lookup
 from labelprop.seeds import Seeds
@@ -24,6 +31,7 @@ from labelprop.types import UNLABELED, Neighbors, Propagation
 
 ROUGH = {"tol": 1e-2, "max_iter": 30}  # labels hardly change beyond; the chosen one is solved as its defaults say
 SOFT_SAMPLE = 2000  # rows a soft head is fitted to while candidates are compared
+HEAD_STEPS = 2  # of which a head then takes one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,14 +135,17 @@ class Contest:
         """A head, fitted to the seeds alone or to what `base` propagates from them (of a sample, where rough)."""
         rows = self.shared.rows
         assert rows is not None
-        seeds = seeds.to(rows.device)
+        seeds, share = seeds.to(rows.device), HEAD_STEPS if rough else 1
         if candidate.method == LABELS_ONLY:
-            return labels_only_head(rows, seeds, C=candidate.C or LABELS_ONLY_C)
+            steps = LABELS_ONLY_STEPS // share
+            return labels_only_head(rows, seeds, C=candidate.C or LABELS_ONLY_C, steps=steps)
         sample_M = None
         if rough and rows.n > SOFT_SAMPLE:
             every = torch.arange(SOFT_SAMPLE, device=rows.device) * rows.n // SOFT_SAMPLE
             sample_M = torch.cat([every, seeds.mask_N.nonzero().squeeze(1)]).unique()  # type: ignore[no-untyped-call]
-        return soft_head(rows, self.spread(base, seeds, rough=rough), seeds, places_M=sample_M)
+        return soft_head(
+            rows, self.spread(base, seeds, rough=rough), seeds, steps=SOFT_STEPS // share, places_M=sample_M
+        )
 
     def labels(self, candidate: Candidate, base: Candidate, seeds: Seeds, places_H: torch.Tensor) -> torch.Tensor:
         """Labels (H,) that a candidate finds, roughly, for some rows; -1 where it does not reach them."""

@@ -50,15 +50,21 @@ class Head:
         return _times(block, self.weights_DC) + self.bias_C
 
 
-def labels_only_head(rows: Rows, seeds: Seeds, *, C: float = LABELS_ONLY_C) -> Head:
+def labels_only_head(rows: Rows, seeds: Seeds, *, C: float = LABELS_ONLY_C, steps: int = LABELS_ONLY_STEPS) -> Head:
     """The head fitted to the seeds alone; a soft seed's target is its distribution."""
     places_M = seeds.mask_N.nonzero().squeeze(1)
     weights_M = seeds.weights_N[places_M].to(rows.dtype)
-    return _fit(_Examples(rows, places_M, weights_M, seeds), C, LABELS_ONLY_STEPS)
+    return _fit(_Examples(rows, places_M, weights_M, seeds), C, steps)
 
 
 def soft_head(
-    rows: Rows, found: Propagation, seeds: Seeds, *, C: float = SOFT_C, places_M: torch.Tensor | None = None
+    rows: Rows,
+    found: Propagation,
+    seeds: Seeds,
+    *,
+    C: float = SOFT_C,
+    steps: int = SOFT_STEPS,
+    places_M: torch.Tensor | None = None,
 ) -> Head:
     """The head fitted to propagated distributions weighted by certainty; seeds count as given, with certainty 1.
 
@@ -67,7 +73,7 @@ def soft_head(
     usable_N = found.reached_N & (found.certainty_N > 0)
     places_M = usable_N.nonzero().squeeze(1) if places_M is None else places_M[usable_N[places_M]]
     weights_M = found.certainty_N[places_M].to(rows.dtype)
-    return _fit(_Examples(rows, places_M, weights_M, seeds, found), C, SOFT_STEPS)
+    return _fit(_Examples(rows, places_M, weights_M, seeds, found), C, steps)
 
 
 @torch.no_grad()
