@@ -31,7 +31,7 @@ from labelprop.types import UNLABELED, Neighbors, Propagation
 
 ROUGH = {"tol": 1e-2, "max_iter": 30}  # labels hardly change beyond; the chosen one is solved as its defaults say
 SOFT_SAMPLE = 2000  # rows a soft head is fitted to while candidates are compared
-HEAD_STEPS = 2  # of which a head then takes one
+ROUGH_LABELS_ONLY_STEPS, ROUGH_SOFT_STEPS = 50, 15  # of heads, then
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,17 +135,16 @@ class Contest:
         """A head, fitted to the seeds alone or to what `base` propagates from them (of a sample, where rough)."""
         rows = self.shared.rows
         assert rows is not None
-        seeds, share = seeds.to(rows.device), HEAD_STEPS if rough else 1
+        seeds = seeds.to(rows.device)
         if candidate.method == LABELS_ONLY:
-            steps = LABELS_ONLY_STEPS // share
+            steps = ROUGH_LABELS_ONLY_STEPS if rough else LABELS_ONLY_STEPS
             return labels_only_head(rows, seeds, C=candidate.C or LABELS_ONLY_C, steps=steps)
-        sample_M = None
+        sample_M, steps = None, ROUGH_SOFT_STEPS if rough else SOFT_STEPS
         if rough and rows.n > SOFT_SAMPLE:
             every = torch.arange(SOFT_SAMPLE, device=rows.device) * rows.n // SOFT_SAMPLE
             sample_M = torch.cat([every, seeds.mask_N.nonzero().squeeze(1)]).unique()  # type: ignore[no-untyped-call]
-        return soft_head(
-            rows, self.spread(base, seeds, rough=rough), seeds, steps=SOFT_STEPS // share, places_M=sample_M
-        )
+        found = self.spread(base, seeds, rough=rough)
+        return soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
 
     def labels(self, candidate: Candidate, base: Candidate, seeds: Seeds, places_H: torch.Tensor) -> torch.Tensor:
         """Labels (H,) that a candidate finds, roughly, for some rows; -1 where it does not reach them."""
