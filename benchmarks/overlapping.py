@@ -7,7 +7,12 @@ import itertools
 import numpy as np
 
 BLOCK = 1 << 16
-RANK, NOISE, AMBIENT = 16, 0.8, 0.1
+RANK, AMBIENT = 16, 0.1
+
+
+def noise(n_classes: int) -> float:
+    """Spread that keeps 1-NN accuracy between 0.80 and 0.95 from 10 to 1,000 classes: more centers are nearer."""
+    return 0.8 - 0.2 * max(0.0, np.log10(n_classes) - 2)
 
 
 def overlapping_clusters(n: int, n_classes: int, dim: int = 128, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -16,10 +21,10 @@ def overlapping_clusters(n: int, n_classes: int, dim: int = 128, seed: int = 0) 
     truth = rng.integers(n_classes, size=n)
     centers = rng.normal(size=(n_classes, RANK)).astype(np.float32)
     frame = (rng.normal(size=(RANK, dim)) / RANK**0.5).astype(np.float32)
-    vectors = np.empty((n, dim), np.float32)
+    vectors, spread = np.empty((n, dim), np.float32), np.float32(noise(n_classes))
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
-        inner = centers[truth[start:stop]] + NOISE * rng.standard_normal((stop - start, RANK), dtype=np.float32)
+        inner = centers[truth[start:stop]] + spread * rng.standard_normal((stop - start, RANK), dtype=np.float32)
         vectors[start:stop] = inner @ frame + AMBIENT * rng.standard_normal((stop - start, dim), dtype=np.float32)
     return vectors, truth
 
