@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from labelprop.types import Solve
+from labelprop.types import Solve, Verdict
 
 CACHED = 1 << 19  # numbers of each array worked on at once on a CPU
 ROUNDING = 4  # a residual is known to this many roundings of A x; up to 2 were seen
@@ -32,11 +32,11 @@ class ColumnSolve:
             torch.zeros(n_columns, dtype=torch.float64, device=device),
         )
 
-    def verdict(self, tol: float) -> Solve:
+    def verdict(self, tol: float) -> Verdict:
         """The worst column's."""
         residual = float(self.residual_C.max()) if len(self.residual_C) else 0.0
         steps = int(self.steps_C.max()) if len(self.steps_C) else 0
-        return Solve(self.solution_NC, steps, residual, converged=residual <= tol)
+        return Verdict(steps, residual, converged=residual <= tol)
 
 
 def cg(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> Solve:
@@ -47,7 +47,9 @@ def cg(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> Solv
     As `scipy.sparse.linalg.cg(A, b, rtol=tol, atol=0, maxiter=max_iter)` on each column, apart from what
     `cg_columns` states.
     """
-    return cg_columns(matmul, b_NC, tol=tol, max_iter=max_iter).verdict(tol)
+    solved = cg_columns(matmul, b_NC, tol=tol, max_iter=max_iter)
+    verdict = solved.verdict(tol)
+    return Solve(solved.solution_NC, verdict.steps, verdict.residual, verdict.converged)
 
 
 @torch.no_grad()

@@ -26,7 +26,7 @@ from labelprop.propagators.outcome import check_volume, conclude, rebalanced
 from labelprop.propagators.parameters import Flag, Number, Rule
 from labelprop.propagators.warm import solve_changed
 from labelprop.seeds import Seeds
-from labelprop.types import Propagation
+from labelprop.types import Propagation, Verdict
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -120,7 +120,7 @@ def diffuse_wide(
         solved = system.solve(seeds, range(start, stop), alpha=alpha, max_iter=max_iter, tol=tol)
         verdicts.append(solved.verdict(tol))
         best.add(_scores(solved.solution_NC, totals_C[start:stop], balance_seeds), start)
-    reached_N = best.nonzero()
+    reached_N, verdict = best.nonzero(), Verdict.worst(*verdicts)
     scores, distributions = best.sparse()
     return conclude(
         scores,
@@ -129,9 +129,9 @@ def diffuse_wide(
         reached_N,
         seeds,
         labels_N=best.labels_N,
-        steps=max(verdict.steps for verdict in verdicts),
-        residual=max(verdict.residual for verdict in verdicts),
-        converged=all(verdict.converged for verdict in verdicts),
+        steps=verdict.steps,
+        residual=verdict.residual,
+        converged=verdict.converged,
     )
 
 

@@ -26,7 +26,7 @@ from labelprop.propagators.reweight import poisson_reweighted
 from labelprop.propagators.seed_components import SeedComponents
 from labelprop.propagators.softmax_labels import ROUNDING, read_softmax, read_softmax_wide
 from labelprop.seeds import Seeds
-from labelprop.types import Propagation, Solve
+from labelprop.types import Propagation, Verdict
 
 FACTORS = (1e-27, 1e27)  # of a class: a wanted share of 0 leaves rows that only it has their label
 
@@ -52,7 +52,7 @@ def harmonic(
     """
     graph, before = _reweighted(graph, seeds, reweight, max_iter, tol)
     solved = HarmonicSystem.of(graph, seeds).solve(seeds, range(seeds.n_classes), max_iter=max_iter, tol=tol)
-    verdict = _worse(solved.verdict(tol), before)
+    verdict = Verdict.worst(solved.verdict(tol), before)
     scores_NC = solved.solution_NC
     pi_C = None if class_mass is None else _wanted(class_mass, seeds)
     if center:
@@ -103,13 +103,13 @@ def harmonic_wide(
             return replace(solved, solution_NC=_centered(solved.solution_NC, parts, seeds))
 
         found = read_softmax_wide(graph, columns, blocks, parts, seeds, top, tol=tol)
-        verdict = _worse(Solve(found.scores_NC, found.steps, found.residual, found.converged), verdict)
+        verdict = Verdict.worst(Verdict(found.steps, found.residual, found.converged), verdict)
         return replace(found, steps=verdict.steps, residual=verdict.residual, converged=verdict.converged)
     pi_C = None if class_mass is None else _wanted(class_mass, seeds)
     best = wide.TopClasses(graph.n, seeds.n_classes, top, graph.weights_E.dtype, graph.device)
     for start, stop in blocks:
         solved = system.solve(seeds, range(start, stop), max_iter=max_iter, tol=tol)
-        verdict = _worse(solved.verdict(tol), verdict)
+        verdict = Verdict.worst(solved.verdict(tol), verdict)
         scores_NB = solved.solution_NC
         factors_B = 1 if pi_C is None else _mass_factors(scores_NB[~seeds.mask_N], pi_C[start:stop])
         best.add(scores_NB * factors_B, start, scores_NB)
@@ -129,17 +129,11 @@ def harmonic_wide(
 
 def _reweighted(
     graph: AffinityGraph, seeds: Seeds, reweight: str | None, max_iter: int, tol: float
-) -> tuple[AffinityGraph, Solve]:
+) -> tuple[AffinityGraph, Verdict]:
     """The graph to solve on, and the verdict of what was solved to get it."""
     if reweight == "poisson":
         return poisson_reweighted(graph, seeds, max_iter=max_iter, tol=tol)
-    return graph, Solve(graph.weights_E.new_zeros(0, 0), 0, 0.0, converged=True)
-
-
-def _worse(one: Solve, other: Solve) -> Solve:
-    """The verdict of two solves that both have to hold."""
-    worst = (max(one.steps, other.steps), max(one.residual, other.residual))
-    return Solve(one.solution_NC, *worst, converged=one.converged and other.converged)
+    return graph, Verdict(0, 0.0, converged=True)
 
 
 def _centered(scores_NB: torch.Tensor, parts: SeedComponents, seeds: Seeds) -> torch.Tensor:

@@ -21,7 +21,7 @@ from labelprop.propagators.outcome import conclude, rebalanced
 from labelprop.propagators.parameters import Number, Rule
 from labelprop.propagators.warm import solve_changed
 from labelprop.seeds import Seeds
-from labelprop.types import Propagation
+from labelprop.types import Propagation, Verdict
 
 
 @torch.no_grad()
@@ -55,6 +55,7 @@ def spread_labels_wide(
         solved = system.solve(seeds, range(start, stop), alpha=alpha, max_iter=max_iter, tol=tol)
         verdicts.append(solved.verdict(tol))
         best.add(_scores(solved, alpha), start)
+    verdict = Verdict.worst(*verdicts)
     scores, distributions = best.sparse()
     return conclude(
         scores,
@@ -63,9 +64,9 @@ def spread_labels_wide(
         best.nonzero(),
         seeds,
         labels_N=best.labels_N,
-        steps=max(verdict.steps for verdict in verdicts),
-        residual=max(verdict.residual for verdict in verdicts),
-        converged=all(verdict.converged for verdict in verdicts),
+        steps=verdict.steps,
+        residual=verdict.residual,
+        converged=verdict.converged,
     )
 
 

@@ -21,7 +21,7 @@ from labelprop.propagators.diffusion_system import class_blocks, times, worth_re
 from labelprop.propagators.elimination_system import suits
 from labelprop.propagators.seed_components import SeedComponents
 from labelprop.seeds import Seeds
-from labelprop.types import Solve
+from labelprop.types import Verdict
 
 SHIFT = 1e-4  # share of D added where D - W alone cannot be solved
 
@@ -179,7 +179,7 @@ class PoissonSystem:
         return b_NB
 
 
-def warn_shifted(missed: float, then: Solve) -> None:
+def warn_shifted(missed: float, then: Verdict) -> None:
     """Says that another system was solved than was asked for, and how that went."""
     outcome = (
         "" if then.converged else f", which stopped at {then.residual:.2g} after {then.steps} steps: raise max_iter"

@@ -20,7 +20,7 @@ from labelprop.propagators.outcome import check_shares, refuse_two
 from labelprop.propagators.seed_components import SeedComponents
 from labelprop.propagators.softmax_labels import read_softmax, read_softmax_wide
 from labelprop.seeds import Seeds
-from labelprop.types import Propagation, Solve
+from labelprop.types import Propagation, Verdict
 
 
 @torch.no_grad()
@@ -77,7 +77,7 @@ def poisson_wide(
     if found.converged:
         return found
     again = attempt(SHIFT)
-    warn_shifted(found.residual, Solve(again.scores_NC, again.steps, again.residual, again.converged))
+    warn_shifted(found.residual, Verdict(again.steps, again.residual, again.converged))
     return again
 
 

@@ -13,7 +13,7 @@ from labelprop.graph import AffinityGraph
 from labelprop.propagators.elimination_system import suits
 from labelprop.propagators.laplacian_system import SHIFT, LaplacianSystem, warn_shifted
 from labelprop.seeds import Seeds
-from labelprop.types import Solve
+from labelprop.types import Verdict
 
 FLOOR = 1e-5  # smallest g
 HUGE = 1e15  # g, where edges are light; scaled to 1 in that component, which changes no mean of neighbors
@@ -22,7 +22,7 @@ LARGEST = 1e300  # g, where it would overflow
 
 def poisson_reweighted(
     graph: AffinityGraph, seeds: Seeds, *, max_iter: int, tol: float
-) -> tuple[AffinityGraph, Solve]:
+) -> tuple[AffinityGraph, Verdict]:
     """W'_ij = g_i g_j W_ij with (D - W) g = 1_seeds - mean(1_seeds), g := g - min g + 1e-5; and the solver's verdict.
 
     Mean and minimum are taken in each component. Solved in float64: far from the seeds g is a small difference.
@@ -36,7 +36,7 @@ def poisson_reweighted(
     heaviest = weights_E.amax() if graph.n_edges else weights_E.new_ones(())
     scaled = AffinityGraph(graph.crow, graph.col, weights_E / heaviest, graph.shape)  # g times its heaviest weight
     if suits(graph):
-        g_N, verdict = _by_elimination(scaled, component_N, sources_N), Solve(sources_N[:, None], 0, 0.0, True)
+        g_N, verdict = _by_elimination(scaled, component_N, sources_N), Verdict(0, 0.0, converged=True)
     else:
         g_N, verdict = _by_iteration(scaled, component_N, sources_N, seeded > 0, max_iter, tol)
     g_N = g_N.clamp(-LARGEST * heaviest, LARGEST * heaviest) / heaviest
@@ -56,7 +56,7 @@ def _by_iteration(
     seeded: torch.Tensor,
     max_iter: int,
     tol: float,
-) -> tuple[torch.Tensor, Solve]:
+) -> tuple[torch.Tensor, Verdict]:
     """g up to a constant in each component, 0 in those without seeds, by conjugate gradient."""
     system = LaplacianSystem.of(graph, seeded[component_N], component_N)
     b_R1 = sources_N[system.rows_R, None]

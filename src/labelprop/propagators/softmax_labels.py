@@ -14,7 +14,7 @@ from labelprop.propagators import top_classes as wide
 from labelprop.propagators.outcome import conclude, rebalanced
 from labelprop.propagators.seed_components import SeedComponents
 from labelprop.seeds import Seeds
-from labelprop.types import Propagation, Solve
+from labelprop.types import Propagation, Verdict
 
 ROUNDING = 8  # units in the last place
 SMALLEST = 1e-6  # of the largest score: smaller differences count where the solver was stopped early
@@ -24,7 +24,7 @@ Columns = Callable[[Sequence[int]], ColumnSolve]  # scores of some classes (N, B
 
 def read_softmax(
     scores_NC: torch.Tensor,
-    verdict: Solve,
+    verdict: Verdict,
     parts: SeedComponents,
     seeds: Seeds,
     *,
@@ -98,8 +98,8 @@ def read_softmax_wide(
         peaks.add(solved.solution_NC, start, parts, ratio_GC)
     reached_N = peaks.nonzero_N & (parts.mixed_N >= 0)
     spread_N = (peaks.high_N - peaks.sum_N / seeds.n_classes).to(dtype)
-    residual = max(verdict.residual for verdict in verdicts)
-    scale = _scale(spread_N[reached_N & ~seeds.mask_N], peaks.largest, residual)
+    verdict = Verdict.worst(*verdicts)
+    scale = _scale(spread_N[reached_N & ~seeds.mask_N], peaks.largest, verdict.residual)
     best = wide.TopClasses(seeds.n, seeds.n_classes, top, dtype, device)
     for start, stop in blocks:
         scores_NB = columns(range(start, stop)).solution_NC
@@ -121,9 +121,9 @@ def read_softmax_wide(
         reached_N | (parts.single_N >= 0),
         seeds,
         labels_N=best.labels_N if ratio_GC is None else peaks.labels_N.where(parts.single_N < 0, parts.single_N),
-        steps=max(verdict.steps for verdict in verdicts),
-        residual=residual,
-        converged=all(verdict.converged for verdict in verdicts),
+        steps=verdict.steps,
+        residual=verdict.residual,
+        converged=verdict.converged,
     )
 
 
