@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from labelprop.functional.weigh import entropy_certainty
 from labelprop.graph import symmetric_sum
 from labelprop.propagators import top_classes
 from labelprop.propagators.diffusion import Diffusion, diffuse, diffuse_vectors, diffuse_wide
+from labelprop.propagators.diffusion_system import DiffusionSystem
 from labelprop.seeds import Seeds
 
 
@@ -386,3 +389,22 @@ def test_cuda_gives_the_answers_of_the_cpu() -> None:
     np.testing.assert_allclose(there.scores_, here.scores_, rtol=1e-6, atol=1e-9)
     np.testing.assert_array_equal(there.transduction_, here.transduction_)
     assert symmetric_sum(here.graph_.to_scipy()).device.type == "cpu"
+
+
+def test_wide_results_hold_one_block_of_classes_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 8)).astype(np.float32), np.full(300, -1)
+    y[:100] = np.arange(100)
+    solve, answers = DiffusionSystem.solve, []
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        assert not any(answer() is not None for answer in answers[:-1]), "an earlier block is still held"
+        solved = solve(*args, **kwargs)
+        answers.append(weakref.ref(solved.solution_NC))
+        return solved
+
+    graph = Diffusion(n_neighbors=5).fit(X, y).graph_
+    monkeypatch.setattr(DiffusionSystem, "solve", watched)
+    monkeypatch.setattr(DiffusionSystem, "class_blocks", lambda self, n: [(c, c + 10) for c in range(0, n, 10)])
+    diffuse_wide(graph, Seeds.hard(torch.from_numpy(y), 100), 16)
+    assert len(answers) == 10
