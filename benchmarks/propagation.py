@@ -250,6 +250,7 @@ def main() -> None:
         return
     if options.blas and os.environ.get("OPENBLAS_CORETYPE") != options.blas:  # read when the library is loaded
         os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | {"OPENBLAS_CORETYPE": options.blas})
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command line does; processes of jobs inherit it
     made = provenance()  # before the work: the commit may move while it runs
     name = f"propagation_{options.part}" + (f"_{options.blas.lower()}" if options.blas else "")
     print(save(name, made | PARTS[options.part](options)))

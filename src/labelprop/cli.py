@@ -6,6 +6,7 @@ propagators and settings of recipes come from the registry's tables.
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -340,4 +341,7 @@ def methods(debug: Debug = False) -> None:
 
 def main() -> None:
     """The console script."""
+    # Large tensors on huge pages: torch reads this when it first needs memory. Products at a million rows take a
+    # fifth to a third less time.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     app()

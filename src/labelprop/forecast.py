@@ -35,7 +35,7 @@ CG_STEPS = 50  # until the residual is 1e-6
 FILTER_STEPS = 40  # products that find the eigenvectors of a graph
 AUTO_NEIGHBORS = 50  # of the one search that all candidates of `auto` share
 EIGENVECTORS = 200
-SOLVED = 32  # classes solved together where results are sparse
+SOLVED = 64  # classes solved together where results are sparse
 TRIALS = 25  # propagations that `auto` makes before it chooses
 MAP_PASSES, MAP_ROWS = 1.8e7, 3000  # a row of the page's map, and how many are laid out
 

@@ -15,7 +15,7 @@ from labelprop.seeds import Seeds
 RENUMBER_FROM = 10_000  # rows; below, a block of columns stays in the cache anyway
 DENSE_DEGREE = 1000  # neighbors on average, beyond which no order of the rows helps
 DENSE_SHARE = 0.1  # of all pairs; sparse products are that much slower an edge
-CPU_COLUMNS = 32  # at least, and in multiples: products with 41 columns took as long as with 64
+CPU_COLUMNS = 64  # at least, and in multiples: products with 41 columns took as long as with 64
 BLOCK_ELEMENTS = {"cpu": 1 << 21, "cuda": 1 << 28}  # numbers in one of the solver's blocks
 
 
