@@ -6,7 +6,7 @@ other rows. Where a quarter of all rows would have to be compared, products of e
 exact search is run instead.
 
 Departs from the usual inverted file in two ways: (1) the reach is a difference of similarities, not a number of
-cells, so that queries between cells look into many and others into few (fewer comparisons at the same recall);
+cells, so that queries between cells look into many and others into few;
 (2) the queries of one cell are compared in one matrix product.
 """
 
