@@ -33,7 +33,8 @@ GROWTH = 1.5  # from one length of strips to the next
 SAMPLE = 256  # rows to choose the reach on, and as many again to measure the recall on
 SLACK = 0.02  # by which the sample's recall may miss `RECALL`
 MOST = 0.25  # of all rows compared with; beyond, the exact search is quicker
-HELD = {"cpu": 3 << 22, "cuda": 1 << 28}  # similarities held at once
+HELD = {"cpu": 3 << 25, "cuda": 1 << 28}  # similarities held at once, at most
+TOGETHER = 250  # queries that a cell is compared with at once, on average: with fewer the products are slow
 
 
 def search(rows: Rows, k: int, *, queries: Rows | None = None, exclude_self: bool = True, seed: int = 0) -> Neighbors:
@@ -83,7 +84,7 @@ class _Scan:
 
     def choose_reach(self, places_S: torch.Tensor) -> bool:
         """Sets the smallest reach that finds `RECALL` of these queries' neighbors; False where it is too wide."""
-        _, indices_SK = self._truth(places_S)
+        values_SK, indices_SK = self._truth(places_S)
         closeness_SG = self._cells.closeness(self._looked_up.take(places_S))
         cell_N = self._cells.cell_of(self._rows.n)
         lag_SG = closeness_SG.amax(dim=1, keepdim=True) - closeness_SG
@@ -96,7 +97,7 @@ class _Scan:
         if self._compared > MOST * self._rows.n:
             return False
         # What is in reach is not found where rounding hides it: tight groups far from each other, by distance.
-        return self.recall(places_S, self.find(places_S)[0]) >= RECALL - SLACK
+        return self._recall(places_S, values_SK, self.find(places_S)[0]) >= RECALL - SLACK
 
     def blocks(self, places_N: torch.Tensor) -> list[torch.Tensor]:
         """These queries in blocks, those of one cell together."""
@@ -105,7 +106,7 @@ class _Scan:
             block = self._looked_up.take(places_N[start:stop])
             cell_N[start:stop] = self._cells.closeness(block).argmax(dim=1)
         held = HELD.get(self._rows.device.type, HELD["cpu"])
-        size = max(1, int(held / self._compared))
+        size = max(1, int(min(held, TOGETHER * self._rows.n) / self._compared))
         return list(torch.split(places_N[cell_N.argsort(stable=True)], size))
 
     def find(self, places_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -128,7 +129,9 @@ class _Scan:
 
     def recall(self, places_S: torch.Tensor, found_SK: torch.Tensor) -> float:
         """Share of places filled with a neighbor as similar as a true one; equal ones count, whichever was found."""
-        values_SK, _ = self._truth(places_S)
+        return self._recall(places_S, self._truth(places_S)[0], found_SK)
+
+    def _recall(self, places_S: torch.Tensor, values_SK: torch.Tensor, found_SK: torch.Tensor) -> float:
         last_S = values_SK[:, -1]
         last_S = last_S - self._rows.rounding(self._looked_up.take(places_S), last_S)
         return float((found_SK >= last_S[:, None]).double().mean())
@@ -153,11 +156,11 @@ class _Scan:
         query_Q, cell_Q, place_Q = query_Q[by_cell_Q], cell_Q[by_cell_Q], strips.place_Q[by_cell_Q]
         tiles_Q = cells.tiles_G[cell_Q]
         within_T = _counting(tiles_Q)
-        products = self._products(block, query_Q, near_BG.sum(dim=0), len(within_T))
+        products, peaks_T = self._products(block, query_Q, near_BG.sum(dim=0), len(within_T))
         source_T = torch.repeat_interleave(cells.first_G[cell_Q], tiles_Q) + within_T  # the tile of rows in each
         target_T = torch.repeat_interleave(place_Q, tiles_Q) + within_T  # where its peak goes
         peaks = torch.full((strips.total,), -torch.inf, device=block.device)
-        peaks[target_T] = products[:-1].amax(dim=1)
+        peaks[target_T] = peaks_T
         made = torch.full((strips.total,), len(within_T), device=block.device)  # the last tile is empty
         made[target_T] = torch.arange(len(within_T), device=block.device)
         values_BW = torch.full((len(block), width), -torch.inf, device=block.device)
@@ -175,11 +178,12 @@ class _Scan:
 
     def _products(
         self, block: torch.Tensor, query_Q: torch.Tensor, sizes_G: torch.Tensor, n_tiles: int
-    ) -> torch.Tensor:
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Similarities in tiles, a cell after the other and its queries one after the other; then an empty tile.
 
-        `query_Q` are the queries of each cell in turn, `sizes_G` how many. The memory is used again by every block:
-        memory new to a process costs a fill.
+        With the largest of each tile but the last, taken while they are in the cache. `query_Q` are the queries of
+        each cell in turn, `sizes_G` how many. The memory is used again by every block: memory new to a process costs
+        a fill.
         """
         cells = self._cells
         if n_tiles >= len(self._held):
@@ -187,14 +191,16 @@ class _Scan:
         products = self._held[: n_tiles + 1]
         products[-1] = -torch.inf
         tiles, counts, firsts = cells.tiles_G.tolist(), cells.counts_G.tolist(), cells.first_G.tolist()
+        peaks_T = torch.empty(n_tiles, device=block.device)
         query = tile = 0
         for cell, size in enumerate(sizes_G.tolist()):
             room = products[tile : tile + size * tiles[cell]]
             if room.numel():
                 asked = block.index_select(0, query_Q[query : query + size])
                 cells.compare(asked, cell, firsts[cell], counts[cell], out=room.view(size, -1))
+                torch.amax(room, dim=1, out=peaks_T[tile : tile + len(room)])
             query, tile = query + size, tile + len(room)
-        return products
+        return products, peaks_T
 
 
 @dataclass(frozen=True, slots=True)
