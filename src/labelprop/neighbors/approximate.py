@@ -153,54 +153,63 @@ class _Scan:
         query_Q, cell_Q = near_BG.nonzero(as_tuple=True)
         strips = _Strips.of(query_Q, cells.tiles_G[cell_Q], len(block))
         by_cell_Q = cell_Q.argsort(stable=True)
-        query_Q, cell_Q, place_Q = query_Q[by_cell_Q], cell_Q[by_cell_Q], strips.place_Q[by_cell_Q]
-        tiles_Q = cells.tiles_G[cell_Q]
-        within_T = _counting(tiles_Q)
-        products, peaks_T = self._products(block, query_Q, near_BG.sum(dim=0), len(within_T))
-        source_T = torch.repeat_interleave(cells.first_G[cell_Q], tiles_Q) + within_T  # the tile of rows in each
-        target_T = torch.repeat_interleave(place_Q, tiles_Q) + within_T  # where its peak goes
-        peaks = torch.full((strips.total,), -torch.inf, device=block.device)
-        peaks[target_T] = peaks_T
-        made = torch.full((strips.total,), len(within_T), device=block.device)  # the last tile is empty
-        made[target_T] = torch.arange(len(within_T), device=block.device)
+        tiles_Q = cells.tiles_G[cell_Q[by_cell_Q]]
+        first_Q = torch.empty_like(cell_Q)  # the first product tile of each pair of a query and a cell
+        first_Q[by_cell_Q] = tiles_Q.cumsum(0) - tiles_Q
+        pairs = query_Q[by_cell_Q], strips.place_Q[by_cell_Q], near_BG.sum(dim=0)
+        products, peaks = self._products(block, *pairs, int(tiles_Q.sum()), strips.total)
+        places_Q, order_Q = strips.place_Q.sort()
         values_BW = torch.full((len(block), width), -torch.inf, device=block.device)
         numbers_BW = torch.full((len(block), width), -1, device=block.device)
         for queries, first, length in strips.equal():
-            part = slice(first, first + len(queries) * length)
-            best = peaks[part].view(-1, length).topk(min(width, length), dim=1, sorted=False)
-            tile_BV = made[part].view(-1, length).gather(1, best.indices)
+            part = peaks[first : first + len(queries) * length].view(-1, length)
+            best = part.topk(min(width, length), dim=1, sorted=False)
+            place_BV = best.indices + first + length * torch.arange(len(queries), device=block.device)[:, None]
+            pair_BV = torch.searchsorted(places_Q, place_BV, right=True) - 1
+            within_BV, pair_BV = place_BV - places_Q[pair_BV], order_Q[pair_BV]
+            empty_BV = best.values == -torch.inf  # behind the tiles of a strip
+            tile_BV = (first_Q[pair_BV] + within_BV).masked_fill_(empty_BV, len(products) - 1)
+            source_BV = cells.first_G[cell_Q[pair_BV]] + within_BV
             candidates = products.index_select(0, tile_BV.view(-1)).view(len(queries), -1)
             best_BW, place_BW = largest(candidates, min(width, candidates.shape[1]))
-            from_BW = source_T[tile_BV.gather(1, place_BW // TILE).clamp_max(len(within_T) - 1)]
+            number_BW = source_BV.gather(1, place_BW // TILE).mul_(TILE).add_(place_BW % TILE)
             values_BW[queries, : best_BW.shape[1]] = best_BW
-            numbers_BW[queries, : best_BW.shape[1]] = cells.number_P[from_BW * TILE + place_BW % TILE]
+            numbers_BW[queries, : best_BW.shape[1]] = cells.number_P[number_BW.clamp_max_(len(cells.number_P) - 1)]
         return values_BW, numbers_BW.masked_fill_(values_BW == -torch.inf, -1)
 
     def _products(
-        self, block: torch.Tensor, query_Q: torch.Tensor, sizes_G: torch.Tensor, n_tiles: int
+        self,
+        block: torch.Tensor,
+        query_Q: torch.Tensor,
+        place_Q: torch.Tensor,
+        sizes_G: torch.Tensor,
+        n_tiles: int,
+        n_places: int,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Similarities in tiles, a cell after the other and its queries one after the other; then an empty tile.
 
-        With the largest of each tile but the last, taken while they are in the cache. `query_Q` are the queries of
-        each cell in turn, `sizes_G` how many. The memory is used again by every block: memory new to a process costs
-        a fill.
+        With the largest of each tile, in the strips, taken while tiles are in the cache. `query_Q` are the queries of
+        each cell in turn, `place_Q` where their peaks go, `sizes_G` how many they are. The memory of products is used
+        again by every block: memory new to a process costs a fill.
         """
         cells = self._cells
         if n_tiles >= len(self._held):
             self._held = torch.empty(n_tiles + 1, TILE, device=block.device)
         products = self._held[: n_tiles + 1]
         products[-1] = -torch.inf
+        peaks = torch.full((n_places,), -torch.inf, device=block.device)
+        counting = torch.arange(int(cells.tiles_G.max()), device=block.device)
         tiles, counts, firsts = cells.tiles_G.tolist(), cells.counts_G.tolist(), cells.first_G.tolist()
-        peaks_T = torch.empty(n_tiles, device=block.device)
         query = tile = 0
         for cell, size in enumerate(sizes_G.tolist()):
             room = products[tile : tile + size * tiles[cell]]
             if room.numel():
                 asked = block.index_select(0, query_Q[query : query + size])
                 cells.compare(asked, cell, firsts[cell], counts[cell], out=room.view(size, -1))
-                torch.amax(room, dim=1, out=peaks_T[tile : tile + len(room)])
+                targets = place_Q[query : query + size, None] + counting[: tiles[cell]]
+                peaks[targets] = room.amax(dim=1).view(size, -1)
             query, tile = query + size, tile + len(room)
-        return products, peaks_T
+        return products, peaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +239,3 @@ class _Strips:
             queries = (self.lengths_B == length).nonzero().squeeze(1)
             yield queries, first, length
             first += len(queries) * length
-
-
-def _counting(lengths: torch.Tensor) -> torch.Tensor:
-    """0, 1, ... up to each length less one, one after the other."""
-    ends = lengths.cumsum(0)
-    total = torch.arange(int(ends[-1]) if len(ends) else 0, device=lengths.device)
-    return total - torch.repeat_interleave(ends - lengths, lengths)
