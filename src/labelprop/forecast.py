@@ -15,6 +15,7 @@ from typing import Any
 
 from labelprop import registry
 from labelprop.neighbors import EXACT_UP_TO, EXACT_UP_TO_CUDA
+from labelprop.neighbors.approximate import HELD, TOGETHER
 from labelprop.pace import measured_pace
 from labelprop.propagators.top_classes import DEFAULT_TOP, DENSE_LIMIT
 
@@ -27,10 +28,14 @@ BOTH_WAYS = 1.5  # edges of a symmetric graph for each that a row chose: some ar
 
 # Measured with benchmarks/forecast.py: what the number of rows and classes does not tell.
 BLOCK = 2**24  # similarities that an exact search holds at once
-NEAR, NEAR_K, NEAR_PRODUCT = 330.0, 32.0, 65.0  # of the approximate search, a row and sqrt(n), where vectors cluster
+NEAR, NEAR_K, NEAR_PRODUCT = 500.0, 48.0, 100.0  # of the approximate search, a row and sqrt(n), where vectors cluster
+NEAR_HELD = 1.3  # bytes of it for each of the similarities it holds at once
 PRODUCT, PAIR = 1.7, 30.0  # of a search beside the trial's: large products are slower, and the best are kept
-EDGE = 1500.0  # to bring an edge into a symmetric graph
-STEP = 60.0  # numbers moved a row and class in a step of conjugate gradient
+EDGE = 3000.0  # to bring an edge into a symmetric graph
+SPARSE, STEP = (
+    1.8,
+    130.0,
+)  # of a step of conjugate gradient: an edge beside the trial's, numbers moved a row and class
 CG_STEPS = 50  # until the residual is 1e-6
 FILTER_STEPS = 40  # products that find the eigenvectors of a graph
 AUTO_NEIGHBORS = 50  # of the one search that all candidates of `auto` share
@@ -125,14 +130,14 @@ def _search(size: Size, against: int, k: int, search: str) -> Stage:
     found, pairs = n * k * (8 + f), n * against
     reading = 2 * min(n, 2**22 // max(1, d)) * d * f
     exact = Stage(
-        "search", found + 1.2 * f * min(pairs, BLOCK) + reading, products=2 * PRODUCT * pairs * d, passes=PAIR * pairs
+        "search", found + 2.2 * f * min(pairs, BLOCK) + reading, products=2 * PRODUCT * pairs * d, passes=PAIR * pairs
     )
     if search == "exact":
         return exact
     compared = n * against**0.5  # rows near enough, by the hundred
     return Stage(
         "search",
-        found + against * (d * f + 24) + 1.5 * f * BLOCK,
+        found + against * (d * f + 24) + NEAR_HELD * f * min(HELD["cpu"], TOGETHER * n) + 2 * BLOCK * f,
         products=min(NEAR_PRODUCT * compared * d, exact.products),
         passes=min(compared * (NEAR + NEAR_K * k), exact.passes),
     )
@@ -160,7 +165,7 @@ def _on_graph(size: Size, values: Mapping[str, Any], k: int, search: str) -> lis
         Stage(
             "graph", 2 * edges * (INDEX + f) + 2.5 * graph, passes=EDGE * edges if search != ALL_PAIRS else 50 * edges
         ),
-        Stage("solve", 2.5 * graph + _results(size, values), passes=steps * c * (both + STEP * n)),
+        Stage("solve", 2.5 * graph + _results(size, values), passes=steps * c * (SPARSE * both + STEP * n)),
     ]
 
 
