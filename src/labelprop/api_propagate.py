@@ -28,6 +28,8 @@ from labelprop.inputs import Inputs, ReadOptions, labels_digest, read_inputs, te
 from labelprop.progress import Reporter, Silent, Staged, advance, heard_by
 from labelprop.run_folder import Existing, RunFolder
 
+LOOKED_AT = 1000  # vectors, to see whether all are equal
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PropagateRequest:
@@ -111,6 +113,8 @@ def _plan(request: PropagateRequest, inputs: Inputs, vectors_ND: np.ndarray, dev
         on_gpu=device.type == "cuda",
         baselines=request.baselines,
     )
+    if len(vectors_ND) > 1 and not np.ptp(vectors_ND[:: -(-len(vectors_ND) // LOOKED_AT)], axis=0).any():
+        request.reporter.say("warning: all vectors are equal (of those looked at): nothing tells the classes apart")
     plan = forecast(request.method, request.parameters, size)
     for line in plan_lines(plan, str(vectors_ND.dtype)):
         request.reporter.say(line)

@@ -13,6 +13,7 @@ import numpy as np
 from labelprop.api_results import finish, run_totals, score, share_equal, truth_of, write_evidence, wrong
 from labelprop.baselines import Hidden, LabelsOnly
 from labelprop.clock import StageClock
+from labelprop.evaluation.metrics import hidden_noise
 from labelprop.evaluation.truth import HeldBackTruth
 from labelprop.inputs import Inputs
 from labelprop.outputs import Labeling, labels_table
@@ -104,7 +105,11 @@ def _metrics(
         "classes": list(inputs.given.classes),
         "n": len(given_N),
         "n_given": int((given_N >= 0).sum()),
-        "unlabeled": {"n": int((given_N < 0).sum()), "accuracy": score(labeling.labels_N, truth)},
+        "unlabeled": {
+            "n": int((given_N < 0).sum()),
+            "accuracy": score(labeling.labels_N, truth),
+            "unreached": int((labeling.labels_N < 0).sum()),
+        },
         "test": {"n": None, "accuracy": None, "top5": None},
         "baseline": {"test": None, "kind": "logistic regression"} | logistic,
         "nearest_label": nearest,
@@ -142,14 +147,17 @@ def warnings_of(metrics: dict[str, Any]) -> list[str]:
         "a logistic regression on the given labels": metrics["baseline"]["unlabeled"],
         "the nearest given label": metrics["nearest_label"]["unlabeled"],
     }
-    how, pays = "of the unlabeled rows", "does not pay"
+    how, pays, noise = "of the unlabeled rows", "does not pay", 0.0
     hidden = metrics["hidden_labels"]
     if own is None and hidden is not None and hidden["right"] is not None:
         own = hidden["right"] / hidden["n"]
         names = ("baseline_right", "nearest_label_right")
         rivals = {name: hidden[key] / hidden["n"] for name, key in zip(rivals, names, strict=True)}
         how, pays = f"of {hidden['n']:,} given labels that were hidden in turn", "may not pay"
-    better = {name: value for name, value in rivals.items() if value is not None and own is not None and value > own}
+        noise = hidden_noise(hidden["n"]) / hidden["n"]
+    better = {
+        name: value for name, value in rivals.items() if value is not None and own is not None and value > own + noise
+    }
     if not better:
         return []
     name = max(better, key=lambda name: better[name])

@@ -211,11 +211,15 @@ def summary(metrics: Mapping[str, Any], noun: str) -> str:
     n, found = metrics["unlabeled"]["n"], metrics["unlabeled"]["accuracy"]
     if n == 0:
         return f"all {metrics['n']:,} {noun}s carry the label you gave; there was nothing else to label"
+    unreached = metrics["unlabeled"].get("unreached", 0)
+    open_end = f" ({unreached:,} unreached ones count as wrong)" if unreached else ""
     tested = metrics["test"]["accuracy"]
     test = f"; on the {metrics['test']['n']:,} of the test set {tested:.2%}" if tested is not None else ""
     if found is None:
-        hidden = _hidden_summary(metrics)
-        return f"{n:,} unlabeled {noun}s labeled; their accuracy is not known, since no truth was given{hidden}{test}"
+        labeled = f"{n:,} unlabeled {noun}s" if unreached == 0 else f"{n - unreached:,} of {n:,} unlabeled {noun}s"
+        rest = f", {unreached:,} unreached: nothing connects them to a label" if unreached else ""
+        unknown = "their accuracy is not known, since no truth was given"
+        return f"{labeled} labeled{rest}; {unknown}{_hidden_summary(metrics)}{test}"
     rivals = {
         metrics["baseline"].get("kind", "labels only"): metrics["baseline"]["unlabeled"],
         "nearest given label": metrics.get("nearest_label", {}).get("unlabeled"),
@@ -223,7 +227,7 @@ def summary(metrics: Mapping[str, Any], noun: str) -> str:
     }
     compared = ", ".join(f"{name} {value:.2%}" for name, value in rivals.items() if value is not None)
     return (
-        f"accuracy on the {n:,} unlabeled {noun}s: {metrics['recipe']} {found:.2%}"
+        f"accuracy on the {n:,} unlabeled {noun}s{open_end}: {metrics['recipe']} {found:.2%}"
         + (f" ({compared})" if compared else "")
         + test
     )

@@ -7,6 +7,7 @@ marker comes back in results.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -125,10 +126,9 @@ def read_targets(y: Any) -> Targets:
         )
     unlabeled_N = unlabeled(array)
     if bool(unlabeled_N.all()):
-        shown = {"U": "''", "S": "b''", "O": "None"}.get(array.dtype.kind, "-1")
         raise DataError(
-            f"y holds no labels at all ({len(array)} rows, all unlabeled). Label at least one row; {shown} marks "
-            f"unlabeled ones. y should be a 1d array of labels."
+            f"y holds no labels at all ({len(array)} rows, all unlabeled). Label at least one row; "
+            f"{marker_name(array.dtype.kind)} marks unlabeled ones. y should be a 1d array of labels."
         )
     if array.dtype.kind in "bu":  # neither can hold -1
         array = array.astype(np.int64)
@@ -139,9 +139,21 @@ def read_targets(y: Any) -> Targets:
         raise DataError(f"y mixes labels that cannot be sorted ({error}); use one type for all.") from error
     codes_N = np.full(len(array), UNLABELED, dtype=np.int64)
     codes_N[~unlabeled_N] = codes_L
+    if array.dtype.kind in "UO" and "-1" in classes.tolist():
+        warnings.warn(
+            f"y holds the text '-1', which is a class like any other; {marker_name(array.dtype.kind)} marks "
+            "unlabeled rows of such an array.",
+            UserWarning,
+            stacklevel=2,
+        )
     markers: dict[str, Any] = {"U": "", "S": b"", "O": None}
     marker = markers.get(array.dtype.kind, UNLABELED)
     return Targets(classes, codes_N, None, marker)
+
+
+def marker_name(kind: str) -> str:
+    """How the marker of unlabeled rows is written in arrays of a kind."""
+    return {"U": "''", "S": "b''", "O": "None"}.get(kind, "-1")
 
 
 def as_array(y: Any) -> np.ndarray:

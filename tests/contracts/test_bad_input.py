@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neighbors import KNeighborsTransformer
 
 from labelprop import registry
 from labelprop.errors import DataError, RequestError
@@ -222,3 +223,21 @@ class TestGivenGraphs:
         graph.data[graph.indptr[5]] = np.nan
         with pytest.raises(DataError, match="row 5"):
             make(name, metric="precomputed").fit(graph, y)
+
+
+@pytest.mark.parametrize("name", ["diffusion", "spectral-cut", "local", "weighted-knn"])
+def test_distances_that_unit_vectors_cannot_have_are_refused_where_cosines_are_read_off_them(name: str) -> None:
+    X = np.random.default_rng(0).normal(size=(40, 5)) * 10
+    y = np.where(np.arange(40) < 8, np.arange(40) % 2, -1)
+    graph = KNeighborsTransformer(n_neighbors=5, mode="distance").fit_transform(X)
+    estimator = registry.lookup("propagators", name).load()(metric="precomputed_distances")
+    with pytest.raises(DataError, match=r"row 0 of the precomputed distances holds .* unit length"):
+        estimator.fit(graph, y)
+
+
+def test_the_text_minus_one_is_a_class_and_that_is_said() -> None:
+    X = np.random.default_rng(0).normal(size=(12, 3))
+    y = np.array(["a", "b", "-1"] + [""] * 9)
+    with pytest.warns(UserWarning, match="text '-1', which is a class"):
+        found = registry.lookup("propagators", "weighted-knn").load()().fit(X, y)
+    assert found.classes_.tolist() == ["-1", "a", "b"]

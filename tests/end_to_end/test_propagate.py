@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 import labelprop
 from labelprop import api_plan, registry
+from labelprop.api_propagated import warnings_of
 from labelprop.cli import app
 from labelprop.data import embedding_column
 from labelprop.errors import UnknownNameError
@@ -79,7 +80,7 @@ def test_every_method_labels_vectors_and_is_compared(method: str, problem) -> No
     table, metrics = labels_of(folder), read(folder)
     right = np.array(table.column("label").to_pylist()) == truth.astype(str)
     assert right.mean() > 0.85
-    assert metrics["unlabeled"] == {"n": 78, "accuracy": pytest.approx(right[12:].mean())}
+    assert metrics["unlabeled"] == {"n": 78, "accuracy": pytest.approx(right[12:].mean()), "unreached": 0}
     for part in ("baseline", "nearest_label"):
         wrong = metrics[part]["unlabeled_wrong"]
         assert metrics[part]["unlabeled"] == pytest.approx(1 - wrong / 78)
@@ -332,3 +333,39 @@ FLAGS = {
 @pytest.mark.parametrize("flags", FLAGS)
 def test_wrong_flags_are_named(problem, flags: str) -> None:
     refused(FLAGS[flags], problem[2], *flags.split())
+
+
+# -- what is said of results that are less than they seem ---------------------------------------------------
+
+
+def test_unreached_rows_are_not_counted_as_labeled(problem) -> None:
+    X, _, folder = problem
+    X[12:32] = 0
+    np.save(folder / "X.npy", X)
+    said = done(folder, "--no-baselines")
+    assert "58 of 78 unlabeled examples labeled, 20 unreached: nothing connects them to a label" in said
+    assert read(folder)["unlabeled"]["unreached"] == 20
+    said = done(folder, "--no-baselines", "--overwrite", "--truth", folder / "t.npy")
+    assert "accuracy on the 78 unlabeled examples (20 unreached ones count as wrong): diffusion " in said
+
+
+def test_negative_class_names_and_equal_vectors_are_said(problem) -> None:
+    X, truth, folder = problem
+    np.save(folder / "X.npy", np.ones_like(X))
+    np.save(folder / "y.npy", np.where(np.arange(N) < 12, np.where(truth == 0, -2, truth), -1))
+    said = done(folder, "--no-baselines")
+    assert "warning: '-2' is taken as a class; only -1 and empty cells mark unlabeled examples." in said
+    assert "warning: all vectors are equal" in said
+
+
+def test_one_hidden_label_more_is_no_reason_to_warn() -> None:
+    metrics = {
+        "recipe": "poisson",
+        "unlabeled": {"accuracy": None},
+        "baseline": {"unlabeled": None},
+        "nearest_label": {"unlabeled": None},
+        "hidden_labels": {"n": 30, "right": 28, "baseline_right": 29, "nearest_label_right": 20},
+    }
+    assert warnings_of(metrics) == []
+    metrics["hidden_labels"]["right"] = 20
+    assert "may not pay" in warnings_of(metrics)[0]

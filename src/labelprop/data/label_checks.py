@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 from labelprop.data.findings import Finding, note, warning
-from labelprop.data.labels import one_class_text, single_label_text
+from labelprop.data.labels import is_negative, negative_text, one_class_text, single_label_text
 from labelprop.data.samples import Samples
 from labelprop.data.values import counted, quoted, sort_classes
 
@@ -62,6 +62,8 @@ def check_class_names(samples: Samples, texts: Texts) -> Iterator[Finding]:
             f"class names that differ only in case or spaces: {quoted(alike)}. They count as different classes.",
             places(alike[1:]),
         )
+    for name in sorted(filter(is_negative, names)):
+        yield warning(negative_text(name), places([name]))
     missing = sorted(name for name in names if name.strip().casefold() in _MISSING)
     if missing:
         yield warning(

@@ -71,11 +71,21 @@ def join_labels(samples: Samples, labels: Any = None) -> GivenLabels:
         told.append(single_label_text(single))
     if len(classes) == 1:
         told.append(one_class_text(classes[0]))
+    told += [negative_text(name) for name in classes if is_negative(name)]
     return GivenLabels(classes, labels_N, np.array(joined.weights, dtype=np.float32), tuple(told))
 
 
 def one_class_text(name: str) -> str:
     return f"all labels are '{name}': with one class there is nothing to tell apart. Label some of another."
+
+
+def is_negative(name: str) -> bool:
+    """Whether a class name is a negative whole number, as other programs mark rows that have no label."""
+    return name[:1] == "-" and name[1:].isdecimal()
+
+
+def negative_text(name: str) -> str:
+    return f"'{name}' is taken as a class; only -1 and empty cells mark unlabeled examples."
 
 
 def single_label_text(classes: Sequence[str]) -> str:

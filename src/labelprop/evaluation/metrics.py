@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 UNKNOWN = -1  # the truth of this row was not given
@@ -39,3 +41,8 @@ def top_k_accuracy(distributions_NC: np.ndarray, truth_N: np.ndarray, k: int = 5
         return None
     best_Nk = np.argsort(-distributions_NC[known_N], axis=1, kind="stable")[:, :k]
     return float((best_Nk == truth_N[known_N, None]).any(1).mean())
+
+
+def hidden_noise(n: int) -> float:
+    """Of n labels hidden in turn, by how many two methods differ though neither is better: sqrt(n) / 2."""
+    return 0.5 * math.sqrt(n)

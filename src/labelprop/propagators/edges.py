@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from labelprop.errors import DataError
+
 if TYPE_CHECKING:
     from scipy import sparse
+
+FARTHEST = 2.001  # between unit vectors, and rounding
 
 Measure = Literal["cosine", "squared_distance", "weight"]
 
@@ -33,9 +37,21 @@ class Edges:
         return self.measure == "weight"
 
     def cosines(self) -> sparse.csr_array:
-        """Cosines; squared distances d^2 between unit vectors are 1 - d^2 / 2, given weights count as cosines."""
+        """Cosines; squared distances d^2 between unit vectors are 1 - d^2 / 2, given weights count as cosines.
+
+        Raises DataError for a distance that unit vectors cannot have.
+        """
         if self.measure != "squared_distance":
             return self.values
+        far_E = self.values.data > FARTHEST**2
+        if far_E.any():
+            place = int(far_E.argmax())
+            row = int(np.searchsorted(self.values.indptr, place, side="right")) - 1
+            raise DataError(
+                f"row {row} of the precomputed distances holds {self.values.data[place] ** 0.5:.4g}, but this method "
+                "reads cosines off distances between vectors of unit length, which are at most 2. Scale the vectors "
+                "to unit length before measuring, or use LabelSpreading, LabelPropagation or Poisson, which take any."
+            )
         return self._with(1 - self.values.data / 2).values
 
     def squared_distances(self) -> sparse.csr_array:

@@ -90,7 +90,9 @@ def _from_sparse(X: Any) -> sparse.csr_array:
     if not hasattr(X, "tocsr"):
         raise RequestError(
             f"a precomputed graph is a SciPy CSR array (n, n) or a pair (indices (n, k), values (n, k)); got "
-            f"{type(X).__name__}. For a dense matrix pass scipy.sparse.csr_array(matrix)."
+            f"{type(X).__name__}. For a dense matrix of similarities pass scipy.sparse.csr_array(matrix); for one of "
+            "distances use metric='precomputed_distances' and KNeighborsTransformer(metric='precomputed', "
+            "mode='distance').fit_transform(matrix)."
         )
     if X.dtype.kind not in "fiub":
         raise DataError(f"a precomputed graph holds numbers; got {X.dtype}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labelprop.evaluation.metrics import hidden_noise
 from labelprop.report.classes import Classes
 from labelprop.report.comparison import Comparison, labels_only_name
 from labelprop.report.findings import left_out, no_error, share_in_words, sizes
@@ -130,7 +131,7 @@ def _by_estimate(comparison: Comparison, theirs: int) -> list[str | Piece]:
     return [
         f" Of the {number(n)} labels you gave, each hidden once, this run finds ",
         strong(f"{none_or(own)}, the other given labels alone {none_or(theirs)}"),
-        "." if own >= theirs else ": propagation may not pay here.",
+        ": propagation may not pay here." if theirs - own > hidden_noise(n) else ".",
     ]
 
 
