@@ -307,7 +307,9 @@ def test_a_full_disk_ends_with_status_1_and_keeps_what_was_there(patterns, tmp_p
 def test_ctrl_c_exits_130_and_the_same_command_resumes(patterns, tmp_path) -> None:
     folder, _ = patterns
     arguments = ["train", folder, "--out", tmp_path / "run", *TRAIN, "--epochs", "400"]
-    process = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True)
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # background jobs ignore it
+    python, option, code, *rest = command(*arguments)
+    process = subprocess.Popen([python, option, f"{heard}; {code}", *rest], stderr=subprocess.PIPE, text=True)
     try:
         waited = time.monotonic() + 60
         while not list((tmp_path / "run").glob("checkpoints/*/0*")) and time.monotonic() < waited:

@@ -103,7 +103,11 @@ class TestPrecomputed:
     @pytest.mark.parametrize(
         ("metric", "form", "message"),
         [
-            ("precomputed", np.eye(3), r"got ndarray\. For a dense matrix pass scipy\.sparse\.csr_array"),
+            (
+                "precomputed",
+                np.eye(3),
+                r"got ndarray\. For a dense matrix of similarities pass scipy\.sparse\.csr_array",
+            ),
             ("precomputed", sparse.csr_array((3, 4)), "must be square to fit on; got 3 x 4"),
             (
                 "precomputed",
