@@ -66,6 +66,10 @@ class Problem:
         self.net.train()
         return found
 
+    def outputs_of(self, rows_B: torch.Tensor) -> Outputs:
+        """Tools: the same of some rows."""
+        return {name: output[rows_B] for name, output in self.outputs().items()}
+
     def refresh(self, epoch: int = 0) -> None:
         with torch.no_grad():
             self.method.refresh(self.net, self, epoch)
@@ -84,6 +88,7 @@ def check_method(make: Callable[[], Method]) -> None:
     _check_state_round_trip(Problem.of(make), make)
     _check_given_labels_are_kept(Problem.of(make))
     _check_deployed(Problem.of(make))
+    _check_nothing_is_shared(Problem.of(make))
 
 
 def _check_terms(problem: Problem) -> None:
@@ -95,6 +100,7 @@ def _check_terms(problem: Problem) -> None:
     for name, term in found.terms.items():
         assert term.dim() == 0, f"term '{name}' is not a scalar"
         assert torch.isfinite(term), f"term '{name}' is not finite"
+        assert term.requires_grad, f"term '{name}' has no gradient: it trains nothing"
         problem.net.zero_grad()
         torch.autograd.backward([term], retain_graph=True)
         largest = max(
@@ -156,6 +162,16 @@ def _check_deployed(problem: Problem) -> None:
     with torch.no_grad():
         found = deployed(torch.zeros(2, D))
     assert found["class"].shape == (2, C), "deployed() must give 'class' logits of shape (B, C)"
+
+
+def _check_nothing_is_shared(problem: Problem) -> None:
+    """A teacher that is the student, by sharing its weights, agrees with it for nothing."""
+    batch = problem.batch()
+    with torch.no_grad():
+        problem.method.after_step(problem.net, batch, problem.loss(batch).outputs, Progress(5, 10, 0, 10))
+    own = {tensor.data_ptr() for tensor in problem.net.state_dict().values()}
+    for name, tensor in problem.method.state_dict().items():
+        assert tensor.data_ptr() not in own or not tensor.numel(), f"state '{name}' shares memory with the network"
 
 
 def _copy(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ from labelprop.evaluation.monitor import Monitor
 from labelprop.evaluation.truth import HeldBackTruth
 from labelprop.export import Classifier
 from labelprop.inputs import Inputs, ReadOptions, labels_digest, read_inputs, tell
-from labelprop.models.network import build
 from labelprop.progress import Reporter, Silent, duration
 from labelprop.run_folder import Existing, RunFolder
 from labelprop.training import loop, recipes
@@ -38,7 +38,7 @@ from labelprop.training.plan import default_epochs, epoch_length, main_steps_wit
 CLOSING_SECONDS = 10.0  # set aside under --budget for the map and the page
 IDENTITY = (
     *("recipe", "settings", "model", "augment", "seed", "epochs", "budget", "baselines", "deterministic"),
-    *("data", "labels", "backbone", "device", "threads", "versions"),
+    *("data", "labels", "backbone", "init", "device", "threads", "versions"),
 )
 
 
@@ -59,6 +59,7 @@ class TrainRequest:
     epochs: int | None = None
     augment: str = "auto"
     backbone: Any = None
+    init: Path | None = None
     baselines: bool = True
     deterministic: bool = False
     existing: Existing = "refuse"
@@ -126,6 +127,7 @@ def _prepare(request: TrainRequest) -> Prepared:
         settings=request.settings,
         model=request.model,
         augment=request.augment,
+        init=request.init,
         seed=request.seed,
         device=device,
         reporter=request.reporter,
@@ -246,6 +248,7 @@ def _configuration(request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
         "data": inputs.samples.digest,
         "labels": labels_digest(inputs.given),
         "backbone": dict(design.features.backbone) if design.features.backbone else None,
+        "init": None if design.start is None else design.start.digest,
         "classes": list(inputs.given.classes),
         "columns": request.read.content_columns,
         "skipped": [{"id": skipped.id, "reason": skipped.reason} for skipped in inputs.samples.skipped],
@@ -267,12 +270,13 @@ def _jobs(request: TrainRequest, prepared: Prepared, clock: StageClock, folder: 
     fabric = loop.make_fabric(prepared.device, request.deterministic)
     loader = Loader.over(design.features.content, Views(design.preprocessing, design.augment), prepared.device)
     plan = plan_steps(design.recipe, epoch_length(design.recipe, design.task), 0)
-    truth = None
+    monitor = None
     if inputs.truth is not None:
         truth = HeldBackTruth.of(inputs.truth, inputs.given.classes, inputs.given.labels_N >= 0)
+        monitor = Monitor(truth, inputs.given.labels_N, len(inputs.given.classes))
     trainings = [(design.recipe.name, design.recipe)]
     if request.baselines and design.recipe.name != "supervised":
-        trainings.insert(0, ("baseline", labels_only(design.recipe, recipes.SUPERVISED_SHARE)))
+        trainings.insert(0, ("baseline", labels_only(design.recipe, recipes.FIRST_SHARE)))
     return [
         loop.Job(
             label=label,
@@ -280,13 +284,13 @@ def _jobs(request: TrainRequest, prepared: Prepared, clock: StageClock, folder: 
             plan=plan,
             task=design.task,
             loader=loader,
-            build=lambda: build(design.spec, seed=request.seed),
+            build=partial(design.network, recipe.heads(design.task.n_classes), request.seed),
             fabric=fabric,
             meter=loop.WorkMeter(1),
             clock=clock,
             checkpoints=Checkpoints(folder.checkpoints / label),
             history=folder,
-            monitor=Monitor(truth) if truth is not None else None,
+            monitor=monitor,
         )
         for label, recipe in trainings
     ]

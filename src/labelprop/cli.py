@@ -103,8 +103,13 @@ def train(
     out: Out,
     labels: Labels = None,
     recipe: Annotated[str, typer.Option("--recipe", help="One of `labelprop methods`.")] = "dlp",
-    model: Annotated[str, typer.Option("--model", help="auto, or " + ", ".join(registry.MODELS) + ".")] = "auto",
+    model: Annotated[
+        str, typer.Option("--model", help="auto, or " + ", ".join(registry.MODELS) + "; options in brackets.")
+    ] = "auto",
     backbone: Backbone = None,
+    init: Annotated[
+        Path | None, typer.Option("--init", help="A run to start from: its network, with new heads.")
+    ] = None,
     test: Annotated[str | None, typer.Option("--test", help="Labeled data of the same kind, for scoring.")] = None,
     truth: Truth = None,
     budget: Annotated[str | None, typer.Option("--budget", help="Time it may take: 90s, 10min, 1h.")] = None,

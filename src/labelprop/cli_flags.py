@@ -44,13 +44,17 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
     """`name=value` texts to values of the types that the entry `name` of a table of the registry gives them."""
     known, owner = registry.lookup(table, name).parameters, f"{registry.ONE_OF[table]} {name}"
-    parsed = {}
+    parsed: dict[str, Any] = {}
     for text in texts:
         setting, equals, value = text.partition("=")
         if not equals:
             raise RequestError(f"--set {text} must have the form name=value.")
         if setting not in known:
             raise UnknownNameError(f"setting of {owner}", setting, known)
+        optional = registry.PARAMETER_VALUES.get(setting, "").split("|")
+        if value.lower() == "none" in optional:
+            parsed[setting] = None
+            continue
         parsed[setting] = registry.parse_value(f"--set {setting}", value, known[setting])
     return parsed
 

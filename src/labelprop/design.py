@@ -15,9 +15,10 @@ from labelprop.data.samples import Content, Samples
 from labelprop.data.views import Views, choose_augment
 from labelprop.embedding import embed_samples, load_backbone
 from labelprop.errors import RequestError
+from labelprop.export import Trained, load_trunk
 from labelprop.inputs import Inputs
-from labelprop.models.choose import choose
-from labelprop.models.network import ModelSpec, build
+from labelprop.models.choose import choose, parse_model
+from labelprop.models.network import ModelSpec, Network, build
 from labelprop.progress import Reporter
 from labelprop.training import recipes
 from labelprop.training.phases import Recipe
@@ -44,6 +45,12 @@ class Design:
     augment: str
     features: Features
     task: Task
+    start: Trained | None = None
+
+    def network(self, heads: Mapping[str, int], seed: int) -> Network:
+        """The network to train, with these heads: new, or on the trunk of another run."""
+        spec = replace(self.spec, heads=heads)
+        return build(spec, seed) if self.start is None else self.start.build(spec, seed)
 
 
 def resolve_device(name: str) -> torch.device:
@@ -90,6 +97,7 @@ def decide(
     settings: Mapping[str, Any],
     model: str,
     augment: str,
+    init: Path | None = None,
     seed: int,
     device: torch.device,
     reporter: Reporter,
@@ -104,15 +112,20 @@ def decide(
     if augment == "auto":
         augment, why = choose_augment(shape)
         reporter.say(f"augmentation: {augment} ({why})")
+    start = _start(init, shape, chosen, model)
+    if start is not None:
+        model = start.spec.name
     if model == "auto":
         model, why = choose("image" if len(shape) == 3 else "vector", shape, device)
         reporter.say(f"model: {model} ({why})")
-    Views(preprocessing := Preprocessing.measure(features.content), augment)  # refuses what these data cannot have
+    name, options = parse_model(model)
+    preprocessing = Preprocessing.measure(features.content) if start is None else start.preprocessing
+    Views(preprocessing, augment)  # refuses what these data cannot have
     spec = ModelSpec(
-        name=model,
+        name=name,
         input_shape=shape,
         heads=chosen.heads(len(given.classes)),
-        options={},
+        options=options if start is None else start.spec.options,
         l2_feature=chosen.l2_feature,
     )
     task = Task(
@@ -122,7 +135,24 @@ def decide(
         seed=seed,
     )
     build(spec, seed=seed)  # refuses an unknown model before the run folder exists
-    return Design(chosen, spec, preprocessing, augment, features, task)
+    return Design(chosen, spec, preprocessing, augment, features, task, start)
+
+
+def _start(init: Path | None, shape: tuple[int, ...], recipe: Recipe, model: str) -> Trained | None:
+    """The network that training starts from, if one is named. Raises RequestError where it does not fit."""
+    if init is None:
+        if not all(phase.trains_trunk for phase in recipe.phases):
+            raise RequestError(f"recipe {recipe.name} trains on a finished network; name its run with --init.")
+        return None
+    start = load_trunk(init)
+    if model != "auto":
+        raise RequestError(f"--model {model} and --init {init} exclude each other: the network is the run's.")
+    if tuple(start.spec.input_shape) != shape:
+        raise RequestError(
+            f"the network of {init} takes examples of shape {tuple(start.spec.input_shape)}, these have {shape}; "
+            "--image-size brings images to its size."
+        )
+    return start
 
 
 def labels_only(recipe: Recipe, share: float = 1.0) -> Recipe:

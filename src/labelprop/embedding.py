@@ -46,21 +46,27 @@ class Backbone:
 
 
 @torch.no_grad()
-def collect_outputs(net: nn.Module, loader: Loader, batch_size: int = EVAL_BATCH) -> dict[str, torch.Tensor]:
-    """All outputs of `net` on the eval view of all N examples: {"feature": (N, F), "class": (N, C), ...}.
+def collect_outputs(
+    net: nn.Module, loader: Loader, rows: np.ndarray | None = None, batch_size: int = EVAL_BATCH
+) -> dict[str, torch.Tensor]:
+    """Outputs of `net` on the eval view of these examples (None: all N): {"feature": (N, F), "class": (N, C), ...}.
 
-    float32, on the loader's device, in dataset order. Runs in eval mode and then gives each part its mode back.
+    float32, on the loader's device, in the order of `rows` or of the data set. Runs in eval mode and then gives each
+    part its mode back.
     """
-    n = len(loader.content)
-    batches = [np.arange(start, min(start + batch_size, n)) for start in range(0, n, batch_size)]
+    rows = np.arange(len(loader.content)) if rows is None else rows
+    n = len(rows)
+    batches = [rows[start : start + batch_size] for start in range(0, n, batch_size)]
     collected: dict[str, torch.Tensor] = {}
     nothing_drawn = torch.Generator()
     with evaluating(net):
-        for batch, (_, raw_B) in zip(batches, loader.raw(batches), strict=True):
+        done = 0
+        for _, raw_B in loader.raw(batches):
             for name, output in net(loader.views.make("eval", raw_B, nothing_drawn)).items():
                 if name not in collected:
                     collected[name] = output.new_empty((n, *output.shape[1:]), dtype=torch.float32)
-                collected[name][batch[0] : batch[-1] + 1] = output
+                collected[name][done : done + len(raw_B)] = output
+            done += len(raw_B)
     return collected
 
 

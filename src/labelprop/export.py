@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,10 @@ from torch import nn
 
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.samples import Content
+from labelprop.embedding import weights_digest
 from labelprop.errors import RequestError
-from labelprop.models.network import ModelSpec, build
+from labelprop.models.network import ModelSpec, Network, build
+from labelprop.models.voting import NearestVote
 from labelprop.run_folder import write_atomically, write_json
 
 FORMAT = 1
@@ -59,13 +63,52 @@ def save_classifier(
         "classes": list(classifier.classes),
         "preprocessing": classifier.preprocessing.to_json(),
     }
+    if isinstance(classifier.network, NearestVote):
+        description["vote"] = classifier.network.to_json()
     write_json(folder / "model.json", description | dict(extra or {}))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """The trunk of a run's network: what it takes to go on from it."""
+
+    spec: ModelSpec
+    preprocessing: Preprocessing
+    tensors: Mapping[str, torch.Tensor]  # by name within the trunk
+    digest: str
+
+    def build(self, spec: ModelSpec, seed: int) -> Network:
+        """The network that `spec` describes, with this trunk in it."""
+        network = build(spec, seed)
+        network.trunk.load_state_dict(dict(self.tensors))
+        return network
+
+
+def load_trunk(folder: Path) -> Trained:
+    """The trunk of the model in a run folder. Raises RequestError where there is none."""
+    described = folder / "model.json"
+    if not described.is_file():
+        raise RequestError(f"{folder} holds no model; --init must name a finished run of `labelprop train`.")
+    description = json.loads(described.read_text(encoding="utf-8"))
+    if description.get("backbone"):
+        raise RequestError(
+            f"the run {folder} trained a head on a frozen backbone ({description['backbone']['name']}); use "
+            "--backbone with it instead of --init."
+        )
+    network = load_classifier(folder, description).network
+    network = network.net if isinstance(network, NearestVote) else network
+    assert isinstance(network, Network)
+    spec, preprocessing = ModelSpec.from_json(description["architecture"]), description["preprocessing"]
+    digest = weights_digest(network.trunk)
+    return Trained(spec, Preprocessing.from_json(preprocessing), network.trunk.state_dict(), digest)
 
 
 def load_classifier(folder: Path, description: Mapping[str, Any]) -> Classifier:
     """The inverse of `save_classifier`; `description` is the content of model.json. In eval mode, on the CPU."""
     try:
-        network = build(ModelSpec.from_json(description["architecture"]), seed=0)
+        network: nn.Module = build(ModelSpec.from_json(description["architecture"]), seed=0)
+        if "vote" in description:
+            network = NearestVote.empty(network, description["vote"])
         network.load_state_dict(load_file(folder / "model.safetensors"))
         classifier = Classifier(
             network, Preprocessing.from_json(description["preprocessing"]), tuple(description["classes"])

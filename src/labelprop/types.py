@@ -164,3 +164,4 @@ class Snapshot:
 
     pseudo_labels: PseudoLabels | None = None
     outputs: Mapping[str, torch.Tensor] | None = None  # heads and feature on the eval view, (N, .) each
+    embeddings: torch.Tensor | None = None  # unit vectors (N, D): the method's bank, or the features of a pass made

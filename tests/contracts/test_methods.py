@@ -8,6 +8,8 @@ import torch
 from labelprop import registry
 from labelprop.methods.base import LossTerms, Method, Sum
 from labelprop.methods.diffusion_labels import DiffusionLabels
+from labelprop.methods.local_labels import LocalLabels
+from labelprop.methods.mean_teacher import MeanTeacher
 from labelprop.methods.supervised import Supervised
 from labelprop.testing import check_method
 from labelprop.training import recipes
@@ -79,9 +81,45 @@ class OverwritesGiven(DiffusionLabels):
         self.label_N.copy_((self.label_N + 1) % 3)
 
 
+class SharesWeights(MeanTeacher):
+    def setup(self, net, task):
+        super().setup(net, task)
+        self.teacher.net = net
+
+
+class AgreesWithItself(MeanTeacher):
+    """Compares the teacher's logits with themselves, as a published library does."""
+
+    def loss(self, net, batch, progress):
+        found = super().loss(net, batch, progress)
+        logits = self.teacher.look(batch.joint.views_V[1])[0]["class"]
+        terms = {**found.terms, "consistency": (logits.softmax(1) - logits.softmax(1)).square().mean()}
+        return LossTerms(terms, found.weights, found.outputs)
+
+
+class TeachesInLoss(MeanTeacher):
+    """Lets the forward pass write the teacher's running statistics."""
+
+    def loss(self, net, batch, progress):
+        self.teacher.net.train()(batch.joint.views_V[1])
+        self.teacher.steps += 1
+        return super().loss(net, batch, progress)
+
+
+class WritesTheBankFirst(LocalLabels):
+    def loss(self, net, batch, progress):
+        found = super().loss(net, batch, progress)
+        self.bank.write(batch.joint.indices_B, found.outputs["embedding"])
+        return found
+
+
 @pytest.mark.parametrize(
     ("mutant", "said"),
     [
+        (SharesWeights, "shares memory with the network|loss.. or backward.. wrote"),
+        (AgreesWithItself, "no gradient"),
+        (TeachesInLoss, "wrote to the method's state"),
+        (WritesTheBankFirst, "wrote to the method's state"),
         (DeadTerm, "no gradient"),
         (WritesInLoss, "wrote to the method's state"),
         (WritesInBackward, "wrote to the method's state"),

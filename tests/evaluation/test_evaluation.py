@@ -39,10 +39,13 @@ def test_monitor_reads_network_and_pseudo_labels() -> None:
     truth = HeldBackTruth.of(["a", "b", "b", "a"], ("a", "b"), np.array([True, False, False, False]))
     pseudo = PseudoLabels(torch.tensor([0, 1, 0, 0]), torch.ones(4), torch.tensor([1.0, 0.5, 0.0, 0.5]))
     logits = torch.tensor([[0.0, 1], [0, 1], [0, 1], [0, 1]])
-    numbers = Monitor(truth)(1, Snapshot(pseudo, {"class": logits}))
+    monitor = Monitor(truth, np.array([0, -1, -1, -1]), 2)
+    numbers = dict(monitor(1, Snapshot(pseudo, {"class": logits})))
+    assert sum(numbers.pop("certainty_of_right")) == 2
+    assert sum(numbers.pop("certainty_of_wrong")) == 1
     assert numbers == {
         "accuracy": pytest.approx(2 / 3, abs=1e-6),
         "pseudo_label_accuracy": pytest.approx(2 / 3, abs=1e-6),
         "weighted_pseudo_label_accuracy": 1.0,
     }
-    assert Monitor(truth)(1, Snapshot()) == {}
+    assert monitor(1, Snapshot()) == {}

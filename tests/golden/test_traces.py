@@ -19,7 +19,7 @@ from labelprop.training import loop, recipes
 from labelprop.types import Task
 
 STEPS, PER_EPOCH = 20, 5
-SMALL = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5}
+SMALL = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5, "dim": 8}
 FOLDER = Path(__file__).parent / "traces"
 
 

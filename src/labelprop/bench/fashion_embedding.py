@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from labelprop.api import load, train
-from labelprop.bench.sets import fashion_mnist_labels, required
+from labelprop.bench.sets import fashion_mnist_labels, split_images
 from labelprop.data.samples import open_samples
 from labelprop.progress import Reporter
 
@@ -24,11 +24,10 @@ def unlabeled_embedding(
 
     Trains the run, or continues it, if it is not finished. The classes are for drawing and scoring only.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    images, given_L = _write_data(data, out)
+    split = split_images(data, "fashion_mnist", out, ROWS, PER_CLASS, SEED)
     run = train(
-        images,
-        out / "labels.csv",
+        split.images,
+        split.labels,
         recipe="dlp",
         model="small_cnn",
         out=out / "run",
@@ -40,30 +39,9 @@ def unlabeled_embedding(
     )
     saved = out / "embedding.npy"
     if not saved.exists():
-        np.save(saved, _features(run.path, images))
-    labels_N = fashion_mnist_labels(data, "train")[:ROWS]
-    open_N = ~np.isin(np.arange(ROWS), given_L)
+        np.save(saved, _features(run.path, split.images))
+    labels_N, open_N = fashion_mnist_labels(data, "train")[:ROWS], split.labels_N < 0
     return np.load(saved, allow_pickle=False)[open_N], labels_N[open_N]
-
-
-def _write_data(data: Path, out: Path) -> tuple[Path, np.ndarray]:
-    """images.parquet without labels and labels.csv for the run; returns the former and the rows given labels."""
-    import pyarrow as pa
-    import pyarrow.csv
-    import pyarrow.parquet as pq
-
-    source, images = required(data / "fashion_mnist" / "train.parquet"), out / "images.parquet"
-    labels_N = fashion_mnist_labels(data, "train")[:ROWS]
-    rng = np.random.default_rng(SEED)
-    given_L = np.concatenate(
-        [rng.choice(np.flatnonzero(labels_N == c), PER_CLASS, replace=False) for c in np.unique(labels_N)]
-    )
-    if not images.exists():
-        partial = out / "images.partial"
-        pq.write_table(pq.read_table(source, columns=["image"]).slice(0, ROWS), partial)
-        partial.replace(images)
-        pyarrow.csv.write_csv(pa.table({"id": given_L, "label": labels_N[given_L]}), out / "labels.csv")
-    return images, given_L
 
 
 @torch.no_grad()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from labelprop.errors import RequestError
+from labelprop.run_folder import write_atomically
+from labelprop.types import UNLABELED
 
 
 def banking77(data: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -23,6 +27,36 @@ def fashion_mnist_labels(data: Path, split: str) -> np.ndarray:
 
     table = pq.read_table(required(data / "fashion_mnist" / f"{split}.parquet"), columns=["label"])
     return np.asarray(table.column("label").to_numpy(), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Files of a training: images without labels, the labels of a few, the truth of the others."""
+
+    images: Path
+    labels: Path
+    truth: Path
+    labels_N: np.ndarray  # class numbers of the given rows, -1 elsewhere
+
+
+def split_images(data: Path, name: str, out: Path, rows: int, per_class: int, seed: int) -> Split:
+    """The first `rows` training images of a set, `per_class` labels a class drawn by `seed`, as files in `out`."""
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet as pq
+
+    source = required(data / name / "train.parquet")
+    labels_N = np.asarray(pq.read_table(source, columns=["label"]).column("label").to_numpy())[:rows].astype(np.int64)
+    given_N = draw_nested(labels_N, np.random.default_rng(seed)) < per_class
+    split = Split(
+        out / "images.parquet", out / "labels.csv", out / "truth.csv", np.where(given_N, labels_N, UNLABELED)
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    images = pq.read_table(source, columns=["image"]).slice(0, rows)
+    write_atomically(split.images, partial(pq.write_table, images))
+    for path, chosen in ((split.labels, np.flatnonzero(given_N)), (split.truth, np.flatnonzero(~given_N))):
+        write_atomically(path, partial(pyarrow.csv.write_csv, pa.table({"id": chosen, "label": labels_N[chosen]})))
+    return split
 
 
 def required(path: Path) -> Path:

@@ -1,11 +1,18 @@
-"""Learning-rate schedules: the fraction of a phase that is done in, the factor on the peak rate out."""
+"""Learning-rate schedules: how far a phase is in, the factor on the peak rate out.
+
+A schedule is a function of the fraction of the phase that is done and of the mean loss of each of its epochs so
+far, so that a resumed run goes on as an unbroken one.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+
+Schedule = Callable[[float, Sequence[float]], float]
 
 
-def cosine(fraction: float, *, stretch: float = 210 / 180) -> float:
+def cosine(fraction: float, losses: Sequence[float] = (), *, stretch: float = 210 / 180) -> float:
     """Cosine ramp-down, 0.5 (1 + cos(pi t / R)), R = `stretch` times the length of the phase.
 
     The DLP code trains 180 epochs on a ramp of 210, so the rate ends at 5% of its peak, not at 0.
@@ -13,6 +20,29 @@ def cosine(fraction: float, *, stretch: float = 210 / 180) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(fraction / stretch, 1.0)))
 
 
-def constant(fraction: float) -> float:
+def constant(fraction: float, losses: Sequence[float] = ()) -> float:
     """The peak rate throughout."""
     return 1.0
+
+
+def step(*drops: float, factor: float = 0.1) -> Schedule:
+    """Times `factor` at each of these fractions of the phase."""
+    return lambda fraction, losses: factor ** sum(fraction >= drop for drop in drops)
+
+
+def plateau(*, patience: int = 10, gain: float = 0.001, factor: float = 0.1, drops: int = 3) -> Schedule:
+    """Times `factor`, at most `drops` times, where `patience` epochs brought no loss lower by the share `gain`.
+
+    The papers drop the rate "when validation saturates"; here the loss is watched, since no held-back label may be.
+    """
+
+    def factor_after(fraction: float, losses: Sequence[float]) -> float:
+        best, waited, dropped = math.inf, 0, 0
+        for loss in losses:
+            improved = loss < best - gain * abs(best) if math.isfinite(best) else True
+            best, waited = (loss, 0) if improved else (best, waited + 1)
+            if waited >= patience and dropped < drops:
+                dropped, waited = dropped + 1, 0
+        return factor**dropped
+
+    return factor_after

@@ -29,6 +29,9 @@ class Tools(Protocol):
         One pass over the data, made when first asked for and shared by all who ask in the same refresh.
         """
 
+    def outputs_of(self, rows_B: torch.Tensor) -> Outputs:
+        """The same of some examples, in their order; a pass over these alone where no other was made."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LossTerms:
@@ -67,6 +70,10 @@ class Method(nn.Module):
 
     def pseudo_labels(self) -> PseudoLabels | None:
         """The labels it currently trains on, for all N rows; None for methods without such a table."""
+        return None
+
+    def embeddings(self) -> torch.Tensor | None:
+        """Unit vectors it keeps of all N rows, (N, D); None for methods without a bank."""
         return None
 
 
@@ -121,6 +128,9 @@ class Sum(Method):
 
     def pseudo_labels(self) -> PseudoLabels | None:
         return next((found for _, part in self._parts() if (found := part.pseudo_labels()) is not None), None)
+
+    def embeddings(self) -> torch.Tensor | None:
+        return next((found for _, part in self._parts() if (found := part.embeddings()) is not None), None)
 
 
 class SharedForward:

@@ -11,11 +11,15 @@ from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
 
 
 class Supervised(Method):
-    """Mean over the labeled batch of weight_i CE(g(x_i), y_i); weights are the trust given with the labels.
+    """(1/B) sum of weight_i CE(g(x_i), y_i) over the labeled examples; weights are the trust given with the labels.
+
+    B counts the whole batch: in a `Sum` with a method that wants unlabeled examples too, all make one forward pass
+    and these count with loss 0 (the released code of Mean Teacher).
 
     Parameters: `batch_size` labeled examples a step.
     """
 
+    labels_N: torch.Tensor
     weights_N: torch.Tensor
 
     def __init__(self, *, batch_size: int = 100) -> None:
@@ -25,11 +29,11 @@ class Supervised(Method):
         self.needs = BatchSpec(labeled=StreamSpec(batch_size))
 
     def setup(self, net: torch.nn.Module, task: Task) -> None:
+        self.register_buffer("labels_N", task.labels_N.clone())
         self.register_buffer("weights_N", task.weights_N.clone())
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
-        logits_BC = net(batch.labeled.views_V[0])["class"]
-        weights_B = self.weights_N[batch.labeled.indices_B]
-        return LossTerms(
-            {"supervised": weighted_cross_entropy(logits_BC, batch.labels_B, weights_B)}, {"supervised": 1.0}
-        )
+        logits_BC = net(batch.joint.views_V[0])["class"]
+        labels_B = self.labels_N[batch.joint.indices_B]
+        weights_B = self.weights_N[batch.joint.indices_B] * (labels_B >= 0)
+        return LossTerms({"supervised": weighted_cross_entropy(logits_BC, labels_B, weights_B)}, {"supervised": 1.0})

@@ -1,8 +1,13 @@
-"""`--model auto`: a network by modality, input and device, and why."""
+"""`--model`: a network by modality, input and device, and why; or by name, with options in brackets."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+from labelprop.errors import RequestError, UnknownNameError
+from labelprop.registry import lookup, parse_value
 
 if TYPE_CHECKING:
     import torch
@@ -28,3 +33,25 @@ def choose(modality: str, shape: tuple[int, ...], device: torch.device | str) ->
     if gpu and size > 40:
         return "preact_resnet18", f"{pixels} on a GPU"
     return "small_cnn", f"{pixels} {'on a GPU' if gpu else 'on a CPU'}"
+
+
+def parse_model(text: str) -> tuple[str, dict[str, Any]]:
+    """`preact_resnet18(width=16)` as a registered name and the trunk's options.
+
+    Raises UnknownNameError for an unknown model or option, RequestError for what cannot be read.
+    """
+    found = re.fullmatch(r"\s*([^\s()]+)\s*(?:\(([^()]*)\))?\s*", text)
+    if not found:
+        raise RequestError(f"--model {text} cannot be read; write NAME or NAME(option=value, ...).")
+    name, inside = found[1], found[2] or ""
+    parameters = inspect.signature(lookup("models", name).load()).parameters.values()
+    known = {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    options = {}
+    for part in filter(None, (piece.strip() for piece in inside.split(","))):
+        option, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise RequestError(f"--model {text}: '{part}' is not option=value.")
+        if option not in known:
+            raise UnknownNameError(f"option of model {name}", option, known)
+        options[option] = parse_value(f"--model {name}({option})", value, known[option])
+    return name, options

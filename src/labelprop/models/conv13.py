@@ -21,32 +21,35 @@ from labelprop.models.trunk import Trunk, require_image
 class Conv13(Trunk):
     """Images (B, C, H, W) of 12 pixels or more (the papers: 3x32x32) to features (B, 128).
 
-    `weight_norm=True` is DLP's network, `False` that of VAT; `dropout` is 0 in Deep Co-Training.
+    `weight_norm=True` is DLP's network, `False` that of VAT; `dropout` is 0 in Deep Co-Training. `width` is that of
+    the first stage and of the feature; the papers' is 128.
     """
 
-    def __init__(self, input_shape: tuple[int, ...], *, weight_norm: bool = False, dropout: float = 0.5) -> None:
+    def __init__(
+        self, input_shape: tuple[int, ...], *, weight_norm: bool = False, dropout: float = 0.5, width: int = 128
+    ) -> None:
         super().__init__()
         channels, _, _ = require_image("conv13", input_shape, smallest=12)
-        self.feature_dim = 128
+        self.feature_dim = width
         self.weight_norm = weight_norm
         self.stage1 = nn.Sequential(
-            self._conv(channels, 128, 3, padding=1),
-            self._conv(128, 128, 3, padding=1),
-            self._conv(128, 128, 3, padding=1),
+            self._conv(channels, width, 3, padding=1),
+            self._conv(width, width, 3, padding=1),
+            self._conv(width, width, 3, padding=1),
             nn.MaxPool2d(2),
             nn.Dropout(dropout),
         )
         self.stage2 = nn.Sequential(
-            self._conv(128, 256, 3, padding=1),
-            self._conv(256, 256, 3, padding=1),
-            self._conv(256, 256, 3, padding=1),
+            self._conv(width, 2 * width, 3, padding=1),
+            self._conv(2 * width, 2 * width, 3, padding=1),
+            self._conv(2 * width, 2 * width, 3, padding=1),
             nn.MaxPool2d(2),
             nn.Dropout(dropout),
         )
         self.stage3 = nn.Sequential(
-            self._conv(256, 512, 3, padding=0),
-            self._conv(512, 256, 1, padding=0),
-            self._conv(256, 128, 1, padding=0),
+            self._conv(2 * width, 4 * width, 3, padding=0),
+            self._conv(4 * width, 2 * width, 1, padding=0),
+            self._conv(2 * width, width, 1, padding=0),
         )
 
     def _conv(self, inputs: int, outputs: int, kernel: int, *, padding: int) -> nn.Sequential:

@@ -16,12 +16,15 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from torch.nn import functional as F
 
 from labelprop.clock import StageClock
 from labelprop.data.batches import Loader, draw_epoch
 from labelprop.embedding import collect_outputs
 from labelprop.errors import NonFiniteLossError
 from labelprop.methods.base import LossTerms, Method, Outputs
+from labelprop.methods.state import take_over
+from labelprop.models.modes import learning
 from labelprop.progress import Reporter, Silent
 from labelprop.training.checkpoint import (
     Checkpoints,
@@ -42,7 +45,7 @@ class Monitor(Protocol):
     def wants_outputs(self, epoch: int, epochs: int) -> bool:
         """Whether the numbers of this epoch need the network's outputs, which may cost a pass over the data."""
 
-    def __call__(self, epoch: int, snapshot: Snapshot) -> Mapping[str, float]: ...
+    def __call__(self, epoch: int, snapshot: Snapshot) -> Mapping[str, Any]: ...
 
 
 class History(Protocol):
@@ -147,9 +150,12 @@ def run(job: Job) -> Trained:
         phase = None
         for index in range(state["phase"], len(job.recipe.phases)):
             resumed_at = state["epoch"] if found and index == state["phase"] else None
-            phase = PhaseRun(job, net, index, optimizer_state, tensors if resumed_at is not None else None)
+            before = phase.method if phase is not None else None
+            phase = PhaseRun(job, net, index, optimizer_state, tensors if resumed_at is not None else None, before)
             if resumed_at is None:
                 phase.refresh(0)
+            else:
+                phase.losses = list(state["losses"])
             for epoch in range(resumed_at or 0, job.plan.epochs(index)):
                 line = phase.epoch(epoch)
                 line["monitor"] = phase.refresh(epoch + 1)
@@ -167,7 +173,7 @@ def _record(job: Job, phase: PhaseRun, line: dict[str, Any], index: int, epoch: 
     if job.checkpoints is not None:
         with job.clock.stage(f"{job.label}: checkpoints"):
             number = sum(job.plan.epochs(i) for i in range(index)) + epoch
-            state = {"phase": index, "epoch": epoch, "lines": lines}
+            state = {"phase": index, "epoch": epoch, "lines": lines, "losses": phase.losses}
             job.checkpoints.save(number, phase.tensors(), state)
 
 
@@ -185,6 +191,13 @@ class _Tools:
                 self.made = collect_outputs(self._phase.net, job.loader)
         return self.made
 
+    def outputs_of(self, rows_B: torch.Tensor) -> Outputs:
+        if self.made is not None:
+            return {name: output[rows_B] for name, output in self.made.items()}
+        job = self._phase.job
+        with job.clock.stage(f"{job.label}: embedding"):
+            return collect_outputs(self._phase.net, job.loader, rows_B.cpu().numpy())
+
 
 class PhaseRun:
     """One phase at work: its method, its optimizer and the network they move."""
@@ -196,10 +209,12 @@ class PhaseRun:
         index: int,
         optimizer_state: Mapping[str, torch.Tensor],
         resumed: Mapping[str, torch.Tensor] | None,
+        before: Method | None = None,
     ) -> None:
         self.job, self.index = job, index
         self.spec: Phase = job.recipe.phases[index]
         self.module = net
+        self.losses: list[float] = []  # the mean of each epoch done, for schedules that watch it
         self.method = self.spec.method()
         self.method.setup(net, job.task)
         self.method.to(job.fabric.device)
@@ -207,8 +222,11 @@ class PhaseRun:
         if resumed is not None:
             restore_module("method", self.method, resumed)
             restore_optimizer(self.optimizer, resumed)
-        elif self.spec.keep_optimizer:
-            restore_optimizer(self.optimizer, optimizer_state)
+        else:
+            if self.spec.keep_optimizer:
+                restore_optimizer(self.optimizer, optimizer_state)
+            if self.spec.keep_state and before is not None:
+                take_over(self.method, before)
         self.net, self.wrapped_optimizer = job.fabric.setup(net, self.optimizer)
 
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -218,7 +236,7 @@ class PhaseRun:
             | optimizer_tensors(self.optimizer)
         )
 
-    def refresh(self, epoch: int) -> dict[str, float]:
+    def refresh(self, epoch: int) -> dict[str, Any]:
         """The method's tables before epoch `epoch`, and the monitor's numbers of the moment."""
         job, tools = self.job, _Tools(self)
         self.module.eval()
@@ -226,15 +244,31 @@ class PhaseRun:
             with job.clock.stage(f"{job.label}: refresh"):
                 self.method.refresh(self.module, tools, epoch)
             epochs = job.plan.epochs(self.index)
-            numbers: Mapping[str, float] = {}
+            numbers: Mapping[str, Any] = {}
             if job.monitor is not None:
-                if tools.made is None and job.monitor.wants_outputs(epoch, epochs):
-                    tools.outputs()
+                shown = self._shown(tools, job.monitor.wants_outputs(epoch, epochs))
                 pseudo: PseudoLabels | None = self.method.pseudo_labels()
                 with job.clock.stage(f"{job.label}: monitor"):
-                    numbers = job.monitor(epoch, Snapshot(pseudo, tools.made))
-        self.module.train()
+                    numbers = job.monitor(epoch, Snapshot(pseudo, shown, self._embeddings(tools)))
+        learning(self.module, trunk=self.spec.trains_trunk)
         return dict(numbers)
+
+    def _shown(self, tools: _Tools, wanted: bool) -> Outputs | None:
+        """The outputs, on all examples, of what would be deployed; None where they are not wanted and not at hand."""
+        deployed = self.method.deployed(self.module)
+        if deployed is self.module:
+            return tools.outputs() if wanted else tools.made
+        if not wanted:
+            return None
+        with self.job.clock.stage(f"{self.job.label}: embedding"):
+            return collect_outputs(deployed, self.job.loader)
+
+    def _embeddings(self, tools: _Tools) -> torch.Tensor | None:
+        """Unit vectors of all examples, as far as they cost no pass of their own."""
+        kept = self.method.embeddings()
+        if kept is None and tools.made is not None:
+            kept = F.normalize(tools.made["feature"], dim=1)
+        return kept
 
     def epoch(self, epoch: int) -> dict[str, Any]:
         """One epoch of steps; returns its line for the history."""
@@ -243,7 +277,7 @@ class PhaseRun:
         torch.manual_seed(stream_seed(job.task.seed, self.index, epoch, 0))  # dropout
         generator = torch.Generator(job.fabric.device).manual_seed(stream_seed(job.task.seed, self.index, epoch, 1))
         drawn = draw_epoch(job.task, self.method.needs, phase=self.index, epoch=epoch, steps=steps, first_step=first)
-        self.module.train()
+        learning(self.module, trunk=self.spec.trains_trunk)
         mean = _RunningMean()
         with job.clock.stage(f"{job.label}: steps"):
             for offset, batch in enumerate(job.loader.batches(drawn, self.method.needs, job.task, generator)):
@@ -253,6 +287,7 @@ class PhaseRun:
                     f"{job.label}, {self.spec.name}, epoch {epoch + 1} of {job.plan.epochs(self.index)}"
                 )
             terms = mean.finish()
+        self.losses = [*self.losses, terms["loss"]]
         return {
             "training": job.label,
             "phase": self.spec.name,
@@ -265,7 +300,7 @@ class PhaseRun:
         }
 
     def _step(self, batch: Any, progress: Progress, mean: _RunningMean) -> float:
-        lr = self.spec.optimizer.lr * self.spec.schedule(progress.fraction)
+        lr = self.spec.optimizer.lr * self.spec.schedule(progress.fraction, self.losses)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         found = self.method.loss(self.net, batch, progress)

@@ -47,15 +47,18 @@ class Phase:
     """One stretch of training.
 
     `share` is its length in units of the main phase's steps (the main phase has 1), at least 100 steps.
-    Weights always pass from phase to phase; `keep_optimizer` also passes the optimizer's state.
+    Weights always pass from phase to phase; `keep_optimizer` also passes the optimizer's state, and `keep_state` the
+    banks, teachers and, to a method of the same type, all tables. Without `trains_trunk` only heads learn: a readout.
     """
 
     name: str
     method: Callable[[], Method]
     share: float = 1.0
     optimizer: Sgd = field(default_factory=Sgd)
-    schedule: Callable[[float], float] = schedule.cosine
+    schedule: schedule.Schedule = schedule.cosine
     keep_optimizer: bool = False
+    keep_state: bool = False
+    trains_trunk: bool = True
 
     def steps(self, main_steps: int) -> int:
         return main_steps if self.share == 1 else max(MIN_STEPS, round(self.share * main_steps))

@@ -1,0 +1,102 @@
+"""What a training costs in image passes: forward and backward of one image count 1, forward alone 1/3.
+
+Passes are counted by running a few steps of every phase on a small network, not written down by recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from labelprop.clock import StageClock
+from labelprop.data.batches import Loader
+from labelprop.data.contents import TensorContent
+from labelprop.data.preprocessing import Preprocessing
+from labelprop.data.views import Views
+from labelprop.models.network import ModelSpec, Network, build
+from labelprop.training.loop import Job, PhaseRun, Plan, WorkMeter, make_fabric
+from labelprop.training.phases import Recipe
+from labelprop.training.plan import epoch_length, plan_steps
+from labelprop.types import Task
+
+FORWARD = 1 / 3
+DIM = 8
+STEPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Image passes of one step and of one refresh, phase by phase."""
+
+    of_step: tuple[float, ...]
+    of_refresh: tuple[float, ...]
+
+    def of(self, plan: Plan) -> float:
+        """Passes of a whole training: every phase is refreshed before each epoch and after the last."""
+        phases = range(len(plan.steps))
+        return sum(
+            plan.steps[phase] * self.of_step[phase] + (plan.epochs(phase) + 1) * self.of_refresh[phase]
+            for phase in phases
+        )
+
+
+def epochs_within(passes: float, recipe: Recipe, task: Task) -> tuple[int, float]:
+    """The most main-phase epochs that `passes` pay for, at least one, and what they cost."""
+    cost, per_epoch = count(recipe, task), epoch_length(recipe, task)
+    epochs, spent = 1, cost.of(plan_steps(recipe, per_epoch, per_epoch))
+    while (following := cost.of(plan_steps(recipe, per_epoch, (epochs + 1) * per_epoch))) <= passes:
+        epochs, spent = epochs + 1, following
+    return epochs, spent
+
+
+def count(recipe: Recipe, task: Task) -> Cost:
+    """Counts images that pass a network of the recipe's kind, with this task's labels, on random vectors."""
+    vectors_ND = torch.randn(task.n, DIM, generator=torch.Generator().manual_seed(0))
+    content, device = TensorContent(vectors_ND, torch.float32), torch.device("cpu")
+    spec = ModelSpec("mlp", (DIM,), recipe.heads(task.n_classes), {}, recipe.l2_feature)
+    job = Job(
+        label="count",
+        recipe=recipe,
+        plan=Plan((STEPS,) * len(recipe.phases), STEPS),
+        task=task,
+        loader=Loader.over(content, Views(Preprocessing.measure(content), "none"), device),
+        build=partial(build, spec, seed=0),
+        fabric=make_fabric(device, deterministic=False),
+        meter=WorkMeter(1),
+        clock=StageClock(),
+    )
+    steps, refreshes = [], []
+    for index in range(len(recipe.phases)):
+        with torch.random.fork_rng():
+            net = job.build()
+            phase = PhaseRun(job, net, index, {}, None)
+            with _counting() as seen:
+                phase.refresh(0)
+                refreshes.append(sum(seen))
+                seen.clear()
+                phase.epoch(0)
+                steps.append(sum(seen) / STEPS)
+    return Cost(tuple(steps), tuple(refreshes))
+
+
+@contextmanager
+def _counting() -> Iterator[list[float]]:
+    """Passes of every network's forward call, its copies' (teachers') included, while this is open."""
+    seen: list[float] = []
+
+    def note(module: nn.Module, given: tuple[Any, ...]) -> None:
+        if isinstance(module, Network):
+            learns = torch.is_grad_enabled() and any(p.requires_grad for p in module.parameters())
+            seen.append(len(given[0]) * (1.0 if learns else FORWARD))
+
+    handle = nn.modules.module.register_module_forward_pre_hook(note)
+    try:
+        yield seen
+    finally:
+        handle.remove()

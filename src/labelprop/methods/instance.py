@@ -1,0 +1,77 @@
+"""Instance recognition: every example is a class of its own (Wu, Xiong, Yu, Lin 2018, "NPID").
+
+No label trains the network: labels only vote, by the embeddings of their examples, in what is deployed.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from labelprop.errors import RequestError
+from labelprop.functional.bank_loss import instance_loss, noise_contrastive_loss
+from labelprop.methods.base import LossTerms, Net, Outputs
+from labelprop.methods.embedder import Embedder
+from labelprop.types import Batch, Progress, Task
+
+
+class Instance(Embedder):
+    """-log P(i | v_i) over the bank, or its noise-contrastive estimate.
+
+    Parameters
+    ----------
+    batch_size : examples a step, of all alike.
+    dim : dimensions of the embedding.
+    temperature : small values let the nearest decide; the papers' ImageNet value is 0.07, 0.1 on CIFAR-10.
+    momentum : of the bank.
+    noise : draws of noise-contrastive estimation; None for the full softmax, which needs no estimate.
+    n_voters : labeled rows that vote in the deployed model.
+    """
+
+    normalizer: torch.Tensor
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 128,
+        dim: int = 128,
+        temperature: float = 0.07,
+        momentum: float = 0.5,
+        noise: int | None = None,
+        n_voters: int = 10,
+    ) -> None:
+        super().__init__(
+            batch_size=batch_size, dim=dim, temperature=temperature, momentum=momentum, n_voters=n_voters
+        )
+        if noise is not None and noise < 1:
+            raise RequestError(f"noise={noise} must be at least 1, or None for the full softmax.")
+        self.noise = noise
+
+    def setup(self, net: nn.Module, task: Task) -> None:
+        super().setup(net, task)
+        self.register_buffer("normalizer", self.bank.vectors_ND.new_zeros(()))
+
+    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+        vectors_BD, own_B = self.vectors(net(batch.joint.views_V[0])), batch.joint.indices_B
+        outputs = {"embedding": vectors_BD.detach()}
+        if self.noise is None:
+            losses_B = instance_loss(vectors_BD, self.bank.vectors_ND, own_B, self.temperature)
+        else:
+            bank_ND = self.bank.vectors_ND
+            noise_BM = torch.randint(len(bank_ND), (len(own_B), self.noise), device=own_B.device)
+            outputs["normalizer"] = self._normalizer(vectors_BD.detach(), noise_BM)
+            losses_B = noise_contrastive_loss(
+                vectors_BD, bank_ND, own_B, noise_BM, outputs["normalizer"], self.temperature
+            )
+        return LossTerms({"instance": losses_B.mean()}, {"instance": 1.0}, outputs)
+
+    def _normalizer(self, vectors_BD: torch.Tensor, noise_BM: torch.Tensor) -> torch.Tensor:
+        """Z, held at N times the mean of exp(v . v_j / temperature) over the first batch's noise (lemniscate)."""
+        sampled_BMD = self.bank.vectors_ND[noise_BM]
+        mean = (torch.einsum("bd,bmd->bm", vectors_BD, sampled_BMD) / self.temperature).exp().mean()
+        return torch.where(self.normalizer > 0, self.normalizer, mean * len(self.bank.vectors_ND))
+
+    def after_step(self, net: nn.Module, batch: Batch, outputs: Outputs, progress: Progress) -> None:
+        super().after_step(net, batch, outputs, progress)
+        if "normalizer" in outputs:
+            self.normalizer.copy_(outputs["normalizer"])

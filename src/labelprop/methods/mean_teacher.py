@@ -1,0 +1,108 @@
+"""Mean Teacher: the network agrees with a slow average of itself (Tarvainen & Valpola 2017).
+
+w(t) (1/B) sum (1/C) ||softmax(g2(x)) - softmax(g1'(x'))||^2 + beta (1/B) sum (1/C) ||g1 - g2||^2 over all examples:
+x and x' two views, g1 the class head and g2 the consistency head of the student, g1' the teacher's class head, and
+w(t) = weight exp(-5 (1 - t / ramp)^2) until t = ramp epochs. The cross-entropy on labels is another method's:
+`Sum(MeanTeacher(), Supervised())` is the paper's system, `Sum(MeanTeacher(), DiffusionLabels())` is DLP on top.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from labelprop.errors import RequestError
+from labelprop.methods.base import LossTerms, Method, Net, Outputs
+from labelprop.methods.state import RULES, Ema
+from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
+
+TWO_VIEWS = ("weak", "weak")
+
+Divergence = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def squared_error(logits_BC: torch.Tensor, target_BC: torch.Tensor) -> torch.Tensor:
+    """(1/B) sum (1/C) ||softmax(logits) - target||^2."""
+    return (logits_BC.softmax(dim=1) - target_BC).square().mean()
+
+
+def kullback_leibler(logits_BC: torch.Tensor, target_BC: torch.Tensor) -> torch.Tensor:
+    """(1/B) sum KL(target || softmax(logits))."""
+    return F.kl_div(logits_BC.log_softmax(dim=1), target_BC, reduction="batchmean")
+
+
+DIVERGENCES: Mapping[str, Divergence] = {"mse": squared_error, "kl": kullback_leibler}
+
+
+class MeanTeacher(Method):
+    """Consistency with a teacher, and the tie between the student's two heads.
+
+    Parameters
+    ----------
+    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
+    weight, ramp_up : largest weight of the consistency term, and epochs until it is reached.
+    decay : the teacher's largest memory of itself; 0 makes it the student of the step before.
+    tie : beta, the weight of the squared distance between the two heads' logits.
+    divergence : "mse", or "kl" (the ImageNet setting).
+    statistics : the teacher's batch-normalization statistics: "own", "copy" or "ema"; see `Ema`.
+    """
+
+    heads: Mapping[str, int | None] = {"class": None, "consistency": None}
+    teacher: Ema
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 100,
+        labeled_batch_size: int = 50,
+        weight: float = 100.0,
+        ramp_up: float = 5,
+        decay: float = 0.97,
+        tie: float = 0.01,
+        divergence: str = "mse",
+        statistics: str = "own",
+    ) -> None:
+        super().__init__()
+        if divergence not in DIVERGENCES:
+            raise RequestError(f"divergence is '{divergence}'; it must be one of {', '.join(DIVERGENCES)}.")
+        if statistics not in RULES:
+            raise RequestError(f"statistics is '{statistics}'; it must be one of {', '.join(RULES)}.")
+        if not 0 <= decay < 1:
+            raise RequestError(f"decay={decay} must be at least 0 and below 1.")
+        if not 0 < labeled_batch_size < batch_size:
+            raise RequestError(
+                f"labeled_batch_size={labeled_batch_size} must be between 1 and batch_size-1={batch_size - 1}."
+            )
+        self.needs = BatchSpec(
+            StreamSpec(labeled_batch_size, TWO_VIEWS), StreamSpec(batch_size - labeled_batch_size, TWO_VIEWS)
+        )
+        self.weight, self.ramp_up, self.decay, self.tie = weight, ramp_up, decay, tie
+        self.divergence, self.statistics = DIVERGENCES[divergence], statistics
+
+    def setup(self, net: nn.Module, task: Task) -> None:
+        self.teacher = Ema(net, decay=self.decay, statistics=self.statistics)
+
+    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+        outputs = net(batch.joint.views_V[0])
+        seen, buffers = self.teacher.look(batch.joint.views_V[1])
+        target_BC = seen["class"].softmax(dim=1)
+        terms = {
+            "consistency": self.divergence(outputs["consistency"], target_BC),
+            "tie": (outputs["class"] - outputs["consistency"]).square().mean(),
+        }
+        return LossTerms(terms, {"consistency": self._weight(progress), "tie": self.tie}, buffers)
+
+    def _weight(self, progress: Progress) -> float:
+        epochs = progress.step / max(1, progress.steps_per_epoch)
+        behind = 1 - min(1.0, epochs / self.ramp_up) if self.ramp_up > 0 else 0.0
+        return self.weight * math.exp(-5 * behind**2)
+
+    def after_step(self, net: nn.Module, batch: Batch, outputs: Outputs, progress: Progress) -> None:
+        self.teacher.follow(net, dict(outputs))
+
+    def deployed(self, net: nn.Module) -> nn.Module:
+        return self.teacher.net

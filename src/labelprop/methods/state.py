@@ -1,0 +1,106 @@
+"""What methods keep between steps beside tables of labels: memory banks and teachers.
+
+A `State` passes from phase to phase where the recipe says so, from one method to another: the bank that instance
+recognition filled is the one that local label propagation votes with.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from labelprop.methods.base import Method, Outputs, Sum
+
+RULES = ("own", "copy", "ema")
+
+
+class State(nn.Module):
+    """State that a later phase may take over from an earlier one's state of the same type."""
+
+
+class MemoryBank(State):
+    """One unit vector for each of N examples, moved toward the network's embedding when the example is seen.
+
+    v_i <- normalize(m v_i + (1 - m) v) (Wu et al. 2018, released code). Starts from random directions, which depend
+    on the seed alone.
+    """
+
+    vectors_ND: torch.Tensor
+    written_N: torch.Tensor
+
+    def __init__(self, n: int, dim: int, *, momentum: float, seed: int, like: torch.Tensor) -> None:
+        super().__init__()
+        self.momentum = momentum
+        drawn_ND = torch.randn(n, dim, generator=torch.Generator().manual_seed(seed))
+        self.register_buffer("vectors_ND", F.normalize(drawn_ND, dim=1).to(like))
+        self.register_buffer("written_N", torch.zeros(n, dtype=torch.bool, device=like.device))
+
+    def write(self, indices_B: torch.Tensor, vectors_BD: torch.Tensor) -> None:
+        """Moves the rows of these examples; of an example that comes twice in a batch the last one counts."""
+        rows_R, place_B = torch.unique(indices_B, return_inverse=True)
+        order_B = torch.arange(len(indices_B), device=indices_B.device)
+        last_R = torch.zeros_like(rows_R).scatter_reduce_(0, place_B, order_B, "amax")
+        moved_RD = self.momentum * self.vectors_ND[rows_R] + (1 - self.momentum) * vectors_BD[last_R]
+        self.vectors_ND[rows_R] = F.normalize(moved_RD, dim=1).to(self.vectors_ND.dtype)
+        self.written_N[rows_R] = True
+
+
+class Ema(State):
+    """A teacher: a copy of the network whose weights follow those of the student slowly.
+
+    theta' <- a theta' + (1 - a) theta with a = min(1 - 1 / (t + 1), decay), t the steps taken from 1 on (Tarvainen
+    & Valpola 2017). Starts as the student; the released code starts from random weights, which a = 1/2 at the first
+    step half forgets.
+
+    `statistics` says what becomes of batch normalization's running statistics: "own" (the released code: the teacher
+    runs in training mode and keeps its own), "copy" (the student's), "ema" (followed like the weights).
+    """
+
+    steps: torch.Tensor
+
+    def __init__(self, net: nn.Module, *, decay: float, statistics: str = "own") -> None:
+        super().__init__()
+        self.decay, self.statistics = decay, statistics
+        self.net = copy.deepcopy(net).requires_grad_(False)
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64, device=next(net.parameters()).device))
+
+    def look(self, x: torch.Tensor) -> tuple[Outputs, dict[str, torch.Tensor]]:
+        """The teacher's outputs in training mode, and its buffers as they will be once `follow` gets them.
+
+        Nothing is written: a loss only reads.
+        """
+        buffers = {name: value.clone() for name, value in self.net.named_buffers()}
+        with torch.no_grad():
+            outputs: Outputs = torch.func.functional_call(self.net.train(), buffers, (x,))
+        return outputs, buffers
+
+    def follow(self, student: nn.Module, buffers: dict[str, torch.Tensor]) -> None:
+        """One step after the student, with the buffers of `look`."""
+        self.steps += 1
+        kept = (1 - 1 / (self.steps.double() + 1)).clamp_max(self.decay)
+        for own, other in zip(self.net.parameters(), student.parameters(), strict=True):
+            own.lerp_(other, (1 - kept).to(own))
+        theirs = dict(student.named_buffers())
+        for name, buffer in self.net.named_buffers():
+            if self.statistics == "own":
+                buffer.copy_(buffers[name])
+            elif self.statistics == "ema" and buffer.is_floating_point():
+                buffer.lerp_(theirs[name], (1 - kept).to(buffer))
+            else:
+                buffer.copy_(theirs[name])
+
+
+def take_over(method: Method, before: Method) -> None:
+    """Gives a method what an earlier phase's method learned.
+
+    A part of the same type (a `Sum` is looked through) passes on all its tables, and otherwise the banks and teachers
+    it holds; what has no counterpart keeps what it was set up with.
+    """
+    known = [part for part in before.modules() if isinstance(part, Method | State)]
+    for part in method.modules():
+        twin = next((other for other in known if type(other) is type(part)), None)
+        if twin is not None and not isinstance(part, Sum):
+            part.load_state_dict(twin.state_dict())

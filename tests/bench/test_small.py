@@ -1,0 +1,98 @@
+"""The small bench: what its tables say of cells, and that it runs from real files to a table."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from labelprop.bench import small
+from labelprop.bench.sets import split_images
+from labelprop.bench.small import PARTS, Part, Row, paired, summarize
+from labelprop.cli import app
+from labelprop.training import recipes
+
+
+def write_set(folder: Path, rows: int = 120) -> None:
+    """Three classes of 8-pixel images, train and test."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name in ("train", "test"):
+        labels = rng.integers(3, size=rows)
+        cells = []
+        for label in labels:
+            pixels = rng.integers(0, 60, size=(8, 8), dtype=np.uint8)
+            pixels[:, 2 * label : 2 * label + 2] += 150
+            buffer = io.BytesIO()
+            Image.fromarray(pixels).save(buffer, "PNG")
+            cells.append({"bytes": buffer.getvalue(), "path": None})
+        pq.write_table(pa.table({"image": cells, "label": labels}), folder / f"{name}.parquet")
+
+
+def cell(row: str, split: int, unlabeled: float, r: float | None = None) -> dict:
+    return {
+        "row": row,
+        "split": split,
+        "unlabeled": unlabeled,
+        "test": 0.5,
+        "pseudo_labels": None,
+        "density_count_r": r,
+        "training_seconds": 1.0,
+        "passes": 10,
+    }
+
+
+def test_gains_are_paired_by_split() -> None:
+    cells = [cell("supervised", 0, 0.5), cell("supervised", 1, 0.7), cell("dlp", 0, 0.6), cell("dlp", 1, 0.9)]
+    found = summarize(cells)
+    assert found["supervised"]["gain"] is None
+    assert found["dlp"]["gain"]["mean"] == pytest.approx(0.15)
+    assert found["dlp"]["gain"]["standard_error"] == pytest.approx(0.05)
+    assert found["dlp"]["gain"]["positive"] == 2
+    assert found["dlp"]["pseudo_labels"] is None
+
+
+def test_one_pair_has_no_error() -> None:
+    assert paired([0.1]) == {"mean": 0.1, "standard_error": None, "positive": 1}
+
+
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_every_row_is_a_recipe(part: Part) -> None:
+    for row in part.rows:
+        recipes.build(row.recipe, row.settings)
+    assert len({row.name for row in part.rows}) == len(part.rows)
+
+
+def test_a_split_gives_so_many_labels_and_the_truth_of_the_others(tmp_path: Path) -> None:
+    write_set(tmp_path / "toy")
+    split = split_images(tmp_path, "toy", tmp_path / "out", rows=100, per_class=4, seed=1)
+    assert (split.labels_N >= 0).sum() == 12
+    given = split.labels.read_text().splitlines()[1:]
+    others = split.truth.read_text().splitlines()[1:]
+    assert len(given) == 12
+    assert len(others) == 88
+    assert "label" not in pq.read_schema(split.images).names
+
+
+def test_it_runs_and_a_restart_runs_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_set(tmp_path / "toy")
+    settings = {"batch_size": 12, "labeled_batch_size": 6}
+    rows = (Row("supervised", {"batch_size": 12}), Row("llp", settings | {"dim": 8}))
+    monkeypatch.setattr(small, "PARTS", (Part("toy", 4, "mlp", 2000, rows),))
+    monkeypatch.setattr(small, "ROWS", 100)
+    command = ["bench", "small", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--set", "splits=2"]
+    first = CliRunner().invoke(app, command)
+    assert first.exit_code == 0, first.output
+    cells = [json.loads(line) for line in (tmp_path / "out" / "cells.jsonl").read_text().splitlines()]
+    assert len(cells) == 4
+    assert all(0 <= cell["unlabeled"] <= 1 for cell in cells)
+    assert "llp" in (tmp_path / "out" / "table.md").read_text()
+    monkeypatch.setattr(small, "train", None)  # would fail if it were called
+    assert CliRunner().invoke(app, command).exit_code == 0

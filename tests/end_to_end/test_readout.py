@@ -1,0 +1,60 @@
+"""A linear readout on the frozen network of another run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import labelprop
+from labelprop.errors import RequestError
+from patterns import write_patterns
+
+SETTINGS = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    base = tmp_path_factory.mktemp("readout")
+    write_patterns(base / "patterns")
+    run = labelprop.train(base / "patterns", out=base / "llp", recipe="llp", epochs=1, settings=SETTINGS)
+    return base, run
+
+
+def test_only_the_head_learns(trained, tmp_path) -> None:
+    _, run = trained
+    write_patterns(tmp_path / "others", seed=3)
+    found = labelprop.train(
+        tmp_path / "others", out=tmp_path / "readout", recipe="linear-readout", init=run.path, epochs=2
+    )
+    before, after = (load_file(path / "model.safetensors") for path in (run.path, found.path))
+    trunk = [name for name in before if name.startswith("trunk.")]
+    assert trunk
+    assert all(torch.equal(before[name], after[name]) for name in trunk), "statistics of batch norm included"
+    assert "heads.class.weight" in after
+    assert "heads.embedding.weight" not in after
+    assert np.isfinite(found.labels.column("certainty").to_numpy()).all()
+
+
+def test_a_run_can_be_gone_on_from_with_any_recipe(trained, tmp_path) -> None:
+    base, run = trained
+    options = {"recipe": "supervised", "init": run.path, "epochs": 1, "settings": {"batch_size": 12}}
+    found = labelprop.train(base / "patterns", out=tmp_path / "run", **options)
+    before, after = (load_file(path / "model.safetensors") for path in (run.path, found.path))
+    assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith("trunk."))
+
+
+def test_what_cannot_be_gone_on_from_is_refused(trained, tmp_path) -> None:
+    base, run = trained
+    for options, said in (
+        ({"recipe": "linear-readout"}, "name its run with --init"),
+        ({"init": tmp_path / "nothing"}, "holds no model"),
+        ({"init": run.path, "model": "mlp"}, "exclude each other"),
+    ):
+        with pytest.raises(RequestError, match=said):
+            labelprop.train(base / "patterns", out=tmp_path / "run", epochs=1, **options)
+    vectors = np.random.default_rng(0).normal(size=(40, 7)).astype(np.float32)
+    y = np.where(np.arange(40) < 8, np.arange(40) % 2, -1)
+    with pytest.raises(RequestError, match="takes examples of shape"):
+        labelprop.train(vectors, y, out=tmp_path / "run", init=run.path, epochs=1)

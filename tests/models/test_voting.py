@@ -1,0 +1,39 @@
+"""A vote as a classifier: shares as logits, and back from its files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from labelprop.data.contents import TensorContent
+from labelprop.data.preprocessing import Preprocessing
+from labelprop.export import Classifier, load_classifier, save_classifier
+from labelprop.models.network import ModelSpec, build
+from labelprop.models.voting import NearestVote
+
+SPEC = ModelSpec("mlp", (5,), {"embedding": 4})
+
+
+def voting() -> NearestVote:
+    voters = F.normalize(torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), dim=1)
+    return NearestVote(build(SPEC, seed=0), voters, torch.tensor([0, 1, 2, 0, 1, 2]), 3, n_neighbors=2).eval()
+
+
+def test_logits_are_log_shares_and_finite() -> None:
+    found = voting()(torch.randn(7, 5))
+    assert set(found) == {"feature", "embedding", "class"}
+    assert torch.isfinite(found["class"]).all()
+    shares = found["class"].softmax(dim=1)
+    assert torch.allclose(shares.sum(dim=1), torch.ones(7))
+    assert ((shares > 1e-6).sum(dim=1) <= 2).all(), "two voters name at most two classes"
+
+
+def test_files_bring_the_voters_back(tmp_path) -> None:
+    content = TensorContent(torch.randn(20, 5, generator=torch.Generator().manual_seed(1)), torch.float32)
+    classifier = Classifier(voting(), Preprocessing.measure(content), ("a", "b", "c"))
+    save_classifier(tmp_path, classifier, SPEC)
+    loaded = load_classifier(tmp_path, json.loads((tmp_path / "model.json").read_text()))
+    assert np.array_equal(loaded.distributions(content), classifier.distributions(content))
