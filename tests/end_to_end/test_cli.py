@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from labelprop import registry
 from patterns import write_patterns
 
 TRAIN = ["--epochs", "1", "--no-baselines", "--set", "batch_size=12", "--set", "labeled_batch_size=6"]
@@ -89,8 +90,10 @@ def test_methods_lists_what_works_one_line_each() -> None:
     lines = labelprop("methods").stdout.splitlines()
     named = [line.split("  ")[0] for line in lines]
     assert {"diffusion (Diffusion)", "local (LocalPropagation)", "weighted-knn (WeightedKNN)"} <= set(named)
-    assert named[-3:] == ["supervised", "dlp", "network-prediction"], "recipes come after the propagators"
-    assert all(" (" in name for name in named[:-3])
+    recipes = list(registry.table("recipes"))
+    assert recipes[:3] == ["supervised", "dlp", "network-prediction"]
+    assert named[-len(recipes) :] == recipes, "recipes come after the propagators"
+    assert all(" (" in name for name in named[: -len(recipes)])
 
 
 def test_doctor_reports_and_exits_by_what_it_found(patterns, tmp_path) -> None:
