@@ -33,7 +33,9 @@ def write_set(folder: Path, rows: int = 120) -> None:
             buffer = io.BytesIO()
             Image.fromarray(pixels).save(buffer, "PNG")
             cells.append({"bytes": buffer.getvalue(), "path": None})
-        pq.write_table(pa.table({"image": cells, "label": labels}), folder / f"{name}.parquet")
+        table = pa.table({"image": cells, "label": labels})
+        table = table.replace_schema_metadata({"class_names": json.dumps(["left", "middle", "right"])})
+        pq.write_table(table, folder / f"{name}.parquet")
 
 
 def cell(row: str, split: int, unlabeled: float, r: float | None = None) -> dict:
@@ -78,6 +80,7 @@ def test_a_split_gives_so_many_labels_and_the_truth_of_the_others(tmp_path: Path
     others = split.truth.read_text().splitlines()[1:]
     assert len(given) == 12
     assert len(others) == 88
+    assert {line.split(",")[1].strip('"') for line in given} == {"left", "middle", "right"}
     assert "label" not in pq.read_schema(split.images).names
 
 
@@ -93,6 +96,7 @@ def test_it_runs_and_a_restart_runs_nothing_again(tmp_path: Path, monkeypatch: p
     cells = [json.loads(line) for line in (tmp_path / "out" / "cells.jsonl").read_text().splitlines()]
     assert len(cells) == 4
     assert all(0 <= cell["unlabeled"] <= 1 for cell in cells)
+    assert max(cell["test"] for cell in cells) > 0.5, "the test set calls its classes by the same names"
     assert "llp" in (tmp_path / "out" / "table.md").read_text()
     monkeypatch.setattr(small, "train", None)  # would fail if it were called
     assert CliRunner().invoke(app, command).exit_code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -54,9 +55,19 @@ def split_images(data: Path, name: str, out: Path, rows: int, per_class: int, se
     out.mkdir(parents=True, exist_ok=True)
     images = pq.read_table(source, columns=["image"]).slice(0, rows)
     write_atomically(split.images, partial(pq.write_table, images))
+    names_C = _class_names(source, int(labels_N.max()) + 1)
     for path, chosen in ((split.labels, np.flatnonzero(given_N)), (split.truth, np.flatnonzero(~given_N))):
-        write_atomically(path, partial(pyarrow.csv.write_csv, pa.table({"id": chosen, "label": labels_N[chosen]})))
+        table = pa.table({"id": chosen, "label": [names_C[label] for label in labels_N[chosen]]})
+        write_atomically(path, partial(pyarrow.csv.write_csv, table))
     return split
+
+
+def _class_names(path: Path, n_classes: int) -> list[str]:
+    """The names that the file's schema gives its classes, as whoever reads the file will call them; else numbers."""
+    import pyarrow.parquet as pq
+
+    stored = (pq.read_schema(path).metadata or {}).get(b"class_names")
+    return list(json.loads(stored)) if stored else [str(label) for label in range(n_classes)]
 
 
 def required(path: Path) -> Path:
