@@ -83,7 +83,8 @@ def test_only_zero_vectors(name: str) -> None:
 
 def test_all_points_equal(name: str) -> None:
     y = np.where(np.arange(40) < 6, np.arange(40) % 2, -1)
-    fit(name, np.ones((40, 4)), y)
+    found = fit(name, np.ones((40, 4)), y)
+    assert (found.transduction_[:6] == y[:6]).all(), "seeds keep their labels"
 
 
 def test_duplicates_by_the_thousand(name: str) -> None:
@@ -126,7 +127,9 @@ def test_every_row_a_seed(name: str) -> None:
 
 
 def test_a_single_seed_among_two_rows(name: str) -> None:
-    fit(name, np.array([[1.0, 0.5], [0.9, 0.6]]), np.array([4, -1]))
+    found = fit(name, np.array([[1.0, 0.5], [0.9, 0.6]]), np.array([4, -1]))
+    assert found.transduction_[0] == 4
+    assert found.transduction_[1] in (4, -1)
 
 
 def test_half_precision_does_not_overflow(name: str) -> None:

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from labelprop.functional.kmeans import cosines, lloyd, minus_squares
 from labelprop.neighbors.rows import Rows, spans
 
 CELLS_A_ROOT = 0.8  # cells for each sqrt(N)
 SAMPLE_A_CELL = 40  # rows that each center is found from
 ROUNDS = 6  # of k-means
 TILE = 32
+CLOSENESS = {"cosine": cosines, "euclidean": minus_squares, "inner": minus_squares}  # which cell a row is put in
+REACHED_BY = CLOSENESS | {"inner": cosines}  # which cells a query looks into
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,10 +42,12 @@ class Cells:
         generator = np.random.default_rng(seed)
         n_cells = max(1, int(CELLS_A_ROOT * len(usable) ** 0.5))
         chosen = generator.permutation(len(usable))[: n_cells * SAMPLE_A_CELL]
-        centers_GD = _centers(rows.take(usable[torch.from_numpy(chosen)]).float(), n_cells, rows.metric)
+        closeness = CLOSENESS[rows.metric]
+        sample_SD = rows.take(usable[torch.from_numpy(chosen)]).float()
+        centers_GD = lloyd(sample_SD, sample_SD[:n_cells].clone(), ROUNDS, closeness)
         cell_N = torch.empty(len(usable), dtype=torch.int64, device=rows.device)
         for start, stop in spans(len(usable), rows.dim + n_cells):
-            cell_N[start:stop] = _closeness(rows.take(usable[start:stop]).float(), centers_GD, rows.metric).argmax(1)
+            cell_N[start:stop] = closeness(rows.take(usable[start:stop]).float(), centers_GD).argmax(1)
         counts_G = torch.bincount(cell_N, minlength=n_cells)
         tiles_G = (counts_G + TILE - 1) // TILE
         first_G = tiles_G.cumsum(0) - tiles_G
@@ -62,9 +67,8 @@ class Cells:
 
     def closeness(self, block: torch.Tensor) -> torch.Tensor:
         """How similar rows are to the centers (B, G), by the metric of the rows."""
-        if self.metric == "inner":
-            return block.float() @ self.centers_GD.T
-        return _closeness(block.float(), self.centers_GD, self.metric)
+        found_BG: torch.Tensor = REACHED_BY[self.metric](block.float(), self.centers_GD)
+        return found_BG
 
     def cell_of(self, n: int) -> torch.Tensor:
         """The cell of each of n rows (N,); 0 for zero vectors, which have none."""
@@ -89,29 +93,3 @@ class Cells:
             torch.addmm(squares_R, shifted_BD, stored_RD.T, beta=-1, alpha=2, out=out)
             out -= shifted_BD.square().sum(dim=1, keepdim=True)
         out[:, count:] = -torch.inf
-
-
-def _centers(sample_SD: torch.Tensor, n_cells: int, metric: str) -> torch.Tensor:
-    """k-means, spherical under "cosine" (Lloyd's algorithm from the first rows); an empty cell keeps its center."""
-    centers_GD = sample_SD[:n_cells].clone()
-    for _ in range(ROUNDS):
-        sums_GD = torch.zeros_like(centers_GD)
-        counts_G = torch.zeros(n_cells, device=centers_GD.device)
-        for start, stop in spans(len(sample_SD), n_cells):
-            block = sample_SD[start:stop]
-            cell_B = _closeness(block, centers_GD, metric).argmax(dim=1)
-            sums_GD.index_add_(0, cell_B, block)
-            counts_G += torch.bincount(cell_B, minlength=n_cells)
-        means_GD = sums_GD / counts_G.clamp_min(1)[:, None]
-        if metric == "cosine":
-            means_GD = torch.nn.functional.normalize(means_GD, dim=1)
-        centers_GD = torch.where(counts_G[:, None] > 0, means_GD, centers_GD)
-    return centers_GD
-
-
-def _closeness(block: torch.Tensor, centers_GD: torch.Tensor, metric: str) -> torch.Tensor:
-    """Similarities (B, G) to the centers: cosines, or minus squared distances."""
-    if metric == "cosine":
-        return block @ centers_GD.T
-    found_BG = torch.addmm(centers_GD.square().sum(dim=1), block, centers_GD.T, beta=-1, alpha=2)
-    return found_BG - block.square().sum(dim=1, keepdim=True)

@@ -177,31 +177,13 @@ def ir(*, lr: float = 0.03, weight_decay: float = 1e-4, l2_feature: bool = False
 def la(*, lr: float = 0.03, weight_decay: float = 1e-4, l2_feature: bool = False, **method: Any) -> Recipe:
     """Instance recognition, then local aggregation (Zhuang, Zhai, Yamins 2019). `method`: see `Aggregation`."""
     settings = {"lr": lr, "weight_decay": weight_decay, "l2_feature": l2_feature} | _settings(Aggregation, method)
-    main = Phase(
-        name="la",
-        method=lambda: Aggregation(**_of(Aggregation, settings)),
-        optimizer=_plain_momentum(settings),
-        schedule=step(*AGGREGATION_DROPS),
-        keep_optimizer=True,
-        keep_state=True,
-    )
-    phases = (_instance_phase(settings, FIRST_SHARE, constant), main)
-    return Recipe(name="la", phases=phases, l2_feature=l2_feature, settings=settings)
+    return _after_instances("la", Aggregation, settings, step(*AGGREGATION_DROPS))
 
 
 def llp(*, lr: float = 0.03, weight_decay: float = 1e-4, l2_feature: bool = False, **method: Any) -> Recipe:
     """LLP (Zhuang et al. 2019): instance recognition, then votes at every step. `method`: see `LocalLabels`."""
     settings = {"lr": lr, "weight_decay": weight_decay, "l2_feature": l2_feature} | _settings(LocalLabels, method)
-    main = Phase(
-        name="llp",
-        method=lambda: LocalLabels(**_of(LocalLabels, settings)),
-        optimizer=_plain_momentum(settings),
-        schedule=step(*LOCAL_DROPS),
-        keep_optimizer=True,
-        keep_state=True,
-    )
-    phases = (_instance_phase(settings, FIRST_SHARE, constant), main)
-    return Recipe(name="llp", phases=phases, l2_feature=l2_feature, settings=settings)
+    return _after_instances("llp", LocalLabels, settings, step(*LOCAL_DROPS))
 
 
 def llp_rj(**settings: Any) -> Recipe:
@@ -248,6 +230,20 @@ def _with_rate_jump(recipe: Recipe) -> Recipe:
         keep_state=True,
     )
     return replace(recipe, name=f"{recipe.name}+rj", phases=(*recipe.phases, jump))
+
+
+def _after_instances(name: str, kind: type[Method], settings: Mapping[str, Any], schedule: Schedule) -> Recipe:
+    """A method that goes on from the bank, the weights and the optimizer of a phase of instance recognition."""
+    main = Phase(
+        name=name,
+        method=lambda: kind(**_of(kind, settings)),
+        optimizer=_plain_momentum(settings),
+        schedule=schedule,
+        keep_optimizer=True,
+        keep_state=True,
+    )
+    phases = (_instance_phase(settings, FIRST_SHARE, constant), main)
+    return Recipe(name=name, phases=phases, l2_feature=settings["l2_feature"], settings=settings)
 
 
 def _instance_phase(settings: Mapping[str, Any], share: float, schedule: Schedule) -> Phase:
