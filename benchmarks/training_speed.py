@@ -27,7 +27,9 @@ from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.inputs import ReadOptions, read_inputs
 from labelprop.models.network import ModelSpec, build
 from labelprop.progress import Silent
-from labelprop.training import loop, recipes
+from labelprop.training import recipes
+from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
+from labelprop.training.phase_run import PhaseRun
 from labelprop.types import BatchSpec, Task
 
 ROWS, PER_CLASS = 10_000, 20
@@ -85,18 +87,18 @@ def compare(name: str, options: argparse.Namespace) -> dict[str, Any]:
     steps = steps_per_epoch(task, needs.unlabeled.size or needs.labeled.size // 2, needs.labeled.size)
     images = steps * (needs.labeled.size + needs.unlabeled.size)
     clock = StageClock()
-    job = loop.Job(
+    job = Job(
         label=name,
         recipe=recipe,
-        plan=loop.Plan((steps * options.epochs,) * len(recipe.phases), steps),
+        plan=Plan((steps * options.epochs,) * len(recipe.phases), steps),
         task=task,
         loader=loader,
         build=lambda: build(spec(recipe), seed=0),
-        fabric=loop.make_fabric(torch.device("cpu"), False),
-        meter=loop.WorkMeter(1),
+        fabric=make_fabric(torch.device("cpu"), False),
+        meter=WorkMeter(1),
         clock=clock,
     )
-    ours = loop.PhaseRun(job, job.build(), index, {}, None)
+    ours = PhaseRun(job, job.build(), index, {}, None)
     bare, optimizer = (net := job.build()), recipe.main.optimizer.build(net)
     seconds: dict[str, list[float]] = {"ours": [], "bare": [], "refresh": [], "embedding": []}
     for epoch in range(options.epochs + 1):  # the first is warm-up

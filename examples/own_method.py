@@ -18,6 +18,7 @@ from labelprop.methods.base import LossTerms, Method
 from labelprop.models.network import ModelSpec, build
 from labelprop.testing import check_method
 from labelprop.training import loop
+from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
 from labelprop.training.phases import Phase, Recipe
 from labelprop.types import BatchSpec, StreamSpec, Task
 
@@ -52,15 +53,15 @@ def main() -> None:
     content = TensorContent(X, torch.float32)
     task = Task(torch.where(torch.arange(200) < 10, truth, -1), torch.ones(200), 2, seed=0)
     recipe = Recipe(name="entropy", phases=(Phase(name="entropy", method=EntropyMinimization),))
-    job = loop.Job(
+    job = Job(
         label="entropy",
         recipe=recipe,
-        plan=loop.Plan(steps=(120,), steps_per_epoch=12),
+        plan=Plan(steps=(120,), steps_per_epoch=12),
         task=task,
         loader=Loader.over(content, Views(Preprocessing.measure(content), "none"), torch.device("cpu")),
         build=lambda: build(ModelSpec("mlp", (8,), recipe.heads(2)), seed=0),
-        fabric=loop.make_fabric(torch.device("cpu"), deterministic=False),
-        meter=loop.WorkMeter(120),
+        fabric=make_fabric(torch.device("cpu"), deterministic=False),
+        meter=WorkMeter(120),
         clock=StageClock(),
     )
     net = loop.run(job).net.eval()

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from labelprop.distributed import SOLO
 from labelprop.types import Batch, Progress, Stream, Task
 
 START = Progress(0, 10, 0, 10)
@@ -54,6 +55,8 @@ class Fixed:
 
     def outputs(self):
         return self._outputs
+
+    group = SOLO
 
     def outputs_of(self, rows_B: torch.Tensor):
         return {name: output[rows_B] for name, output in self._outputs.items()}

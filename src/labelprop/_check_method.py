@@ -13,8 +13,10 @@ from labelprop.data.batches import Loader, draw_epoch
 from labelprop.data.contents import TensorContent
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.views import Views
+from labelprop.distributed import SOLO, Group
 from labelprop.methods.base import LossTerms, Method, Outputs
 from labelprop.models.network import ModelSpec, build
+from labelprop.training.phase_run import of_all
 from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
 
 N, D, C = 48, 6, 3
@@ -70,6 +72,16 @@ class Problem:
         """Tools: the same of some rows."""
         return {name: output[rows_B] for name, output in self.outputs().items()}
 
+    @property
+    def group(self) -> Group:
+        """Tools: nobody else trains."""
+        return SOLO
+
+    def after_step(self, batch: Batch, progress: Progress) -> None:
+        found = self.loss(batch)
+        with torch.no_grad():
+            self.method.after_step(self.net, *of_all(batch, found, SOLO), progress)
+
     def refresh(self, epoch: int = 0) -> None:
         with torch.no_grad():
             self.method.refresh(self.net, self, epoch)
@@ -107,8 +119,12 @@ def _check_terms(problem: Problem) -> None:
             (float(p.grad.abs().max()) for p in problem.net.parameters() if p.grad is not None), default=0.0
         )
         assert largest > 0, f"term '{name}' has no gradient: it trains nothing"
-    for name, output in found.outputs.items():
+    for name, output in {**found.outputs, **found.own}.items():
         assert not output.requires_grad, f"output '{name}' must be detached"
+    n = len(batch.joint.indices_B)
+    for name, output in found.outputs.items():
+        of_examples = output.dim() == 0 or len(output) == n
+        assert of_examples, f"output '{name}' has {len(output)} rows for {n} examples: what is not theirs is `own`"
 
 
 def _check_reading_changes_nothing(problem: Problem) -> None:
@@ -133,8 +149,7 @@ def _check_same_answer_twice(problem: Problem) -> None:
 def _check_state_round_trip(problem: Problem, make: Callable[[], Method]) -> None:
     problem.refresh()
     batch = problem.batch()
-    with torch.no_grad():
-        problem.method.after_step(problem.net, batch, problem.loss(batch).outputs, Progress(5, 10, 0, 10))
+    problem.after_step(batch, Progress(5, 10, 0, 10))
     other = Problem.of(make)
     other.net.load_state_dict(problem.net.state_dict())
     other.method.load_state_dict(problem.method.state_dict())
@@ -167,8 +182,7 @@ def _check_deployed(problem: Problem) -> None:
 def _check_nothing_is_shared(problem: Problem) -> None:
     """A teacher that is the student, by sharing its weights, agrees with it for nothing."""
     batch = problem.batch()
-    with torch.no_grad():
-        problem.method.after_step(problem.net, batch, problem.loss(batch).outputs, Progress(5, 10, 0, 10))
+    problem.after_step(batch, Progress(5, 10, 0, 10))
     own = {tensor.data_ptr() for tensor in problem.net.state_dict().values()}
     for name, tensor in problem.method.state_dict().items():
         assert tensor.data_ptr() not in own or not tensor.numel(), f"state '{name}' shares memory with the network"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labelprop.api_prepare import TrainRequest
 from labelprop.api_propagate import PropagateRequest
 from labelprop.api_propagate import propagate as run_propagation
-from labelprop.api_train import TrainRequest
 from labelprop.api_train import train as run_training
 from labelprop.data.findings import Finding
 from labelprop.data.found import as_path
@@ -151,8 +151,9 @@ def train(
     data, labels : path, array, `datasets.Dataset`, or (labels) a mapping id -> label; see the README.
     truth, test : labels of unlabeled rows, and a labeled set of the same kind; for scoring only.
     budget : '10min', '90s', ...; turned into a number of steps once. `epochs` sets that number instead.
-    options : epochs, augment, backbone, settings (of the recipe), baselines, deterministic, force, reporter, and
-        how to read data: label_col, id_col, image_col, text_col, embedding_col, truth_col, image_size, strict, cache.
+    options : epochs, devices (trained on by as many processes: a script then needs `if __name__ == "__main__":`),
+        augment, backbone, settings (of the recipe), baselines, deterministic, force, reporter, and how to read data:
+        label_col, id_col, image_col, text_col, embedding_col, truth_col, image_size, strict, cache.
 
     Raises
     ------

@@ -16,8 +16,8 @@ import torch
 from labelprop import registry
 from labelprop.api_plan import check_memory, plan_lines
 from labelprop.api_propagated import Compared, Propagated, warnings_of, write_propagated
+from labelprop.api_record import versions
 from labelprop.api_results import summary
-from labelprop.api_train import versions
 from labelprop.baselines import CHOICE_SECONDS, FOLDS, Features, Given, hide_labels, labels_only
 from labelprop.clock import StageClock
 from labelprop.data.contents import TensorContent

@@ -28,7 +28,7 @@ from labelprop.report.projection import project
 from labelprop.report.render import write_report
 from labelprop.run_folder import RunFolder
 from labelprop.seeds import Seeds
-from labelprop.training.loop import Trained
+from labelprop.training.job import Trained
 
 RAW_ROWS = 50_000  # propagation on the raw examples is shown for comparison up to this many
 RAW_VALUES = 2**28

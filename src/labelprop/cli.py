@@ -137,6 +137,7 @@ def train(
     cache: CacheDir = None,
     seed: Seed = 0,
     device: Device = "auto",
+    devices: Annotated[int, typer.Option("--devices", help="GPUs (or CPU processes) that train together.")] = 1,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
@@ -147,7 +148,10 @@ def train(
     parsed = parse_settings("recipes", recipe, settings or [])
     with reporting(quiet) as reporter:
         run = api.train(**arguments, settings=parsed, command=this_command(), reporter=reporter)
-    print(f"report: {run.report}")
+    from labelprop.distributed import leads
+
+    if leads():  # under torchrun one of several does the talking
+        print(f"report: {run.report}")
 
 
 def this_command() -> str:

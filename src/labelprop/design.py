@@ -13,6 +13,7 @@ from labelprop.data.contents import TensorContent
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.samples import Content, Samples
 from labelprop.data.views import Views, choose_augment
+from labelprop.distributed import local_rank, started_together
 from labelprop.embedding import embed_samples, load_backbone
 from labelprop.errors import RequestError
 from labelprop.export import Trained, load_trunk
@@ -54,14 +55,14 @@ class Design:
 
 
 def resolve_device(name: str) -> torch.device:
-    """'auto' is CUDA where there is one."""
+    """'auto' is CUDA where there is one; of processes started together each has its own."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name not in ("cpu", "cuda"):
         raise RequestError(f"--device {name} is not known; use auto, cpu or cuda.")
     if name == "cuda" and not torch.cuda.is_available():
         raise RequestError("--device cuda: torch finds no CUDA device here; use --device cpu.")
-    return torch.device(name)
+    return torch.device("cuda", local_rank()) if name == "cuda" and started_together() else torch.device(name)
 
 
 def read_features(

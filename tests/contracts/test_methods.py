@@ -94,7 +94,7 @@ class AgreesWithItself(MeanTeacher):
         found = super().loss(net, batch, progress)
         logits = self.teacher.look(batch.joint.views_V[1])[0]["class"]
         terms = {**found.terms, "consistency": (logits.softmax(1) - logits.softmax(1)).square().mean()}
-        return LossTerms(terms, found.weights, found.outputs)
+        return LossTerms(terms, found.weights, found.outputs, found.own)
 
 
 class TeachesInLoss(MeanTeacher):

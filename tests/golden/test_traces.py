@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
 from labelprop import registry
@@ -16,6 +17,7 @@ from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.views import Views
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import loop, recipes
+from labelprop.training.job import Job, Plan, WorkMeter
 from labelprop.types import Task
 
 STEPS, PER_EPOCH = 20, 5
@@ -52,15 +54,15 @@ def trace(name: str) -> list[float]:
 
         def cut_history(self, training: str, lines: int) -> None: ...
 
-    job = loop.Job(
+    job = Job(
         label=name,
         recipe=recipe,
-        plan=loop.Plan((STEPS,) * len(recipe.phases), PER_EPOCH),
+        plan=Plan((STEPS,) * len(recipe.phases), PER_EPOCH),
         task=task,
         loader=Loader.over(content, Views(Preprocessing.measure(content), "strong"), torch.device("cpu")),
         build=lambda: InFloat64(build(spec, seed=0)),
-        fabric=loop.Fabric(accelerator="cpu", devices=1, precision="64-true"),
-        meter=loop.WorkMeter(1),
+        fabric=Fabric(accelerator="cpu", devices=1, precision="64-true"),
+        meter=WorkMeter(1),
         clock=StageClock(),
         history=Kept(),
     )

@@ -12,6 +12,7 @@ from labelprop.errors import RequestError
 from labelprop.methods.diffusion_labels import DiffusionLabels
 from labelprop.methods.supervised import Supervised
 from labelprop.types import Batch, Progress, Stream, Task
+from small_batches import Fixed
 
 START = Progress(0, 10, 0, 10)
 
@@ -28,16 +29,6 @@ def joint_batch(logits_BC: torch.Tensor, indices_B: torch.Tensor, labels_N: torc
         unlabeled=Stream(indices_B[b_l:], (logits_BC[b_l:],)),
         joint=Stream(indices_B, view),
     )
-
-
-class Given:
-    """Tools with fixed outputs."""
-
-    def __init__(self, **outputs: torch.Tensor) -> None:
-        self._outputs = outputs
-
-    def outputs(self):
-        return self._outputs
 
 
 def task(labels: list[int], n_classes: int = 2, weights: list[float] | None = None) -> Task:
@@ -76,7 +67,7 @@ def network_method(
 ) -> DiffusionLabels:
     method = DiffusionLabels(source="network", **options)
     method.setup(torch.nn.Identity(), task(labels, logits.shape[1], weights))
-    method.refresh(torch.nn.Identity(), Given(**{"class": logits}), 0)
+    method.refresh(torch.nn.Identity(), Fixed(**{"class": logits}), 0)
     return method
 
 
@@ -127,7 +118,7 @@ def test_diffusion_reaches_the_cluster_of_each_seed_and_says_what_it_cannot_reac
     labels[0], labels[5] = 0, 1
     method = DiffusionLabels(propagation={"n_neighbors": 4})
     method.setup(torch.nn.Identity(), task(labels))
-    method.refresh(torch.nn.Identity(), Given(feature=features), 0)
+    method.refresh(torch.nn.Identity(), Fixed(feature=features), 0)
     assert method.label_N.tolist() == [0] * 5 + [1] * 5 + [-1] * 5
     assert (method.weight_N[10:] == 0).all(), "a row that no label reaches must not be trained on"
     assert (method.weight_N[:10] > 0).all()

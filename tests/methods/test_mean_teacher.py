@@ -63,7 +63,7 @@ def test_without_memory_the_teacher_is_the_student() -> None:
         found = method.loss(net, batch, START)
         with torch.no_grad():
             net.weight.sub_(0.1)
-            method.after_step(net, batch, found.outputs, START)
+            method.after_step(net, batch, found.own, START)
         assert torch.equal(method.teacher.net.weight, net.weight)
     assert not torch.equal(method.teacher.net.weight, Heads(3, 2).weight), "the student must have moved"
 

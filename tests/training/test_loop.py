@@ -20,6 +20,7 @@ from labelprop.methods.diffusion_labels import DiffusionLabels
 from labelprop.methods.supervised import Supervised
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import loop
+from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
 from labelprop.training.phases import Phase, Recipe, Sgd
 from labelprop.types import Task
 
@@ -33,21 +34,21 @@ class Lines(list):
     def cut_history(self, training: str, lines: int) -> None: ...
 
 
-def job(method, *, steps: int = 40, per_epoch: int = 10, **options) -> loop.Job:
+def job(method, *, steps: int = 40, per_epoch: int = 10, **options) -> Job:
     generator = torch.Generator().manual_seed(0)
     classes_N = torch.arange(60) % 3
     vectors_ND = 2 * torch.eye(5)[classes_N] + torch.randn(60, 5, generator=generator)
     content = TensorContent(vectors_ND, torch.float32)
     recipe = Recipe(name="r", phases=(Phase(name="main", method=method, optimizer=Sgd(lr=0.1)),))
-    return loop.Job(
+    return Job(
         label="r",
         recipe=recipe,
-        plan=loop.Plan((steps,), per_epoch),
+        plan=Plan((steps,), per_epoch),
         task=Task(torch.where(torch.arange(60) < 12, classes_N, -1), torch.ones(60), 3, seed=0),
         loader=Loader.over(content, Views(Preprocessing.measure(content), "none"), torch.device("cpu")),
         build=lambda: build(ModelSpec("mlp", (5,), {"class": 3}), seed=0),
-        fabric=loop.make_fabric(torch.device("cpu"), False),
-        meter=loop.WorkMeter(steps),
+        fabric=make_fabric(torch.device("cpu"), False),
+        meter=WorkMeter(steps),
         clock=StageClock(),
         **options,
     )

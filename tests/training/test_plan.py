@@ -6,7 +6,7 @@ import torch
 from labelprop.data.batches import draw_epoch, endless, steps_per_epoch
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.training import recipes
-from labelprop.training.loop import Plan
+from labelprop.training.job import Plan
 from labelprop.training.plan import default_epochs, epoch_length, parse_budget, plan_steps
 from labelprop.types import BatchSpec, StreamSpec, Task
 

@@ -20,7 +20,8 @@ from labelprop.data.contents import TensorContent
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.views import Views
 from labelprop.models.network import ModelSpec, Network, build
-from labelprop.training.loop import Job, PhaseRun, Plan, WorkMeter, make_fabric
+from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
+from labelprop.training.phase_run import PhaseRun
 from labelprop.training.phases import Recipe
 from labelprop.training.plan import epoch_length, plan_steps
 from labelprop.types import Task

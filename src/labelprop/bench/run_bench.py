@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labelprop import registry
-from labelprop.api_train import versions
+from labelprop.api_record import versions
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.progress import Reporter
 from labelprop.run_folder import RunFolder

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 
 from labelprop.data.samples import Content
+from labelprop.distributed import Group
+from labelprop.errors import RequestError
 from labelprop.types import Batch, BatchSpec, Stream, Task
 
 LABELED, UNLABELED_STREAM = 0, 1
@@ -59,6 +61,24 @@ def draw_epoch(
     return [(from_l[s * b_l : (s + 1) * b_l], from_u[s * b_u : (s + 1) * b_u]) for s in range(steps)]
 
 
+def part_of_step(pair: tuple[np.ndarray, np.ndarray], group: Group) -> tuple[np.ndarray, np.ndarray]:
+    """A process's part of one step's examples: as many as every other's, labeled ones as evenly as they divide.
+
+    Raises RequestError where the examples of a step cannot be shared out evenly.
+    """
+    labeled, unlabeled = pair
+    total = len(labeled) + len(unlabeled)
+    if total % group.size:
+        raise RequestError(
+            f"a batch of {total} cannot be shared out evenly among {group.size} devices; choose a batch size "
+            f"(--set batch_size=...) that {group.size} divides."
+        )
+    first = group.bounds(len(labeled))
+    second = [rank * (total // group.size) - start for rank, start in enumerate(first)]
+    own, following = group.rank, group.rank + 1
+    return labeled[first[own] : first[following]], unlabeled[second[own] : second[following]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Loader:
     """Feeds batches of a data set to the training device.
@@ -96,8 +116,8 @@ class Loader:
     ) -> Iterator[Batch]:
         """One Batch a step of `drawn`; `generator` supplies all randomness of the views."""
         labels_N = task.labels_N.to(self.device)
-        for indices_B, raw_B in self.raw([np.concatenate(pair) for pair in drawn]):
-            b_l = min(needs.labeled.size, len(indices_B))
+        sizes = [len(labeled) for labeled, _ in drawn]
+        for b_l, (indices_B, raw_B) in zip(sizes, self.raw([np.concatenate(pair) for pair in drawn]), strict=True):
             yield self._assemble(indices_B, raw_B, b_l, needs, labels_N, generator)
 
     def _assemble(

@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from labelprop.distributed import Group
 from labelprop.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
 
 Outputs = Mapping[str, torch.Tensor]
@@ -32,14 +33,24 @@ class Tools(Protocol):
     def outputs_of(self, rows_B: torch.Tensor) -> Outputs:
         """The same of some examples, in their order; a pass over these alone where no other was made."""
 
+    @property
+    def group(self) -> Group:
+        """The processes that train together; each of them refreshes."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LossTerms:
-    """Named scalar terms, their weights, and the outputs (detached) that `after_step` will want."""
+    """Named scalar terms, their weights, and what `after_step` will want, detached.
+
+    `outputs` are rows, one for each example of the joint batch in its order, or single numbers. Where several
+    processes train together, `after_step` gets the rows of all of them and the mean of such numbers. `own` is what
+    each process keeps to itself, such as statistics of batch normalization.
+    """
 
     terms: Mapping[str, torch.Tensor]
     weights: Mapping[str, float]
     outputs: Outputs = field(default_factory=dict)
+    own: Outputs = field(default_factory=dict)
 
     def total(self) -> torch.Tensor:
         return torch.stack([self.weights[name] * term for name, term in self.terms.items()]).sum()
@@ -59,7 +70,10 @@ class Method(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} must say its loss (abstract)")
 
     def after_step(self, net: nn.Module, batch: Batch, outputs: Outputs, progress: Progress) -> None:
-        """Moves teachers and banks, from the step's own forward pass."""
+        """Moves teachers and banks, from the step's own forward pass.
+
+        `batch.joint.indices_B` are the examples of this step, of all processes that train together; views are gone.
+        """
 
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
         """Before each epoch and once after the last, in eval mode, without gradients."""
@@ -106,13 +120,15 @@ class Sum(Method):
         terms: dict[str, torch.Tensor] = {}
         weights: dict[str, float] = {}
         outputs: dict[str, torch.Tensor] = {}
+        own: dict[str, torch.Tensor] = {}
         for name, part in self._parts():
             found = part.loss(shared, batch, progress)
             for term in found.terms:
                 unique = term if term not in terms else f"{term}.{name}"
                 terms[unique], weights[unique] = found.terms[term], found.weights[term]
             outputs |= {f"{name}/{key}": value for key, value in found.outputs.items()}
-        return LossTerms(terms, weights, outputs)
+            own |= {f"{name}/{key}": value for key, value in found.own.items()}
+        return LossTerms(terms, weights, outputs, own)
 
     def after_step(self, net: nn.Module, batch: Batch, outputs: Outputs, progress: Progress) -> None:
         for name, part in self._parts():

@@ -28,7 +28,7 @@ Source = Callable[[Tools, Seeds, Mapping[str, Any]], Found]
 
 def from_diffusion(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
     """Labels diffused over the nearest-neighbor graph of the network's features."""
-    found = diffuse_vectors(tools.outputs()["feature"], seeds, **parameters)
+    found = diffuse_vectors(tools.outputs()["feature"], seeds, group=tools.group, **parameters)
     return found.labels_N, found.certainty_N, found.class_weight_C
 
 

@@ -151,11 +151,12 @@ class LocalLabels(Embedder):
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
         """Densities of the labeled rows from the bank, and all labels where they come from diffusion."""
         seeds = Seeds.hard(self.get_buffer("given_N"), self.n_classes, self.trust_N)
-        bias_L = self._bias(Constituency.whole(self.bank.vectors_ND, seeds, self.labels_L.device))
+        seats = Constituency.whole(self.bank.vectors_ND, seeds, self.labels_L.device)
+        bias_L = self._bias(seats.shared_out(tools.group))
         trust_L = self.trust_N[self.labeled_L].log()
         self.log_weight_L.copy_(trust_L if bias_L is None else trust_L + bias_L)
         if self.label_source == "diffusion":
-            found = diffuse_vectors(self.bank.vectors_ND, seeds)
+            found = diffuse_vectors(self.bank.vectors_ND, seeds, group=tools.group)
             reached = found.reached_N.nonzero().squeeze(1)
             self._keep(reached, found.labels_N[reached], found.certainty_N[reached])
         if not self.classification:

@@ -94,7 +94,7 @@ class MeanTeacher(Method):
             "consistency": self.divergence(outputs["consistency"], target_BC),
             "tie": (outputs["class"] - outputs["consistency"]).square().mean(),
         }
-        return LossTerms(terms, {"consistency": self._weight(progress), "tie": self.tie}, buffers)
+        return LossTerms(terms, {"consistency": self._weight(progress), "tie": self.tie}, own=buffers)
 
     def _weight(self, progress: Progress) -> float:
         epochs = progress.step / max(1, progress.steps_per_epoch)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from labelprop.models.network import Network
 
@@ -22,11 +24,23 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             part.training = training
 
 
-def learning(net: nn.Module, *, trunk: bool) -> None:
-    """Training mode; without `trunk` its weights and its normalization's statistics stay as they are."""
+def learning(net: nn.Module, *, trunk: bool, heads: Collection[str]) -> None:
+    """Training mode of the trunk, if it learns, and of these heads; all other weights and statistics stay."""
     net.train()
     net.requires_grad_(True)
-    if not trunk:
-        for part in net.modules():
-            if isinstance(part, Network):
+    for part in net.modules():
+        if isinstance(part, Network):
+            if not trunk:
                 part.trunk.eval().requires_grad_(False)
+            for name, head in part.heads.items():
+                if name not in heads:
+                    head.requires_grad_(False)
+
+
+def running_statistics(*modules: nn.Module) -> Iterator[torch.Tensor]:
+    """Running means and variances of all batch normalization in the modules."""
+    for module in modules:
+        for part in module.modules():
+            if isinstance(part, _BatchNorm) and part.running_mean is not None and part.running_var is not None:
+                yield part.running_mean
+                yield part.running_var

@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
+from labelprop.distributed import SOLO, Group
 from labelprop.errors import RequestError
 from labelprop.functional.solve import ColumnSolve
 from labelprop.functional.weigh import entropy_certainty, normalize_rows
 from labelprop.graph import AffinityGraph, neighbor_matrix, symmetric_sum
-from labelprop.neighbors import nearest
+from labelprop.neighbors.shared_out import nearest_by_all
 from labelprop.propagators import top_classes as wide
 from labelprop.propagators.diffusion_system import DiffusionSystem
 from labelprop.propagators.edges import Edges
@@ -49,9 +50,13 @@ def diffuse_vectors(
     volume: Any = None,
     search: str = "auto",
     seed: int = 0,
+    group: Group = SOLO,
 ) -> Propagation:
-    """Neighbors, graph and `diffuse` in one call, on the device of the vectors (N, D), which need no scaling."""
-    found = nearest(vectors_ND, n_neighbors, search=search, device=str(vectors_ND.device), seed=seed)
+    """Neighbors, graph and `diffuse` in one call, on the device of the vectors (N, D), which need no scaling.
+
+    The processes of a `group` share out the search; each solves the whole.
+    """
+    found = nearest_by_all(vectors_ND, n_neighbors, group=group, search=search, seed=seed)
     weights = clipped_power(neighbor_matrix(found, len(vectors_ND)), power)
     return diffuse(
         symmetric_sum(weights).to(vectors_ND.device),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from labelprop.distributed import Group
 from labelprop.neighbors import nearest
-from labelprop.neighbors.rows import DenseRows, Rows, as_rows
+from labelprop.neighbors.rows import DenseRows, Rows, as_rows, subset
 from labelprop.propagators.ballots import Ballots
 from labelprop.seeds import Seeds
 from labelprop.types import UNLABELED
@@ -43,6 +44,14 @@ class Constituency:
         seeded_N = seeds.mask_N
         labeled = as_rows(rows.take(seeded_N.nonzero().squeeze(1)), rows.device)
         return cls(rows, labeled, voters_of(seeds), (seeded_N.cumsum(0) - 1).masked_fill(~seeded_N, UNLABELED))
+
+    def shared_out(self, group: Group) -> Constituency:
+        """This process's part of the rows, where each of a group has them all."""
+        if group.size == 1:
+            return self
+        part = group.part(self.rows.n)
+        places = torch.arange(part.start, part.stop, device=self.own_N.device)
+        return replace(self, rows=subset(self.rows, places), own_N=self.own_N[part], gather=group.parts)
 
     @property
     def unlabeled_N(self) -> torch.Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import distributed
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
+from labelprop.distributed import Group
 from labelprop.errors import RequestError, WorkError
 from labelprop.neighbors.rows import as_rows
 from labelprop.propagators.ballots import Ballots, elect
@@ -140,7 +141,8 @@ class _Work:
         labels_M = torch.from_numpy(self.labels_N[labeled_M])
         voters = Seeds(labels_M, torch.from_numpy(self.weights_M), self.n_classes, soft_MC)
         own_B = torch.from_numpy(place_N[rows])
-        return Constituency(as_rows(vectors[rows]), as_rows(np.array(vectors[labeled_M])), voters, own_B, _gather)
+        labeled, group = as_rows(np.array(vectors[labeled_M])), Group(rank, len(self.bounds) - 1)
+        return Constituency(as_rows(vectors[rows]), labeled, voters, own_B, group.parts)
 
 
 def _vote(rank: int, work: _Work) -> None:
@@ -157,10 +159,3 @@ def _vote(rank: int, work: _Work) -> None:
     finally:
         distributed.destroy_process_group()
     np.savez(work.answer(rank), columns=ballots.columns_NK.numpy(), exponents=ballots.exponents_NK.numpy())
-
-
-def _gather(part: torch.Tensor) -> list[torch.Tensor]:
-    """This tensor of every process, in order."""
-    parts = [torch.empty_like(part) for _ in range(distributed.get_world_size())]
-    distributed.all_gather(parts, part.contiguous())
-    return parts

@@ -32,9 +32,9 @@ class Sgd:
                 raise RequestError(f"{name}={value} must be a number {'above' if name == 'lr' else 'of at least'} 0.")
 
     def build(self, net: nn.Module) -> torch.optim.Optimizer:
-        trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+        """Over all parameters, so that its state fits every phase; those that are frozen get no gradient."""
         return torch.optim.SGD(
-            trained,
+            net.parameters(),
             lr=self.lr,
             momentum=self.momentum,
             weight_decay=self.weight_decay,

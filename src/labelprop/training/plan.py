@@ -10,7 +10,8 @@ from dataclasses import replace
 from labelprop.clock import StageClock
 from labelprop.data.batches import steps_per_epoch
 from labelprop.errors import RequestError
-from labelprop.training.loop import Job, PhaseRun, Plan, WorkMeter
+from labelprop.training.job import Job, Plan, WorkMeter
+from labelprop.training.phase_run import PhaseRun
 from labelprop.training.phases import Recipe
 from labelprop.types import Task
 

@@ -1,0 +1,128 @@
+"""What a training was asked for, and what is read and decided before the run folder is touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from labelprop.clock import StageClock
+from labelprop.data.preprocessing import ImageFormat
+from labelprop.design import Design, Features, decide, read_features
+from labelprop.distributed import Group
+from labelprop.errors import RequestError
+from labelprop.inputs import Inputs, ReadOptions, read_inputs, tell
+from labelprop.progress import Reporter, Silent, duration
+from labelprop.run_folder import Existing
+from labelprop.training import recipes
+from labelprop.training.plan import parse_budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRequest:
+    """Everything `labelprop train` can be asked for; defaults are the command's."""
+
+    data: Any
+    out: Path
+    labels: Any = None
+    recipe: str = "dlp"
+    model: str = "auto"
+    test: Any = None
+    truth: Any = None
+    seed: int = 0
+    device: str = "auto"
+    devices: int = 1
+    budget: str | float | None = None
+    epochs: int | None = None
+    augment: str = "auto"
+    backbone: Any = None
+    init: Path | None = None
+    baselines: bool = True
+    deterministic: bool = False
+    existing: Existing = "refuse"
+    force: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    read: ReadOptions = field(default_factory=ReadOptions)
+    command: str = ""
+    reporter: Reporter = field(default_factory=Silent)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """All that was read and decided, before the run folder is touched."""
+
+    inputs: Inputs
+    test: Inputs | None
+    test_features: Features | None
+    design: Design
+    device: torch.device
+    fabric: Fabric
+    clock: StageClock
+    budget: float | None
+    began: float
+
+    @property
+    def group(self) -> Group:
+        return Group(self.fabric.global_rank, self.fabric.world_size)
+
+
+def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prepared:
+    began, clock = time.perf_counter(), StageClock()
+    recipes.build(request.recipe, request.settings)  # names are checked before anything is read
+    budget = parse_budget(request.budget) if request.budget is not None else None
+    if budget is not None:
+        request.reporter.say(f"budget: {duration(budget)}")
+    if request.epochs is not None and request.epochs < 1:
+        raise RequestError(f"--epochs {request.epochs} must be at least 1.")
+    if request.epochs is not None and budget is not None:
+        raise RequestError("--epochs and --budget exclude each other; give one of them.")
+    with clock.stage("read"):
+        inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
+        tell(inputs, request.reporter)
+        features = read_features(inputs.samples, request.backbone, device, request.read.cache, request.reporter)
+        test = _read_test(request, inputs)
+        test_features = None
+        if test is not None:
+            test_features = read_features(
+                test.samples, request.backbone, device, request.read.cache, request.reporter
+            )
+    design = decide(
+        inputs,
+        features,
+        recipe=request.recipe,
+        settings=request.settings,
+        model=request.model,
+        augment=request.augment,
+        init=request.init,
+        seed=request.seed,
+        device=device,
+        reporter=request.reporter,
+    )
+    return Prepared(inputs, test, test_features, design, device, fabric, clock, budget, began)
+
+
+def _read_test(request: TrainRequest, inputs: Inputs) -> Inputs | None:
+    """The test set, read in the image format of DATA."""
+    if request.test is None:
+        return None
+    shape = inputs.samples.content.shape if inputs.samples.content is not None else ()
+    image_format = ImageFormat(*shape) if inputs.samples.modality == "image" else None
+    options = replace(request.read, label_col=request.read.label_col or request.read.truth_col, truth_col=None)
+    test = read_inputs(request.test, None, None, options, request.reporter, image_format)
+    if test.samples.modality != inputs.samples.modality:
+        raise RequestError(
+            f"--test holds {test.samples.modality}s but DATA holds {inputs.samples.modality}s; give data of one kind."
+        )
+    unknown = sorted(set(test.given.classes) - set(inputs.given.classes))
+    request.reporter.say(f"test set {test.samples.name}: {int((test.given.labels_N >= 0).sum()):,} labeled")
+    if unknown:
+        request.reporter.say(
+            f"warning: the test set has classes that no label names ({', '.join(unknown[:5])}); its examples of "
+            "these count as wrong"
+        )
+    return test

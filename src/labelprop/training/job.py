@@ -1,0 +1,144 @@
+"""What one training is made of: its recipe and length, the data, the network, and who watches."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from labelprop.clock import StageClock
+from labelprop.data.batches import Loader
+from labelprop.distributed import Group, started_together, this_machine
+from labelprop.methods.base import Method
+from labelprop.progress import Reporter, Silent
+from labelprop.training.checkpoint import Checkpoints
+from labelprop.training.phases import Recipe
+from labelprop.types import Snapshot, Task
+
+
+class Monitor(Protocol):
+    """Turns what training shows into numbers for the history; it alone may know the truth."""
+
+    def wants_outputs(self, epoch: int, epochs: int) -> bool:
+        """Whether the numbers of this epoch need the network's outputs, which may cost a pass over the data."""
+
+    def __call__(self, epoch: int, snapshot: Snapshot) -> Mapping[str, Any]: ...
+
+
+class History(Protocol):
+    """Where a line an epoch is kept."""
+
+    def append_history(self, line: Mapping[str, Any]) -> None: ...
+
+    def cut_history(self, training: str, lines: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many steps each phase takes, and how many make an epoch."""
+
+    steps: tuple[int, ...]
+    steps_per_epoch: int
+
+    def epochs(self, phase: int) -> int:
+        return -(-self.steps[phase] // self.steps_per_epoch)
+
+    def steps_in(self, phase: int, epoch: int) -> int:
+        return min(self.steps_per_epoch, self.steps[phase] - epoch * self.steps_per_epoch)
+
+    def steps_before(self, phase: int, epoch: int) -> int:
+        """Steps taken when `epoch` epochs of `phase` are done."""
+        return sum(self.steps[:phase]) + min(epoch * self.steps_per_epoch, self.steps[phase])
+
+
+@dataclass(slots=True)
+class WorkMeter:
+    """Counts the steps of the whole job for the progress display."""
+
+    total: int
+    reporter: Reporter = field(default_factory=Silent)
+    done: int = 0
+
+    def skip(self, steps: int) -> None:
+        """Steps that an interrupted run took already."""
+        self.done += steps
+
+    def advance(self, stage: str, steps: int = 1) -> None:
+        self.done += steps
+        self.reporter.advance(stage, min(self.done, self.total), self.total)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """All that one training needs. `label` names it in the history: the recipe or the baseline."""
+
+    label: str
+    recipe: Recipe
+    plan: Plan
+    task: Task
+    loader: Loader
+    build: Callable[[], nn.Module]
+    fabric: Fabric
+    meter: WorkMeter
+    clock: StageClock
+    checkpoints: Checkpoints | None = None
+    history: History | None = None
+    monitor: Monitor | None = None
+
+    @property
+    def group(self) -> Group:
+        """The processes that train together, one a device. Only the first keeps checkpoints and a history."""
+        return Group(self.fabric.global_rank, self.fabric.world_size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """The network and method at the end of the last phase."""
+
+    net: nn.Module
+    method: Method
+
+
+def _sync_of_buffers() -> str:
+    """What torch calls it that buffers are copied from the first process at each step: renamed in 2.13.
+
+    Statistics of batch normalization are each process's own until a pass in eval mode asks for them.
+    """
+    known = inspect.signature(DistributedDataParallel.__init__).parameters
+    return "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+
+
+def make_fabric(device: torch.device, deterministic: bool) -> Fabric:
+    """Fabric for this process's device: float32 on a CPU; bf16 autocast on a GPU that has it.
+
+    `deterministic` asks CUDA for repeatable kernels; on a CPU they are repeatable for a given thread count. Where
+    this process was started as one of several, it meets the others here.
+    """
+    on_gpu = device.type == "cuda"
+    if on_gpu:
+        torch.use_deterministic_algorithms(deterministic)
+    settings: dict[str, Any] = {
+        "accelerator": "cuda" if on_gpu else "cpu",
+        "devices": 1,
+        "precision": "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true",
+    }
+    if started_together():
+        devices, machines = this_machine()
+        settings |= {
+            "devices": devices,
+            "num_nodes": machines,
+            "strategy": DDPStrategy(**{_sync_of_buffers(): False}),
+        }
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # greets every process else
+    fabric = Fabric(**settings)
+    if started_together():
+        fabric.launch()
+    return fabric

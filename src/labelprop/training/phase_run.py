@@ -1,0 +1,245 @@
+"""One phase at work. It knows no method, recipe or metric by name.
+
+Before each epoch and after the last the method refreshes what it keeps, and a monitor (if there is one) turns a
+snapshot into numbers. All randomness of an epoch comes from (seed, phase, epoch, process), so a run continued from
+any checkpoint equals one that was never interrupted.
+
+Where several processes train together, one a device, each takes its part of every batch. Gradients are averaged;
+methods stay whole in every process: after a step each of them learns the outputs of all, so that banks and tables
+move alike. Passes over the data are shared out. Batch normalization sees each process's part in training; its
+running statistics are averaged before a pass in eval mode.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from labelprop.data.batches import draw_epoch, part_of_step
+from labelprop.distributed import SOLO, Group
+from labelprop.embedding import collect_outputs
+from labelprop.errors import NonFiniteLossError
+from labelprop.methods.base import LossTerms, Method, Outputs
+from labelprop.methods.state import take_over
+from labelprop.models.modes import learning, running_statistics
+from labelprop.training.checkpoint import module_tensors, optimizer_tensors, restore_module, restore_optimizer
+from labelprop.training.job import Job
+from labelprop.training.phases import Phase
+from labelprop.types import Batch, Progress, PseudoLabels, Snapshot, Stream
+
+CHECK_EVERY = 20  # steps between looks at whether the loss is finite; a look makes a GPU wait
+
+
+def epoch_seeds(seed: int, phase: int, epoch: int, rank: int) -> tuple[int, int]:
+    """Seeds for torch of an epoch's dropout and of its views; unrelated for different keys."""
+    others = [rank] if rank else []
+    keys = ([seed, phase, epoch, kind, *others] for kind in (0, 1))
+    dropout, views = (int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1) for key in keys)
+    return dropout, views
+
+
+class _Tools:
+    """The pass over all data that a refresh may ask for, made at most once, and the processes that share its work."""
+
+    def __init__(self, phase: PhaseRun) -> None:
+        self._phase = phase
+        self.made: Outputs | None = None
+
+    @property
+    def group(self) -> Group:
+        return self._phase.job.group
+
+    def outputs(self) -> Outputs:
+        if self.made is None:
+            self.made = _outputs_of_all(self._phase.job, self._phase.net)
+        return self.made
+
+    def outputs_of(self, rows_B: torch.Tensor) -> Outputs:
+        if self.made is not None:
+            return {name: output[rows_B] for name, output in self.made.items()}
+        return _outputs_of_all(self._phase.job, self._phase.net, rows_B.cpu().numpy())
+
+
+def _outputs_of_all(job: Job, net: nn.Module, rows: np.ndarray | None = None) -> Outputs:
+    """Outputs on the eval view of these examples (None: all N), each process passing its part of them."""
+    rows = np.arange(job.task.n) if rows is None else rows
+    group = job.group if len(rows) >= job.group.size else SOLO  # too few to share out
+    with job.clock.stage(f"{job.label}: embedding"):
+        part = collect_outputs(net, job.loader, rows[group.part(len(rows))])
+        return group.rows(part, group.counts(len(rows)))
+
+
+class PhaseRun:
+    """One phase at work: its method, its optimizer and the network they move."""
+
+    def __init__(
+        self,
+        job: Job,
+        net: nn.Module,
+        index: int,
+        optimizer_state: Mapping[str, torch.Tensor],
+        resumed: Mapping[str, torch.Tensor] | None,
+        before: Method | None = None,
+    ) -> None:
+        self.job, self.index = job, index
+        self.spec: Phase = job.recipe.phases[index]
+        self.module = net
+        self.losses: list[float] = []  # the mean of each epoch done, for schedules that watch it
+        self.method = self.spec.method()
+        self.method.setup(net, job.task)
+        self.method.to(job.fabric.device)
+        self.optimizer = self.spec.optimizer.build(net)
+        self._learn()  # what is frozen must be so before the network is wrapped
+        if resumed is not None:
+            restore_module("method", self.method, resumed)
+            restore_optimizer(self.optimizer, resumed)
+        else:
+            if self.spec.keep_optimizer:
+                restore_optimizer(self.optimizer, optimizer_state)
+            if self.spec.keep_state and before is not None:
+                take_over(self.method, before)
+        self.net, self.wrapped_optimizer = job.fabric.setup(net, self.optimizer)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        return (
+            module_tensors("net", self.module)
+            | module_tensors("method", self.method)
+            | optimizer_tensors(self.optimizer)
+        )
+
+    def _learn(self) -> None:
+        """Training mode; what no term of this phase reaches is frozen."""
+        learning(self.module, trunk=self.spec.trains_trunk, heads=self.method.heads)
+
+    def refresh(self, epoch: int) -> dict[str, Any]:
+        """The method's tables before epoch `epoch`, and the monitor's numbers of the moment."""
+        job, tools = self.job, _Tools(self)
+        self.module.eval()
+        with torch.no_grad():
+            job.group.mean_(running_statistics(self.module, self.method))
+            with job.clock.stage(f"{job.label}: refresh"):
+                self.method.refresh(self.module, tools, epoch)
+            job.group.first_(self.method.buffers())  # the same everywhere, but for the order in which devices add
+            epochs = job.plan.epochs(self.index)
+            numbers: Mapping[str, Any] = {}
+            if job.monitor is not None:
+                shown = self._shown(tools, job.monitor.wants_outputs(epoch, epochs))
+                pseudo: PseudoLabels | None = self.method.pseudo_labels()
+                if job.group.leads:
+                    with job.clock.stage(f"{job.label}: monitor"):
+                        numbers = job.monitor(epoch, Snapshot(pseudo, shown, self._embeddings(tools)))
+        self._learn()
+        return dict(numbers)
+
+    def _shown(self, tools: _Tools, wanted: bool) -> Outputs | None:
+        """The outputs, on all examples, of what would be deployed; None where they are not wanted and not at hand."""
+        deployed = self.method.deployed(self.module)
+        if deployed is self.module:
+            return tools.outputs() if wanted else tools.made
+        return _outputs_of_all(self.job, deployed) if wanted else None
+
+    def _embeddings(self, tools: _Tools) -> torch.Tensor | None:
+        """Unit vectors of all examples, as far as they cost no pass of their own."""
+        kept = self.method.embeddings()
+        if kept is None and tools.made is not None:
+            kept = F.normalize(tools.made["feature"], dim=1)
+        return kept
+
+    def epoch(self, epoch: int) -> dict[str, Any]:
+        """One epoch of steps; returns its line for the history."""
+        job, began = self.job, time.perf_counter()
+        first, steps = epoch * job.plan.steps_per_epoch, job.plan.steps_in(self.index, epoch)
+        dropout_seed, view_seed = epoch_seeds(job.task.seed, self.index, epoch, job.group.rank)
+        torch.manual_seed(dropout_seed)
+        generator = torch.Generator(job.fabric.device).manual_seed(view_seed)
+        drawn = draw_epoch(job.task, self.method.needs, phase=self.index, epoch=epoch, steps=steps, first_step=first)
+        drawn = [part_of_step(pair, job.group) for pair in drawn]
+        self._learn()
+        mean = _RunningMean(job.group)
+        with job.clock.stage(f"{job.label}: steps"):
+            for offset, batch in enumerate(job.loader.batches(drawn, self.method.needs, job.task, generator)):
+                progress = Progress(first + offset, job.plan.steps[self.index], epoch, job.plan.steps_per_epoch)
+                lr = self._step(batch, progress, mean)
+                job.meter.advance(
+                    f"{job.label}, {self.spec.name}, epoch {epoch + 1} of {job.plan.epochs(self.index)}"
+                )
+            terms = mean.finish()
+        self.losses = [*self.losses, terms["loss"]]
+        return {
+            "training": job.label,
+            "phase": self.spec.name,
+            "epoch": epoch + 1,
+            "step": first + steps,
+            "seconds": round(time.perf_counter() - began, 3),
+            "lr": lr,
+            "loss": terms.pop("loss"),
+            "terms": terms,
+        }
+
+    def _step(self, batch: Any, progress: Progress, mean: _RunningMean) -> float:
+        lr = self.spec.optimizer.lr * self.spec.schedule(progress.fraction, self.losses)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        found = self.method.loss(self.net, batch, progress)
+        total = found.total()
+        mean.add(total, found, progress)
+        self.job.fabric.backward(total)
+        self.wrapped_optimizer.step()
+        self.wrapped_optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            self.method.after_step(self.module, *of_all(batch, found, self.job.group), progress)
+        return lr
+
+
+def of_all(batch: Batch, found: LossTerms, group: Group) -> tuple[Batch, Outputs]:
+    """What `after_step` is told: indices and outputs of the examples of all processes, and what is this one's own.
+
+    Rows are put together in the order of the processes; of single numbers each becomes the mean.
+    """
+    rows = {name: output for name, output in found.outputs.items() if output.dim()}
+    means = {name: output.clone() for name, output in found.outputs.items() if not output.dim()}
+    group.mean_(means.values())
+    whole = group.rows({"indices_B": batch.joint.indices_B, **{f"output {name}": rows[name] for name in rows}})
+    seen = replace(batch, joint=Stream(whole["indices_B"], ()))
+    return seen, {**{name: whole[f"output {name}"] for name in rows}, **means, **found.own}
+
+
+class _RunningMean:
+    """The epoch's mean of the loss and its terms, kept on the device; stops training when it is not finite."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._sums: dict[str, torch.Tensor] = {}
+        self._steps = 0
+
+    def add(self, total: torch.Tensor, found: LossTerms, progress: Progress) -> None:
+        for name, value in {"loss": total, **found.terms}.items():
+            self._sums[name] = self._sums[name] + value.detach() if name in self._sums else value.detach().clone()
+        self._steps += 1
+        if self._steps % CHECK_EVERY == 0:
+            self._means(progress.step)
+
+    def _means(self, step: int) -> dict[str, float]:
+        """Over the steps so far and over the processes."""
+        sums_T = torch.stack([value.double() for value in self._sums.values()])
+        self._group.mean_([sums_T])
+        sums = dict(zip(self._sums, sums_T.tolist(), strict=True))
+        if not math.isfinite(sums["loss"]):
+            terms = ", ".join(f"{name} {value:g}" for name, value in sums.items() if name != "loss")
+            raise NonFiniteLossError(
+                f"the loss is not finite at step {step}: sums of its terms over the epoch are {terms}. "
+                "Lower the learning rate (--set lr=...) or look at the data with `labelprop doctor`."
+            )
+
+        return {name: value / self._steps for name, value in sums.items()}
+
+    def finish(self) -> dict[str, float]:
+        return {name: round(value, 9) for name, value in self._means(self._steps).items()}
