@@ -16,7 +16,7 @@ import torch
 
 from labelprop.api_prepare import Prepared, TrainRequest, prepare
 from labelprop.api_record import check_same_run, configuration
-from labelprop.api_results import TrainResults, write_train_results
+from labelprop.api_results import TrainResults, truth_of, write_train_results
 from labelprop.clock import StageClock
 from labelprop.data.batches import Loader
 from labelprop.data.views import Views
@@ -24,8 +24,9 @@ from labelprop.design import labels_only, resolve_device
 from labelprop.distributed import Group, launch, leave, started_together
 from labelprop.errors import RequestError
 from labelprop.evaluation.monitor import Monitor
-from labelprop.evaluation.truth import HeldBackTruth
+from labelprop.evaluation.snapshots import FOLDER, Keeper, choose
 from labelprop.export import Classifier
+from labelprop.inputs import Inputs
 from labelprop.progress import Reporter, Silent
 from labelprop.run_folder import RunFolder
 from labelprop.training import loop, recipes
@@ -150,13 +151,10 @@ def _jobs(request: TrainRequest, prepared: Prepared, clock: StageClock, folder: 
     design, inputs = prepared.design, prepared.inputs
     loader = Loader.over(design.features.content, Views(design.preprocessing, design.augment), prepared.device)
     plan = plan_steps(design.recipe, epoch_length(design.recipe, design.task), 0)
-    monitor = None
-    if inputs.truth is not None:
-        truth = HeldBackTruth.of(inputs.truth, inputs.given.classes, inputs.given.labels_N >= 0)
-        monitor = Monitor(truth, inputs.given.labels_N, len(inputs.given.classes))
-    trainings = [(design.recipe.name, design.recipe)]
+    baseline_monitor, monitor = _monitors(inputs, folder, request.seed)
+    trainings = [(design.recipe.name, design.recipe, monitor)]
     if request.baselines and design.recipe.name != "supervised":
-        trainings.insert(0, ("baseline", labels_only(design.recipe, recipes.FIRST_SHARE)))
+        trainings.insert(0, ("baseline", labels_only(design.recipe, recipes.FIRST_SHARE), baseline_monitor))
     return [
         Job(
             label=label,
@@ -172,8 +170,20 @@ def _jobs(request: TrainRequest, prepared: Prepared, clock: StageClock, folder: 
             history=folder,
             monitor=monitor,
         )
-        for label, recipe in trainings
+        for label, recipe, monitor in trainings
     ]
+
+
+def _monitors(inputs: Inputs, folder: RunFolder | None, seed: int) -> tuple[Monitor | None, Monitor | None]:
+    """Of the baseline and of the recipe, whose embedding alone is kept; none without a truth."""
+    truth = truth_of(inputs)
+    if truth is None:
+        return None, None
+    given_N, n_classes = inputs.given.labels_N, len(inputs.given.classes)
+    keeper = None
+    if folder is not None:
+        keeper = Keeper(folder.path / FOLDER, choose(truth.with_given(given_N), given_N, n_classes, seed))
+    return Monitor(truth, given_N, n_classes), Monitor(truth, given_N, n_classes, keeper)
 
 
 def _main_steps(request: TrainRequest, prepared: Prepared, jobs: list[Job]) -> int:

@@ -165,3 +165,5 @@ class Snapshot:
     pseudo_labels: PseudoLabels | None = None
     outputs: Mapping[str, torch.Tensor] | None = None  # heads and feature on the eval view, (N, .) each
     embeddings: torch.Tensor | None = None  # unit vectors (N, D): the method's bank, or the features of a pass made
+    step: int = 0  # steps done, over all phases
+    wanted: bool = False  # whether the monitor asked for the outputs of this moment

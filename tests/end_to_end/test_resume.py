@@ -56,7 +56,7 @@ elif moment == "while writing the model":
     on_call(run_folder.os, "replace", 1, lambda a, b: str(b).endswith("model.json"))
 elif moment == "before the end":
     on_call(run_folder.os, "replace", 1, lambda a, b: str(b).endswith("report.html"))
-labelprop.train(sys.argv[1], out=sys.argv[2], epochs=3, settings={settings}, resume=True)
+labelprop.train(sys.argv[1], truth=sys.argv[4], out=sys.argv[2], epochs=3, settings={settings}, resume=True)
 """
 
 MOMENTS = {
@@ -76,8 +76,8 @@ QUICK = {"in an epoch", "in a checkpoint's rename", "while writing labels"}
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     base = tmp_path_factory.mktemp("resume")
-    write_patterns(base / "patterns")
-    run = labelprop.train(base / "patterns", out=base / "unbroken", epochs=3, settings=SETTINGS)
+    truth = write_patterns(base / "patterns")
+    run = labelprop.train(base / "patterns", truth=truth, out=base / "unbroken", epochs=3, settings=SETTINGS)
     return base, run
 
 
@@ -97,14 +97,20 @@ def test_kill_and_resume_equals_unbroken(unbroken, tmp_path, moment: str) -> Non
     driver = tmp_path / "driver.py"
     text = textwrap.dedent(DRIVER).format(settings=SETTINGS, first_recipe_steps=first, last_steps=last)
     driver.write_text(text)
-    out = tmp_path / "run"
+    out, truth = tmp_path / "run", base / "patterns-truth.csv"
     killed = subprocess.run(
-        [sys.executable, driver, base / "patterns", out, moment], capture_output=True, check=False
+        [sys.executable, driver, base / "patterns", out, moment, truth], capture_output=True, check=False
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert json.loads((out / "run.json").read_text())["status"] != "finished"
-    resumed = labelprop.train(base / "patterns", out=out, epochs=3, settings=SETTINGS, resume=True)
-    for name in ("labels.parquet", "pseudo_labels.parquet", "model.safetensors"):
+    resumed = labelprop.train(base / "patterns", truth=truth, out=out, epochs=3, settings=SETTINGS, resume=True)
+    looks = sorted(path.name for path in (run.path / "analyses").iterdir())
+    assert looks == sorted(path.name for path in (resumed.path / "analyses").iterdir())
+    assert len(looks) > 3
+    for name in (
+        *("labels.parquet", "pseudo_labels.parquet", "model.safetensors"),
+        *(f"analyses/{look}" for look in looks),
+    ):
         assert digest(resumed.path / name) == digest(run.path / name), name
     assert losses(resumed) == losses(run)
 

@@ -20,7 +20,7 @@ from patterns import write_patterns
 
 FILES = {
     *("labels.parquet", "pseudo_labels.parquet", "model.safetensors", "model.json", "run.json", "metrics.json"),
-    *("history.jsonl", "report.html", "evidence.parquet", "checkpoints"),
+    *("history.jsonl", "report.html", "evidence.parquet", "checkpoints", "analyses"),
 }
 
 

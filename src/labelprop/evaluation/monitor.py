@@ -10,6 +10,7 @@ import torch
 
 from labelprop.evaluation import analyses
 from labelprop.evaluation.metrics import accuracy, weighted_accuracy
+from labelprop.evaluation.snapshots import Keeper
 from labelprop.evaluation.truth import HeldBackTruth
 from labelprop.types import PseudoLabels, Snapshot
 
@@ -22,13 +23,14 @@ class Monitor:
     """Accuracy on the unlabeled rows of the network and of the pseudo-labels it trains on; analyses of the embedding.
 
     Numbers of each class come as lists in the order of the classes. `given_N` are the given labels, -1 where there is
-    none.
+    none. A keeper saves vectors of chosen rows at the moments that are looked at.
     """
 
-    def __init__(self, truth: HeldBackTruth, given_N: np.ndarray, n_classes: int) -> None:
-        self._truth, self._given_N, self._n_classes = truth, given_N, n_classes
-        known_N = np.where(given_N >= 0, given_N, truth.codes_N)
-        self._codes_N = known_N  # of all rows: an embedding of given ones counts as well
+    def __init__(
+        self, truth: HeldBackTruth, given_N: np.ndarray, n_classes: int, keeper: Keeper | None = None
+    ) -> None:
+        self._truth, self._given_N, self._n_classes, self._keeper = truth, given_N, n_classes, keeper
+        self._codes_N = truth.with_given(given_N)  # an embedding of given rows counts as well
 
     def wants_outputs(self, epoch: int, epochs: int) -> bool:
         return epoch == epochs or (epoch > 0 and epoch % max(1, epochs // PASSES) == 0)
@@ -40,7 +42,10 @@ class Monitor:
         if snapshot.pseudo_labels is not None:
             found |= self._of_labels(snapshot.pseudo_labels)
         if snapshot.embeddings is not None:
-            found |= self._of_embeddings(_array(snapshot.embeddings), snapshot.pseudo_labels)
+            vectors_ND = _array(snapshot.embeddings)
+            found |= self._of_embeddings(vectors_ND, snapshot.pseudo_labels)
+            if self._keeper is not None and snapshot.wanted:
+                self._keeper.keep(snapshot.step, vectors_ND)
         return {name: _rounded(value) for name, value in found.items() if value is not None}
 
     def _of_labels(self, pseudo: PseudoLabels) -> dict[str, Any]:

@@ -25,6 +25,10 @@ class HeldBackTruth:
         """`names_N` the true label text of each row (None: not known), `given_N` True on labeled rows."""
         return cls(np.where(given_N, UNKNOWN, encode(names_N, classes)), tuple(names_N))
 
+    def with_given(self, given_N: np.ndarray) -> np.ndarray:
+        """Class index of every row: the given label (-1 is none) where there is one, else the truth."""
+        return np.where(given_N >= 0, given_N, self.codes_N)
+
     @property
     def n(self) -> int:
         return int((self.codes_N != UNKNOWN).sum())

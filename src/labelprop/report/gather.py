@@ -26,6 +26,7 @@ FILES = {
     "model.json": "the classifier's architecture, classes and preprocessing",
     "metrics.json": "the numbers of this run",
     "history.jsonl": "a line for every epoch",
+    "analyses": "embeddings of some {noun}s during training, for this page",
     "run.json": "settings, versions, hashes of the data, skipped files",
 }
 

@@ -131,11 +131,12 @@ class PhaseRun:
             epochs = job.plan.epochs(self.index)
             numbers: Mapping[str, Any] = {}
             if job.monitor is not None:
-                shown = self._shown(tools, job.monitor.wants_outputs(epoch, epochs))
+                wanted, step = job.monitor.wants_outputs(epoch, epochs), job.plan.steps_before(self.index, epoch)
+                shown = self._shown(tools, wanted)
                 pseudo: PseudoLabels | None = self.method.pseudo_labels()
                 if job.group.leads:
                     with job.clock.stage(f"{job.label}: monitor"):
-                        numbers = job.monitor(epoch, Snapshot(pseudo, shown, self._embeddings(tools)))
+                        numbers = job.monitor(epoch, Snapshot(pseudo, shown, self._embeddings(tools), step, wanted))
         self._learn()
         return dict(numbers)
 
