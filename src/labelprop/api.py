@@ -24,6 +24,7 @@ from labelprop.export import Classifier, load_classifier
 from labelprop.inputs import ReadOptions
 from labelprop.outputs import predictions_table
 from labelprop.progress import Reporter, Silent
+from labelprop.report.render import write_report
 from labelprop.run_folder import Existing, RunFolder
 
 if TYPE_CHECKING:
@@ -58,6 +59,14 @@ class Run:
     @property
     def report(self) -> Path:
         return self.path / "report.html"
+
+    def write_report(self, against: str | Path | None = None) -> Path:
+        """Writes report.html again and returns its path.
+
+        `against` is another finished run on the same data, with the same classes: the page then gets a part that
+        sets the two side by side. RequestError where it is not.
+        """
+        return write_report(self.path, Path(against) if against is not None else None)
 
     @property
     def model(self) -> Classifier:

@@ -304,13 +304,15 @@ def doctor(
 @guarded
 def report(
     run: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")],
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Another run on the same data, to set beside it.")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Write report.html of a finished run again."""
     from labelprop.api import load
-    from labelprop.report.render import write_report
 
-    print(f"report: {write_report(load(run).path)}")
+    print(f"report: {load(run).write_report(against)}")
 
 
 @app.command()

@@ -43,5 +43,12 @@ STATES = {
     "propagated_one_label": Spec(n=200, kind="vector", verb="propagate", given=1, truth=0),
     "propagated_alone": Spec(n=200, kind="vector", verb="propagate", compared=False),
     "no_baseline": Spec(n=300, baseline_errors=None),
-    "hostile": Spec(n=300, classes=HOSTILE, ids=tuple(f"{name}{k}" for k, name in enumerate(HOSTILE))),
+    "analyses": Spec(n=600, given=10, analyses=True),
+    "analyses_text": Spec(
+        n=200, kind="text", classes=("sports", "politics", "science and technology"), analyses=True
+    ),
+    "analyses_15": Spec(n=300, classes=SPECIES, analyses=True),
+    "analyses_120": Spec(n=1500, classes=CATEGORIES, given=2, errors=0.1, analyses=True),
+    "analyses_one_class": Spec(n=80, classes=("cat",), baseline_errors=0, analyses=True),
+    "hostile": Spec(n=300, classes=HOSTILE, analyses=True, ids=tuple(f"{name}{k}" for k, name in enumerate(HOSTILE))),
 }

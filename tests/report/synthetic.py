@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from report.synthetic_analyses import add_analyses
+
 WORDS = ("quick", "brown", "foxes", "jump", "over", "seven", "lazy", "wizards", "with", "jars", "of", "marmalade")
 
 
@@ -37,6 +39,7 @@ class Spec:
     baseline_errors: int | None = -1  # -1: half as many again
     hidden: tuple[int, int, int] | None = None  # found again of the given labels: this run, labels only, nearest
     compared: bool = True  # with baselines
+    analyses: bool = False  # the numbers of a monitor and embeddings of some rows
     command: str = ""
     seed: int = 0
     settings: dict[str, Any] = field(default_factory=lambda: {"model": "small_cnn", "augment": "shift", "seed": 0})
@@ -111,6 +114,8 @@ def write_run(folder: Path, spec: Spec) -> Path:
     )
     pq.write_table(evidence, folder / "evidence.parquet")
     _write_facts(folder, spec, known_N & ~unreached_N, wrong_N, known_N & unreached_N)
+    if spec.analyses:
+        add_analyses(folder, true_N, given_N, c)
     return folder
 
 

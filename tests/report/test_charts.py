@@ -1,7 +1,16 @@
 import pytest
 
-from labelprop.report.charts import apart, curves, dot, epoch_ticks, nice_ticks, scale_start
-from labelprop.report.numbers import Share, percent_of
+from labelprop.report.charts import (
+    Named,
+    against_labels_only,
+    apart,
+    curves,
+    dot,
+    epoch_ticks,
+    nice_ticks,
+    scale_start,
+)
+from labelprop.report.numbers import Share, percent_of, signed
 from labelprop.report.training import Curve
 
 
@@ -29,7 +38,7 @@ def test_epoch_ticks_begin_and_end_the_axis(last):
 
 def test_a_chart_keeps_every_point_inside_and_unsmoothed():
     own = Curve(tuple(range(1, 41)), tuple(0.6 + 0.01 * k for k in range(40)))
-    chart = curves(own, Curve((), ()), 40, 11, percent_of, "label", 1.0)
+    chart = curves(against_labels_only(own, Curve((), ())), 40, 11, percent_of, "label", 1.0)
     points = [tuple(float(v) for v in point.split(",")) for point in chart.lines[0].points.split()]
     assert len(points) == 40
     assert all(46 <= x <= 262 and 10 <= y <= 178 for x, y in points)
@@ -38,7 +47,7 @@ def test_a_chart_keeps_every_point_inside_and_unsmoothed():
 
 
 def test_one_epoch_makes_a_chart():
-    chart = curves(Curve((1,), (0.5,)), Curve((), ()), 1, None, percent_of, "label", 1.0)
+    chart = curves([Named("this run", Curve((1,), (0.5,)))], 1, None, percent_of, "label", 1.0)
     assert chart.mark_x is None
     assert [tick.text for tick in chart.x_ticks] == ["1"]
 
@@ -63,3 +72,16 @@ def test_a_dot_with_its_interval_lies_on_the_scale():
     assert 0 <= found.left < found.at < found.left + found.width <= 100
     assert found.text == "93.2%, interval 88.5% to 96.1%"
     assert dot(Share(0, 5), 50).at == 0
+
+
+def test_a_poor_start_of_a_long_training_is_cut_unless_all_is_to_be_shown():
+    curve = Curve(tuple(range(1, 41)), (0.1, *[0.9 + 0.001 * k for k in range(39)]))
+    cut, whole = (curves([Named("r", curve)], 40, None, percent_of, "label", 1.0, low) for low in (None, 0.1))
+    assert cut.y_ticks[0].text == "90%"
+    assert whole.y_ticks[0].text == "0%"
+    assert float(whole.lines[0].points.split()[0].split(",")[1]) == pytest.approx(178 - 168 * 0.1, abs=0.1)
+
+
+def test_an_axis_through_zero_has_a_real_minus_sign():
+    chart = curves([Named("r", Curve((1, 2), (-0.4, 0.4)))], 2, None, signed, "label", 1.0)
+    assert [tick.text for tick in chart.y_ticks] == ["−0.4", "−0.2", "0.0", "0.2", "0.4"]

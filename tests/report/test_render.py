@@ -54,7 +54,7 @@ def test_hostile_names_are_text(tmp_path):
 def test_script_and_template_never_set_markup():
     for name in render.SCRIPTS:
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", render._part(name))
-    for name in ("page", "trust", "map", "check", "classes", "training", "run", "macros"):
+    for name in ("page", "trust", "map", "check", "classes", "training", "embedding", "against", "run", "macros"):
         assert "|safe" not in render._part(f"{name}.html.j2")
 
 

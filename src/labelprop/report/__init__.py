@@ -4,8 +4,10 @@ gather       the files of a run folder as arrays (reads)
 numbers      shares, intervals, bands, thresholds
 classes      per class and per confusion
 training     curves and comparisons
-findings     headings, stated from the numbers
+embedding, mds, subgroups     the papers' analyses: numbers by epoch, layouts in the plane, groups inside a class
+against      another run on the same data
+findings, findings_embedding     headings, stated from the numbers
 summary      the four paragraphs under the headline
-pictures, charts, evidence, projection     sprite sheets, static drawings, which rows are shown and where
-view, table, tables, render                everything the template prints; the page itself
+pictures, charts, plots, evidence, projection     sprite sheets, static drawings, which rows are shown and where
+view, view_*, table, render                everything the template prints; the page itself
 """

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from labelprop.report.numbers import Share
+from labelprop.report.numbers import Share, signed
 from labelprop.report.training import Curve
 
 WIDTH, HEIGHT = 340, 216
@@ -54,20 +54,38 @@ class Dot:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A curve and its direct label; `own` where it is this run's."""
+
+    name: str
+    curve: Curve
+    own: bool = False
+
+
+def against_labels_only(own: Curve, baseline: Curve) -> tuple[Named, Named]:
+    return Named("labels only", baseline), Named("this run", own, own=True)
+
+
 def curves(
-    own: Curve,
-    baseline: Curve,
+    named: Sequence[Named],
     epochs: int,
     starts: int | None,
     text: Callable[[float], str],
     label: str,
     top: float | None,
+    low: float | None = None,
 ) -> Chart:
-    """Both curves on one scale. `starts`: first epoch of the last phase, marked; `top`: highest value possible."""
-    values = [value for curve in (own, baseline) for value in curve.values]
-    ticks = nice_ticks(_floor(values), max(values), top)
+    """Up to two curves on one scale; empty ones are left out.
+
+    `starts`: first epoch of the last phase, marked; `top`: highest value possible; `low`: the lowest to be shown, by
+    default one that leaves out poor first epochs of long trainings.
+    """
+    drawn = [entry for entry in named if entry.curve]
+    values = [value for entry in drawn for value in entry.curve.values]
+    ticks = nice_ticks(_floor(values) if low is None else low, max(values), top)
     low, high = ticks[0], ticks[-1]
-    last = max([epochs, *baseline.epochs[-1:]])
+    last = max([epochs, *(entry.curve.epochs[-1] for entry in drawn)])
 
     def x(epoch: float) -> float:
         return LEFT + (RIGHT - LEFT) * (epoch - 1) / max(1, last - 1)
@@ -78,12 +96,10 @@ def curves(
     def points(curve: Curve) -> str:
         return " ".join(f"{x(e):.1f},{y(v):.1f}" for e, v in zip(curve.epochs, curve.values, strict=True))
 
-    named = [("labels only", baseline, False), ("this run", own, True)]
-    drawn = [(name, curve, own_line) for name, curve, own_line in named if curve]
-    label_ys = apart([y(curve.last) for _, curve, _ in drawn])
+    label_ys = apart([y(entry.curve.last) for entry in drawn])
     lines = tuple(
-        Line(points(curve), name, text(curve.last), at, own_line)
-        for (name, curve, own_line), at in zip(drawn, label_ys, strict=True)
+        Line(points(entry.curve), entry.name, text(entry.curve.last), at, entry.own)
+        for entry, at in zip(drawn, label_ys, strict=True)
     )
     x_ticks = tuple(Tick(x(epoch), f"{epoch:,}") for epoch in epoch_ticks(last))
     y_ticks = tuple(Tick(y(value), tick_text(value, ticks, text)) for value in ticks)
@@ -119,7 +135,7 @@ def tick_text(value: float, ticks: list[float], text: Callable[[float], str]) ->
         digits = 0 if step >= 0.00999 else 1 if step >= 0.000999 else 2
         return f"{100 * value:.{digits}f}%"
     digits = max(0, min(6, -math.floor(math.log10(step) + 1e-9)))
-    return f"{value:.{digits}f}"
+    return signed(value if abs(value) > step / 2 else 0.0, digits)
 
 
 def epoch_ticks(last: int) -> list[int]:

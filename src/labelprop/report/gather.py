@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelprop.errors import RequestError
+from labelprop.evaluation.snapshots import FOLDER
 from labelprop.report.evidence import choose_shown
 from labelprop.report.numbers import Trust, thousandths
 from labelprop.run_folder import RunFolder
@@ -26,7 +27,7 @@ FILES = {
     "model.json": "the classifier's architecture, classes and preprocessing",
     "metrics.json": "the numbers of this run",
     "history.jsonl": "a line for every epoch",
-    "analyses": "embeddings of some {noun}s during training, for this page",
+    FOLDER: "embeddings of some {noun}s during training, for this page",
     "run.json": "settings, versions, hashes of the data, skipped files",
 }
 
@@ -71,6 +72,16 @@ class Rows:
         return wrong_N
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """Unit vectors of chosen rows at one moment of the training."""
+
+    rows_of_classes_S: np.ndarray
+    vectors_of_classes_SD: np.ndarray
+    rows_of_one_S: np.ndarray
+    vectors_of_one_SD: np.ndarray
+
+
 @dataclass(frozen=True, eq=False)
 class Run:
     """Everything the page is made from."""
@@ -94,6 +105,7 @@ class Run:
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     projection: str = ""
     files: tuple[str, ...] = ()
+    looks: Mapping[int, Path] = field(default_factory=dict)  # by the steps done, ascending; see `read_look`
 
     @cached_property
     def trust(self) -> Trust:
@@ -160,7 +172,25 @@ def read_run(path: Path) -> Run:
         stages=about.get("stages") or {},
         projection=about.get("projection") or "",
         files=tuple(name for name in FILES if (path / name).exists()),
+        looks={int(file.stem): file for file in sorted((path / FOLDER).glob("*.safetensors")) if file.stem.isdigit()},
     )
+
+
+def read_look(path: Path, n: int) -> Look:
+    """Vectors as float32, of rows below `n`. RequestError where the file is damaged or of another run."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        found = load_file(path)
+        rows = [found["rows_of_classes"], found["rows_of_one"]]
+        vectors = [found["vectors_of_classes"].astype(np.float32), found["vectors_of_one"].astype(np.float32)]
+        fits = all(len(a) == len(b) and (a < n).all() and b.ndim == 2 for a, b in zip(rows, vectors, strict=True))
+    except (OSError, KeyError, SafetensorError) as error:
+        raise RequestError(f"{path} cannot be read ({error}); remove it, and the page is made without it.") from error
+    if not fits:
+        raise RequestError(f"{path} is not of this run; remove it, and the page is made without it.")
+    return Look(rows[0], vectors[0], rows[1], vectors[1])
 
 
 def _rows(folder: RunFolder, classes: Sequence[str]) -> tuple[Rows, tuple[str, ...]]:

@@ -53,6 +53,12 @@ def percent_of(share: float) -> str:
     return _tenths(math.floor(1000 * share + 0.5), share <= 0)
 
 
+def signed(value: float, digits: int = 2) -> str:
+    """With a real minus sign; never minus zero."""
+    text = f"{value:,.{digits}f}"
+    return text.lstrip("-") if not text.strip("-0.,") else text.replace("-", "−")
+
+
 def _tenths(value: int, nothing: bool) -> str:
     if nothing:
         return "0%"

@@ -12,6 +12,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from labelprop.report.against import read_other
 from labelprop.report.gather import Run, read_run
 from labelprop.report.numbers import certainty_text
 from labelprop.report.payload import embed, payload
@@ -21,24 +22,27 @@ from labelprop.report.words import brief, excerpt, number, visible
 from labelprop.run_folder import write_atomically
 
 PAGE_BYTES = 8_000_000
-STYLES = ("base.css", "sections.css", "small.css")
+STYLES = ("base.css", "sections.css", "embedding.css", "small.css")
 SCRIPTS = ("base.js", "trust.js", "map.js", "map_input.js", "checks.js", "start.js")
 SHOWN_AT = (24, 32, 40, 56, 64, 72)  # pixels; the sizes of pictures in sections.css
 
 
-def write_report(run_folder: Path) -> Path:
+def write_report(run_folder: Path, against: Path | None = None) -> Path:
     """Writes report.html of a finished run folder atomically and returns its path.
 
-    RequestError where the folder is not a finished run, StorageError where the file cannot be written.
+    `against` is the folder of another run on the same data, which gets a part of the page.
+    RequestError where a folder is not a finished run or the two do not fit, StorageError where the file cannot be
+    written.
     """
-    page = render(read_run(run_folder))
+    run = read_run(run_folder)
+    page = render(run, read_other(against, run) if against is not None else None)
     path = run_folder / "report.html"
     write_atomically(path, lambda partial: _write(partial, page))
     return path
 
 
-def render(run: Run) -> str:
-    """The page as text, at most about 8 MB of pictures included."""
+def render(run: Run, other: Run | None = None) -> str:
+    """The page as text, at most about 8 MB of pictures included; `other` is a run to set beside it."""
     data = embed(payload(run, None))
     static = 200 * len(run.classes) * 2 + 150_000
     shown = np.flatnonzero(run.rows.shown_N)
@@ -50,7 +54,7 @@ def render(run: Run) -> str:
         _environment()
         .get_template("page.html.j2")
         .render(
-            **make_view(run, sheets),
+            **make_view(run, sheets, other),
             style=Markup("\n".join(_part(name) for name in STYLES) + picture_style(sheets)),
             script=Markup(script),
             digest=digest,

@@ -65,17 +65,27 @@ class Training:
 
 
 def read_training(run: Run) -> Training:
-    """Splits the history into this run's lines and the baseline's."""
-    ours = (None, "recipe", run.recipe)
-    own = [line for line in run.history if line.get("training") in ours]
-    other = [line for line in run.history if line.get("training") not in ours]
+    """The curves of this run and of the baseline."""
+    own, other = split_history(run)
     return Training(
         phases=_phases(own),
-        accuracy=_curve(own, lambda line: (line.get("monitor") or {}).get("accuracy")),
-        baseline_accuracy=_curve(other, lambda line: (line.get("monitor") or {}).get("accuracy")),
+        accuracy=monitored(own, "accuracy"),
+        baseline_accuracy=monitored(other, "accuracy"),
         loss=_curve(own, lambda line: line.get("loss")),
         baseline_loss=_curve(other, lambda line: line.get("loss")),
     )
+
+
+def split_history(run: Run) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """This run's lines of the history, and the baseline's."""
+    ours = (None, "recipe", run.recipe)
+    own = [line for line in run.history if line.get("training") in ours]
+    return own, [line for line in run.history if line.get("training") not in ours]
+
+
+def monitored(lines: Sequence[Mapping[str, Any]], name: str) -> Curve:
+    """A number of the monitor by epoch."""
+    return _curve(lines, lambda line: (line.get("monitor") or {}).get(name))
 
 
 def _phases(lines: Sequence[Mapping[str, Any]]) -> tuple[Phase, ...]:

@@ -13,6 +13,8 @@ from labelprop.report.gather import Run
 from labelprop.report.numbers import percent_of
 from labelprop.report.pictures import Sheets
 from labelprop.report.training import Training, read_training
+from labelprop.report.view_against import against_view
+from labelprop.report.view_embedding import embedding_view
 from labelprop.report.words import count, number
 
 COLORS = 10
@@ -20,8 +22,11 @@ EXCERPT = 80
 SHORT_NAME = 9  # letters that fit half a column
 
 
-def make_view(run: Run, sheets: Sheets | None) -> dict[str, Any]:
-    """The template's variables. Sections without data are None or empty and left out by the template."""
+def make_view(run: Run, sheets: Sheets | None, other: Run | None = None) -> dict[str, Any]:
+    """The template's variables; `other` is a run to set beside this one.
+
+    Sections without data are None or empty and left out by the template.
+    """
     classes, compared = Classes(run), comparisons(run)
     unlabeled = next((c for c in compared if c.examples == "unlabeled"), compared[0] if compared else None)
     return {
@@ -49,7 +54,9 @@ def make_view(run: Run, sheets: Sheets | None) -> dict[str, Any]:
         "check_section": _check(run),
         "classes_section": _classes(classes),
         "training_section": _training(run, compared) if run.history else None,
+        "embedding_section": embedding_view(run, read_training(run)) if run.history else None,
         "compared_section": None if run.history else _compared(run, compared),
+        "against_section": against_view(run, other) if other is not None else None,
         "run_section": {
             "command": facts.command_without_paths(run.command),
             "settings": facts.settings(run),
@@ -198,8 +205,7 @@ def _charts(run: Run, training: Training) -> list[dict[str, Any]]:
     made = []
     if training.accuracy:
         drawn = charts.curves(
-            training.accuracy,
-            training.baseline_accuracy,
+            charts.against_labels_only(training.accuracy, training.baseline_accuracy),
             training.epochs,
             starts,
             percent_of,
@@ -210,8 +216,7 @@ def _charts(run: Run, training: Training) -> list[dict[str, Any]]:
         made.append({"heading": heading, "sub": f"Share right on the unlabeled {run.noun}s", "chart": drawn})
     if training.loss:
         drawn = charts.curves(
-            training.loss,
-            training.baseline_loss,
+            charts.against_labels_only(training.loss, training.baseline_loss),
             training.epochs,
             starts,
             lambda value: f"{value:.2f}",
