@@ -202,6 +202,27 @@ def test_nothing_scrolls_sideways(browser, pages):
         quiet(found, pages("hostile"))
 
 
+CUT = """() => [...document.querySelectorAll("#embedding svg text, #against svg text")].filter(text => {
+    const box = text.getBoundingClientRect(), svg = text.closest("svg").getBoundingClientRect();
+    const inside = text.closest(".plane") ? [svg.left, svg.right] : [0, innerWidth];
+    return box.left < inside[0] - 1 || box.right > inside[1] + 1;
+}).map(text => text.textContent)"""
+
+
+@pytest.mark.parametrize("state", ["analyses", "analyses_15", "hostile"])
+def test_no_text_of_the_analyses_is_cut_at_any_width(browser, tmp_path, state):
+    run, other = write_run(tmp_path / "run", STATES[state]), write_run(tmp_path / "other", STATES[state])
+    path = write_report(run, against=other)
+    with opened(browser, path) as found:
+        for width in (320, 390, 820, 1280):
+            found.page.set_viewport_size({"width": width, "height": 900})
+            found.run("document.querySelectorAll('details').forEach(part => { part.open = true })")
+            assert found.run(OVERFLOW) <= 0, width
+            assert found.run(CUT) == [], width
+        assert found.run("document.querySelectorAll('#embedding .plane').length") == 5
+        quiet(found, path)
+
+
 def test_dark_has_its_own_colors_and_print_is_light(browser, pages):
     background = "getComputedStyle(document.body).backgroundColor"
     with opened(browser, pages("truth"), color_scheme="dark") as found:

@@ -67,6 +67,7 @@ def test_pseudo_heading(pseudo: float, weighted: float | None, said: str) -> Non
         ([0.9, 0.9, 0.9], "Each class has an aggregation of 0.90"),
         ([0.8, 0.85, 0.9, np.nan], "Aggregation runs from 0.80 to 0.90"),
         ([0.93, 0.92, 0.6, 0.94], "c is the least aggregated class: 0.60"),
+        ([0.93, 0.92, 0.88, 0.94], "Aggregation runs from 0.88 to 0.94"),
         ([0.3, 0.9], "Aggregation runs from 0.30 to 0.90"),
         ([0.899, 0.9, 0.9, 0.9], "Each class has an aggregation of 0.90"),
     ],

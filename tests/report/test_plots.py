@@ -9,6 +9,7 @@ import pytest
 from labelprop.report.plots import (
     LINE,
     SIDE,
+    breadth,
     histogram,
     mirrored,
     nice_counts,
@@ -124,6 +125,11 @@ def test_a_panel_has_every_dot_once_inside_its_square() -> None:
     assert rings[0] == pytest.approx((120 + scale * places[0, 0], 120 - scale * places[0, 1]), abs=0.06)
     assert [name for _, _, name in made.names] == ["a", "b" * 14, "c"]
     assert 50 <= made.names[1][0] <= SIDE - 50, "a long name stays inside"
+
+
+def test_wide_letters_count_for_more() -> None:
+    assert breadth("iii") < breadth("aaa") < breadth("www") < breadth("日本語")
+    assert breadth("") == 0
 
 
 def test_a_panel_of_places_that_are_all_alike() -> None:

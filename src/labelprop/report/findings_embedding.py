@@ -14,7 +14,6 @@ MOVED = 0.05  # of aggregation, whose range is 1
 R_MOVED = 0.3  # of Pearson's r
 Z95 = 1.96
 STRUCTURE = 0.5  # of a silhouette (Kaufman & Rousseeuw 1990: below it groups are weak)
-STANDS_OUT = 2.0  # standard deviations below the mean
 
 
 def embedding_heading(aggregation: Curve, noun: str) -> str:
@@ -61,10 +60,9 @@ def class_aggregation_heading(aggregation_C: np.ndarray, names: Sequence[str]) -
     values = aggregation_C[known]
     if len(values) == 1:
         return f"Aggregation of the one class: {values[0]:.2f}"
-    least = int(values.argmin())
-    others = np.delete(values, least)
-    if len(others) >= 3 and values[least] < others.mean() - max(STANDS_OUT * others.std(), MOVED / 2):
-        return f"{brief(names[known[least]])} is the least aggregated class: {values[least]:.2f}"
+    order = np.argsort(values, kind="stable")
+    if len(values) > 2 and values[order[1]] - values[order[0]] >= MOVED:
+        return f"{brief(names[known[order[0]]])} is the least aggregated class: {values[order[0]]:.2f}"
     low, high = f"{values.min():.2f}", f"{values.max():.2f}"
     return f"Each class has an aggregation of {low}" if low == high else f"Aggregation runs from {low} to {high}"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from labelprop.report.numbers import signed
 
 RIGHT = 330
 BINS = 20
-LETTER, BOLD_LETTER = 6.3, 7.6  # widths, about
+BOLD = 1.15  # times as wide
 LINE = 13.0  # of text
 SIDE = 240.0  # of a panel
 MARGIN = 12.0
@@ -156,13 +157,21 @@ def _finite_pairs(xs_N: np.ndarray, ys_N: np.ndarray) -> tuple[list[int], list[t
     return kept.tolist(), list(zip(xs_N[kept].tolist(), ys_N[kept].tolist(), strict=True))
 
 
+def breadth(text: str) -> float:
+    """About how wide the letters of a chart make a text: no font can be asked here, and readers have others."""
+    return sum(
+        13 if east_asian_width(c) in "WF" else 10.5 if c in "mwMW@%" else 4.5 if c in "iljtfI.,:;|!'" else 7.2
+        for c in text
+    )
+
+
 def spots(places: Sequence[tuple[float, float]], groups: Sequence[int], names: Sequence[str]) -> tuple[Spot, ...]:
     """Names stand to the right of their dots, to the left near the right end, and not on each other."""
     if not names:
         return tuple(Spot(x, y, -1, "", 0, 0, False) for x, y in places)
-    before = [x + 8 + LETTER * len(name) > RIGHT + 8 for (x, _), name in zip(places, names, strict=True)]
+    before = [x + 8 + breadth(name) > RIGHT + 8 for (x, _), name in zip(places, names, strict=True)]
     spans = [
-        (x - 8 - LETTER * len(name), x) if left else (x, x + 8 + LETTER * len(name))
+        (x - 8 - breadth(name), x) if left else (x, x + 8 + breadth(name))
         for (x, _), name, left in zip(places, names, before, strict=True)
     ]
     heights = unstacked([y for _, y in places], spans)
@@ -230,7 +239,7 @@ def panel(
         paths.append("".join(f"M{x:g} {y:g}h0" for x, y in spread_N2[inside_N & ~ringed_N].tolist()))
         rings.append(tuple((x, y) for x, y in spread_N2[inside_N & ringed_N].tolist()))
         middles.append(np.median(spread_N2[inside_N], axis=0).tolist() if inside_N.any() else [SIDE / 2, SIDE / 2])
-    halves = [min(BOLD_LETTER * len(name) / 2 + 3, SIDE / 2) for name in names]
+    halves = [min(BOLD * breadth(name) / 2 + 3, SIDE / 2) for name in names]
     xs = [min(max(x, half), SIDE - half) for (x, _), half in zip(middles, halves, strict=True)]
     spans = [(x - half, x + half) for x, half in zip(xs, halves, strict=True)]
     ys = unstacked([y - ABOVE for _, y in middles], spans, MARGIN)
