@@ -16,6 +16,7 @@ import labelprop
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.export import Classifier
 from labelprop.progress import Lines
+from labelprop.report.numbers import percent_of
 from patterns import write_patterns
 
 FILES = {
@@ -48,6 +49,16 @@ def test_run_folder_holds_the_files_of_the_contract(trained) -> None:
     assert record["recipe"] == "dlp"
     assert record["settings"]["n_neighbors"] == 5
     assert record["stages"]["dlp: steps"]["seconds"] > 0
+
+
+def test_the_page_draws_the_analyses_of_this_training(trained) -> None:
+    _, run = trained
+    page = run.report.read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
+    last = [line["monitor"] for line in lines if line["training"] == "dlp"][-1]
+    assert page.count('<svg class="plane"') == 5, "four moments and one class"
+    assert f"the same class for {percent_of(last['nearest_neighbor_accuracy'])}<" in page
+    assert f"right {sum(last['certainty_of_right']):.0f}<" in page
 
 
 def test_labels_cover_every_row_in_input_order(trained) -> None:
