@@ -16,7 +16,7 @@ from labelprop.report.numbers import signed
 
 RIGHT = 330
 BINS = 20
-BOLD = 1.15  # times as wide
+BOLD = 1.3  # times as wide are the bold letters of a panel, which are 13 pixels high
 LINE = 13.0  # of text
 SIDE = 240.0  # of a panel
 MARGIN = 12.0
