@@ -1,0 +1,61 @@
+"""Recipes: each a short function of its settings, one file a family. `--set name=value` reaches every one of them.
+
+`paper_dlp` and `paper_llp` hold the rows of the papers' tables, with their data, networks and schedules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from labelprop import registry
+from labelprop.errors import RequestError, UnknownNameError
+from labelprop.training.phases import Recipe
+from labelprop.training.recipes.diffused import dlp, network_prediction
+from labelprop.training.recipes.embedding import ir, la, llp
+from labelprop.training.recipes.labels import supervised
+from labelprop.training.recipes.pieces import FIRST_SHARE
+from labelprop.training.recipes.rate_jump import llp_rj, mean_teacher_rj, supervised_rj
+from labelprop.training.recipes.readout import linear_readout
+from labelprop.training.recipes.teacher import mean_teacher, mt_dlp
+
+__all__ = [
+    "FIRST_SHARE",
+    "Recipe",
+    "build",
+    "dlp",
+    "ir",
+    "la",
+    "linear_readout",
+    "llp",
+    "llp_rj",
+    "mean_teacher",
+    "mean_teacher_rj",
+    "mt_dlp",
+    "network_prediction",
+    "supervised",
+    "supervised_rj",
+]
+
+
+def build(wanted: str | Recipe, settings: Mapping[str, Any]) -> Recipe:
+    """The recipe of this name with its defaults overridden by `settings`; or the recipe that was given, as it is.
+
+    Raises UnknownNameError for an unknown recipe or setting, RequestError for a value it cannot use.
+    """
+    recipe = wanted if isinstance(wanted, Recipe) else _by_name(wanted, settings)
+    if recipe is wanted and settings:
+        raise RequestError(f"the recipe {recipe.name} is given ready made; make it with these settings instead.")
+    for phase in recipe.phases:
+        phase.method()  # refuses settings it cannot use now rather than in the middle of training
+    return recipe
+
+
+def _by_name(name: str, settings: Mapping[str, Any]) -> Recipe:
+    entry = registry.lookup("recipes", name)
+    for key in settings:
+        if key not in entry.parameters:
+            raise UnknownNameError(f"setting of recipe {name}", key, entry.parameters)
+    recipe = entry.load()(**settings)
+    assert isinstance(recipe, Recipe)
+    return recipe

@@ -1,0 +1,46 @@
+"""Recipes followed by a rate jump: the learning rate raised again after its last drop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from labelprop.functional.schedule import step
+from labelprop.training.phases import Recipe
+from labelprop.training.recipes.embedding import llp
+from labelprop.training.recipes.labels import supervised
+from labelprop.training.recipes.teacher import mean_teacher
+
+JUMP_SHARE = 1 / 4  # of the main phase: the length of a rate jump after it
+JUMP_DROPS = (0.5, 0.8)
+JUMP = 0.1  # of the peak rate: 0.003 after 0.03
+
+
+def llp_rj(**settings: Any) -> Recipe:
+    """`llp`, and a rate jump after it."""
+    return with_rate_jump(llp(**settings))
+
+
+def supervised_rj(**settings: Any) -> Recipe:
+    """`supervised`, and a rate jump after it: the control of `llp+rj`."""
+    return with_rate_jump(supervised(**settings))
+
+
+def mean_teacher_rj(**settings: Any) -> Recipe:
+    """`mean-teacher`, and a rate jump after it: the control of `llp+rj`."""
+    return with_rate_jump(mean_teacher(**settings))
+
+
+def with_rate_jump(recipe: Recipe, share: float = JUMP_SHARE) -> Recipe:
+    """The recipe with one more phase of its main method, at a rate raised again after the last drop."""
+    optimizer = replace(recipe.main.optimizer, lr=JUMP * recipe.main.optimizer.lr)
+    jump = replace(
+        recipe.main,
+        name="rate jump",
+        share=share,
+        optimizer=optimizer,
+        schedule=step(*JUMP_DROPS),
+        keep_optimizer=True,
+        keep_state=True,
+    )
+    return replace(recipe, name=f"{recipe.name}+rj", phases=(*recipe.phases, jump))
