@@ -26,6 +26,7 @@ from labelprop.outputs import predictions_table
 from labelprop.progress import Reporter, Silent
 from labelprop.report.render import write_report
 from labelprop.run_folder import Existing, RunFolder
+from labelprop.training.phases import Recipe
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -141,7 +142,7 @@ def train(
     data: Any,
     labels: Any = None,
     *,
-    recipe: str = "dlp",
+    recipe: str | Recipe = "dlp",
     model: str = "auto",
     out: str | Path,
     test: Any = None,
@@ -158,6 +159,7 @@ def train(
     Parameters
     ----------
     data, labels : path, array, `datasets.Dataset`, or (labels) a mapping id -> label; see the README.
+    recipe : one of `labelprop methods`, or a `Recipe` made in Python; `settings` are for the former.
     truth, test : labels of unlabeled rows, and a labeled set of the same kind; for scoring only.
     budget : '10min', '90s', ...; turned into a number of steps once. `epochs` sets that number instead.
     options : epochs, devices (trained on by as many processes: a script then needs `if __name__ == "__main__":`),

@@ -20,6 +20,7 @@ from labelprop.inputs import Inputs, ReadOptions, read_inputs, tell
 from labelprop.progress import Reporter, Silent, duration
 from labelprop.run_folder import Existing
 from labelprop.training import recipes
+from labelprop.training.phases import Recipe
 from labelprop.training.plan import parse_budget
 
 
@@ -30,7 +31,7 @@ class TrainRequest:
     data: Any
     out: Path
     labels: Any = None
-    recipe: str = "dlp"
+    recipe: str | Recipe = "dlp"
     model: str = "auto"
     test: Any = None
     truth: Any = None

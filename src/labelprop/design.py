@@ -94,7 +94,7 @@ def decide(
     inputs: Inputs,
     features: Features,
     *,
-    recipe: str,
+    recipe: str | Recipe,
     settings: Mapping[str, Any],
     model: str,
     augment: str,

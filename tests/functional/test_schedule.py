@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from labelprop.functional.schedule import constant, cosine, plateau, step
+from labelprop.functional.schedule import constant, cosine, plateau, step, warm_up
 
 
 def test_cosine_ends_above_zero_as_in_the_released_code() -> None:
@@ -36,3 +36,9 @@ def test_a_better_loss_starts_the_wait_anew() -> None:
     schedule = plateau(patience=2)
     assert schedule(0, [2.0, 2.0, 1.0, 1.0]) == 1
     assert schedule(0, [-1.0, -2.0, -2.0, -2.0]) == pytest.approx(0.1)
+
+
+def test_warm_up_multiplies_what_it_leads_into() -> None:
+    schedule = warm_up(step(0.5), 0.2, start=0.4)
+    assert [schedule(fraction, []) for fraction in (0, 0.1, 0.2, 0.4, 0.5)] == pytest.approx([0.4, 0.7, 1, 1, 0.1])
+    assert warm_up(constant, 0.1)(0.05, []) == pytest.approx(0.5)

@@ -30,6 +30,11 @@ def step(*drops: float, factor: float = 0.1) -> Schedule:
     return lambda fraction, losses: factor ** sum(fraction >= drop for drop in drops)
 
 
+def warm_up(schedule: Schedule, length: float, start: float = 0.0) -> Schedule:
+    """`schedule`, times a factor that rises linearly from `start` to 1 over the first `length` of the phase."""
+    return lambda fraction, losses: (start + (1 - start) * min(fraction / length, 1.0)) * schedule(fraction, losses)
+
+
 def plateau(*, patience: int = 10, gain: float = 0.001, factor: float = 0.1, drops: int = 3) -> Schedule:
     """Times `factor`, at most `drops` times, where `patience` epochs brought no loss lower by the share `gain`.
 

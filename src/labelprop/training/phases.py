@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -14,16 +14,23 @@ from labelprop.functional import schedule
 from labelprop.methods.base import Method
 
 MIN_STEPS = 100
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+PassOver = Literal["unlabeled", "labeled", "all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sgd:
-    """SGD with Nesterov momentum; the rate is the peak of the phase's schedule."""
+    """SGD with Nesterov momentum; the rate is the peak of the phase's schedule.
+
+    `decay_norms=False` leaves scales and shifts of batch norm out of the weight decay (the released code of LLP).
+    """
 
     lr: float = 0.05
     momentum: float = 0.9
     weight_decay: float = 2e-4
     nesterov: bool = True
+    decay_norms: bool = True
 
     def __post_init__(self) -> None:
         for name in ("lr", "weight_decay", "momentum"):
@@ -34,12 +41,22 @@ class Sgd:
     def build(self, net: nn.Module) -> torch.optim.Optimizer:
         """Over all parameters, so that its state fits every phase; those that are frozen get no gradient."""
         return torch.optim.SGD(
-            net.parameters(),
+            self._groups(net),
             lr=self.lr,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             nesterov=self.nesterov and self.momentum > 0,
         )
+
+    def _groups(self, net: nn.Module) -> list[dict[str, Any]]:
+        """All parameters, those of batch norm apart where they do not decay."""
+        if self.decay_norms:
+            return [{"params": list(net.parameters())}]
+        norms = {id(p) for part in net.modules() if isinstance(part, NORMS) for p in part.parameters()}
+        return [
+            {"params": [parameter for parameter in net.parameters() if id(parameter) not in norms]},
+            {"params": [parameter for parameter in net.parameters() if id(parameter) in norms], "weight_decay": 0.0},
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +83,16 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A system: its phases (one of them with share 1, the main one), what its network needs, and its settings."""
+    """A system: its phases (the first with share 1 is the main one), what its network needs, and its settings.
+
+    `pass_over` says what an epoch of the main phase passes over: the unlabeled examples, or, where a paper counts
+    so, the labeled ones or all.
+    """
 
     name: str
     phases: tuple[Phase, ...]
     l2_feature: bool = False
+    pass_over: PassOver = "unlabeled"
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property

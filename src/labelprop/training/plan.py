@@ -31,8 +31,12 @@ def parse_budget(text: str | float) -> float:
 
 
 def epoch_length(recipe: Recipe, task: Task) -> int:
-    """Steps of an epoch: one pass over U by the main phase's unlabeled stream."""
+    """Steps of an epoch: one pass over U by the main phase's unlabeled stream, or over what the recipe says."""
     needs = recipe.main.method().needs
+    if recipe.pass_over == "labeled":
+        return max(1, len(task.labeled_L) // max(1, needs.labeled.size))
+    if recipe.pass_over == "all":
+        return max(1, task.n // (needs.labeled.size + needs.unlabeled.size))
     joint = needs.unlabeled.size or max(1, needs.labeled.size // 2)  # labels only: the epochs of its rivals
     return steps_per_epoch(task, joint, needs.labeled.size)
 
