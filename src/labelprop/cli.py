@@ -116,7 +116,7 @@ def train(
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="Epochs of the main phase; others add their share.")
     ] = None,
-    augment: Annotated[str, typer.Option("--augment", help="auto, none, shift, shift+flip or strong.")] = "auto",
+    augment: Annotated[str, typer.Option("--augment", help=f"auto, {', '.join(registry.AUGMENTS)}.")] = "auto",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A setting of the recipe; repeatable."),

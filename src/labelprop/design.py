@@ -12,7 +12,7 @@ import torch
 from labelprop.data.contents import TensorContent
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.samples import Content, Samples
-from labelprop.data.views import Views, choose_augment
+from labelprop.data.views import Views, choose_augment, preprocessing_for
 from labelprop.distributed import local_rank, started_together
 from labelprop.embedding import embed_samples, load_backbone
 from labelprop.errors import RequestError
@@ -120,11 +120,14 @@ def decide(
         model, why = choose("image" if len(shape) == 3 else "vector", shape, device)
         reporter.say(f"model: {model} ({why})")
     name, options = parse_model(model)
-    preprocessing = Preprocessing.measure(features.content) if start is None else start.preprocessing
+    if start is None:
+        preprocessing = preprocessing_for(augment, Preprocessing.measure(features.content))
+    else:
+        preprocessing = start.preprocessing
     Views(preprocessing, augment)  # refuses what these data cannot have
     spec = ModelSpec(
         name=name,
-        input_shape=shape,
+        input_shape=preprocessing.seen_shape,
         heads=chosen.heads(len(given.classes)),
         options=options if start is None else start.spec.options,
         l2_feature=chosen.l2_feature,
@@ -148,9 +151,9 @@ def _start(init: Path | None, shape: tuple[int, ...], recipe: Recipe, model: str
     start = load_trunk(init)
     if model != "auto":
         raise RequestError(f"--model {model} and --init {init} exclude each other: the network is the run's.")
-    if tuple(start.spec.input_shape) != shape:
+    if tuple(start.preprocessing.shape) != shape:
         raise RequestError(
-            f"the network of {init} takes examples of shape {tuple(start.spec.input_shape)}, these have {shape}; "
+            f"the network of {init} takes examples of shape {tuple(start.preprocessing.shape)}, these have {shape}; "
             "--image-size brings images to its size."
         )
     return start

@@ -268,6 +268,9 @@ def lookup(name: str, key: str) -> Entry:
     return entries[key]
 
 
+# What `--augment` may do to an example without changing its label; see `data.views`.
+AUGMENTS = ("none", "shift", "shift+flip", "rotate+crop+flip", "crop+color+flip", "strong")
+
 _TABLES = {
     "propagators": PROPAGATORS,
     "recipes": RECIPES,

@@ -12,6 +12,7 @@ from labelprop.data.augment_geometric import cutout, shift, shift_range
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.views import Views, choose_augment
 from labelprop.errors import RequestError
+from labelprop.registry import AUGMENTS
 
 
 def generator(seed=0):
@@ -55,7 +56,7 @@ def test_images_of_a_batch_are_drawn_apart():
         assert len({one.numpy().tobytes() for one in made}) > 20
 
 
-@pytest.mark.parametrize("augment", ["none", "shift", "shift+flip", "strong"])
+@pytest.mark.parametrize("augment", AUGMENTS)
 @pytest.mark.parametrize("name", ["eval", "weak", "strong"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_views_are_float32_repeatable_and_leave_the_input_alone(augment, name, channels):
@@ -131,7 +132,7 @@ def test_vectors_stay_in_the_weak_view_and_are_perturbed_in_the_strong_one():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(RequestError, match="choose one of: none, shift, shift\\+flip, strong"):
+    with pytest.raises(RequestError, match="choose one of: none, shift, shift\\+flip, rotate\\+crop\\+flip, crop"):
         views("mirror")
     with pytest.raises(RequestError, match="choose one of: eval, weak, strong"):
         views("none").make("hard", pictures(), generator())

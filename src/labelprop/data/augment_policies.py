@@ -12,12 +12,12 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-from labelprop.data.augment_geometric import affine
+from labelprop.data.augment_color import gray
+from labelprop.data.augment_geometric import affine, rotation
 
 Operation = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 OPERATIONS_PER_IMAGE = 2
-LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R 601, as in Pillow's convert("L")
 
 
 def apply_policies(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -69,11 +69,11 @@ def brightness(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
 
 
 def color(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    return _blend(_gray(images), images, level)
+    return _blend(gray(images), images, level)
 
 
 def contrast(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    return _blend(_gray(images).mean((2, 3), keepdim=True), images, level)
+    return _blend(gray(images).mean((2, 3), keepdim=True), images, level)
 
 
 def sharpness(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
@@ -99,9 +99,7 @@ def solarize(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
 def rotate(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
     """By -30 to 30 degrees, in pixels also where the image is not square."""
     angle = torch.deg2rad(60 * level.flatten() - 30)
-    height, width = images.shape[2:]
-    cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    return affine(images, _rows((cos, -sin * (height / width), zero), (sin * (width / height), cos, zero)))
+    return affine(images, rotation(angle, images.shape[2], images.shape[3]))
 
 
 def shear_x(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
@@ -135,13 +133,6 @@ def _factor(level: torch.Tensor) -> torch.Tensor:
 
 def _blend(other: torch.Tensor, images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
     return other + _factor(level) * (images - other)
-
-
-def _gray(images: torch.Tensor) -> torch.Tensor:
-    if images.shape[1] == 1:
-        return images
-    weights = torch.tensor(LUMINANCE, device=images.device, dtype=images.dtype).view(1, 3, 1, 1)
-    return (images * weights).sum(1, keepdim=True)
 
 
 def _signed(level: torch.Tensor) -> torch.Tensor:

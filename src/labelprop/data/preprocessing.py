@@ -42,20 +42,41 @@ class ImageFormat:
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """Images: (x / 255 - mean) / std by channel. Vectors: (x - mean) / std, by one value or one a dimension."""
+    """Images: (x / 255 - mean) / std by channel. Vectors: (x - mean) / std, by one value or one a dimension.
+
+    `seen` is the height and width of the central part of an image that the network sees; None is all of it.
+    """
 
     kind: Literal["image", "vector"]
     shape: tuple[int, ...]  # (C, H, W) or (D,)
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    seen: tuple[int, int] | None = None
+
+    @property
+    def seen_shape(self) -> tuple[int, ...]:
+        """The shape of an example as the network sees it."""
+        return self.shape if self.seen is None else (self.shape[0], *self.seen)
 
     def apply(self, raw: torch.Tensor) -> torch.Tensor:
-        """(B, *shape) of any dtype -> float32 of the same shape, on the same device; `raw` is not changed.
+        """(B, *shape) of any dtype -> float32 (B, *seen_shape) on the same device; `raw` is not changed.
 
         Raises DataError where the shape is not the one the network was made for.
         """
+        return self.standardize(self.center(raw))
+
+    def center(self, raw: torch.Tensor) -> torch.Tensor:
+        """The part of examples (B, *shape) that is seen, (B, *seen_shape): of images the center."""
         if tuple(raw.shape[1:]) != self.shape:
             raise DataError(f"expected examples of shape {self.shape}, got {tuple(raw.shape[1:])}.")
+        if self.seen is None:
+            return raw
+        (height, width), (high, wide) = self.shape[1:], self.seen
+        top, left = (height - high + 1) // 2, (width - wide + 1) // 2
+        return raw[:, :, top : top + high, left : left + wide]
+
+    def standardize(self, raw: torch.Tensor) -> torch.Tensor:
+        """Mean and deviation of images of any size, or of vectors, to 0 and 1; float32."""
         scale = 1 / 255 if self.kind == "image" else 1.0
         std = torch.tensor(self.std, dtype=torch.float32, device=raw.device)
         mean = torch.tensor(self.mean, dtype=torch.float32, device=raw.device)
@@ -69,7 +90,8 @@ class Preprocessing:
         return ImageFormat(*self.shape) if self.kind == "image" else None
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "shape": list(self.shape), "mean": list(self.mean), "std": list(self.std)}
+        described = {"kind": self.kind, "shape": list(self.shape), "mean": list(self.mean), "std": list(self.std)}
+        return described if self.seen is None else described | {"seen": list(self.seen)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Preprocessing:
@@ -78,6 +100,7 @@ class Preprocessing:
             shape=tuple(int(size) for size in data["shape"]),
             mean=tuple(float(value) for value in data["mean"]),
             std=tuple(float(value) for value in data["std"]),
+            seen=(int(data["seen"][0]), int(data["seen"][1])) if "seen" in data else None,
         )
 
     @classmethod

@@ -4,38 +4,49 @@
 "weak"     what `augment` says, standardized
 "strong"   on top of the same shifts and flips, two random operations an image and cutout (images); noise (vectors)
 
+Crops at random ("crop+color+flip") are seen at 7/8 of the stored side, and so is the central crop of the eval view:
+224 of 256 pixels, as in the papers on ImageNet. These resize an image by its shorter side and crop it where it is;
+here images are stored as squares already (`--image-size 256`), so that crops come from the central square.
+
 Vectors are shown as they are in the weak view: nothing is known about their geometry that would keep a label. Their
 strong view hides a random fifth of the entries and adds Gaussian noise of a tenth of a standard deviation.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, get_args
 
 import torch
 
-from labelprop.data.augment_geometric import cutout, shift
+from labelprop.data.augment_color import jitter
+from labelprop.data.augment_geometric import cutout, padded_crop, resized_crop, shift, turned
 from labelprop.data.augment_policies import apply_policies
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.errors import RequestError
+from labelprop.registry import AUGMENTS
 
-Augment = Literal["none", "shift", "shift+flip", "strong"]
 View = Literal["eval", "weak", "strong"]
 
 VECTOR_NOISE = 0.1  # standard deviations
 VECTOR_DROP = 0.2  # share of entries hidden
+FOR_VECTORS = ("none", "strong")
+CROPPED = "crop+color+flip"
+SEEN = 7 / 8  # of a stored side, where views are crops at random
+TURN = 10  # degrees (mini-ImageNet in DLP)
 
 
 class Views:
     """Makes views of raw examples. `augment` says what may be done to an example without changing its label.
 
-    With "strong" the weak view is as strong as the strong one: shifts, flips in color only, operations, cutout.
+    "rotate+crop+flip" is that of DLP on mini-ImageNet, "crop+color+flip" that of LLP on ImageNet. With "strong" the
+    weak view is as strong as the strong one: shifts, flips in color only, operations, cutout.
     """
 
     def __init__(self, preprocessing: Preprocessing, augment: str) -> None:
-        if augment not in get_args(Augment):
-            raise RequestError(f"augment={augment!r} is not known; choose one of: {', '.join(get_args(Augment))}.")
-        if preprocessing.kind == "vector" and augment in ("shift", "shift+flip"):
+        if augment not in AUGMENTS:
+            raise RequestError(f"augment={augment!r} is not known; choose one of: {', '.join(AUGMENTS)}.")
+        if preprocessing.kind == "vector" and augment not in FOR_VECTORS:
             raise RequestError(f"augment={augment!r} moves pixels, but the data are vectors; use 'none' or 'strong'.")
         self.preprocessing = preprocessing
         self.augment = augment
@@ -55,10 +66,32 @@ class Views:
         if self.preprocessing.kind == "vector":
             standardized = self.preprocessing.apply(raw_B)
             return _perturb(standardized, generator) if strong else standardized
-        images = raw_B if self.augment == "none" else shift(raw_B, generator, flip=self._flips)
-        if not strong:
-            return self.preprocessing.apply(images)
-        return cutout(self.preprocessing.apply(apply_policies(images, generator)), generator)
+        images = self._moved(raw_B, generator)
+        if strong:
+            return cutout(self.preprocessing.standardize(apply_policies(images, generator)), generator)
+        return self.preprocessing.standardize(jitter(images, generator) if self.augment == CROPPED else images)
+
+    def _moved(self, raw_B: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """What the augmentation does to the place of pixels, with its values as they are: (B, *seen_shape)."""
+        if self.augment == CROPPED:
+            high, wide = self.preprocessing.seen_shape[1:]
+            return resized_crop(raw_B.float(), (high, wide), generator, flip=True)
+        images = self.preprocessing.center(raw_B)
+        match self.augment:
+            case "none":
+                return images
+            case "rotate+crop+flip":
+                return padded_crop(turned(images.float(), generator, degrees=TURN), generator, flip=True)
+            case _:
+                return shift(images, generator, flip=self._flips)
+
+
+def preprocessing_for(augment: str, preprocessing: Preprocessing) -> Preprocessing:
+    """The preprocessing with what this augmentation lets the network see of an image."""
+    if augment != CROPPED or preprocessing.kind == "vector":
+        return preprocessing
+    high, wide = (max(1, round(SEEN * side)) for side in preprocessing.shape[1:])
+    return replace(preprocessing, seen=(high, wide))
 
 
 def choose_augment(shape: tuple[int, ...]) -> tuple[str, str]:
