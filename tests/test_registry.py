@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,16 @@ def test_every_entry_loads(table: str, name: str) -> None:
 def test_recipe_parameters_are_its_settings(name: str) -> None:
     entry = registry.lookup("recipes", name)
     assert dict(entry.load()().settings) == dict(entry.parameters)
+
+
+@pytest.mark.parametrize("name", registry.table("benches"))
+def test_bench_parameters_are_its_settings_and_each_says_what_it_is(name: str) -> None:
+    entry = registry.lookup("benches", name)
+    signature = inspect.signature(entry.load()).parameters.values()
+    keywords = {one.name: one.default for one in signature if one.kind is inspect.Parameter.KEYWORD_ONLY}
+    assert keywords == dict(entry.parameters)
+    assert set(keywords) <= set(registry.BENCH_SETTINGS)
+    assert not {"name", "data", "out", "settings", "overwrite", "quiet", "debug"} & set(keywords)
 
 
 SHARED = {  # files that hold no entry of their own

@@ -37,6 +37,8 @@ from labelprop.cli_flags import (
     Truth,
     TruthCol,
     add_parameter_flags,
+    add_setting_flags,
+    parse_bench_settings,
     parse_parameters,
     parse_settings,
 )
@@ -315,7 +317,6 @@ def report(
     print(f"report: {load(run).write_report(against)}")
 
 
-@app.command()
 @guarded
 def bench(
     name: Annotated[str, typer.Argument(metavar="NAME", help=", ".join(registry.BENCHES) + ".")],
@@ -330,14 +331,19 @@ def bench(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    **flags: Any,
 ) -> None:
     """Compare methods on data sets at hand; a restart continues where it stopped."""
+    parsed = parse_bench_settings(name, flags, settings or [])
     from labelprop.bench.run_bench import run_bench
 
-    parsed, folder = parse_settings("benches", name, settings or []), out or Path("runs") / f"bench-{name}"
+    folder = out or Path("runs") / f"bench-{name}"
     with reporting(quiet) as reporter:
         tables = run_bench(name, data, folder, parsed, reporter, overwrite=overwrite)
     print(f"{tables}\ntable: {folder / 'table.md'}")
+
+
+app.command("bench")(add_setting_flags(bench))
 
 
 @app.command()

@@ -61,12 +61,26 @@ def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
 
 def add_parameter_flags(verb: Callable[..., None]) -> Callable[..., None]:
     """Gives `propagate` one flag a constructor parameter of any propagator; not given means its own default."""
+    return _with_flags(verb, registry.propagator_parameters(), "method")
+
+
+def add_setting_flags(verb: Callable[..., None]) -> Callable[..., None]:
+    """Gives `bench` one flag a setting of any bench; not given means its own default."""
+    return _with_flags(verb, registry.bench_settings(), "bench")
+
+
+def _with_flags(
+    verb: Callable[..., None], parameters: Mapping[str, Mapping[str, Any]], owner: str
+) -> Callable[..., None]:
+    """`verb` with a flag a parameter, whose defaults are given by `owner` (a kind of thing)."""
     signature = inspect.signature(verb, eval_str=True)
     fixed = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     flags = []
-    for name, defaults in registry.propagator_parameters().items():
+    for name, defaults in parameters.items():
         spelled = f"{flag(name)}/--no-{flag(name)[2:]}" if _is_switch(defaults) else flag(name)
-        said = typer.Option(spelled, help=_help(name, defaults), show_default=False, metavar=_metavar(name, defaults))
+        said = typer.Option(
+            spelled, help=_help(name, defaults, owner), show_default=False, metavar=_metavar(name, defaults)
+        )
         annotation: Any = Annotated[_flag_type(name, defaults) | None, said]
         flags.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
 
@@ -95,6 +109,29 @@ def parse_parameters(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
                 f"{method} has {', '.join(map(flag, known))}."
             )
         parsed[name] = parse_parameter(name, value) if isinstance(value, str) else value
+    return parsed
+
+
+def parse_bench_settings(bench: str, given: Mapping[str, Any], texts: list[str]) -> dict[str, Any]:
+    """Settings of a bench from its flags (None: was not given) and from `--set name=value`.
+
+    Raises RequestError for a flag that this bench does not have, or a setting that is given both ways.
+    """
+    known, parsed = registry.lookup("benches", bench).parameters, parse_settings("benches", bench, texts)
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name not in known:
+            having = registry.bench_settings()[name]
+            raise RequestError(
+                f"{flag(name)} is no flag of bench {bench}; it is one of {', '.join(having)}. "
+                f"{bench} has {', '.join(map(flag, known))}."
+            )
+        if name in parsed:
+            raise RequestError(f"{flag(name)} and --set {name}=... say the same; leave one out.")
+        parsed[name] = (
+            parse_parameter(name, value) if isinstance(value, str) and not isinstance(known[name], str) else value
+        )
     return parsed
 
 
@@ -157,18 +194,27 @@ def _metavar(name: str, defaults: Mapping[str, Any]) -> str | None:
     return f"[{allowed}]" if "|" in allowed else None
 
 
-def _help(name: str, defaults: Mapping[str, Any]) -> str:
-    """Defaults and the methods that have the flag: 'Default 50 (diffusion), 10 (poisson).'"""
+def _help(name: str, defaults: Mapping[str, Any], owner: str) -> str:
+    """Defaults and the methods or benches that have the flag: 'Default 50 (diffusion), 10 (poisson).'"""
     methods_of: dict[str, list[str]] = {}
     for method, default in defaults.items():
         methods_of.setdefault(_shown(default), []).append(method)
-    everywhere = len(defaults) == len(registry.table("propagators"))
+    everywhere = owner == "method" and len(defaults) == len(registry.table("propagators"))
+    meaning = f"{registry.BENCH_SETTINGS[name]} " if owner == "bench" and name in registry.BENCH_SETTINGS else ""
     if len(methods_of) > 1:
-        return "Default " + ", ".join(f"{value} ({', '.join(names)})" for value, names in methods_of.items()) + "."
-    return f"Default {next(iter(methods_of))}. For {'every method' if everywhere else ', '.join(defaults)}."
+        found = ", ".join(f"{value} ({', '.join(names)})" for value, names in methods_of.items())
+        return f"{meaning}Default {found}."
+    where = "every method" if everywhere else ", ".join(defaults)
+    return f"{meaning}Default {next(iter(methods_of))}. For {where}."
 
 
 def _shown(default: Any) -> str:
     if isinstance(default, bool):
         return "on" if default else "off"
-    return "none" if default is None else f"{default:g}" if isinstance(default, int | float) else str(default)
+    return (
+        "none"
+        if default is None or default == ""
+        else f"{default:g}"
+        if isinstance(default, int | float)
+        else str(default)
+    )

@@ -101,6 +101,8 @@ PARAMETER_VALUES: dict[str, str] = {
     "density": "joint|conditional|ratio|none",
     "pool": "unlabeled|all",
     "candidates": "none|NAMES",
+    "epochs": "none|WHOLE",
+    "noise": "none|WHOLE",
 }
 
 MODELS: dict[str, Entry] = {
@@ -245,6 +247,48 @@ BENCHES: dict[str, Entry] = {
     ),
 }
 
+_PAPER_ROWS = {"recipe": "", "epochs": None, "model": ""}
+
+BENCHES |= {
+    f"paper-{name.replace('_', '-')}": Entry(
+        f"labelprop.bench.paper_tables:{name}",
+        f"Rows of the DLP paper's table on {printed}, with its network and schedule.",
+        {"labels": labels, "split": 0} | _PAPER_ROWS,
+    )
+    for name, printed, labels in (
+        ("cifar10", "CIFAR-10", 500),
+        ("cifar100", "CIFAR-100", 4000),
+        ("mini_imagenet", "mini-ImageNet", 4000),
+    )
+}
+BENCHES["paper-imagenet"] = Entry(
+    "labelprop.bench.paper_tables:imagenet",
+    "Rows of the LLP paper's tables on ImageNet, with their networks and schedules.",
+    {"percent": 10, "unlabeled_percent": 100, "network": "resnet18"}
+    | _PAPER_ROWS
+    | {"image_size": 256, "noise": 4096},
+)
+
+# Benches whose cells name everything that was asked for: one folder takes the cells of calls with other settings.
+GROWING_BENCHES = ("paper-cifar10", "paper-cifar100", "paper-mini-imagenet", "paper-imagenet")
+
+BENCH_SETTINGS: dict[str, str] = {
+    "subsets": "Random subsets that figures are the mean of.",
+    "splits": "Draws of the labeled images.",
+    "sets": "Data sets, with commas; none: all.",
+    "scale": "Times the image passes of each run.",
+    "epochs": "Epochs of the main phase; others keep their share.",
+    "labels": "Labeled images in all, equally many a class.",
+    "split": "Seed of the draw of labeled images and of the training.",
+    "recipe": "Rows by name, with commas; none: all of the column.",
+    "model": "Another network than the row's.",
+    "percent": "Percent of the labels, p: 1, 3, 5 or 10.",
+    "unlabeled_percent": "Percent of all images that are used, labeled ones among them, q: 30, 70 or 100.",
+    "network": "resnet18 or resnet50.",
+    "image_size": "Side at which images are kept; the network sees 7/8 of it.",
+    "noise": "Draws of noise-contrastive estimation in the instance phase; none: the full softmax.",
+}
+
 
 def table(name: str) -> dict[str, Entry]:
     """The built-in table `name` ('propagators', 'recipes', ...) and what installed packages add to it."""
@@ -295,6 +339,15 @@ def propagator_parameters() -> dict[str, dict[str, Any]]:
         for name, default in propagator_flags(method).items():
             found.setdefault(name, {})[method] = default
     return {name: found[name] for name in sorted(found, key=lambda name: name in {*SHARED_PARAMETERS, "volume"})}
+
+
+def bench_settings() -> dict[str, dict[str, Any]]:
+    """For each setting of any bench: its default by bench."""
+    found: dict[str, dict[str, Any]] = {}
+    for bench, entry in table("benches").items():
+        for name, default in entry.parameters.items():
+            found.setdefault(name, {})[bench] = default
+    return found
 
 
 def parse_value(what: str, text: str, default: Any) -> Any:

@@ -40,8 +40,8 @@ class Split:
     labels_N: np.ndarray  # class numbers of the given rows, -1 elsewhere
 
 
-def split_images(data: Path, name: str, out: Path, rows: int, per_class: int, seed: int) -> Split:
-    """The first `rows` training images of a set, `per_class` labels a class drawn by `seed`, as files in `out`."""
+def split_images(data: Path, name: str, out: Path, rows: int | None, per_class: int, seed: int) -> Split:
+    """The first `rows` training images of a set (None: all), `per_class` labels a class drawn by `seed`, in `out`."""
     import pyarrow as pa
     import pyarrow.csv
     import pyarrow.parquet as pq
