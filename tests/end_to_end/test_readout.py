@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from safetensors.torch import load_file
 
 import labelprop
 from labelprop.errors import RequestError
+from labelprop.training import recipes
 from patterns import write_patterns
 
 SETTINGS = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8}
@@ -43,6 +46,27 @@ def test_a_run_can_be_gone_on_from_with_any_recipe(trained, tmp_path) -> None:
     found = labelprop.train(base / "patterns", out=tmp_path / "run", **options)
     before, after = (load_file(path / "model.safetensors") for path in (run.path, found.path))
     assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith("trunk."))
+
+
+def test_a_recipe_made_in_python_trains_on_crops_and_its_center_is_what_is_seen_ever_after(trained, tmp_path) -> None:
+    base, _ = trained
+    ready = recipes.build("supervised", {"batch_size": 6})
+    options = {"model": "small_cnn", "augment": "crop+color+flip", "image_size": 16, "epochs": 2}
+    run = labelprop.train(base / "patterns", out=tmp_path / "crops", recipe=ready, **options)
+    described = json.loads((run.path / "model.json").read_text())
+    assert described["architecture"]["input_shape"][1:] == [14, 14]
+    assert described["preprocessing"]["seen"] == [14, 14]
+    again = run.predict(base / "patterns", proba=True)
+    own = {row["id"]: row for row in run.labels.to_pylist() if row["source"] == "predicted"}
+    for row in again.to_pylist():
+        if row["id"] in own:
+            assert own[row["id"]]["label"] == row["label"]
+            assert own[row["id"]]["certainty"] == pytest.approx(row["certainty"], abs=1e-5)
+    options = {"recipe": "linear-readout", "init": run.path, "epochs": 1, "augment": "none"}
+    readout = labelprop.train(base / "patterns", out=tmp_path / "readout", image_size=16, **options)
+    assert json.loads((readout.path / "model.json").read_text())["preprocessing"]["seen"] == [14, 14]
+    with pytest.raises(RequestError, match="given ready made"):
+        labelprop.train(base / "patterns", out=tmp_path / "no", recipe=ready, settings={"lr": 0.1})
 
 
 def test_what_cannot_be_gone_on_from_is_refused(trained, tmp_path) -> None:

@@ -72,7 +72,7 @@ def run_rows(asked: Asked, folder: RunFolder, reporter: Reporter) -> str:
 
 def _title(row: PaperRow, asked: Asked) -> str:
     parts = [row.where, asked.model or row.network]
-    parts += [f"{asked.epochs} epochs"] if asked.epochs is not None else []
+    parts += [f"--epochs {asked.epochs}"] if asked.epochs is not None else []
     return ", ".join([*parts, asked.differs] if asked.differs else parts)
 
 
