@@ -72,6 +72,8 @@ def test_labels_are_shared_out_equally_and_drawn_by_the_split(tmp_path: Path) ->
         assert len(list(csv.DictReader(files.truth.read_text().splitlines()))) == 12
         drawn.append({row["id"] for row in given})
     assert drawn[0] == drawn[1] != drawn[2]
+    with pytest.raises(RequestError, match="--split -1 must be at least 0"):
+        table_files(tmp_path, "cifar10", 6, -1, tmp_path / "files")
     for labels in (7, 18):
         with pytest.raises(
             RequestError, match=f"--labels {labels} cannot be shared out: .* has 3 classes of at least 6"
@@ -150,6 +152,7 @@ def test_a_folder_grows_by_calls_with_other_settings_and_nothing_runs_twice(
         (0, True),
     ]
     assert done.stdout.count("Fully supervised") == 2
+    assert "--epochs 0 must be at least 1" in bench(tmp_path, *small[:3], "--epochs", "0").stderr
     monkeypatch.setattr(paper, "train", None)  # would fail if it were called
     assert bench(tmp_path, *small, "--recipe", "supervised", "--split", "1").exit_code == 0
     assert bench(tmp_path, "paper-cifar100", "--recipe", "dlp").exit_code == 2, "another bench's folder"

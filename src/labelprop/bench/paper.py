@@ -95,7 +95,7 @@ def _cell(row: PaperRow, asked: Asked, out: Path, reporter: Reporter) -> dict[st
         truth=files.truth,
         test=files.test,
         seed=asked.split,
-        epochs=asked.epochs or row.epochs,
+        epochs=row.epochs if asked.epochs is None else asked.epochs,
         augment=row.augment,
         image_size=files.image_size,
         baselines=False,

@@ -31,10 +31,13 @@ class Files:
 def table_files(data: Path, name: str, labels: int, split: int, out: Path) -> Files:
     """`labels` images of `name`/train.parquet labeled, equally many a class, drawn by `split`.
 
-    Raises RequestError naming the file that is missing, or where the classes cannot have equally many.
+    Raises RequestError naming the file that is missing, or where the classes cannot have equally many or the split is
+    no seed.
     """
     import pyarrow.parquet as pq
 
+    if split < 0:
+        raise RequestError(f"--split {split} must be at least 0: it is a seed.")
     train, test = (required(data / name / f"{part}.parquet") for part in ("train", "test"))
     labels_N = np.asarray(pq.read_table(train, columns=["label"]).column("label").to_numpy())
     counts_C = np.unique(labels_N, return_counts=True)[1]
