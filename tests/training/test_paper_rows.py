@@ -12,7 +12,7 @@ from labelprop.errors import RequestError, UnknownNameError
 from labelprop.models.choose import parse_model
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import recipes
-from labelprop.training.loop import Plan
+from labelprop.training.job import Plan
 from labelprop.training.plan import epoch_length, plan_steps
 from labelprop.training.recipes import paper_dlp, paper_llp
 from labelprop.training.recipes.paper import PaperRow

@@ -31,9 +31,9 @@ from labelprop.methods.base import LossTerms, Method, Outputs
 from labelprop.methods.state import take_over
 from labelprop.models.modes import learning, running_statistics
 from labelprop.training.checkpoint import module_tensors, optimizer_tensors, restore_module, restore_optimizer
-from labelprop.training.job import Job
+from labelprop.training.job import Job, Monitor
 from labelprop.training.phases import Phase
-from labelprop.types import Batch, Progress, PseudoLabels, Snapshot, Stream
+from labelprop.types import Batch, Progress, Snapshot, Stream
 
 CHECK_EVERY = 20  # steps between looks at whether the loss is finite; a look makes a GPU wait
 
@@ -128,17 +128,24 @@ class PhaseRun:
             with job.clock.stage(f"{job.label}: refresh"):
                 self.method.refresh(self.module, tools, epoch)
             job.group.first_(self.method.buffers())  # the same everywhere, but for the order in which devices add
-            epochs = job.plan.epochs(self.index)
-            numbers: Mapping[str, Any] = {}
-            if job.monitor is not None:
-                wanted, step = job.monitor.wants_outputs(epoch, epochs), job.plan.steps_before(self.index, epoch)
-                shown = self._shown(tools, wanted)
-                pseudo: PseudoLabels | None = self.method.pseudo_labels()
-                if job.group.leads:
-                    with job.clock.stage(f"{job.label}: monitor"):
-                        numbers = job.monitor(epoch, Snapshot(pseudo, shown, self._embeddings(tools), step, wanted))
+            numbers = self._look(tools, epoch, job.monitor) if job.monitor is not None else {}
         self._learn()
-        return dict(numbers)
+        return numbers
+
+    def _look(self, tools: _Tools, epoch: int, monitor: Monitor) -> dict[str, Any]:
+        """All processes make what is looked at; the first one looks."""
+        job = self.job
+        wanted = monitor.wants_outputs(epoch, job.plan.epochs(self.index))
+        shown = self._shown(tools, wanted)
+        snapshot = Snapshot(
+            pseudo_labels=self.method.pseudo_labels(),
+            outputs=shown,
+            embeddings=self._embeddings(tools.made or shown),
+            step=job.plan.steps_before(self.index, epoch),
+            wanted=wanted,
+        )
+        with job.clock.stage(f"{job.label}: monitor"):
+            return dict(monitor(epoch, snapshot)) if job.group.leads else {}
 
     def _shown(self, tools: _Tools, wanted: bool) -> Outputs | None:
         """The outputs, on all examples, of what would be deployed; None where they are not wanted and not at hand."""
@@ -147,11 +154,11 @@ class PhaseRun:
             return tools.outputs() if wanted else tools.made
         return _outputs_of_all(self.job, deployed) if wanted else None
 
-    def _embeddings(self, tools: _Tools) -> torch.Tensor | None:
-        """Unit vectors of all examples, as far as they cost no pass of their own."""
+    def _embeddings(self, made: Outputs | None) -> torch.Tensor | None:
+        """Unit vectors of all examples: a bank, or the features of a pass that was made anyway."""
         kept = self.method.embeddings()
-        if kept is None and tools.made is not None:
-            kept = F.normalize(tools.made["feature"], dim=1)
+        if kept is None and made is not None and "feature" in made:
+            kept = F.normalize(made["feature"], dim=1)
         return kept
 
     def epoch(self, epoch: int) -> dict[str, Any]:
