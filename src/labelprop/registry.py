@@ -243,7 +243,7 @@ BENCHES: dict[str, Entry] = {
     "small": Entry(
         "labelprop.bench.small:run",
         "The two papers' systems on 10,000 images of fashion_mnist and cifar10, on a CPU.",
-        {"splits": 3, "sets": "", "scale": 1.0},
+        {"splits": 3, "sets": "", "rows": "", "scale": 1.0},
     ),
 }
 
@@ -276,6 +276,7 @@ BENCH_SETTINGS: dict[str, str] = {
     "subsets": "Random subsets that figures are the mean of.",
     "splits": "Draws of the labeled images.",
     "sets": "Data sets, with commas; none: all.",
+    "rows": "Lines of the tables, with commas; default all.",
     "scale": "Times the image passes of each run.",
     "epochs": "Epochs of the main phase; others keep their share.",
     "labels": "Labeled images in all, equally many a class.",

@@ -17,6 +17,7 @@ from labelprop.bench import small
 from labelprop.bench.sets import split_images
 from labelprop.bench.small import PARTS, Part, Row, paired, summarize
 from labelprop.cli import app
+from labelprop.errors import UnknownNameError
 from labelprop.training import recipes
 
 
@@ -70,6 +71,17 @@ def test_every_row_is_a_recipe(part: Part) -> None:
     for row in part.rows:
         recipes.build(row.recipe, row.settings)
     assert len({row.name for row in part.rows}) == len(part.rows)
+
+
+def test_sets_and_rows_can_be_chosen_by_name() -> None:
+    (found,) = small.choose("cifar10", "dlp, supervised")
+    assert (found.name, [row.name for row in found.rows]) == ("cifar10", ["supervised", "dlp"])
+    assert small.choose("", "") == list(PARTS)
+    assert small.choose("", "llp density=None")[0].rows == (Row("llp", {"density": None}),)
+    with pytest.raises(UnknownNameError, match="unknown set of bench small 'cifar'; did you mean 'cifar10'"):
+        small.choose("cifar", "")
+    with pytest.raises(UnknownNameError, match="unknown row of bench small 'lp'"):
+        small.choose("", "lp")
 
 
 def test_a_split_gives_so_many_labels_and_the_truth_of_the_others(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from labelprop.bench.cells import Cells
 from labelprop.bench.passes import epochs_within
 from labelprop.bench.sets import Split, split_images
 from labelprop.bench.tables import markdown, percent, spread
+from labelprop.errors import UnknownNameError
 from labelprop.progress import Reporter
 from labelprop.run_folder import RunFolder, write_atomically
 from labelprop.training import recipes
@@ -76,15 +77,23 @@ PARTS = (
 
 
 def run(
-    data: Path, folder: RunFolder, reporter: Reporter, *, splits: int = 3, sets: str = "", scale: float = 1
+    data: Path,
+    folder: RunFolder,
+    reporter: Reporter,
+    *,
+    splits: int = 3,
+    sets: str = "",
+    rows: str = "",
+    scale: float = 1,
 ) -> str:
     """Runs what is missing and returns the tables as Markdown, which `table.md` and `table.json` hold too.
 
-    `sets` names the data sets, with commas (empty: all of them); `scale` multiplies the image passes of each run.
-    Raises RequestError naming the file that `data` lacks.
+    `sets` names the data sets and `rows` the lines of their tables, with commas (empty: all of them); `scale`
+    multiplies the image passes of each run.
+    Raises RequestError naming the file that `data` lacks, UnknownNameError for a set or row that is not there.
     """
     cells = Cells(folder.path / "cells.jsonl")
-    wanted = [part for part in PARTS if not sets or part.name in sets.split(",")]
+    wanted = choose(sets, rows)
     for part in wanted:
         for number in range(splits):
             for row in part.rows:
@@ -94,9 +103,27 @@ def run(
                 reporter.say(f"small: {part.name}, split {number + 1} of {splits}, {row.name} is done")
     summary = {part.name: summarize([cell for cell in cells.rows if cell["set"] == part.name]) for part in wanted}
     folder.write_json("table.json", {"splits": splits, "scale": scale, "sets": summary})
-    text = "\n".join(_section(part, summary[part.name]) for part in wanted)
+    text = "\n".join(_section(part, summary[part.name], scale) for part in wanted)
     write_atomically(folder.path / "table.md", lambda partial: _write_text(partial, text))
     return text
+
+
+def choose(sets: str, rows: str) -> list[Part]:
+    """The parts of these names, with the lines of these names."""
+    asked_sets = [name.strip() for name in sets.split(",") if name.strip()]
+    asked_rows = [name.strip() for name in rows.split(",") if name.strip()]
+    for kind, asked, known in (
+        ("set of bench small", asked_sets, {part.name for part in PARTS}),
+        ("row of bench small", asked_rows, {row.name for part in PARTS for row in part.rows}),
+    ):
+        for name in asked:
+            if name not in known:
+                raise UnknownNameError(kind, name, known)
+    parts = [part for part in PARTS if not asked_sets or part.name in asked_sets]
+    return [
+        replace(part, rows=tuple(row for row in part.rows if not asked_rows or row.name in asked_rows))
+        for part in parts
+    ]
 
 
 def _cell(
@@ -164,7 +191,7 @@ def paired(gains: Sequence[float]) -> dict[str, Any]:
     return {"mean": statistics.mean(gains), "standard_error": error, "positive": sum(g > 0 for g in gains)}
 
 
-def _section(part: Part, summary: Mapping[str, Mapping[str, Any]]) -> str:
+def _section(part: Part, summary: Mapping[str, Mapping[str, Any]], scale: float) -> str:
     header = ["recipe", "unlabeled", "test", "gain over supervised", "pseudo-labels", "r(D, Q)", "seconds"]
     lines = []
     for row in part.rows:
@@ -180,8 +207,9 @@ def _section(part: Part, summary: Mapping[str, Mapping[str, Any]]) -> str:
                     f"{own['training_seconds']['mean']:.0f}",
                 ]
             )
-    passes = f"{part.name}: {ROWS:,} images, {part.per_class} labels a class, {part.model}, {part.passes:,} passes"
-    return f"{passes}\n\n{markdown(header, lines)}"
+    passes = f"{scale * part.passes:,.0f} passes"
+    title = f"{part.name}: {ROWS:,} images, {part.per_class} labels a class, {part.model}, {passes}"
+    return f"{title}\n\n{markdown(header, lines)}"
 
 
 def _gain(gain: Mapping[str, Any] | None) -> str:
