@@ -45,6 +45,7 @@ class TrainRequest:
     init: Path | None = None
     baselines: bool = True
     deterministic: bool = False
+    compile: bool = False
     existing: Existing = "refuse"
     force: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)

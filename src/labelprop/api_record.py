@@ -16,7 +16,7 @@ from labelprop.errors import RequestError
 from labelprop.inputs import labels_digest
 
 IDENTITY = (
-    *("recipe", "settings", "model", "augment", "seed", "epochs", "budget", "baselines", "deterministic"),
+    *("recipe", "settings", "model", "augment", "seed", "epochs", "budget", "baselines", "deterministic", "compile"),
     *("data", "labels", "backbone", "init", "device", "devices", "threads", "versions"),
 )
 
@@ -58,6 +58,7 @@ def configuration(request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
         "budget": prepared.budget,
         "baselines": request.baselines,
         "deterministic": request.deterministic,
+        "compile": request.compile,
         "devices": prepared.group.size,
         "device": "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device),
         "threads": torch.get_num_threads(),

@@ -165,6 +165,7 @@ def _jobs(request: TrainRequest, prepared: Prepared, clock: StageClock, folder: 
             build=partial(design.network, recipe.heads(design.task.n_classes), request.seed),
             fabric=prepared.fabric,
             meter=WorkMeter(1),
+            compiled=request.compile,
             clock=clock,
             checkpoints=None if folder is None else Checkpoints(folder.checkpoints / label),
             history=folder,

@@ -128,6 +128,7 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Resume although something differs.")] = False,
     baselines: Annotated[bool, typer.Option("--baselines/--no-baselines", help="Also train on labels only.")] = True,
     deterministic: Annotated[bool, typer.Option("--deterministic", help="Repeatable kernels on CUDA.")] = False,
+    compile: Annotated[bool, typer.Option("--compile", help="Compile the network first: pays in long runs.")] = False,
     label_col: LabelCol = None,
     id_col: IdCol = None,
     image_col: ImageCol = None,

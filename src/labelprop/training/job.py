@@ -92,6 +92,7 @@ class Job:
     checkpoints: Checkpoints | None = None
     history: History | None = None
     monitor: Monitor | None = None
+    compiled: bool = False  # the network's passes in training, by torch.compile
 
     @property
     def group(self) -> Group:

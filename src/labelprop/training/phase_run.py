@@ -106,7 +106,8 @@ class PhaseRun:
                 restore_optimizer(self.optimizer, optimizer_state)
             if self.spec.keep_state and before is not None:
                 take_over(self.method, before)
-        self.net, self.wrapped_optimizer = job.fabric.setup(net, self.optimizer)
+        passed = torch.compile(net) if job.compiled else net
+        self.net, self.wrapped_optimizer = job.fabric.setup(passed, self.optimizer)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         return (

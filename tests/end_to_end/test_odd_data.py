@@ -1,0 +1,75 @@
+"""Trained methods on data that are smaller, poorer or odder than their settings expect."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import labelprop
+from labelprop import registry
+from labelprop.errors import NonFiniteLossError
+
+NEEDS_A_RUN = {"linear-readout"}
+RECIPES = sorted(set(registry.table("recipes")) - NEEDS_A_RUN)
+
+
+def blobs(n: int, n_given: int, n_classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    classes = np.arange(n) % n_classes
+    vectors = 3 * np.eye(6)[classes] + np.random.default_rng(0).normal(size=(n, 6))
+    return vectors.astype(np.float32), np.where(np.arange(n) < n_given, classes, -1)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_fewer_rows_and_labels_than_any_setting_asks_for(recipe: str, tmp_path) -> None:
+    """4 labels for a labeled batch of 50, 20 rows for K = 50, T = 25 and 4,096 neighbors, with default settings."""
+    vectors_ND, y_N = blobs(20, 4)
+    run = labelprop.train(vectors_ND, y_N, out=tmp_path / "run", recipe=recipe, epochs=2, baselines=False)
+    certainty_N = run.labels.column("certainty").to_numpy()
+    assert np.isfinite(certainty_N).all()
+    assert run.labels.column("label").null_count == 0
+    assert np.isfinite(run.labels.column("margin").to_numpy()).all()
+
+
+def test_a_row_that_was_never_drawn_has_no_pseudo_label_and_no_weight(tmp_path) -> None:
+    vectors_ND, y_N = blobs(400, 12)
+    settings = {"batch_size": 300, "dim": 8}  # one step: 300 of 400 rows are seen
+    run = labelprop.train(
+        vectors_ND, y_N, out=tmp_path / "run", recipe="llp", epochs=1, baselines=False, settings=settings
+    )
+    pseudo = labelprop.run_folder.RunFolder(run.path).read_table("pseudo_labels.parquet").to_pydict()
+    missing = [row for row, label in enumerate(pseudo["label"]) if label is None]
+    assert 0 < len(missing) <= 100
+    assert all(y_N[row] < 0 and pseudo["weight"][row] == 0 and pseudo["certainty"][row] == 0 for row in missing)
+    assert run.labels.column("label").null_count == 0, "the classifier labels them all the same"
+
+
+def test_a_class_without_any_pseudo_label_keeps_weights_finite(tmp_path) -> None:
+    vectors_ND, y_N = blobs(60, 12)
+    y_N = np.where(y_N == 2, -1, y_N)
+    y_N[2] = 2
+    vectors_ND[2] = 1e3  # far from everything: nothing is labeled like it
+    settings = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5}
+    for recipe in ("dlp", "network-prediction", "mt+dlp"):
+        known = registry.lookup("recipes", recipe).parameters
+        own = {name: value for name, value in settings.items() if name in known}
+        run = labelprop.train(
+            vectors_ND, y_N, out=tmp_path / recipe, recipe=recipe, epochs=2, baselines=False, settings=own
+        )
+        table = labelprop.run_folder.RunFolder(run.path).read_table("pseudo_labels.parquet")
+        assert np.isfinite(table.column("weight").to_numpy()).all()
+
+
+@pytest.mark.parametrize("recipe", ["llp", "mt+dlp", "la"])
+def test_a_loss_that_is_not_finite_says_so_and_leaves_the_run_resumable(recipe: str, tmp_path) -> None:
+    vectors_ND, y_N = blobs(60, 12)
+    with pytest.raises(NonFiniteLossError, match=r"the loss is not finite at step \d+.*--set lr="):
+        labelprop.train(
+            vectors_ND * np.float32(1e3),
+            y_N,
+            out=tmp_path / "run",
+            recipe=recipe,
+            epochs=20,
+            baselines=False,
+            settings={"lr": 1e30},
+        )
+    assert not labelprop.run_folder.RunFolder(tmp_path / "run").finished
