@@ -54,6 +54,40 @@ def job(method, *, steps: int = 40, per_epoch: int = 10, **options) -> Job:
     )
 
 
+class WithSecondNetwork(Supervised):
+    """Trains a network of its own beside the one it is given."""
+
+    def setup(self, net, task) -> None:
+        super().setup(net, task)
+        self.second = build(ModelSpec("mlp", (5,), {"class": 3}), seed=1)
+        self.start = self.second.trunk.layers[1].weight.detach().clone()
+
+    def loss(self, net, batch, progress):
+        first, second = super().loss(net, batch, progress), super().loss(self.second, batch, progress)
+        terms = {"first": first.terms["supervised"], "second": second.terms["supervised"]}
+        return LossTerms(terms, dict.fromkeys(terms, 1.0))
+
+
+def test_what_a_method_learns_itself_is_trained_too_and_resumed() -> None:
+    history = Lines()
+    trained = loop.run(job(lambda: WithSecondNetwork(batch_size=6), history=history, steps=100))
+    assert history[-1]["terms"]["second"] < 0.7 * history[0]["terms"]["second"]
+    assert not torch.equal(trained.method.second.trunk.layers[1].weight, trained.method.start)
+
+
+def test_a_phase_from_scratch_starts_from_the_first_weights() -> None:
+    def after(from_scratch: bool) -> torch.Tensor:
+        made = job(lambda: Supervised(batch_size=6))
+        still = Phase(name="still", method=lambda: Supervised(batch_size=6), optimizer=Sgd(lr=1e-12, weight_decay=0))
+        phases = (made.recipe.main, replace(still, from_scratch=from_scratch))
+        recipe = replace(made.recipe, phases=phases)
+        return loop.run(replace(made, recipe=recipe, plan=Plan((40, 10), 10))).net.trunk.layers[1].weight.detach()
+
+    first = build(ModelSpec("mlp", (5,), {"class": 3}), seed=0).trunk.layers[1].weight
+    torch.testing.assert_close(after(True), first)
+    assert not torch.allclose(after(False), first)
+
+
 class Diverges(Supervised):
     def loss(self, net, batch, progress):
         found = super().loss(net, batch, progress)

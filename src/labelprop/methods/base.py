@@ -165,6 +165,31 @@ class SharedForward:
         return outputs
 
 
+def bare(net: Net) -> nn.Module:
+    """The network itself, without what shares or wraps its passes."""
+    if isinstance(net, SharedForward):
+        return bare(net._net)
+    inner = getattr(net, "module", net)  # Fabric's wrapper, DistributedDataParallel
+    assert isinstance(inner, nn.Module), "a network is a module"
+    return inner
+
+
+def aside(net: Net) -> Net:
+    """Passes of the network in the mode it is in that leave its running statistics as they are.
+
+    For gradients with respect to the input (`torch.autograd.grad` leaves those of the parameters alone), and for a
+    second look in the same step. Parameters learn from them where the loss does.
+    """
+    module = bare(net)
+
+    def look(x: torch.Tensor) -> Outputs:
+        buffers = {name: value.clone() for name, value in module.named_buffers()}
+        outputs: Outputs = torch.func.functional_call(module, buffers, (x,))
+        return outputs
+
+    return look
+
+
 def _merge(streams: list[StreamSpec]) -> StreamSpec:
     used = [stream for stream in streams if stream.size]
     if not used:

@@ -89,13 +89,18 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tenso
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
-    """The inverse of `optimizer_tensors`; hyper-parameters stay those the optimizer was built with."""
+    """The inverse of `optimizer_tensors`; hyper-parameters stay those the optimizer was built with.
+
+    A state of more parameters than these, those of a method that is done, gives what belongs to these.
+    """
+    groups = optimizer.state_dict()["param_groups"]
+    known = {index for group in groups for index in group["params"]}
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer/"):
             _, index, slot = name.split("/")
-            state.setdefault(int(index), {})[slot] = value
-    groups = optimizer.state_dict()["param_groups"]
+            if int(index) in known:
+                state.setdefault(int(index), {})[slot] = value
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 

@@ -27,6 +27,8 @@ def run(job: Job) -> Trained:
         for index in range(state["phase"], len(job.recipe.phases)):
             resumed_at = state["epoch"] if found and index == state["phase"] else None
             before = phase.method if phase is not None else None
+            if resumed_at is None and job.recipe.phases[index].from_scratch:
+                net.load_state_dict(job.build().state_dict())
             phase = PhaseRun(job, net, index, optimizer_state, tensors if resumed_at is not None else None, before)
             if resumed_at is None:
                 phase.refresh(0)

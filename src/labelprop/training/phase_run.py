@@ -96,7 +96,9 @@ class PhaseRun:
         self.method = self.spec.method()
         self.method.setup(net, job.task)
         self.method.to(job.fabric.device)
-        self.optimizer = self.spec.optimizer.build(net)
+        # What a method learns itself, a second network for instance, is not wrapped: `_step` averages its gradients.
+        self.learned = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
+        self.optimizer = self.spec.optimizer.build(net, self.method)
         self._learn()  # what is frozen must be so before the network is wrapped
         if resumed is not None:
             restore_module("method", self.method, resumed)
@@ -201,6 +203,7 @@ class PhaseRun:
         total = found.total()
         mean.add(total, found, progress)
         self.job.fabric.backward(total)
+        self.job.group.mean_(parameter.grad for parameter in self.learned if parameter.grad is not None)
         self.wrapped_optimizer.step()
         self.wrapped_optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():

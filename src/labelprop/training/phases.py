@@ -38,25 +38,30 @@ class Sgd:
             if not 0 <= value < float("inf") or (name == "lr" and value == 0):
                 raise RequestError(f"{name}={value} must be a number {'above' if name == 'lr' else 'of at least'} 0.")
 
-    def build(self, net: nn.Module) -> torch.optim.Optimizer:
-        """Over all parameters, so that its state fits every phase; those that are frozen get no gradient."""
+    def build(self, net: nn.Module, method: nn.Module | None = None) -> torch.optim.Optimizer:
+        """Over all parameters of the network, so that its state fits every phase; the frozen ones get no gradient.
+
+        Behind them come those that the method itself learns: a second network, for instance.
+        """
+        own = [] if method is None else [parameter for parameter in method.parameters() if parameter.requires_grad]
+        parameters = [*net.parameters(), *own]
+        norms = set() if self.decay_norms else {id(p) for part in (net, method) for p in _of_norms(part)}
+        groups: list[dict[str, Any]] = [{"params": [p for p in parameters if id(p) not in norms]}]
+        if norms:
+            groups.append({"params": [p for p in parameters if id(p) in norms], "weight_decay": 0.0})
         return torch.optim.SGD(
-            self._groups(net),
+            groups,
             lr=self.lr,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             nesterov=self.nesterov and self.momentum > 0,
         )
 
-    def _groups(self, net: nn.Module) -> list[dict[str, Any]]:
-        """All parameters, those of batch norm apart where they do not decay."""
-        if self.decay_norms:
-            return [{"params": list(net.parameters())}]
-        norms = {id(p) for part in net.modules() if isinstance(part, NORMS) for p in part.parameters()}
-        return [
-            {"params": [parameter for parameter in net.parameters() if id(parameter) not in norms]},
-            {"params": [parameter for parameter in net.parameters() if id(parameter) in norms], "weight_decay": 0.0},
-        ]
+
+def _of_norms(module: nn.Module | None) -> list[nn.Parameter]:
+    """Scales and shifts of batch norm."""
+    parts = [] if module is None else module.modules()
+    return [parameter for part in parts if isinstance(part, NORMS) for parameter in part.parameters()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +69,9 @@ class Phase:
     """One stretch of training.
 
     `share` is its length in units of the main phase's steps (the main phase has 1), at least 100 steps.
-    Weights always pass from phase to phase; `keep_optimizer` also passes the optimizer's state, and `keep_state` the
-    banks, teachers and, to a method of the same type, all tables. Without `trains_trunk` only heads learn: a readout.
+    Weights pass from phase to phase, unless it starts `from_scratch`; `keep_optimizer` also passes the optimizer's
+    state, and `keep_state` the banks, teachers and, to a method of the same type, all tables. Without `trains_trunk`
+    only heads learn: a readout.
     """
 
     name: str
@@ -76,6 +82,7 @@ class Phase:
     keep_optimizer: bool = False
     keep_state: bool = False
     trains_trunk: bool = True
+    from_scratch: bool = False
 
     def steps(self, main_steps: int) -> int:
         return main_steps if self.share == 1 else max(MIN_STEPS, round(self.share * main_steps))
