@@ -36,7 +36,7 @@ LAYERS = [
     ["run_folder", "cache", "table_files", "memory", "progress"],
     ["clock"],
     ["functional"],
-    ["registry", "types", "errors"],
+    ["registry", "registry_recipes", "registry_entry", "types", "errors"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 FORBIDDEN = {

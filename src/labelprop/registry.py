@@ -8,28 +8,13 @@ such an entry point loads an `Entry`.
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
 from labelprop.errors import RequestError, UnknownNameError
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Where an object lives (`module:attribute`), what it is for, and its parameters with their defaults."""
-
-    target: str
-    summary: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-    def load(self) -> Any:
-        module, _, attribute = self.target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
-
+from labelprop.registry_entry import Entry
+from labelprop.registry_recipes import DIFFUSION, RECIPES
 
 _SOLVER: dict[str, Any] = {"max_iter": 1000, "tol": 1e-6}
 _DROP_IN: dict[str, Any] = {"kernel": "knn", "gamma": 20.0, "n_neighbors": 10} | _SOLVER
@@ -43,8 +28,7 @@ PROPAGATORS: dict[str, Entry] = {
     "diffusion": Entry(
         "labelprop.propagators.diffusion:Diffusion",
         "Diffuses labels over a nearest-neighbor graph by conjugate gradient (Iscen et al. 2019).",
-        {"n_neighbors": 50, "power": 3.0, "alpha": 0.99, "max_iter": 20, "tol": 1e-6}
-        | {"balance_seeds": True, "max_normalize": True},
+        DIFFUSION,
     ),
     "label-propagation": Entry(
         "labelprop.propagators.label_propagation:LabelPropagation",
@@ -129,109 +113,6 @@ SOURCES: dict[str, Entry] = {
 NEIGHBORS: dict[str, Entry] = {
     "exact": Entry("labelprop.neighbors.exact:search", "Blocked matrix products; exact."),
     "approximate": Entry("labelprop.neighbors.approximate:search", "cells of near rows; recall is measured."),
-}
-
-_SUPERVISED = {"batch_size": 100, "lr": 0.05, "weight_decay": 2e-4, "l2_feature": True}
-_PSEUDO = _SUPERVISED | {
-    "labeled_batch_size": 50,
-    "certainty": True,
-    "class_balance": True,
-    "max_class_weight": None,
-}
-
-RECIPES: dict[str, Entry] = {
-    "supervised": Entry(
-        "labelprop.training.recipes:supervised",
-        "The given labels alone; the baseline of every other.",
-        _SUPERVISED,
-    ),
-    "dlp": Entry(
-        "labelprop.training.recipes:dlp",
-        "Labels diffused over a graph of the embedding before every epoch (Iscen et al. 2019).",
-        {**_PSEUDO, **PROPAGATORS["diffusion"].parameters},
-    ),
-    "network-prediction": Entry(
-        "labelprop.training.recipes:network_prediction",
-        "DLP with the network's own softmax in place of the diffusion (its ablation).",
-        _PSEUDO | {"max_normalize": True},
-    ),
-}
-
-_TEACHER = {
-    "batch_size": 100,
-    "labeled_batch_size": 50,
-    "weight": 100.0,
-    "ramp_up": 5,
-    "decay": 0.97,
-    "tie": 0.01,
-    "divergence": "mse",
-    "statistics": "own",
-}
-_EMBEDDER = {"batch_size": 128, "dim": 128, "temperature": 0.07, "momentum": 0.5}
-_LOCAL = _EMBEDDER | {
-    "labeled_batch_size": 0,
-    "n_neighbors": 10,
-    "n_density": 25,
-    "density": "joint",
-    "pool": "unlabeled",
-    "confidence": True,
-    "classification": True,
-    "label_source": "vote",
-}
-_RATE = {"lr": 0.05, "weight_decay": 2e-4, "l2_feature": False}
-_EMBEDDING_RATE = {"lr": 0.03, "weight_decay": 1e-4, "l2_feature": False}
-
-RECIPES |= {
-    "mean-teacher": Entry(
-        "labelprop.training.recipes:mean_teacher",
-        "Agreement with a slow average of the network itself (Tarvainen and Valpola 2017).",
-        _RATE | _TEACHER,
-    ),
-    "mt+dlp": Entry(
-        "labelprop.training.recipes:mt_dlp",
-        "Mean Teacher, then diffused labels on top of it (Iscen et al. 2019).",
-        _RATE
-        | {"certainty": True, "class_balance": True, "max_class_weight": None}
-        | {"n_neighbors": 50, "power": 3, "alpha": 0.99, "restore_teacher": True}
-        | _TEACHER,
-    ),
-    "ir": Entry(
-        "labelprop.training.recipes:ir",
-        "Every example a class of its own; labels only vote (Wu et al. 2018).",
-        _EMBEDDING_RATE | _EMBEDDER | {"noise": None, "n_voters": 10},
-    ),
-    "la": Entry(
-        "labelprop.training.recipes:la",
-        "Neighbors that cluster together draw together; labels only vote (Zhuang, Zhai, Yamins 2019).",
-        _EMBEDDING_RATE
-        | _EMBEDDER
-        | {"n_neighbors": 4096, "n_clusters": None, "clusterings": 10, "rounds": 20, "n_voters": 10},
-    ),
-    "llp": Entry(
-        "labelprop.training.recipes:llp",
-        "Near labeled examples vote at every step, those in dense regions less (Zhuang et al. 2019).",
-        _EMBEDDING_RATE | _LOCAL,
-    ),
-    "llp+rj": Entry(
-        "labelprop.training.recipes:llp_rj",
-        "llp, and a rate jump after it (Zhuang et al. 2019).",
-        _EMBEDDING_RATE | _LOCAL,
-    ),
-    "linear-readout": Entry(
-        "labelprop.training.recipes:linear_readout",
-        "One linear layer on the frozen network of another run (--init): how well it transfers.",
-        {"batch_size": 128, "lr": 0.01, "weight_decay": 1e-4},
-    ),
-    "supervised+rj": Entry(
-        "labelprop.training.recipes:supervised_rj",
-        "The given labels alone, and a rate jump after them.",
-        _SUPERVISED,
-    ),
-    "mean-teacher+rj": Entry(
-        "labelprop.training.recipes:mean_teacher_rj",
-        "mean-teacher, and a rate jump after it.",
-        _RATE | _TEACHER,
-    ),
 }
 
 BENCHES: dict[str, Entry] = {
