@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from labelprop.bench import small
+from labelprop.bench import equal_passes, small
+from labelprop.bench.equal_passes import Asked, Part, Row, choose, paired, summarize
 from labelprop.bench.sets import split_images
-from labelprop.bench.small import PARTS, Part, Row, paired, summarize
+from labelprop.bench.small import PARTS
 from labelprop.cli import app
 from labelprop.errors import UnknownNameError
 from labelprop.training import recipes
@@ -48,6 +50,7 @@ def cell(row: str, split: int, unlabeled: float, r: float | None = None) -> dict
         "pseudo_labels": None,
         "density_count_r": r,
         "training_seconds": 1.0,
+        "peak_memory_bytes": 1,
         "passes": 10,
     }
 
@@ -74,14 +77,15 @@ def test_every_row_is_a_recipe(part: Part) -> None:
 
 
 def test_sets_and_rows_can_be_chosen_by_name() -> None:
-    (found,) = small.choose("cifar10", "dlp, supervised")
+    (found,) = choose("small", PARTS, Asked("cifar10", "dlp, supervised", 2, 0.5))
     assert (found.name, [row.name for row in found.rows]) == ("cifar10", ["supervised", "dlp"])
-    assert small.choose("", "") == list(PARTS)
-    assert small.choose("", "llp density=None")[0].rows == (Row("llp", {"density": None}),)
+    assert (found.splits, found.passes) == (2, 400_000)
+    assert choose("small", PARTS, Asked()) == list(PARTS)
+    assert choose("small", PARTS, Asked(rows="llp density=None"))[0].rows == (Row("llp", {"density": None}),)
     with pytest.raises(UnknownNameError, match="unknown set of bench small 'cifar'; did you mean 'cifar10'"):
-        small.choose("cifar", "")
+        choose("small", PARTS, Asked("cifar"))
     with pytest.raises(UnknownNameError, match="unknown row of bench small 'lp'"):
-        small.choose("", "lp")
+        choose("small", PARTS, Asked(rows="lp"))
 
 
 def test_a_split_gives_so_many_labels_and_the_truth_of_the_others(tmp_path: Path) -> None:
@@ -93,15 +97,15 @@ def test_a_split_gives_so_many_labels_and_the_truth_of_the_others(tmp_path: Path
     assert len(given) == 12
     assert len(others) == 88
     assert {line.split(",")[1].strip('"') for line in given} == {"left", "middle", "right"}
-    assert "label" not in pq.read_schema(split.images).names
+    assert "label" not in pq.read_schema(split.examples).names
 
 
 def test_it_runs_and_a_restart_runs_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_set(tmp_path / "toy")
     settings = {"batch_size": 12, "labeled_batch_size": 6}
     rows = (Row("supervised", {"batch_size": 12}), Row("llp", settings | {"dim": 8}))
-    monkeypatch.setattr(small, "PARTS", (Part("toy", 4, "mlp", 2000, rows),))
-    monkeypatch.setattr(small, "ROWS", 100)
+    draw = partial(split_images, name="toy", rows=100, per_class=4)
+    monkeypatch.setattr(small, "PARTS", (Part("toy", "toys", draw, "mlp", 2000, 3, rows),))
     command = ["bench", "small", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--set", "splits=2"]
     first = CliRunner().invoke(app, command)
     assert first.exit_code == 0, first.output
@@ -110,5 +114,5 @@ def test_it_runs_and_a_restart_runs_nothing_again(tmp_path: Path, monkeypatch: p
     assert all(0 <= cell["unlabeled"] <= 1 for cell in cells)
     assert max(cell["test"] for cell in cells) > 0.5, "the test set calls its classes by the same names"
     assert "llp" in (tmp_path / "out" / "table.md").read_text()
-    monkeypatch.setattr(small, "train", None)  # would fail if it were called
+    monkeypatch.setattr(equal_passes, "train", None)  # would fail if it were called
     assert CliRunner().invoke(app, command).exit_code == 0

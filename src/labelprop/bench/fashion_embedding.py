@@ -26,7 +26,7 @@ def unlabeled_embedding(
     """
     split = split_images(data, "fashion_mnist", out, ROWS, PER_CLASS, SEED)
     run = train(
-        split.images,
+        split.examples,
         split.labels,
         recipe="dlp",
         model="small_cnn",
@@ -39,7 +39,7 @@ def unlabeled_embedding(
     )
     saved = out / "embedding.npy"
     if not saved.exists():
-        np.save(saved, _features(run.path, split.images))
+        np.save(saved, _features(run.path, split.examples))
     labels_N, open_N = fashion_mnist_labels(data, "train")[:ROWS], split.labels_N < 0
     return np.load(saved, allow_pickle=False)[open_N], labels_N[open_N]
 

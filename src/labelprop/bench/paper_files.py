@@ -48,7 +48,7 @@ def table_files(data: Path, name: str, labels: int, split: int, out: Path) -> Fi
             f"{counts_C.min():,} images; give a multiple of {len(counts_C)} that leaves some of each unlabeled."
         )
     found = split_images(data, name, out, None, per_class, split)
-    return Files(found.images, found.labels, found.truth, test)
+    return Files(found.examples, found.labels, found.truth, test)
 
 
 def imagenet_files(data: Path, percent: int, unlabeled_percent: int, image_size: int, out: Path) -> Files:

@@ -32,11 +32,12 @@ def fashion_mnist_labels(data: Path, split: str) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """Files of a training: images without labels, the labels of a few, the truth of the others."""
+    """Files of a training: examples without labels, the labels of a few, the truth of the others, a test set."""
 
-    images: Path
+    examples: Path
     labels: Path
     truth: Path
+    test: Path
     labels_N: np.ndarray  # class numbers of the given rows, -1 elsewhere
 
 
@@ -50,16 +51,51 @@ def split_images(data: Path, name: str, out: Path, rows: int | None, per_class: 
     labels_N = np.asarray(pq.read_table(source, columns=["label"]).column("label").to_numpy())[:rows].astype(np.int64)
     given_N = draw_nested(labels_N, np.random.default_rng(seed)) < per_class
     split = Split(
-        out / "images.parquet", out / "labels.csv", out / "truth.csv", np.where(given_N, labels_N, UNLABELED)
+        out / "images.parquet",
+        out / "labels.csv",
+        out / "truth.csv",
+        data / name / "test.parquet",
+        np.where(given_N, labels_N, UNLABELED),
     )
     out.mkdir(parents=True, exist_ok=True)
     images = pq.read_table(source, columns=["image"]).slice(0, rows)
-    write_atomically(split.images, partial(pq.write_table, images))
+    write_atomically(split.examples, partial(pq.write_table, images))
     names_C = _class_names(source, int(labels_N.max()) + 1)
     for path, chosen in ((split.labels, np.flatnonzero(given_N)), (split.truth, np.flatnonzero(~given_N))):
         table = pa.table({"id": chosen, "label": [names_C[label] for label in labels_N[chosen]]})
         write_atomically(path, partial(pyarrow.csv.write_csv, table))
     return split
+
+
+def split_banking77(data: Path, *, out: Path, per_class: int, seed: int) -> Split:
+    """The training texts' MiniLM vectors, `per_class` labels a class drawn by `seed`, as files in `out`."""
+    folder, (vectors_ND, labels_N) = data / "banking77", banking77(data)
+    given_N = draw_nested(labels_N, np.random.default_rng(seed)) < per_class
+    test_ND = np.load(required(folder / "emb_minilm_test.f16.npy"), allow_pickle=False).astype(np.float32)
+    test_N = np.load(required(folder / "labels_test.npy"), allow_pickle=False).astype(np.int64)
+    split = Split(
+        out / "vectors.npy",
+        out / "labels.npy",
+        out / "truth.npy",
+        out / "test.npz",
+        np.where(given_N, labels_N, UNLABELED),
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    arrays = ((split.examples, vectors_ND), (split.labels, split.labels_N), (split.truth, labels_N))
+    for path, array in arrays:
+        write_atomically(path, partial(_save, array=array))
+    write_atomically(split.test, partial(_save_together, X=test_ND, y=test_N))
+    return split
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    with path.open("wb") as handle:
+        np.save(handle, array, allow_pickle=False)
+
+
+def _save_together(path: Path, **arrays: np.ndarray) -> None:
+    with path.open("wb") as handle:
+        np.savez(handle, **arrays)  # type: ignore[arg-type]
 
 
 def _class_names(path: Path, n_classes: int) -> list[str]:

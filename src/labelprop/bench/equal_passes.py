@@ -1,0 +1,217 @@
+"""Recipes under one budget: equal image passes for every run, counted and not written down by recipe.
+
+A cell is one training from its seed, alone: no baseline and no test example is part of it. The truth of the unlabeled
+examples scores what it ends with; nothing is chosen by it.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from labelprop.api import train
+from labelprop.bench.cells import Cells
+from labelprop.bench.passes import epochs_within
+from labelprop.bench.sets import Split
+from labelprop.bench.tables import markdown, percent, spread
+from labelprop.clock import reset_peak_memory
+from labelprop.errors import UnknownNameError
+from labelprop.progress import Reporter
+from labelprop.run_folder import RunFolder, write_atomically
+from labelprop.training import recipes
+from labelprop.types import Task
+
+BASELINE = "supervised"
+MEASURES = (
+    *("unlabeled", "test", "pseudo_labels", "density_count_r"),
+    *("training_seconds", "passes", "peak_memory_bytes"),
+)
+
+
+class Draw(Protocol):
+    """Writes the files of one training: who is labeled is drawn by the seed."""
+
+    def __call__(self, data: Path, *, out: Path, seed: int) -> Split: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table: a recipe with its defaults but for `settings`."""
+
+    recipe: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return " ".join([self.recipe, *(f"{key}={value}" for key, value in self.settings.items())])
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One data set of a bench, and what is run on it."""
+
+    name: str
+    what: str  # "10,000 images, 20 labels a class"
+    draw: Draw
+    model: str
+    passes: int
+    splits: int
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which cells: names with commas (empty: all), splits a set (None: its own number), times the passes."""
+
+    sets: str = ""
+    rows: str = ""
+    splits: int | None = None
+    scale: float = 1
+
+
+def run_parts(
+    bench: str, known: Sequence[Part], asked: Asked, data: Path, folder: RunFolder, reporter: Reporter
+) -> str:
+    """Runs what is missing and returns the tables as Markdown, which `table.md` and `table.json` hold too.
+
+    Raises RequestError naming the file that `data` lacks, UnknownNameError for a set or row that is not there.
+    """
+    cells = Cells(folder.path / "cells.jsonl")
+    wanted = choose(bench, known, asked)
+    for part in wanted:
+        for number in range(part.splits):
+            for row in part.rows:
+                key = {"set": part.name, "split": number, "row": row.name}
+                place = folder.path / "runs" / f"{part.name}-{number}-{row.name.replace(' ', '-')}"
+                cells.run(key, lambda p=part, n=number, r=row, f=place: _cell(data, p, n, r, f, reporter))  # type: ignore[misc]
+                reporter.say(f"{bench}: {part.name}, split {number + 1} of {part.splits}, {row.name} is done")
+    summary = {part.name: summarize([cell for cell in cells.rows if cell["set"] == part.name]) for part in wanted}
+    folder.write_json("table.json", {"scale": asked.scale, "sets": summary})
+    text = "\n".join(section(part, summary[part.name]) for part in wanted)
+    write_atomically(folder.path / "table.md", lambda partial: _write_text(partial, text))
+    return text
+
+
+def choose(bench: str, known: Sequence[Part], asked: Asked) -> list[Part]:
+    """The parts of these names, with the lines of these names, this number of splits and these passes."""
+    sets = [name.strip() for name in asked.sets.split(",") if name.strip()]
+    rows = [name.strip() for name in asked.rows.split(",") if name.strip()]
+    for kind, names, there in (
+        ("set", sets, {part.name for part in known}),
+        ("row", rows, {row.name for part in known for row in part.rows}),
+    ):
+        for name in names:
+            if name not in there:
+                raise UnknownNameError(f"{kind} of bench {bench}", name, there)
+    return [
+        replace(
+            part,
+            rows=tuple(row for row in part.rows if not rows or row.name in rows),
+            splits=part.splits if asked.splits is None else asked.splits,
+            passes=round(asked.scale * part.passes),
+        )
+        for part in known
+        if not sets or part.name in sets
+    ]
+
+
+def _cell(data: Path, part: Part, number: int, row: Row, out: Path, reporter: Reporter) -> dict[str, Any]:
+    """One training from its seed, scored; continues where an interrupted one stopped."""
+    split = part.draw(data, out=out.parent / f"{part.name}-{number}", seed=number)
+    epochs, spent = epochs_within(part.passes, recipes.build(row.recipe, row.settings), _task(split, number))
+    reset_peak_memory()
+    found = train(
+        split.examples,
+        split.labels,
+        recipe=row.recipe,
+        model=part.model,
+        out=out,
+        truth=split.truth,
+        test=split.test,
+        seed=number,
+        epochs=epochs,
+        baselines=False,
+        resume=True,
+        settings=row.settings,
+        reporter=reporter,
+    )
+    monitored = [line["monitor"] for line in RunFolder(out).history()]
+    last: Mapping[str, Any] = monitored[-1] if monitored else {}
+    return {
+        "epochs": epochs,
+        "passes": round(spent),
+        "unlabeled": found.metrics["unlabeled"]["accuracy"],
+        "test": found.metrics["test"]["accuracy"],
+        "pseudo_labels": found.metrics["pseudo_labels"]["accuracy"],
+        "density_count_r": last.get("density_count_r"),
+        "aggregation": last.get("aggregation"),
+        "training_seconds": round(found.metrics["seconds"], 1),
+        "peak_memory_bytes": found.metrics["peak_memory_bytes"],
+    }
+
+
+def _task(split: Split, seed: int) -> Task:
+    labels_N = torch.from_numpy(split.labels_N)
+    return Task(labels_N, torch.ones(len(labels_N)), int(labels_N.max()) + 1, seed)
+
+
+def summarize(cells: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Of every row: spreads over the splits, and the paired difference to `supervised` with its standard error."""
+    by_row: dict[str, dict[int, Mapping[str, Any]]] = {}
+    for cell in cells:
+        by_row.setdefault(cell["row"], {})[cell["split"]] = cell
+    found = {}
+    for name, own in by_row.items():
+        kept = {
+            measure: [cell[measure] for cell in own.values() if cell[measure] is not None] for measure in MEASURES
+        }
+        found[name] = {measure: spread(values) if values else None for measure, values in kept.items()}
+        base = by_row.get(BASELINE, {})
+        gains = [cell["unlabeled"] - base[number]["unlabeled"] for number, cell in own.items() if number in base]
+        found[name]["gain"] = None if name == BASELINE or not gains else paired(gains)
+    return found
+
+
+def paired(gains: Sequence[float]) -> dict[str, Any]:
+    """Mean of paired differences, its standard error (None for one pair), and in how many pairs it is positive."""
+    error = statistics.stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else None
+    return {"mean": statistics.mean(gains), "standard_error": error, "positive": sum(g > 0 for g in gains)}
+
+
+def section(part: Part, summary: Mapping[str, Mapping[str, Any]]) -> str:
+    """The table of one data set."""
+    header = ["recipe", "unlabeled", "test", "gain over supervised", "pseudo-labels", "r(D, Q)", "seconds", "GiB"]
+    lines = []
+    for row in part.rows:
+        if row.name in summary:
+            own = summary[row.name]
+            lines.append(
+                [
+                    row.name,
+                    *(percent(own[measure]) for measure in ("unlabeled", "test")),
+                    _gain(own["gain"]),
+                    percent(own["pseudo_labels"]),
+                    "-" if own["density_count_r"] is None else f"{own['density_count_r']['mean']:.2f}",
+                    f"{own['training_seconds']['mean']:.0f}",
+                    f"{own['peak_memory_bytes']['mean'] / 2**30:.1f}",
+                ]
+            )
+    title = f"{part.name}: {part.what}, {part.model}, {part.passes:,} passes a run"
+    return f"{title}\n\n{markdown(header, lines)}"
+
+
+def _gain(gain: Mapping[str, Any] | None) -> str:
+    if gain is None:
+        return "-"
+    error = "" if gain["standard_error"] is None else f" ± {100 * gain['standard_error']:.1f}"
+    return f"{100 * gain['mean']:+.1f}{error}"
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
