@@ -11,7 +11,7 @@ from labelprop.report.charts import (
     scale_start,
 )
 from labelprop.report.numbers import Share, percent_of, signed
-from labelprop.report.training import Curve
+from labelprop.report.training import Curve, Phase
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,16 @@ def test_epoch_ticks_begin_and_end_the_axis(last):
 
 def test_a_chart_keeps_every_point_inside_and_unsmoothed():
     own = Curve(tuple(range(1, 41)), tuple(0.6 + 0.01 * k for k in range(40)))
-    chart = curves(against_labels_only(own, Curve((), ())), 40, 11, percent_of, "label", 1.0)
+    chart = curves(against_labels_only(own, Curve((), ())), 40, Phase("dlp", 11, 40), percent_of, "label", 1.0)
     points = [tuple(float(v) for v in point.split(",")) for point in chart.lines[0].points.split()]
     assert len(points) == 40
     assert all(46 <= x <= 262 and 10 <= y <= 178 for x, y in points)
     assert chart.mark_x == pytest.approx(46 + 216 * 9.5 / 39)
     assert chart.lines[0].value == "99.0%"
+    assert (chart.mark_text, chart.mark_y) == ("dlp starts", 170), "below a curve that is high"
+    falling = Curve(own.epochs, own.values[::-1])
+    chart = curves(against_labels_only(falling, Curve((), ())), 40, Phase("dlp", 30, 40), percent_of, "label", 1.0)
+    assert chart.mark_y == 18, "above one that is low"
 
 
 def test_one_epoch_makes_a_chart():

@@ -309,3 +309,24 @@ def test_advice_names_the_commonest_confusion_only_if_it_stands_out(make):
 def test_skipped_files_are_told(make):
     run = make(["cat"] * 3, spread(3))
     assert plain(summary.gave(run, Classes(run))).endswith("No file was skipped.")
+
+
+@pytest.mark.parametrize(
+    ("phases", "said"),
+    [
+        ((), "An epoch is as many steps as one pass over the unlabeled images takes."),
+        ((Phase("dlp", 1, 9),), "An epoch is as many steps as one pass over the unlabeled images takes."),
+        (
+            (Phase("supervised", 1, 1), Phase("dlp", 2, 5)),
+            "Epoch 1 is phase supervised and epochs 2 to 5 are phase dlp. Each phase has a loss of its own: one "
+            "cannot be compared with another's.",
+        ),
+        (
+            (Phase("ir", 1, 8), Phase("llp", 9, 40), Phase("rate jump", 41, 1048)),
+            "Epochs 1 to 8 are phase ir, epochs 9 to 40 are phase llp and epochs 41 to 1,048 are phase rate jump. "
+            "Each phase has a loss of its own: one cannot be compared with another's.",
+        ),
+    ],
+)
+def test_the_phases_are_named_with_their_epochs(phases, said: str) -> None:
+    assert findings.phases_note(phases, "image") == said

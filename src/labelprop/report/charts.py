@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from labelprop.report.numbers import Share, signed
-from labelprop.report.training import Curve
+from labelprop.report.training import Curve, Phase
 
 WIDTH, HEIGHT = 340, 216
 LEFT, RIGHT, TOP, BOTTOM = 46, 262, 10, 178
@@ -41,6 +41,7 @@ class Chart:
     x_ticks: tuple[Tick, ...]
     lines: tuple[Line, ...]
     mark_x: float | None  # where the last phase starts
+    mark_y: float  # of its text, away from the curves
     mark_text: str
 
 
@@ -70,7 +71,7 @@ def against_labels_only(own: Curve, baseline: Curve) -> tuple[Named, Named]:
 def curves(
     named: Sequence[Named],
     epochs: int,
-    starts: int | None,
+    starts: Phase | None,
     text: Callable[[float], str],
     label: str,
     top: float | None,
@@ -78,7 +79,7 @@ def curves(
 ) -> Chart:
     """Up to two curves on one scale; empty ones are left out.
 
-    `starts`: first epoch of the last phase, marked; `top`: highest value possible; `low`: the lowest to be shown, by
+    `starts`: the last phase, its first epoch marked; `top`: highest value possible; `low`: the lowest to be shown, by
     default one that leaves out poor first epochs of long trainings.
     """
     drawn = [entry for entry in named if entry.curve]
@@ -103,8 +104,12 @@ def curves(
     )
     x_ticks = tuple(Tick(x(epoch), f"{epoch:,}") for epoch in epoch_ticks(last))
     y_ticks = tuple(Tick(y(value), tick_text(value, ticks, text)) for value in ticks)
-    mark = x(starts - 0.5) if starts and starts > 1 else None
-    return Chart(label, y_ticks, x_ticks, lines, mark, "pseudo-labels start" if mark else "")
+    if starts is None or starts.first == 1:
+        return Chart(label, y_ticks, x_ticks, lines, None, 0, "")
+    after = [y(value) for entry in drawn if (value := entry.curve.at((starts.first + last) // 2)) is not None]
+    low_curves = bool(after) and max(after) > (TOP + BOTTOM) / 2
+    at = TOP + 8 if low_curves else BOTTOM - 8
+    return Chart(label, y_ticks, x_ticks, lines, x(starts.first - 0.5), at, f"{starts.name} starts")
 
 
 def _floor(values: list[float]) -> float:

@@ -253,6 +253,19 @@ def training_heading(comparison: Comparison | None, phases: tuple[Phase, ...], n
     return gain_heading(comparison, only, noun)
 
 
+def phases_note(phases: tuple[Phase, ...], noun: str) -> str:
+    """Which epochs are which phase, and what may not be compared."""
+    if len(phases) < 2:
+        return f"An epoch is as many steps as one pass over the unlabeled {noun}s takes."
+    named = [
+        f"{'epoch' if phase.first == phase.last else 'epochs'} {number(phase.first)}"
+        + (f" to {number(phase.last)}" if phase.last > phase.first else "")
+        + f" {'is' if phase.first == phase.last else 'are'} phase {phase.name}"
+        for phase in phases
+    ]
+    return f"{capital(listed(named))}. Each phase has a loss of its own: one cannot be compared with another's."
+
+
 def accuracy_heading(own: Curve, baseline: Curve, phases: tuple[Phase, ...]) -> str:
     """Whether the step from one phase to the next made the difference to labels only."""
     if len(phases) > 1 and baseline:

@@ -60,6 +60,11 @@ class Training:
     baseline_loss: Curve
 
     @property
+    def last_phase(self) -> Phase | None:
+        """Where there is more than one."""
+        return self.phases[-1] if len(self.phases) > 1 else None
+
+    @property
     def epochs(self) -> int:
         return self.phases[-1].last if self.phases else 0
 

@@ -162,7 +162,7 @@ def _training(run: Run, compared: tuple[Comparison, ...]) -> dict[str, Any]:
         "heading": findings.training_heading(first, training.phases, run.noun),
         "comparisons": [_rivals(comparison, run) for comparison in compared],
         "charts": _charts(run, training),
-        "phases": training.phases,
+        "note": findings.phases_note(training.phases, run.noun),
         "epochs": training.epochs,
     }
 
@@ -201,7 +201,7 @@ def _rivals(comparison: Comparison, run: Run) -> dict[str, Any]:
 
 
 def _charts(run: Run, training: Training) -> list[dict[str, Any]]:
-    starts = training.phases[-1].first if len(training.phases) > 1 else None
+    starts = training.last_phase
     made = []
     if training.accuracy:
         drawn = charts.curves(

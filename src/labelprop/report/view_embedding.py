@@ -12,7 +12,7 @@ from labelprop.report import findings_embedding as findings
 from labelprop.report.embedding import Analyses, read_analyses
 from labelprop.report.gather import Run
 from labelprop.report.numbers import percent_of, signed
-from labelprop.report.training import Curve, Training
+from labelprop.report.training import Curve, Phase, Training
 from labelprop.report.view_layouts import COLORS, SHORT_NAME, one_class, over_time
 from labelprop.report.words import brief, number
 
@@ -45,7 +45,7 @@ def embedding_view(run: Run, training: Training) -> dict[str, Any] | None:
 
 
 def _curves(run: Run, training: Training, found: Analyses) -> list[dict[str, Any]]:
-    last_phase = training.phases[-1].first if len(training.phases) > 1 else None
+    last_phase = training.last_phase
     made = []
     if found.aggregation:
         named = charts.against_labels_only(found.aggregation, found.baseline_aggregation)
@@ -69,7 +69,7 @@ def _curve(
     named: Sequence[charts.Named],
     found: Analyses,
     text: Callable[[float], str],
-    starts: int | None = None,
+    starts: Phase | None = None,
 ) -> dict[str, Any]:
     """A figure of curves whose whole way is shown."""
     low = min(value for entry in named for value in entry.curve.values)
