@@ -110,3 +110,18 @@ RECIPES |= {
         _RATE | _TEACHER,
     ),
 }
+
+_TWO_STREAMS = {"batch_size": 100, "labeled_batch_size": 50}
+
+RECIPES |= {
+    "pi": Entry(
+        "labelprop.training.recipes:pi",
+        "Agreement of the network with itself on two views (Laine and Aila 2017).",
+        _RATE | _TWO_STREAMS | {"weight": 100.0, "ramp_up_share": 80 / 300},
+    ),
+    "temporal-ensembling": Entry(
+        "labelprop.training.recipes:temporal_ensembling",
+        "Agreement of the network with its own predictions of past epochs (Laine and Aila 2017).",
+        _RATE | _TWO_STREAMS | {"weight": 30.0, "ramp_up_share": 80 / 300, "momentum": 0.6},
+    ),
+}

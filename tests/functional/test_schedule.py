@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from labelprop.functional.schedule import constant, cosine, plateau, step, warm_up
+from labelprop.functional.schedule import constant, cosine, plateau, ramp_up, step, warm_up
 
 
 def test_cosine_ends_above_zero_as_in_the_released_code() -> None:
@@ -42,3 +42,7 @@ def test_warm_up_multiplies_what_it_leads_into() -> None:
     schedule = warm_up(step(0.5), 0.2, start=0.4)
     assert [schedule(fraction, []) for fraction in (0, 0.1, 0.2, 0.4, 0.5)] == pytest.approx([0.4, 0.7, 1, 1, 0.1])
     assert warm_up(constant, 0.1)(0.05, []) == pytest.approx(0.5)
+
+
+def test_a_ramp_starts_near_nothing_and_stays_at_its_end() -> None:
+    assert [ramp_up(done) for done in (0, 0.5, 1, 3)] == pytest.approx([math.exp(-5), math.exp(-1.25), 1, 1])

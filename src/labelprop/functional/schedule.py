@@ -1,4 +1,4 @@
-"""Learning-rate schedules: how far a phase is in, the factor on the peak rate out.
+"""Learning-rate schedules: how far a phase is in, the factor on the peak rate out; and ramps of weights.
 
 A schedule is a function of the fraction of the phase that is done and of the mean loss of each of its epochs so
 far, so that a resumed run goes on as an unbroken one.
@@ -51,3 +51,8 @@ def plateau(*, patience: int = 10, gain: float = 0.001, factor: float = 0.1, dro
         return factor**dropped
 
     return factor_after
+
+
+def ramp_up(done: float) -> float:
+    """exp(-5 (1 - done)^2) until `done` is 1: how a weight of doubtful targets grows (Laine & Aila 2017)."""
+    return math.exp(-5 * (1 - min(done, 1.0)) ** 2)

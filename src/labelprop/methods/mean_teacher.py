@@ -8,7 +8,6 @@ w(t) = weight exp(-5 (1 - t / ramp)^2) until t = ramp epochs. The cross-entropy 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -16,11 +15,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from labelprop.errors import RequestError
+from labelprop.functional.schedule import ramp_up
 from labelprop.methods.base import LossTerms, Method, Net, Outputs
 from labelprop.methods.state import RULES, Ema
-from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
-
-TWO_VIEWS = ("weak", "weak")
+from labelprop.methods.streams import TWO_VIEWS, two_streams
+from labelprop.types import Batch, Progress, Task
 
 Divergence = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -73,13 +72,7 @@ class MeanTeacher(Method):
             raise RequestError(f"statistics is '{statistics}'; it must be one of {', '.join(RULES)}.")
         if not 0 <= decay < 1:
             raise RequestError(f"decay={decay} must be at least 0 and below 1.")
-        if not 0 < labeled_batch_size < batch_size:
-            raise RequestError(
-                f"labeled_batch_size={labeled_batch_size} must be between 1 and batch_size-1={batch_size - 1}."
-            )
-        self.needs = BatchSpec(
-            StreamSpec(labeled_batch_size, TWO_VIEWS), StreamSpec(batch_size - labeled_batch_size, TWO_VIEWS)
-        )
+        self.needs = two_streams(batch_size, labeled_batch_size, TWO_VIEWS, TWO_VIEWS)
         self.weight, self.ramp_up, self.decay, self.tie = weight, ramp_up, decay, tie
         self.divergence, self.statistics = DIVERGENCES[divergence], statistics
 
@@ -98,8 +91,7 @@ class MeanTeacher(Method):
 
     def _weight(self, progress: Progress) -> float:
         epochs = progress.step / max(1, progress.steps_per_epoch)
-        behind = 1 - min(1.0, epochs / self.ramp_up) if self.ramp_up > 0 else 0.0
-        return self.weight * math.exp(-5 * behind**2)
+        return self.weight * ramp_up(epochs / self.ramp_up if self.ramp_up > 0 else 1.0)
 
     def after_step(self, net: nn.Module, batch: Batch, outputs: Outputs, progress: Progress) -> None:
         self.teacher.follow(net, dict(outputs))

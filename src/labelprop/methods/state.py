@@ -17,6 +17,13 @@ from labelprop.methods.base import Method, Outputs, Sum
 RULES = ("own", "copy", "ema")
 
 
+def last_of(indices_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Each example of a batch once, and where in the batch it comes last: how a table of examples is written."""
+    rows_R, place_B = torch.unique(indices_B, return_inverse=True)
+    order_B = torch.arange(len(indices_B), device=indices_B.device)
+    return rows_R, torch.zeros_like(rows_R).scatter_reduce_(0, place_B, order_B, "amax")
+
+
 class State(nn.Module):
     """State that a later phase may take over from an earlier one's state of the same type."""
 
@@ -40,9 +47,7 @@ class MemoryBank(State):
 
     def write(self, indices_B: torch.Tensor, vectors_BD: torch.Tensor) -> None:
         """Moves the rows of these examples; of an example that comes twice in a batch the last one counts."""
-        rows_R, place_B = torch.unique(indices_B, return_inverse=True)
-        order_B = torch.arange(len(indices_B), device=indices_B.device)
-        last_R = torch.zeros_like(rows_R).scatter_reduce_(0, place_B, order_B, "amax")
+        rows_R, last_R = last_of(indices_B)
         moved_RD = self.momentum * self.vectors_ND[rows_R] + (1 - self.momentum) * vectors_BD[last_R]
         self.vectors_ND[rows_R] = F.normalize(moved_RD, dim=1).to(self.vectors_ND.dtype)
         self.written_N[rows_R] = True

@@ -11,6 +11,7 @@ from typing import Any
 from labelprop import registry
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.training.phases import Recipe
+from labelprop.training.recipes.consistency import pi, temporal_ensembling
 from labelprop.training.recipes.diffused import dlp, network_prediction
 from labelprop.training.recipes.embedding import ir, la, llp
 from labelprop.training.recipes.labels import supervised
@@ -33,8 +34,10 @@ __all__ = [
     "mean_teacher_rj",
     "mt_dlp",
     "network_prediction",
+    "pi",
     "supervised",
     "supervised_rj",
+    "temporal_ensembling",
 ]
 
 

@@ -1,0 +1,63 @@
+"""The Pi-model: the network agrees with itself on two views of an example (Laine & Aila 2017).
+
+w(t) (1/B) sum (1/C) ||softmax(g(x)) - softmax(g(x'))||^2 over all examples; x and x' are two views, dropout drawn for
+each. The gradient flows through both (released code). The cross-entropy on labels, divided by the whole batch like
+this term, is another method's: `Sum(PiModel(), Supervised())` is the paper's system.
+"""
+
+from __future__ import annotations
+
+from labelprop.errors import RequestError
+from labelprop.functional.schedule import ramp_up
+from labelprop.methods.base import LossTerms, Method, Net
+from labelprop.methods.streams import TWO_VIEWS, two_streams
+from labelprop.types import Batch, BatchSpec, Progress
+
+RAMP_UP = 80 / 300  # of the training: the paper's 80 of 300 epochs
+
+
+def late_weight(largest: float, share: float, needs: BatchSpec, progress: Progress) -> float:
+    """0 in the first epoch (released code), then up to `largest` times the labeled share of a batch.
+
+    The paper's largest weight is 100 M/N, M/N the labeled share of all examples, which is that of its batches too.
+    """
+    if progress.epoch == 0:
+        return 0.0
+    labeled = needs.labeled.size / (needs.labeled.size + needs.unlabeled.size)
+    return largest * labeled * ramp_up(progress.fraction / share if share > 0 else 1.0)
+
+
+def check_ramp(share: float) -> None:
+    if not 0 <= share <= 1:
+        raise RequestError(f"ramp_up_share={share} must be between 0 and 1: it is a share of the training.")
+
+
+class PiModel(Method):
+    """Agreement of two passes.
+
+    Parameters
+    ----------
+    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
+    weight : of the term, times the labeled share of a batch.
+    ramp_up_share : of the training, until the weight is reached.
+    """
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 100,
+        labeled_batch_size: int = 50,
+        weight: float = 100.0,
+        ramp_up_share: float = RAMP_UP,
+    ) -> None:
+        super().__init__()
+        check_ramp(ramp_up_share)
+        self.needs = two_streams(batch_size, labeled_batch_size, TWO_VIEWS, TWO_VIEWS)
+        self.weight, self.ramp_up_share = weight, ramp_up_share
+
+    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+        first_BC, second_BC = (net(view)["class"].softmax(dim=1) for view in batch.joint.views_V[:2])
+        term = (first_BC - second_BC).square().mean()
+        return LossTerms(
+            {"agreement": term}, {"agreement": late_weight(self.weight, self.ramp_up_share, self.needs, progress)}
+        )
