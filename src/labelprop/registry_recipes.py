@@ -112,6 +112,15 @@ RECIPES |= {
 }
 
 _TWO_STREAMS = {"batch_size": 100, "labeled_batch_size": 50}
+_VAT = {
+    "batch_size": 160,
+    "labeled_batch_size": 32,
+    "weight": 1.0,
+    "epsilon": None,
+    "xi": 0.1,
+    "power_steps": 1,
+    "divergence": "kl",
+}
 
 RECIPES |= {
     "pi": Entry(
@@ -123,5 +132,15 @@ RECIPES |= {
         "labelprop.training.recipes:temporal_ensembling",
         "Agreement of the network with its own predictions of past epochs (Laine and Aila 2017).",
         _RATE | _TWO_STREAMS | {"weight": 30.0, "ramp_up_share": 80 / 300, "momentum": 0.6},
+    ),
+    "vat": Entry(
+        "labelprop.training.recipes:vat",
+        "The same answer in the direction in which it changes most (Miyato et al. 2018).",
+        _RATE | _VAT,
+    ),
+    "vat-em": Entry(
+        "labelprop.training.recipes:vat_em",
+        "vat, and decided answers on unlabeled examples (Miyato et al. 2018).",
+        _RATE | _VAT | {"entropy_weight": 1.0},
     ),
 }

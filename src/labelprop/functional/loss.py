@@ -14,4 +14,9 @@ def weighted_cross_entropy(logits_BC: torch.Tensor, labels_B: torch.Tensor, weig
     """
     logits_BC = logits_BC.float() if logits_BC.dtype in (torch.float16, torch.bfloat16) else logits_BC
     losses_B = F.cross_entropy(logits_BC, labels_B.clamp_min(0), reduction="none")
-    return (losses_B * weights_B.to(losses_B.dtype)).sum() / labels_B.shape[0]
+    return mean_of(losses_B * weights_B.to(losses_B.dtype))
+
+
+def mean_of(losses_B: torch.Tensor) -> torch.Tensor:
+    """The mean over examples; 0 where a stream of the batch, or a process's part of it, has none."""
+    return losses_B.sum() / max(1, len(losses_B))

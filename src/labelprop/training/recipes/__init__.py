@@ -11,7 +11,7 @@ from typing import Any
 from labelprop import registry
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.training.phases import Recipe
-from labelprop.training.recipes.consistency import pi, temporal_ensembling
+from labelprop.training.recipes.consistency import pi, temporal_ensembling, vat, vat_em
 from labelprop.training.recipes.diffused import dlp, network_prediction
 from labelprop.training.recipes.embedding import ir, la, llp
 from labelprop.training.recipes.labels import supervised
@@ -38,6 +38,8 @@ __all__ = [
     "supervised",
     "supervised_rj",
     "temporal_ensembling",
+    "vat",
+    "vat_em",
 ]
 
 

@@ -29,6 +29,6 @@ def plain_momentum(settings: Mapping[str, Any]) -> Sgd:
     return Sgd(lr=settings["lr"], weight_decay=settings["weight_decay"], nesterov=False)
 
 
-def given_labels(settings: Mapping[str, Any]) -> Supervised:
+def given_labels(settings: Mapping[str, Any], over: str = "batch") -> Supervised:
     """Cross-entropy on the labeled part of a batch of both streams."""
-    return Supervised(batch_size=int(settings["labeled_batch_size"]))
+    return Supervised(batch_size=int(settings["labeled_batch_size"]), over=over)
