@@ -15,7 +15,7 @@ from labelprop.data.contents import TensorContent
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.views import Views
 from labelprop.distributed import Group
-from labelprop.methods.state import MemoryBank
+from labelprop.methods.state import Ema, MemoryBank
 from labelprop.models.network import ModelSpec, build
 from labelprop.progress import Reporter
 from labelprop.training import loop, recipes
@@ -24,10 +24,10 @@ from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
 from labelprop.types import Task
 
 STEPS, PER_EPOCH = 20, 5
-SMALL = {"batch_size": 12, "labeled_batch_size": 5, "n_neighbors": 5, "dim": 8}  # 5: no even part for two
+SMALL = {"batch_size": 12, "labeled_batch_size": 5, "n_neighbors": 5, "dim": 8, "threshold": 0.4}  # 5: no even part
 
 
-def settings_of(recipe: str) -> dict[str, int]:
+def settings_of(recipe: str) -> dict[str, float]:
     known = registry.lookup("recipes", recipe).parameters
     return {name: value for name, value in SMALL.items() if name in known}
 
@@ -54,7 +54,7 @@ def small_job(name: str) -> Job:
 
 
 def traces(names: Sequence[str], reporter: Reporter) -> dict[str, tuple[list[float], list[list[int]], float]]:
-    """Of each recipe: the loss of every step over all processes, pseudo-labels by epoch, what the bank adds up to."""
+    """Of each recipe: the loss of every step over all processes, pseudo-labels by epoch, a sum of what it keeps."""
     torch.set_num_threads(1)
     return {name: _trace(name) for name in names}
 
@@ -85,7 +85,8 @@ def _trace(name: str) -> tuple[list[float], list[list[int]], float]:
 
 def checksum(method: torch.nn.Module) -> float:
     banks = [part.vectors_ND for part in method.modules() if isinstance(part, MemoryBank)]
-    return float(sum(bank.abs().sum() for bank in banks))
+    averages = [weight for part in method.modules() if isinstance(part, Ema) for weight in part.net.parameters()]
+    return float(sum(tensor.abs().sum() for tensor in (*banks, *averages)))
 
 
 def exchanges(reporter: Reporter) -> bool:

@@ -144,3 +144,28 @@ RECIPES |= {
         _RATE | _VAT | {"entropy_weight": 1.0},
     ),
 }
+
+_STRONG_RATE = {"lr": 0.03, "weight_decay": 5e-4, "l2_feature": False}
+_STRONG = {"batch_size": 512, "labeled_batch_size": 64, "weight": 1.0}
+_UDA = _STRONG | {"threshold": 0.8, "sharpening": 0.4}
+_FIXMATCH = _STRONG | {"threshold": 0.95}
+_AVERAGED = {"decay": 0.999, "statistics": "copy"}
+_AVERAGED_WHOLE = {"decay": 0.9999, "statistics": "ema"}
+
+RECIPES |= {
+    "uda": Entry(
+        "labelprop.training.recipes:uda",
+        "Strong views learn the sharpened prediction on weak ones (Xie et al. 2020).",
+        _STRONG_RATE | {"annealing": None} | _AVERAGED_WHOLE | _UDA,
+    ),
+    "fixmatch": Entry(
+        "labelprop.training.recipes:fixmatch",
+        "Strong views learn what the network is sure of on weak ones (Sohn et al. 2020).",
+        _STRONG_RATE | _AVERAGED | _FIXMATCH,
+    ),
+    "freematch": Entry(
+        "labelprop.training.recipes:freematch",
+        "FixMatch with thresholds that the network's own confidence sets (Wang et al. 2023).",
+        _STRONG_RATE | _AVERAGED | _STRONG | {"fairness": 0.01, "momentum": 0.999},
+    ),
+}

@@ -12,7 +12,7 @@ from labelprop import registry
 from labelprop.evaluation.monitor import Monitor
 from labelprop.methods.supervised import Supervised
 
-SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5}
+SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5, "threshold": 0.4}
 N = 72
 CLASSES = np.arange(N) % 3
 VECTORS = (2 * np.eye(6)[CLASSES] + np.random.default_rng(0).normal(size=(N, 6))).astype(np.float32)

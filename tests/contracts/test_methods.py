@@ -14,10 +14,18 @@ from labelprop.methods.supervised import Supervised
 from labelprop.testing import check_method
 from labelprop.training import recipes
 
+SURE = {"threshold": 0.4}  # of three classes: a network that has learned nothing must pass it to learn from a term
+
+
+def settings_of(recipe: str) -> dict[str, float]:
+    known = registry.lookup("recipes", recipe).parameters
+    return {name: value for name, value in SURE.items() if name in known}
+
+
 PHASES = [
     pytest.param(phase.method, id=f"{name}/{phase.name}")
     for name in registry.table("recipes")
-    for phase in recipes.build(name, {}).phases
+    for phase in recipes.build(name, settings_of(name)).phases
 ]
 
 

@@ -14,7 +14,7 @@ import pytest
 import labelprop
 from labelprop import registry
 
-SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5}
+SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5, "threshold": 0.4}
 NEEDS_A_RUN = {"linear-readout"}
 QUICK = {"llp"}  # dlp is killed at nine moments in test_resume
 RECIPES = sorted(set(registry.table("recipes")) - NEEDS_A_RUN)

@@ -9,7 +9,7 @@ import labelprop
 from labelprop import registry
 from labelprop.training.checkpoint import Checkpoints
 
-SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5}
+SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5, "threshold": 0.4}
 NEEDS_A_RUN = {"linear-readout"}
 
 

@@ -6,13 +6,17 @@ import math
 
 import pytest
 
-from labelprop.functional.schedule import constant, cosine, plateau, ramp_up, step, warm_up
+from labelprop.functional.schedule import constant, cosine, plateau, ramp_up, slow_cosine, step, warm_up
 
 
 def test_cosine_ends_above_zero_as_in_the_released_code() -> None:
     assert cosine(0) == 1
     assert cosine(1) == pytest.approx(0.5 * (1 + math.cos(math.pi * 180 / 210)))
     assert constant(0.7) == 1
+
+
+def test_slow_cosine_ends_at_a_fifth() -> None:
+    assert [slow_cosine(fraction) for fraction in (0, 4 / 7, 1)] == pytest.approx([1, 0.5**0.5, 0.19509032])
 
 
 def test_steps() -> None:

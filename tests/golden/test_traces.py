@@ -21,7 +21,7 @@ from labelprop.training.job import Job, Plan, WorkMeter
 from labelprop.types import Task
 
 STEPS, PER_EPOCH = 20, 5
-SMALL = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5, "dim": 8}
+SMALL = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5, "dim": 8, "threshold": 0.4}
 FOLDER = Path(__file__).parent / "traces"
 
 

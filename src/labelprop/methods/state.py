@@ -56,8 +56,9 @@ class MemoryBank(State):
 class Ema(State):
     """A teacher: a copy of the network whose weights follow those of the student slowly.
 
-    theta' <- a theta' + (1 - a) theta with a = min(1 - 1 / (t + 1), decay), t the steps taken from 1 on (Tarvainen
-    & Valpola 2017). Starts as the student; the released code starts from random weights, which a = 1/2 at the first
+    theta' <- a theta' + (1 - a) theta with a = min(t / (t + lag), decay), t the steps taken from 1 on. With lag 1 it
+    is at first the mean of all steps (Tarvainen & Valpola 2017), with larger ones that of about the last t / lag.
+    Starts as the student; the released code of Mean Teacher starts from random weights, which a = 1/2 at the first
     step half forgets.
 
     `statistics` says what becomes of batch normalization's running statistics: "own" (the released code: the teacher
@@ -66,9 +67,9 @@ class Ema(State):
 
     steps: torch.Tensor
 
-    def __init__(self, net: nn.Module, *, decay: float, statistics: str = "own") -> None:
+    def __init__(self, net: nn.Module, *, decay: float, statistics: str = "own", lag: float = 1) -> None:
         super().__init__()
-        self.decay, self.statistics = decay, statistics
+        self.decay, self.statistics, self.lag = decay, statistics, lag
         self.net = copy.deepcopy(net).requires_grad_(False)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64, device=next(net.parameters()).device))
 
@@ -85,7 +86,7 @@ class Ema(State):
     def follow(self, student: nn.Module, buffers: dict[str, torch.Tensor]) -> None:
         """One step after the student, with the buffers of `look`."""
         self.steps += 1
-        kept = (1 - 1 / (self.steps.double() + 1)).clamp_max(self.decay)
+        kept = (1 - self.lag / (self.steps.double() + self.lag)).clamp_max(self.decay)
         for own, other in zip(self.net.parameters(), student.parameters(), strict=True):
             own.lerp_(other, (1 - kept).to(own))
         theirs = dict(student.named_buffers())

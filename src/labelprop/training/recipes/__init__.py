@@ -18,6 +18,7 @@ from labelprop.training.recipes.labels import supervised
 from labelprop.training.recipes.pieces import FIRST_SHARE
 from labelprop.training.recipes.rate_jump import llp_rj, mean_teacher_rj, supervised_rj
 from labelprop.training.recipes.readout import linear_readout
+from labelprop.training.recipes.strong import fixmatch, freematch, uda
 from labelprop.training.recipes.teacher import mean_teacher, mt_dlp
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "Recipe",
     "build",
     "dlp",
+    "fixmatch",
+    "freematch",
     "ir",
     "la",
     "linear_readout",
@@ -38,6 +41,7 @@ __all__ = [
     "supervised",
     "supervised_rj",
     "temporal_ensembling",
+    "uda",
     "vat",
     "vat_em",
 ]

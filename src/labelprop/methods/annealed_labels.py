@@ -1,0 +1,65 @@
+"""Training-signal annealing: a label is let in while the network is not yet sure of it (Xie et al. 2020, "UDA").
+
+(1 / max(kept, 1)) sum weight_i 1[p_y(x_i) <= eta] CE(g(x_i), y_i) over the labeled examples, kept the number of those
+at most eta, which rises with the share t of the training done from 1/C to 1: eta = s(t) (1 - 1/C) + 1/C.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from labelprop.errors import RequestError
+from labelprop.methods.base import LossTerms, Method, Net
+from labelprop.methods.streams import n_labeled
+from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
+
+SCHEDULES: Mapping[str, Callable[[float], float]] = {
+    "linear": lambda t: t,
+    "exp": lambda t: math.exp(5 * (t - 1)),
+    "log": lambda t: 1 - math.exp(-5 * t),
+}
+
+
+class AnnealedLabels(Method):
+    """Cross-entropy on labels that are not known too well yet.
+
+    Parameters
+    ----------
+    batch_size : labeled examples a step.
+    annealing : s(t): "linear", "exp" (few labels: late), "log" (early), or None to let all in.
+    """
+
+    labels_N: torch.Tensor
+    weights_N: torch.Tensor
+
+    def __init__(self, *, batch_size: int = 64, annealing: str | None = None) -> None:
+        super().__init__()
+        if annealing is not None and annealing not in SCHEDULES:
+            raise RequestError(f"annealing is '{annealing}'; it must be one of {', '.join(SCHEDULES)}, or None.")
+        if batch_size < 1:
+            raise RequestError(f"batch_size={batch_size} must be at least 1.")
+        self.needs = BatchSpec(labeled=StreamSpec(batch_size))
+        self.annealing = annealing
+
+    def setup(self, net: nn.Module, task: Task) -> None:
+        self.register_buffer("labels_N", task.labels_N.clone())
+        self.register_buffer("weights_N", task.weights_N.clone())
+
+    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+        rows_L = batch.labeled.indices_B
+        logits_LC = net(batch.joint.views_V[0])["class"][: n_labeled(batch)]
+        losses_L = F.cross_entropy(logits_LC, self.labels_N[rows_L], reduction="none")
+        kept_L = torch.exp(-losses_L.detach()) <= self._most(logits_LC.shape[1], progress.fraction)
+        term = (self.weights_N[rows_L].to(losses_L.dtype) * kept_L * losses_L).sum() / kept_L.sum().clamp_min(1)
+        return LossTerms({"supervised": term}, {"supervised": 1.0})
+
+    def _most(self, n_classes: int, done: float) -> float:
+        """eta: the probability of the right label up to which it trains."""
+        if self.annealing is None:
+            return math.inf
+        return SCHEDULES[self.annealing](done) * (1 - 1 / n_classes) + 1 / n_classes

@@ -1,0 +1,48 @@
+"""Two views of unlabeled examples: a weak one that says what to learn, and a strong one that learns it.
+
+The weak view is one pass over all examples, labeled ones included, so that methods of a `Sum` share it; the strong
+view is another pass over the unlabeled ones. The released codes make one pass of both, with common batch statistics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from labelprop.errors import RequestError
+from labelprop.methods.base import Net
+from labelprop.methods.streams import ONE_VIEW, n_labeled, two_streams
+from labelprop.types import Batch, BatchSpec
+
+WEAK_AND_STRONG = ("weak", "strong")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """Logits of a step: the weak view of all B examples and of the U unlabeled ones, the strong view of these.
+
+    The weak ones of unlabeled examples are targets, without gradient.
+    """
+
+    weak_BC: torch.Tensor
+    weak_UC: torch.Tensor
+    strong_UC: torch.Tensor
+
+
+def needs_of(batch_size: int, labeled_batch_size: int) -> BatchSpec:
+    """Raises RequestError where a stream would be empty."""
+    return two_streams(batch_size, labeled_batch_size, ONE_VIEW, WEAK_AND_STRONG)
+
+
+def look(net: Net, batch: Batch) -> Seen:
+    weak_BC = net(batch.joint.views_V[0])["class"]
+    weak_UC = weak_BC[n_labeled(batch) :]
+    if batch.unlabeled is None or len(weak_UC) < 2:  # one example has no statistics for batch normalization
+        return Seen(weak_BC, weak_UC[:0].detach(), weak_UC[:0])
+    return Seen(weak_BC, weak_UC.detach(), net(batch.unlabeled.views_V[1])["class"])
+
+
+def check_threshold(threshold: float) -> None:
+    if threshold < 0:
+        raise RequestError(f"threshold={threshold} must be at least 0; above 1 nothing passes it.")
