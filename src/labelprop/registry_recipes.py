@@ -169,3 +169,32 @@ RECIPES |= {
         _STRONG_RATE | _AVERAGED | _STRONG | {"fairness": 0.01, "momentum": 0.999},
     ),
 }
+
+_HEADED = {name: value for name, value in _LOCAL.items() if name != "classification"}
+
+RECIPES |= {
+    "fixmatch+dlp": Entry(
+        "labelprop.training.recipes:fixmatch_dlp",
+        "fixmatch, then diffused labels on top of it.",
+        _STRONG_RATE
+        | {"certainty": True, "class_balance": True, "max_class_weight": None}
+        | {"n_neighbors": 50, "power": 3, "alpha": 0.99}
+        | _AVERAGED
+        | _FIXMATCH,
+    ),
+    "mt+llp": Entry(
+        "labelprop.training.recipes:mt_llp",
+        "llp with a mean teacher.",
+        _EMBEDDING_RATE | _TEACHER | _HEADED | {"batch_size": 128, "labeled_batch_size": 32},
+    ),
+    "uda+llp": Entry(
+        "labelprop.training.recipes:uda_llp",
+        "llp whose strong views learn the sharpened prediction on weak ones.",
+        _EMBEDDING_RATE | _UDA | _HEADED | _AVERAGED_WHOLE | {"batch_size": 128, "labeled_batch_size": 16},
+    ),
+    "la+llp": Entry(
+        "labelprop.training.recipes:la_llp",
+        "llp after a phase of local aggregation.",
+        _EMBEDDING_RATE | _LOCAL | {"n_background": 4096, "n_clusters": None, "clusterings": 10, "rounds": 20},
+    ),
+}

@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional as F
 
@@ -218,3 +219,14 @@ def test_bad_parameters_are_refused(options: dict, said: str) -> None:
         Vat(**options)
     with pytest.raises(RequestError, match="over is 'all'"):
         Supervised(over="all")
+
+
+def test_looks_are_in_float32_where_other_passes_are_not() -> None:
+    """A change by xi would drown in 8 bits of mantissa."""
+    net, kinds = mlp(), []
+    net.trunk.layers[1].register_forward_hook(lambda module, args, output: kinds.append(output.dtype))
+    wrapped = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed").setup(net)
+    x = drawn(16, 6, dtype=torch.float32)
+    wrapped(x)
+    assert term(wrapped, x, epsilon=0.0).item() == 0
+    assert kinds == [torch.bfloat16, torch.float32, torch.float32, torch.float32]

@@ -11,6 +11,7 @@ from typing import Any
 from labelprop import registry
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.training.phases import Recipe
+from labelprop.training.recipes.combined import fixmatch_dlp, la_llp, mt_llp, uda_llp
 from labelprop.training.recipes.consistency import pi, temporal_ensembling, vat, vat_em
 from labelprop.training.recipes.diffused import dlp, network_prediction
 from labelprop.training.recipes.embedding import ir, la, llp
@@ -27,21 +28,25 @@ __all__ = [
     "build",
     "dlp",
     "fixmatch",
+    "fixmatch_dlp",
     "freematch",
     "ir",
     "la",
+    "la_llp",
     "linear_readout",
     "llp",
     "llp_rj",
     "mean_teacher",
     "mean_teacher_rj",
     "mt_dlp",
+    "mt_llp",
     "network_prediction",
     "pi",
     "supervised",
     "supervised_rj",
     "temporal_ensembling",
     "uda",
+    "uda_llp",
     "vat",
     "vat_em",
 ]

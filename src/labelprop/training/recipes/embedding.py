@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from labelprop.functional.schedule import Schedule, constant, step
@@ -28,20 +28,24 @@ def ir(*, lr: float = 0.03, weight_decay: float = 1e-4, l2_feature: bool = False
 def la(*, lr: float = 0.03, weight_decay: float = 1e-4, l2_feature: bool = False, **method: Any) -> Recipe:
     """Instance recognition, then local aggregation (Zhuang, Zhai, Yamins 2019). `method`: see `Aggregation`."""
     settings = {"lr": lr, "weight_decay": weight_decay, "l2_feature": l2_feature} | settings_of(Aggregation, method)
-    return _after_instances("la", Aggregation, settings, step(*AGGREGATION_DROPS))
+    return after_instances(
+        "la", lambda: Aggregation(**own(Aggregation, settings)), settings, step(*AGGREGATION_DROPS)
+    )
 
 
 def llp(*, lr: float = 0.03, weight_decay: float = 1e-4, l2_feature: bool = False, **method: Any) -> Recipe:
     """LLP (Zhuang et al. 2019): instance recognition, then votes at every step. `method`: see `LocalLabels`."""
     settings = {"lr": lr, "weight_decay": weight_decay, "l2_feature": l2_feature} | settings_of(LocalLabels, method)
-    return _after_instances("llp", LocalLabels, settings, step(*LOCAL_DROPS))
+    return after_instances("llp", lambda: LocalLabels(**own(LocalLabels, settings)), settings, step(*LOCAL_DROPS))
 
 
-def _after_instances(name: str, kind: type[Method], settings: Mapping[str, Any], schedule: Schedule) -> Recipe:
+def after_instances(
+    name: str, method: Callable[[], Method], settings: Mapping[str, Any], schedule: Schedule
+) -> Recipe:
     """A method that goes on from the bank, the weights and the optimizer of a phase of instance recognition."""
     main = Phase(
         name=name,
-        method=lambda: kind(**own(kind, settings)),
+        method=method,
         optimizer=plain_momentum(settings),
         schedule=schedule,
         keep_optimizer=True,
