@@ -206,6 +206,13 @@ def test_labels_are_let_in_while_they_are_not_known_yet(annealing, done: float, 
     assert (gradient.abs().sum(dim=1) > 0).tolist() == [0.9 in kept, 0.5 in kept]
 
 
+def test_trust_in_a_label_weighs_it_and_is_not_divided_out() -> None:
+    method = AnnealedLabels(batch_size=2)
+    method.setup(Logits(), task_of([0, 1, -1], n_classes=3, weights=[1.0, 0.25, 1.0]))
+    found = method.loss(Logits(), batch_of(WEAK[:2], STRONG), START)
+    assert found.terms["supervised"].item() == pytest.approx(-(math.log(0.6) + 0.25 * math.log(0.7)) / 2)
+
+
 def test_the_average_follows_its_rule_and_is_what_is_deployed() -> None:
     net = Heads(2, 2)
     method = Sum(Averaged(decay=0.3), FixMatch())
