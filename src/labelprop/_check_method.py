@@ -54,7 +54,8 @@ class Problem:
             StreamSpec(min(8, asked.labeled.size), asked.labeled.views),
             StreamSpec(min(8, asked.unlabeled.size), asked.unlabeled.views),
         )
-        drawn = draw_epoch(self.task, needs, phase=0, epoch=epoch, steps=1, first_step=epoch)
+        pool_P = self.method.drawn_from()
+        drawn = draw_epoch(self.task, needs, phase=0, epoch=epoch, steps=1, first_step=epoch, pool_P=pool_P)
         return next(self.loader.batches(drawn, needs, self.task, torch.Generator().manual_seed(epoch)))
 
     def outputs(self) -> Outputs:

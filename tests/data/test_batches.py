@@ -35,6 +35,14 @@ def batches(loader: Loader, needs: BatchSpec):
     return list(loader.batches(drawn, needs, TASK, torch.Generator()))
 
 
+def test_rows_that_are_named_are_drawn_and_no_others() -> None:
+    for labeled in (0, 3):
+        needs, place = BatchSpec(StreamSpec(labeled), StreamSpec(4)), {"phase": 0, "epoch": 0, "first_step": 0}
+        drawn = draw_epoch(TASK, needs, steps=3, **place, pool_P=torch.tensor([2, 7, 9, 11]))
+        assert all(sorted(unlabeled) == [2, 7, 9, 11] for _, unlabeled in drawn)
+        assert all(len(from_l) == labeled and set(from_l) <= {0, 1, 2, 3} for from_l, _ in drawn)
+
+
 def test_both_streams_share_one_tensor(loader) -> None:
     for batch in batches(loader, BatchSpec(StreamSpec(3), StreamSpec(5))):
         joint = batch.joint.views_V[0]

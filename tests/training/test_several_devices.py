@@ -68,7 +68,8 @@ class HalfBatches:
         for group in self.groups:
             dropout_seed, view_seed = epoch_seeds(0, index, epoch, group.rank)
             self.random.append(torch.Generator().manual_seed(dropout_seed).get_state())
-            drawn = draw_epoch(job.task, needs, phase=index, epoch=epoch, steps=steps, first_step=first)
+            place = {"phase": index, "epoch": epoch, "steps": steps, "first_step": first}
+            drawn = draw_epoch(job.task, needs, **place, pool_P=phase.method.drawn_from())
             parts = [part_of_step(pair, group) for pair in drawn]
             streams.append(job.loader.batches(parts, needs, job.task, torch.Generator().manual_seed(view_seed)))
         of_epoch = []

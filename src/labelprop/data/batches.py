@@ -44,14 +44,24 @@ def endless(pool: np.ndarray, start: int, count: int, key: Sequence[int]) -> np.
 
 
 def draw_epoch(
-    task: Task, needs: BatchSpec, *, phase: int, epoch: int, steps: int, first_step: int
+    task: Task,
+    needs: BatchSpec,
+    *,
+    phase: int,
+    epoch: int,
+    steps: int,
+    first_step: int,
+    pool_P: torch.Tensor | None = None,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Dataset indices of each step of one epoch: (B_L,) labeled and (B_U,) unlabeled, the latter possibly empty.
 
-    Where no labeled ones are asked for the others are drawn from all examples alike.
+    Where no labeled ones are asked for the others are drawn from all examples alike; where `pool_P` names rows, from
+    these.
     """
     labeled, unlabeled = task.labeled_L.cpu().numpy(), task.unlabeled_U.cpu().numpy()
-    if not needs.labeled.size:
+    if pool_P is not None:
+        unlabeled = pool_P.cpu().numpy()
+    elif not needs.labeled.size:
         unlabeled = np.arange(task.n)
     b_l, b_u = needs.labeled.size, min(needs.unlabeled.size, len(unlabeled))
     from_l = endless(labeled, first_step * b_l, steps * b_l, [task.seed, phase, LABELED]) if b_l else labeled[:0]

@@ -22,7 +22,10 @@ Net = Callable[[torch.Tensor], Outputs]
 
 
 class Tools(Protocol):
-    """What a method may use in `refresh`."""
+    """What a method may use in `refresh`.
+
+    In the first refresh of a phase that starts from scratch the network is the one that the phase before left.
+    """
 
     def outputs(self) -> Outputs:
         """The network's outputs on the eval view of all N examples: each (N, .), float32, on the device.
@@ -90,13 +93,17 @@ class Method(nn.Module):
         """Unit vectors it keeps of all N rows, (N, D); None for methods without a bank."""
         return None
 
+    def drawn_from(self) -> torch.Tensor | None:
+        """Rows that the unlabeled stream draws from in the coming epoch, int64 (P,); None for the usual ones."""
+        return None
+
 
 class Sum(Method):
     """Several methods trained together: their terms are added.
 
     They share one forward pass a view. The first one decides what is deployed and, of those that keep
-    pseudo-labels, the first one's are shown. Streams are the largest any of them asks for, and views the
-    longest list; these lists must agree where they overlap.
+    pseudo-labels, the first one's are shown; so it is with the rows to draw from. Streams are the largest any of them
+    asks for, and views the longest list; these lists must agree where they overlap.
     """
 
     def __init__(self, *methods: Method) -> None:
@@ -147,6 +154,9 @@ class Sum(Method):
 
     def embeddings(self) -> torch.Tensor | None:
         return next((found for _, part in self._parts() if (found := part.embeddings()) is not None), None)
+
+    def drawn_from(self) -> torch.Tensor | None:
+        return next((found for _, part in self._parts() if (found := part.drawn_from()) is not None), None)
 
 
 class SharedForward:

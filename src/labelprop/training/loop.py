@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -27,9 +28,12 @@ def run(job: Job) -> Trained:
         for index in range(state["phase"], len(job.recipe.phases)):
             resumed_at = state["epoch"] if found and index == state["phase"] else None
             before = phase.method if phase is not None else None
+            former = None
             if resumed_at is None and job.recipe.phases[index].from_scratch:
+                former = copy.deepcopy(net)
                 net.load_state_dict(job.build().state_dict())
-            phase = PhaseRun(job, net, index, optimizer_state, tensors if resumed_at is not None else None, before)
+            resumed = tensors if resumed_at is not None else None
+            phase = PhaseRun(job, net, index, optimizer_state, resumed, before, former)
             if resumed_at is None:
                 phase.refresh(0)
             else:

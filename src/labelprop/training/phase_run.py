@@ -49,8 +49,8 @@ def epoch_seeds(seed: int, phase: int, epoch: int, rank: int) -> tuple[int, int]
 class _Tools:
     """The pass over all data that a refresh may ask for, made at most once, and the processes that share its work."""
 
-    def __init__(self, phase: PhaseRun) -> None:
-        self._phase = phase
+    def __init__(self, phase: PhaseRun, net: nn.Module) -> None:
+        self._phase, self._net = phase, net
         self.made: Outputs | None = None
 
     @property
@@ -59,13 +59,13 @@ class _Tools:
 
     def outputs(self) -> Outputs:
         if self.made is None:
-            self.made = _outputs_of_all(self._phase.job, self._phase.net)
+            self.made = _outputs_of_all(self._phase.job, self._net)
         return self.made
 
     def outputs_of(self, rows_B: torch.Tensor) -> Outputs:
         if self.made is not None:
             return {name: output[rows_B] for name, output in self.made.items()}
-        return _outputs_of_all(self._phase.job, self._phase.net, rows_B.cpu().numpy())
+        return _outputs_of_all(self._phase.job, self._net, rows_B.cpu().numpy())
 
 
 def _outputs_of_all(job: Job, net: nn.Module, rows: np.ndarray | None = None) -> Outputs:
@@ -88,10 +88,14 @@ class PhaseRun:
         optimizer_state: Mapping[str, torch.Tensor],
         resumed: Mapping[str, torch.Tensor] | None,
         before: Method | None = None,
+        former: nn.Module | None = None,
     ) -> None:
         self.job, self.index = job, index
         self.spec: Phase = job.recipe.phases[index]
         self.module = net
+        self.former = (
+            former  # what the phase before left, where this one starts from scratch: the first refresh sees it
+        )
         self.losses: list[float] = []  # the mean of each epoch done, for schedules that watch it
         self.method = self.spec.method()
         self.method.setup(net, job.task)
@@ -124,14 +128,16 @@ class PhaseRun:
 
     def refresh(self, epoch: int) -> dict[str, Any]:
         """The method's tables before epoch `epoch`, and the monitor's numbers of the moment."""
-        job, tools = self.job, _Tools(self)
+        job, current = self.job, _Tools(self, self.net)
+        tools = current if self.former is None else _Tools(self, self.former)
         self.module.eval()
         with torch.no_grad():
             job.group.mean_(running_statistics(self.module, self.method))
             with job.clock.stage(f"{job.label}: refresh"):
                 self.method.refresh(self.module, tools, epoch)
+            self.former = None
             job.group.first_(self.method.buffers())  # the same everywhere, but for the order in which devices add
-            numbers = self._look(tools, epoch, job.monitor) if job.monitor is not None else {}
+            numbers = self._look(current, epoch, job.monitor) if job.monitor is not None else {}
         self._learn()
         return numbers
 
@@ -171,7 +177,15 @@ class PhaseRun:
         dropout_seed, view_seed = epoch_seeds(job.task.seed, self.index, epoch, job.group.rank)
         torch.manual_seed(dropout_seed)
         generator = torch.Generator(job.fabric.device).manual_seed(view_seed)
-        drawn = draw_epoch(job.task, self.method.needs, phase=self.index, epoch=epoch, steps=steps, first_step=first)
+        drawn = draw_epoch(
+            job.task,
+            self.method.needs,
+            phase=self.index,
+            epoch=epoch,
+            steps=steps,
+            first_step=first,
+            pool_P=self.method.drawn_from(),
+        )
         drawn = [part_of_step(pair, job.group) for pair in drawn]
         self._learn()
         mean = _RunningMean(job.group)

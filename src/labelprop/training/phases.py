@@ -69,7 +69,8 @@ class Phase:
     """One stretch of training.
 
     `share` is its length in units of the main phase's steps (the main phase has 1), at least 100 steps.
-    Weights pass from phase to phase, unless it starts `from_scratch`; `keep_optimizer` also passes the optimizer's
+    Weights pass from phase to phase, unless it starts `from_scratch`, when its method may still look through the
+    weights of the phase before in its first refresh; `keep_optimizer` also passes the optimizer's
     state, and `keep_state` the banks, teachers and, to a method of the same type, all tables. Without `trains_trunk`
     only heads learn: a readout.
     """
