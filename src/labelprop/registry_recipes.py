@@ -198,3 +198,19 @@ RECIPES |= {
         _EMBEDDING_RATE | _LOCAL | {"n_background": 4096, "n_clusters": None, "clusterings": 10, "rounds": 20},
     ),
 }
+
+RECIPES |= {
+    "pseudo-label": Entry(
+        "labelprop.training.recipes:pseudo_label",
+        "The network's own guesses as labels, anew at every step or once (Lee 2013).",
+        {"form": "online", "batch_size": 288, "lr": 0.05, "weight_decay": 2e-4, "l2_feature": False}
+        | {"labeled_batch_size": 32, "weight": 3.0, "ramp_from": 0.1, "ramp_to": 0.6, "threshold": None},
+    ),
+    "dmt": Entry(
+        "labelprop.training.recipes:dmt",
+        "An embedding learned without labels, cut once; training on its surest labels (Liu et al. 2018).",
+        {"batch_size": 128, "lr": 0.01, "metric_lr": 0.03, "weight_decay": 5e-4, "l2_feature": False}
+        | {"dim": 128, "temperature": 0.1, "momentum": 0.5}
+        | {"n_neighbors": 20, "n_eigenvectors": 200, "cut_temperature": 0.2, "fraction": None, "weighted": False},
+    ),
+}

@@ -15,9 +15,11 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
+from labelprop.distributed import SOLO, Group
 from labelprop.errors import DataError
-from labelprop.graph import AffinityGraph
+from labelprop.graph import AffinityGraph, neighbor_matrix
 from labelprop.neighbors.rows import spans
+from labelprop.neighbors.shared_out import nearest_by_all
 from labelprop.propagators import top_classes as wide
 from labelprop.propagators.edges import Edges
 from labelprop.propagators.graph_propagator import GraphPropagator
@@ -55,6 +57,27 @@ def symmetric_mean(directed: sparse.csr_array) -> AffinityGraph:
     both = (directed + directed.T).tocsr()
     both.data /= 2
     return AffinityGraph.from_scipy(both)
+
+
+def cut_vectors(
+    vectors_ND: torch.Tensor,
+    seeds: Seeds,
+    *,
+    n_neighbors: int = 20,
+    n_eigenvectors: int = 200,
+    temperature: float = 0.2,
+    search: str = "auto",
+    seed: int = 0,
+    group: Group = SOLO,
+) -> Propagation:
+    """Neighbors, graph and `spectral_cut` in one call, on the device of the vectors (N, D), which need no scaling.
+
+    The processes of a `group` share out the search; each solves the whole.
+    """
+    found = nearest_by_all(vectors_ND, n_neighbors, group=group, search=search, seed=seed)
+    edges = Edges(neighbor_matrix(found, len(vectors_ND)), "cosine")
+    graph = symmetric_mean(exponential(edges, temperature)).to(vectors_ND.device)
+    return spectral_cut(graph, seeds.to(vectors_ND.device), n_eigenvectors=n_eigenvectors)
 
 
 @torch.no_grad()

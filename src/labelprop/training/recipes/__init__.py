@@ -19,6 +19,7 @@ from labelprop.training.recipes.labels import supervised
 from labelprop.training.recipes.pieces import FIRST_SHARE
 from labelprop.training.recipes.rate_jump import llp_rj, mean_teacher_rj, supervised_rj
 from labelprop.training.recipes.readout import linear_readout
+from labelprop.training.recipes.self_training import dmt, pseudo_label
 from labelprop.training.recipes.strong import fixmatch, freematch, uda
 from labelprop.training.recipes.teacher import mean_teacher, mt_dlp
 
@@ -27,6 +28,7 @@ __all__ = [
     "Recipe",
     "build",
     "dlp",
+    "dmt",
     "fixmatch",
     "fixmatch_dlp",
     "freematch",
@@ -42,6 +44,7 @@ __all__ = [
     "mt_llp",
     "network_prediction",
     "pi",
+    "pseudo_label",
     "supervised",
     "supervised_rj",
     "temporal_ensembling",

@@ -1,0 +1,147 @@
+"""Labels found once, when a phase begins, and trained on as they are to its end.
+
+Two-stage Pseudo-Label (Lee 2013, as in S4L): a network's predictions of all examples, then training from scratch.
+Deep Metric Transfer (Liu et al. 2018): a constrained normalized cut of an embedding learned without labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from labelprop.errors import RequestError
+from labelprop.functional.loss import weighted_cross_entropy
+from labelprop.functional.vote import vote_shares
+from labelprop.methods.base import LossTerms, Method, Net, Tools
+from labelprop.propagators.spectral_cut import cut_vectors
+from labelprop.seeds import Seeds
+from labelprop.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
+
+VOTED_AT_ONCE = 4096  # rows
+
+Found = tuple[torch.Tensor, torch.Tensor]  # labels_N, -1 where there is none, and certainty_N
+Source = Callable[[Tools, Seeds, Mapping[str, Any]], Found]
+
+
+def by_network(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
+    """The network's most probable class, and its probability."""
+    certainty_N, labels_N = tools.outputs()["class"].softmax(dim=1).max(dim=1)
+    return labels_N, certainty_N
+
+
+def by_cut(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
+    """A constrained normalized cut of the embedding: `cut_vectors`."""
+    found = cut_vectors(_embedding(tools), seeds, group=tools.group, **parameters)
+    return found.labels_N, found.certainty_N
+
+
+def by_vote(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
+    """The vote of the nearest labeled rows of the embedding: `vote_shares`."""
+    vectors_ND = F.normalize(_embedding(tools), dim=1)
+    labels_N = seeds.labels_N.to(vectors_ND.device)
+    given_L = (labels_N >= 0).nonzero().squeeze(1)
+    settings = {"n_neighbors": 10, "temperature": 0.07, **parameters}
+    trust_L = seeds.weights_N.to(vectors_ND)[given_L].log()
+    best = []
+    for vectors_BD in torch.split(vectors_ND, VOTED_AT_ONCE):
+        shares_BC = vote_shares(
+            vectors_BD, vectors_ND[given_L], labels_N[given_L], seeds.n_classes, log_weight_M=trust_L, **settings
+        )
+        best.append(shares_BC.max(dim=1))
+    return torch.cat([one.indices for one in best]), torch.cat([one.values for one in best])
+
+
+def _embedding(tools: Tools) -> torch.Tensor:
+    """What an earlier phase trained against a bank, where there was one; else the feature."""
+    outputs = tools.outputs()
+    return outputs["embedding"] if "embedding" in outputs else outputs["feature"]
+
+
+SOURCES: Mapping[str, Source] = {"network": by_network, "spectral-cut": by_cut, "knn": by_vote}
+
+
+class LabelsOnce(Method):
+    """Cross-entropy on given labels and on those that a source finds when the phase begins.
+
+    Batches are drawn from the rows that count, labeled and found alike; (1/B) sum_i weight_i CE(g(x_i), y_i).
+
+    Parameters
+    ----------
+    batch_size : examples a step.
+    source : "network", "spectral-cut" or "knn".
+    fraction : share of the unlabeled rows that count, those of the highest certainty; ties by the lower row.
+    weighted : weighs each by its certainty; else all that count do so alike.
+    parameters : of the source; None for its defaults.
+    """
+
+    given_N: torch.Tensor
+    label_N: torch.Tensor
+    certainty_N: torch.Tensor
+    weight_N: torch.Tensor
+    trust_N: torch.Tensor
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 256,
+        source: str = "network",
+        fraction: float = 1.0,
+        weighted: bool = False,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if source not in SOURCES:
+            raise RequestError(f"source is '{source}'; it must be one of {', '.join(SOURCES)}.")
+        if batch_size < 1:
+            raise RequestError(f"batch_size={batch_size} must be at least 1.")
+        if not 0 < fraction <= 1:
+            raise RequestError(f"fraction={fraction} must be above 0 and at most 1.")
+        self.needs = BatchSpec(StreamSpec(0), StreamSpec(batch_size))
+        self.source, self.fraction, self.weighted = SOURCES[source], fraction, weighted
+        self.parameters_of_source = dict(parameters or {})
+
+    def setup(self, net: nn.Module, task: Task) -> None:
+        given_N = task.labels_N >= 0
+        self.n_classes = task.n_classes
+        self.register_buffer("trust_N", task.weights_N.clone())
+        self.register_buffer("given_N", task.labels_N.clone())
+        self.register_buffer("label_N", task.labels_N.clone())
+        self.register_buffer("certainty_N", given_N.float())
+        self.register_buffer("weight_N", task.weights_N * given_N)
+
+    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+        logits_BC, rows_B = net(batch.joint.views_V[0])["class"], batch.joint.indices_B
+        term = weighted_cross_entropy(logits_BC, self.label_N[rows_B], self.weight_N[rows_B])
+        return LossTerms({"labels": term}, {"labels": 1.0})
+
+    def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
+        """Finds the labels before the first epoch; later ones leave them."""
+        if epoch:
+            return
+        seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
+        labels_N, certainty_N = self.source(tools, seeds, self.parameters_of_source)
+        labels_N, certainty_N = labels_N.to(self.label_N), certainty_N.to(self.certainty_N)
+        given_N = self.given_N >= 0
+        counts_N = self._most_certain(~given_N & (labels_N >= 0), certainty_N, int((~given_N).sum()))
+        weight_N = counts_N * certainty_N if self.weighted else counts_N.to(certainty_N)
+        self.label_N.copy_(torch.where(given_N, self.given_N, labels_N))
+        self.certainty_N.copy_(torch.where(given_N, 1.0, certainty_N * (labels_N >= 0)))
+        self.weight_N.copy_(torch.where(given_N, self.trust_N, weight_N))
+
+    def _most_certain(self, open_N: torch.Tensor, certainty_N: torch.Tensor, n_unlabeled: int) -> torch.Tensor:
+        """Of the rows that may count the most certain ones, `fraction` of the unlabeled rows in all: bool (N,)."""
+        ranked_N = certainty_N.masked_fill(~open_N, -1).argsort(descending=True, stable=True)
+        kept_K = ranked_N[: round(self.fraction * n_unlabeled)]
+        counts_N = torch.zeros_like(open_N)
+        counts_N[kept_K] = True
+        return counts_N & open_N
+
+    def drawn_from(self) -> torch.Tensor:
+        return (self.weight_N > 0).nonzero().squeeze(1)
+
+    def pseudo_labels(self) -> PseudoLabels:
+        return PseudoLabels(self.label_N, self.certainty_N, self.weight_N)

@@ -1,0 +1,75 @@
+"""Pseudo-Label: the network's own best guess as a label, taken anew at every step (Lee 2013).
+
+L = (1/B_L) sum_L CE(g(x), y) + alpha(t) (1/B_U) sum_U CE(g(x), argmax g(x)). alpha is 0 at first, rises linearly and
+then stays. A threshold keeps guesses below it out of the sum, not out of B_U (Oliver et al. 2018).
+Departs from the paper: alpha rises between two shares of the phase, here 0.1 and 0.6, where the paper says epochs 100
+and 600: how long a run is depends on the data and the time there is.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from labelprop.errors import RequestError
+from labelprop.functional.loss import weighted_cross_entropy
+from labelprop.methods.base import LossTerms, Method, Net
+from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
+
+
+class PseudoLabel(Method):
+    """Cross-entropy on given labels and on the network's own guesses of the moment.
+
+    Parameters
+    ----------
+    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
+    weight : alpha once it has risen.
+    ramp_from, ramp_to : shares of the phase between which alpha rises from 0 to `weight`.
+    threshold : a guess counts from this probability on; None counts all (the paper).
+    """
+
+    weights_N: torch.Tensor
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 288,
+        labeled_batch_size: int = 32,
+        weight: float = 3.0,
+        ramp_from: float = 0.1,
+        ramp_to: float = 0.6,
+        threshold: float | None = None,
+    ) -> None:
+        super().__init__()
+        if not 0 < labeled_batch_size < batch_size:
+            raise RequestError(
+                f"labeled_batch_size={labeled_batch_size} must be between 1 and batch_size-1={batch_size - 1}."
+            )
+        if not weight >= 0:
+            raise RequestError(f"weight={weight} must be at least 0.")
+        if not 0 <= ramp_from <= ramp_to <= 1:
+            raise RequestError(f"ramp_from={ramp_from} and ramp_to={ramp_to} must be shares, 0 to 1, in this order.")
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise RequestError(f"threshold={threshold} must be a probability, or None to count every guess.")
+        self.needs = BatchSpec(StreamSpec(labeled_batch_size), StreamSpec(batch_size - labeled_batch_size))
+        self.weight, self.ramp_from, self.ramp_to, self.threshold = weight, ramp_from, ramp_to, threshold
+
+    def setup(self, net: nn.Module, task: Task) -> None:
+        self.register_buffer("weights_N", task.weights_N.clone())
+
+    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+        logits_BC, n_labeled = net(batch.joint.views_V[0])["class"], len(batch.labels_B)
+        trust_L = self.weights_N[batch.labeled.indices_B]
+        logits_UC = logits_BC[n_labeled:]
+        sure_U, guess_U = logits_UC.detach().softmax(dim=1).max(dim=1)
+        counts_U = torch.ones_like(sure_U) if self.threshold is None else (sure_U >= self.threshold).to(sure_U)
+        terms = {
+            "supervised": weighted_cross_entropy(logits_BC[:n_labeled], batch.labels_B, trust_L),
+            "pseudo": weighted_cross_entropy(logits_UC, guess_U, counts_U),
+        }
+        return LossTerms(terms, {"supervised": 1.0, "pseudo": self._alpha(progress.fraction)})
+
+    def _alpha(self, done: float) -> float:
+        if done >= self.ramp_to:
+            return self.weight
+        return self.weight * max(0.0, done - self.ramp_from) / (self.ramp_to - self.ramp_from)
