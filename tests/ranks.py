@@ -11,7 +11,6 @@ import labelprop
 from labelprop import registry
 from labelprop.clock import StageClock
 from labelprop.data.batches import Loader
-from labelprop.data.contents import TensorContent
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.views import Views
 from labelprop.distributed import Group
@@ -22,6 +21,7 @@ from labelprop.training import loop, recipes
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
 from labelprop.types import Task
+from served import content_for
 
 STEPS, PER_EPOCH = 20, 5
 SMALL = {"batch_size": 12, "labeled_batch_size": 5, "n_neighbors": 5, "dim": 8, "threshold": 0.4}  # 5: no even part
@@ -37,9 +37,9 @@ def small_job(name: str) -> Job:
     generator = torch.Generator().manual_seed(0)
     classes_N = torch.arange(73) % 3  # 73: no even part for two
     vectors_ND = 2 * torch.eye(6)[classes_N] + torch.randn(73, 6, generator=generator)
-    content = TensorContent(vectors_ND, torch.float32)
     recipe = recipes.build(name, settings_of(name))
-    spec = ModelSpec("mlp", (6,), recipe.heads(3), {}, recipe.l2_feature)
+    content, model = content_for(recipe, vectors_ND)
+    spec = ModelSpec(model, content.shape, recipe.heads(3), {}, recipe.l2_feature)
     return Job(
         label=name,
         recipe=recipe,

@@ -20,11 +20,15 @@ from labelprop.training.phase_run import of_all
 from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
 
 N, D, C = 48, 6, 3
+IMAGE = (1, 8, 8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
-    """Three overlapping blobs, four labels each; a network with every head the method asks for."""
+    """Three overlapping blobs, four labels each; a network with every head the method asks for.
+
+    They are vectors, or gray images where the method refuses these.
+    """
 
     net: nn.Module
     method: Method
@@ -33,15 +37,17 @@ class Problem:
 
     @classmethod
     def of(cls, make: Callable[[], Method]) -> Problem:
-        generator = torch.Generator().manual_seed(0)
-        centers_CD = 2 * torch.randn(C, D, generator=generator)
+        generator, method = torch.Generator().manual_seed(0), make()
+        vectors = method.refuses((D,)) is None
+        shape = (D,) if vectors else IMAGE
         classes_N = torch.arange(N) % C
-        vectors_ND = centers_CD[classes_N] + torch.randn(N, D, generator=generator)
+        examples_N = (2 * torch.randn(C, *shape, generator=generator))[classes_N]
+        examples_N = examples_N + torch.randn(N, *shape, generator=generator)
         labels_N = torch.where(torch.arange(N) < 4 * C, classes_N, -1)
-        content = TensorContent(vectors_ND, torch.float32)
-        method = make()
+        gray_N = (128 + 30 * examples_N).clamp(0, 255).to(torch.uint8)
+        content = TensorContent(examples_N, torch.float32) if vectors else TensorContent(gray_N, torch.uint8)
         heads = {name: size or C for name, size in method.heads.items()}
-        net = build(ModelSpec("mlp", (D,), heads), seed=0)
+        net = build(ModelSpec("mlp" if vectors else "small_cnn", shape, heads), seed=0)
         task = Task(labels_N, torch.ones(N), C, seed=0)
         method.setup(net, task)
         loader = Loader.over(content, Views(Preprocessing.measure(content), "none"), torch.device("cpu"))
@@ -179,7 +185,7 @@ def _check_given_labels_are_kept(problem: Problem) -> None:
 def _check_deployed(problem: Problem) -> None:
     deployed = problem.method.deployed(problem.net).eval()
     with torch.no_grad():
-        found = deployed(torch.zeros(2, D))
+        found = deployed(torch.zeros(2, *problem.loader.content.shape))
     assert found["class"].shape == (2, C), "deployed() must give 'class' logits of shape (B, C)"
 
 

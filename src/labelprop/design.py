@@ -125,6 +125,7 @@ def decide(
     else:
         preprocessing = start.preprocessing
     Views(preprocessing, augment)  # refuses what these data cannot have
+    recipes.check_serves(chosen, preprocessing.seen_shape)
     spec = ModelSpec(
         name=name,
         input_shape=preprocessing.seen_shape,

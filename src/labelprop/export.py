@@ -18,8 +18,8 @@ from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.samples import Content
 from labelprop.embedding import weights_digest
 from labelprop.errors import RequestError
+from labelprop.models.deployed import describe, make, plain
 from labelprop.models.network import ModelSpec, Network, build
-from labelprop.models.voting import NearestVote
 from labelprop.run_folder import write_atomically, write_json
 
 FORMAT = 1
@@ -63,9 +63,7 @@ def save_classifier(
         "classes": list(classifier.classes),
         "preprocessing": classifier.preprocessing.to_json(),
     }
-    if isinstance(classifier.network, NearestVote):
-        description["vote"] = classifier.network.to_json()
-    write_json(folder / "model.json", description | dict(extra or {}))
+    write_json(folder / "model.json", description | describe(classifier.network) | dict(extra or {}))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +93,7 @@ def load_trunk(folder: Path) -> Trained:
             f"the run {folder} trained a head on a frozen backbone ({description['backbone']['name']}); use "
             "--backbone with it instead of --init."
         )
-    network = load_classifier(folder, description).network
-    network = network.net if isinstance(network, NearestVote) else network
+    network = plain(load_classifier(folder, description).network)
     assert isinstance(network, Network)
     spec, preprocessing = ModelSpec.from_json(description["architecture"]), description["preprocessing"]
     digest = weights_digest(network.trunk)
@@ -106,9 +103,7 @@ def load_trunk(folder: Path) -> Trained:
 def load_classifier(folder: Path, description: Mapping[str, Any]) -> Classifier:
     """The inverse of `save_classifier`; `description` is the content of model.json. In eval mode, on the CPU."""
     try:
-        network: nn.Module = build(ModelSpec.from_json(description["architecture"]), seed=0)
-        if "vote" in description:
-            network = NearestVote.empty(network, description["vote"])
+        network = make(build(ModelSpec.from_json(description["architecture"]), seed=0), description)
         network.load_state_dict(load_file(folder / "model.safetensors"))
         classifier = Classifier(
             network, Preprocessing.from_json(description["preprocessing"]), tuple(description["classes"])

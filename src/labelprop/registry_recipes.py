@@ -213,4 +213,16 @@ RECIPES |= {
         | {"dim": 128, "temperature": 0.1, "momentum": 0.5}
         | {"n_neighbors": 20, "n_eigenvectors": 200, "cut_temperature": 0.2, "fraction": None, "weighted": False},
     ),
+    "s4l-rotation": Entry(
+        "labelprop.training.recipes:s4l_rotation",
+        "The labels, and by how much an image was turned (Zhai et al. 2019); images only.",
+        {"lr": 0.03, "weight_decay": 1e-3, "l2_feature": False}
+        | {"batch_size": 512, "labeled_batch_size": 256, "weight": 1.0, "average": False},
+    ),
+    "s4l-exemplar": Entry(
+        "labelprop.training.recipes:s4l_exemplar",
+        "The labels, and which views are of the same example (Zhai et al. 2019).",
+        {"lr": 0.1, "weight_decay": 1e-3, "l2_feature": False}
+        | {"batch_size": 512, "labeled_batch_size": 256, "copies": 8, "view": "weak", "dim": 1000, "weight": 1.0},
+    ),
 }

@@ -11,6 +11,7 @@ import labelprop
 from labelprop import registry
 from labelprop.evaluation.monitor import Monitor
 from labelprop.methods.supervised import Supervised
+from served import examples_for
 
 SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5, "threshold": 0.4}
 N = 72
@@ -24,7 +25,14 @@ def trace(recipe: str, truth: np.ndarray, out) -> tuple:
     known = registry.lookup("recipes", recipe).parameters
     settings = {name: value for name, value in SMALL.items() if name in known}
     run = labelprop.train(
-        VECTORS, Y, out=out, recipe=recipe, truth=truth, epochs=2, settings=settings, baselines=False
+        examples_for(recipe, VECTORS),
+        Y,
+        out=out,
+        recipe=recipe,
+        truth=truth,
+        epochs=2,
+        settings=settings,
+        baselines=False,
     )
     lines = [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
     return [line["loss"] for line in lines], run.labels

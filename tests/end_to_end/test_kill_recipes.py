@@ -13,6 +13,7 @@ import pytest
 
 import labelprop
 from labelprop import registry
+from served import examples_for
 
 SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5, "threshold": 0.4}
 NEEDS_A_RUN = {"linear-readout"}
@@ -43,7 +44,8 @@ labelprop.train("vectors.npy", "labels.npy", out="broken", **{options})
 def test_a_killed_run_resumes_as_if_unbroken(recipe: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     generator, classes = np.random.default_rng(0), np.arange(90) % 3
-    np.save("vectors.npy", (2 * np.eye(6)[classes] + generator.normal(size=(90, 6))).astype(np.float32))
+    vectors_ND = (2 * np.eye(6)[classes] + generator.normal(size=(90, 6))).astype(np.float32)
+    np.save("vectors.npy", examples_for(recipe, vectors_ND))
     np.save("labels.npy", np.where(np.arange(90) < 12, classes, -1))
     known = registry.lookup("recipes", recipe).parameters
     settings = {name: value for name, value in SMALL.items() if name in known}

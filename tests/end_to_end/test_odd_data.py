@@ -8,6 +8,7 @@ import pytest
 import labelprop
 from labelprop import registry
 from labelprop.errors import NonFiniteLossError
+from served import examples_for
 
 NEEDS_A_RUN = {"linear-readout"}
 RECIPES = sorted(set(registry.table("recipes")) - NEEDS_A_RUN)
@@ -23,7 +24,8 @@ def blobs(n: int, n_given: int, n_classes: int = 3) -> tuple[np.ndarray, np.ndar
 def test_fewer_rows_and_labels_than_any_setting_asks_for(recipe: str, tmp_path) -> None:
     """4 labels for a labeled batch of 50, 20 rows for K = 50, T = 25 and 4,096 neighbors, with default settings."""
     vectors_ND, y_N = blobs(20, 4)
-    run = labelprop.train(vectors_ND, y_N, out=tmp_path / "run", recipe=recipe, epochs=2, baselines=False)
+    data = examples_for(recipe, vectors_ND)
+    run = labelprop.train(data, y_N, out=tmp_path / "run", recipe=recipe, epochs=2, baselines=False)
     certainty_N = run.labels.column("certainty").to_numpy()
     assert np.isfinite(certainty_N).all()
     assert run.labels.column("label").null_count == 0

@@ -8,6 +8,7 @@ import pytest
 import labelprop
 from labelprop import registry
 from labelprop.training.checkpoint import Checkpoints
+from served import examples_for
 
 SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5, "threshold": 0.4}
 NEEDS_A_RUN = {"linear-readout"}
@@ -26,7 +27,7 @@ def train(data, out, recipe: str, **options):
     settings = {name: value for name, value in SMALL.items() if name in known}
     vectors, y = data
     fixed = {"epochs": 2, "baselines": False, "settings": settings}
-    return labelprop.train(vectors, y, out=out, recipe=recipe, **fixed, **options)
+    return labelprop.train(examples_for(recipe, vectors), y, out=out, recipe=recipe, **fixed, **options)
 
 
 @pytest.mark.parametrize("recipe", sorted(set(registry.table("recipes")) - NEEDS_A_RUN))

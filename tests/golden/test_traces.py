@@ -12,13 +12,13 @@ from torch import nn
 from labelprop import registry
 from labelprop.clock import StageClock
 from labelprop.data.batches import Loader
-from labelprop.data.contents import TensorContent
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.views import Views
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import loop, recipes
 from labelprop.training.job import Job, Plan, WorkMeter
 from labelprop.types import Task
+from served import content_for
 
 STEPS, PER_EPOCH = 20, 5
 SMALL = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5, "dim": 8, "threshold": 0.4}
@@ -41,11 +41,11 @@ def trace(name: str) -> list[float]:
     generator = torch.Generator().manual_seed(0)
     classes_N = torch.arange(72) % 3
     vectors_ND = 2 * torch.eye(6)[classes_N] + torch.randn(72, 6, generator=generator)
-    content = TensorContent(vectors_ND, torch.float32)
     task = Task(torch.where(torch.arange(72) < 12, classes_N, -1), torch.ones(72), 3, seed=0)
     known = registry.lookup("recipes", name).parameters
     recipe = recipes.build(name, {key: value for key, value in SMALL.items() if key in known})
-    spec = ModelSpec("mlp", (6,), recipe.heads(3), {}, recipe.l2_feature)
+    content, model = content_for(recipe, vectors_ND)
+    spec = ModelSpec(model, content.shape, recipe.heads(3), {}, recipe.l2_feature)
     lines: list[dict] = []
 
     class Kept:

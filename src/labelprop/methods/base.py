@@ -65,6 +65,10 @@ class Method(nn.Module):
     needs: BatchSpec
     heads: Mapping[str, int | None] = {"class": None}
 
+    def refuses(self, shape: tuple[int, ...]) -> str | None:
+        """Why it cannot learn from examples of this shape, (C, H, W) or (D,), as a predicate; None if it can."""
+        return None
+
     def setup(self, net: nn.Module, task: Task) -> None:
         """Builds state whose size depends on the data or the network. Called once, before training."""
 
@@ -117,6 +121,9 @@ class Sum(Method):
 
     def _parts(self) -> list[tuple[str, Method]]:
         return [(name, part) for name, part in self.methods.named_children() if isinstance(part, Method)]
+
+    def refuses(self, shape: tuple[int, ...]) -> str | None:
+        return next((why for _, part in self._parts() if (why := part.refuses(shape)) is not None), None)
 
     def setup(self, net: nn.Module, task: Task) -> None:
         for _, part in self._parts():

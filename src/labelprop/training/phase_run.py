@@ -93,9 +93,7 @@ class PhaseRun:
         self.job, self.index = job, index
         self.spec: Phase = job.recipe.phases[index]
         self.module = net
-        self.former = (
-            former  # what the phase before left, where this one starts from scratch: the first refresh sees it
-        )
+        self.former = former  # the network before this phase started from scratch; the first refresh looks through it
         self.losses: list[float] = []  # the mean of each epoch done, for schedules that watch it
         self.method = self.spec.method()
         self.method.setup(net, job.task)

@@ -11,6 +11,7 @@ from typing import Any
 from labelprop import registry
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.training.phases import Recipe
+from labelprop.training.recipes.auxiliary import s4l_exemplar, s4l_rotation
 from labelprop.training.recipes.combined import fixmatch_dlp, la_llp, mt_llp, uda_llp
 from labelprop.training.recipes.consistency import pi, temporal_ensembling, vat, vat_em
 from labelprop.training.recipes.diffused import dlp, network_prediction
@@ -27,6 +28,7 @@ __all__ = [
     "FIRST_SHARE",
     "Recipe",
     "build",
+    "check_serves",
     "dlp",
     "dmt",
     "fixmatch",
@@ -45,6 +47,8 @@ __all__ = [
     "network_prediction",
     "pi",
     "pseudo_label",
+    "s4l_exemplar",
+    "s4l_rotation",
     "supervised",
     "supervised_rj",
     "temporal_ensembling",
@@ -66,6 +70,19 @@ def build(wanted: str | Recipe, settings: Mapping[str, Any]) -> Recipe:
     for phase in recipe.phases:
         phase.method()  # refuses settings it cannot use now rather than in the middle of training
     return recipe
+
+
+def check_serves(recipe: Recipe, shape: tuple[int, ...]) -> None:
+    """Raises RequestError where a method of the recipe refuses examples of this shape, naming recipes that do not."""
+    why = _refusal(recipe, shape)
+    if why is not None:
+        able = [name for name in registry.table("recipes") if _refusal(_by_name(name, {}), shape) is None]
+        raise RequestError(f"recipe {recipe.name} {why}. Recipes that take these data: {', '.join(able)}.")
+
+
+def _refusal(recipe: Recipe, shape: tuple[int, ...]) -> str | None:
+    found = (phase.method().refuses(shape) for phase in recipe.phases)
+    return next((why for why in found if why is not None), None)
 
 
 def _by_name(name: str, settings: Mapping[str, Any]) -> Recipe:
