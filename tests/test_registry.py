@@ -39,7 +39,18 @@ def test_bench_parameters_are_its_settings_and_each_says_what_it_is(name: str) -
 
 SHARED = {  # files that hold no entry of their own
     "data/sources": set(),
-    "models": {"network", "trunk", "adapt", "choose", "hf", "modes", "voting", "deployed", "rotations"},
+    "models": {
+        "network",
+        "trunk",
+        "adapt",
+        "choose",
+        "hf",
+        "modes",
+        "voting",
+        "deployed",
+        "mean_of_two",
+        "rotations",
+    },
     "propagators": {
         "auto_candidates",
         "auto_choice",

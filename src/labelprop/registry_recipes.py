@@ -225,4 +225,11 @@ RECIPES |= {
         {"lr": 0.1, "weight_decay": 1e-3, "l2_feature": False}
         | {"batch_size": 512, "labeled_batch_size": 256, "copies": 8, "view": "weak", "dim": 1000, "weight": 1.0},
     ),
+    "dct": Entry(
+        "labelprop.training.recipes:dct",
+        "Two networks that agree, and are kept from erring alike by misleading examples (Qiao et al. 2018).",
+        {"lr": 0.1, "weight_decay": 1e-4, "l2_feature": False}
+        | {"batch_size": 108, "labeled_batch_size": 16, "agreement": 10.0, "difference": 0.5}
+        | {"ramp_share": 0.133, "epsilon": 0.02},
+    ),
 }

@@ -10,7 +10,7 @@ def weighted_cross_entropy(logits_BC: torch.Tensor, labels_B: torch.Tensor, weig
     """(1/B) sum_i weight_i CE(logits_i, label_i), in float32 at least.
 
     Divided by the whole batch, rows of weight 0 included (Iscen et al. 2019 and its code), so that a batch of
-    doubtful labels makes a small step. Rows without a label (-1) must have weight 0. Of no rows it is 0.
+    doubtful labels makes a small step. Rows without a label (-1) must have weight 0.
     """
     logits_BC = logits_BC.float() if logits_BC.dtype in (torch.float16, torch.bfloat16) else logits_BC
     losses_B = F.cross_entropy(logits_BC, labels_B.clamp_min(0), reduction="none")

@@ -99,6 +99,37 @@ class Ema(State):
                 buffer.copy_(theirs[name])
 
 
+class Peer(State):
+    """A second network, of the same kind and from other first weights, that learns beside the first.
+
+    Its first weights are the first network's, each tensor with its numbers in another order: as random as the
+    initialization that drew them, whatever that is. The optimizer trains it, since its weights are the method's.
+    """
+
+    def __init__(self, net: nn.Module, *, seed: int) -> None:
+        super().__init__()
+        self.net = copy.deepcopy(net).requires_grad_(True)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in self.net.parameters():
+                order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+                parameter.copy_(parameter.flatten()[order].view_as(parameter))
+
+    def look(self, x: torch.Tensor) -> tuple[Outputs, dict[str, torch.Tensor]]:
+        """Its outputs in training mode, with gradients, and its buffers as they will be once `keep` gets them.
+
+        Nothing is written: a loss only reads.
+        """
+        buffers = {name: value.clone() for name, value in self.net.named_buffers()}
+        outputs: Outputs = torch.func.functional_call(self.net.train(), buffers, (x,))
+        return outputs, buffers
+
+    def keep(self, buffers: Outputs) -> None:
+        """After the step, with the buffers of `look`."""
+        for name, buffer in self.net.named_buffers():
+            buffer.copy_(buffers[name])
+
+
 def take_over(method: Method, before: Method) -> None:
     """Gives a method what an earlier phase's method learned.
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
+from labelprop.models.mean_of_two import MeanOfTwo
 from labelprop.models.rotations import MeanOfRotations
 from labelprop.models.voting import NearestVote
 
@@ -22,7 +23,11 @@ class Around(Protocol):
     def empty(cls, net: nn.Module, described: Mapping[str, Any]) -> nn.Module: ...
 
 
-KINDS: Mapping[str, type[Around]] = {"vote": NearestVote, "mean_of_rotations": MeanOfRotations}
+KINDS: Mapping[str, type[Around]] = {
+    "vote": NearestVote,
+    "mean_of_rotations": MeanOfRotations,
+    "mean_of_two": MeanOfTwo,
+}
 
 
 def describe(module: nn.Module) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from labelprop import registry
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.training.phases import Recipe
 from labelprop.training.recipes.auxiliary import s4l_exemplar, s4l_rotation
+from labelprop.training.recipes.co_trained import dct
 from labelprop.training.recipes.combined import fixmatch_dlp, la_llp, mt_llp, uda_llp
 from labelprop.training.recipes.consistency import pi, temporal_ensembling, vat, vat_em
 from labelprop.training.recipes.diffused import dlp, network_prediction
@@ -29,6 +30,7 @@ __all__ = [
     "Recipe",
     "build",
     "check_serves",
+    "dct",
     "dlp",
     "dmt",
     "fixmatch",

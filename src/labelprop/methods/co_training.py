@@ -1,0 +1,113 @@
+"""Deep Co-Training: two networks that agree and may not be misled alike (Qiao, Shen, Zhang, Wang, Yuille 2018).
+
+L = CE(p1 on one draw of labels) + CE(p2 on another) + r(t) (lambda_cot JSD + lambda_dif L_dif), with
+JSD = H((p1 + p2) / 2) - (H(p1) + H(p2)) / 2, the mean over unlabeled examples, and, the mean over all,
+L_dif = H(p2(x), p1(x + r2)) + H(p1(x), p2(x + r1)), H(a, b) = -sum a log b, r_k the fast gradient sign step that
+misleads network k: what one of them errs on the other must get right. Gradients flow into both arguments of H.
+Steps are found in eval mode, and passes over misleading examples leave the running statistics alone.
+
+Departs from the paper: r(t) rises over a share of the phase, its 80 of 600 epochs; inputs are standardized here, so
+that `epsilon` is in standard deviations (the paper's 0.02 is of a range of pixels from 0 to 1).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from labelprop.errors import RequestError
+from labelprop.functional.loss import mean_of, weighted_cross_entropy
+from labelprop.functional.schedule import ramp_up
+from labelprop.functional.two_views import cross_entropy_between, jensen_shannon, misleading
+from labelprop.methods.base import LossTerms, Method, Net, Outputs, aside, bare
+from labelprop.methods.state import Peer
+from labelprop.models.mean_of_two import MeanOfTwo
+from labelprop.models.modes import evaluating
+from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
+
+
+class CoTraining(Method):
+    """Two networks; the mean of their probabilities is deployed.
+
+    Parameters
+    ----------
+    batch_size : examples a step.
+    labeled_batch_size : how many of them are labeled ones: the first half for one network, the others for the other.
+    agreement, difference : lambda_cot and lambda_dif.
+    ramp_share : share of the phase over which both rise.
+    epsilon : length of the misleading step in every entry of the input.
+    """
+
+    weights_N: torch.Tensor
+    peer: Peer
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 108,
+        labeled_batch_size: int = 16,
+        agreement: float = 10.0,
+        difference: float = 0.5,
+        ramp_share: float = 0.133,
+        epsilon: float = 0.02,
+    ) -> None:
+        super().__init__()
+        if not 2 <= labeled_batch_size < batch_size:
+            raise RequestError(
+                f"labeled_batch_size={labeled_batch_size} must be at least 2, one for each network, and at most "
+                f"batch_size-1={batch_size - 1}."
+            )
+        for name, value in (("agreement", agreement), ("difference", difference), ("epsilon", epsilon)):
+            if not value >= 0:
+                raise RequestError(f"{name}={value} must be at least 0.")
+        if not 0 <= ramp_share <= 1:
+            raise RequestError(f"ramp_share={ramp_share} must be a share of the phase, 0 to 1.")
+        self.needs = BatchSpec(StreamSpec(labeled_batch_size), StreamSpec(batch_size - labeled_batch_size))
+        self.agreement, self.difference = agreement, difference
+        self.ramp_share, self.epsilon = ramp_share, epsilon
+
+    def setup(self, net: nn.Module, task: Task) -> None:
+        self.register_buffer("weights_N", task.weights_N.clone())
+        self.peer = Peer(net, seed=task.seed)
+
+    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+        x_B, n_labeled = batch.joint.views_V[0], len(batch.labels_B)
+        first_BC = net(x_B)["class"]
+        seen, buffers = self.peer.look(x_B)
+        second_BC = seen["class"]
+        ramp = ramp_up(progress.fraction / self.ramp_share) if self.ramp_share else 1.0
+        terms = {
+            "supervised": self._supervised(first_BC, second_BC, batch),
+            "agreement": mean_of(jensen_shannon(first_BC[n_labeled:], second_BC[n_labeled:])),
+            "difference": self._difference(net, first_BC, second_BC, batch),
+        }
+        weights = {"supervised": 1.0, "agreement": ramp * self.agreement, "difference": ramp * self.difference}
+        return LossTerms(terms, weights, own=buffers)
+
+    def _supervised(self, first_BC: torch.Tensor, second_BC: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Each network on a draw of labels of its own."""
+        n_labeled = len(batch.labels_B)
+        trust_L, half = self.weights_N[batch.labeled.indices_B], n_labeled // 2
+        draws = ((first_BC, slice(0, half)), (second_BC, slice(half, n_labeled)))
+        parts = [weighted_cross_entropy(logits_BC[at], batch.labels_B[at], trust_L[at]) for logits_BC, at in draws]
+        return parts[0] + parts[1]
+
+    def _difference(self, net: Net, first_BC: torch.Tensor, second_BC: torch.Tensor, batch: Batch) -> torch.Tensor:
+        first, second = bare(net), self.peer.net
+        for_first_BC = aside(first)(self._misleading(second, batch))["class"]
+        for_second_BC = aside(second)(self._misleading(first, batch))["class"]
+        crossed_B = cross_entropy_between(second_BC, for_first_BC) + cross_entropy_between(first_BC, for_second_BC)
+        return mean_of(crossed_B)
+
+    def _misleading(self, net: nn.Module, batch: Batch) -> torch.Tensor:
+        x_B = batch.joint.views_V[0]
+        labels_B = batch.joint.indices_B.new_full((len(x_B),), -1)
+        labels_B[: len(batch.labels_B)] = batch.labels_B
+        with evaluating(net):
+            return misleading(lambda x: net(x)["class"], x_B, labels_B, self.epsilon)
+
+    def after_step(self, net: nn.Module, batch: Batch, outputs: Outputs, progress: Progress) -> None:
+        self.peer.keep(outputs)
+
+    def deployed(self, net: nn.Module) -> nn.Module:
+        return MeanOfTwo(net, self.peer.net)
