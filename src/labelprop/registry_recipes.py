@@ -232,4 +232,11 @@ RECIPES |= {
         | {"batch_size": 108, "labeled_batch_size": 16, "agreement": 10.0, "difference": 0.5}
         | {"ramp_share": 0.133, "epsilon": 0.02},
     ),
+    "tdcnn": Entry(
+        "labelprop.training.recipes:tdcnn",
+        "The network's guesses, trusted where its features are dense (Shi et al. 2018); experimental, reconstructed.",
+        {"lr": 0.05, "weight_decay": 2e-4, "l2_feature": False}
+        | {"batch_size": 100, "labeled_batch_size": 50, "n_neighbors": 10}
+        | {"quantile": 1.0, "margin": 1.0, "weight": 1.0},
+    ),
 }

@@ -21,7 +21,7 @@ from labelprop.training.recipes.labels import supervised
 from labelprop.training.recipes.pieces import FIRST_SHARE
 from labelprop.training.recipes.rate_jump import llp_rj, mean_teacher_rj, supervised_rj
 from labelprop.training.recipes.readout import linear_readout
-from labelprop.training.recipes.self_training import dmt, pseudo_label
+from labelprop.training.recipes.self_training import dmt, pseudo_label, tdcnn
 from labelprop.training.recipes.strong import fixmatch, freematch, uda
 from labelprop.training.recipes.teacher import mean_teacher, mt_dlp
 
@@ -53,6 +53,7 @@ __all__ = [
     "s4l_rotation",
     "supervised",
     "supervised_rj",
+    "tdcnn",
     "temporal_ensembling",
     "uda",
     "uda_llp",

@@ -1,4 +1,4 @@
-"""Recipes that train on labels of the network's own making: Pseudo-Label, Deep Metric Transfer."""
+"""Recipes that train on labels of the network's own making: Pseudo-Label, Deep Metric Transfer, min-max features."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from labelprop.functional.schedule import cosine
 from labelprop.methods.base import Method
 from labelprop.methods.instance import Instance
 from labelprop.methods.labels_once import LabelsOnce
+from labelprop.methods.min_max import MinMax
 from labelprop.methods.pseudo_label import PseudoLabel
 from labelprop.methods.supervised import Supervised
 from labelprop.training.phases import Phase, Recipe, Sgd
@@ -112,3 +113,19 @@ def dmt(
 
     phases = (phase("ir", lambda: Instance(**own(Instance, settings)), metric_lr), phase("dmt", labels, lr))
     return Recipe(name="dmt", phases=phases, l2_feature=l2_feature, settings=settings)
+
+
+def tdcnn(*, lr: float = 0.05, weight_decay: float = 2e-4, l2_feature: bool = False, **method: Any) -> Recipe:
+    """Min-max features (Shi et al. 2018), experimental: labels alone, then the network's guesses. See `MinMax`."""
+    settings = {"lr": lr, "weight_decay": weight_decay, "l2_feature": l2_feature} | settings_of(MinMax, method)
+    optimizer = Sgd(lr=lr, weight_decay=weight_decay)
+    first = Phase(
+        name="supervised",
+        method=lambda: Supervised(batch_size=settings["batch_size"]),
+        share=FIRST_SHARE,
+        optimizer=optimizer,
+    )
+    second = Phase(
+        name="tdcnn", method=lambda: MinMax(**own(MinMax, settings)), optimizer=optimizer, keep_optimizer=True
+    )
+    return Recipe(name="tdcnn", phases=(first, second), l2_feature=l2_feature, settings=settings)

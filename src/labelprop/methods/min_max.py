@@ -1,0 +1,118 @@
+"""Min-max features: labels by the network, trusted where features are dense (Shi, Gong, Ding, Ma, Tao, Zheng 2018).
+
+EXPERIMENTAL: a reconstruction, since the authors' code was never published and the paper does not say all constants.
+
+L = (1/B) sum_i r_i CE(g(x_i), y_i) + lambda MMF, with y_i given or, before every epoch, the network's most probable
+class; MMF is `functional.pairs.min_max_features` on features of unit length within the batch, weighted by r_i r_j.
+r_i = 1 - d_i / d_max, d_i the sum of the distances from feature i to its k nearest; r = 1 where the label is given.
+
+Free here, for want of the paper's: k, the margin, lambda, and that the cross-entropy is divided by the whole batch.
+Left out: the consistency between two perturbed copies that the paper may add; it is another method (see `Sum`).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from labelprop.distributed import SOLO, Group
+from labelprop.errors import RequestError
+from labelprop.functional.loss import weighted_cross_entropy
+from labelprop.functional.pairs import min_max_features
+from labelprop.methods.base import LossTerms, Method, Net, Tools
+from labelprop.neighbors.shared_out import nearest_by_all
+from labelprop.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
+
+ROUNDING = 8  # of a cosine of equal vectors, in units of the type's precision
+
+
+def dense_trust(
+    vectors_ND: torch.Tensor, n_neighbors: int, quantile: float = 1.0, group: Group = SOLO
+) -> torch.Tensor:
+    """r (N,) in [0, 1]: 1 - d / d_max, d the sum of the distances to the k nearest, of vectors at length 1.
+
+    `quantile` below 1 divides by that quantile of all d and cuts r at 0, so that one outlier does not decide on all.
+    A vector of zeros is as far from everything as can be. Where all d are 0, r is 1.
+    """
+    found = nearest_by_all(vectors_ND, n_neighbors, group=group)
+    squared_NK = 2 - 2 * found.similarities_NK.clamp(-1, 1)
+    noise = ROUNDING * torch.finfo(squared_NK.dtype).eps  # the root of which would be far from 0
+    d_N = squared_NK.masked_fill(squared_NK < noise, 0).sqrt().sum(dim=1)
+    largest = d_N.sort().values[math.ceil(quantile * len(d_N)) - 1]
+    return torch.where(largest > 0, 1 - d_N / largest, 1 - d_N.sign()).clamp_min(0)
+
+
+class MinMax(Method):
+    """Cross-entropy on given and guessed labels, and features that draw together by label. Experimental.
+
+    Parameters
+    ----------
+    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
+    n_neighbors : k, whose distances make a guess trusted or not.
+    quantile : of the sums of distances, by which they are divided; 1 is the largest (the paper).
+    margin : squared distance of unit features from which two labels are far enough apart.
+    weight : lambda, of the term on features.
+    """
+
+    given_N: torch.Tensor
+    label_N: torch.Tensor
+    certainty_N: torch.Tensor
+    weight_N: torch.Tensor
+    trust_N: torch.Tensor
+
+    def __init__(
+        self,
+        *,
+        batch_size: int = 100,
+        labeled_batch_size: int = 50,
+        n_neighbors: int = 10,
+        quantile: float = 1.0,
+        margin: float = 1.0,
+        weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if not 0 < labeled_batch_size < batch_size:
+            raise RequestError(
+                f"labeled_batch_size={labeled_batch_size} must be between 1 and batch_size-1={batch_size - 1}."
+            )
+        if n_neighbors < 1:
+            raise RequestError(f"n_neighbors={n_neighbors} must be at least 1.")
+        if not 0 < quantile <= 1:
+            raise RequestError(f"quantile={quantile} must be above 0 and at most 1, the largest.")
+        if not 0 <= margin <= 4:
+            raise RequestError(f"margin={margin} must be 0 to 4, the squared distances of vectors of length 1.")
+        if not weight >= 0:
+            raise RequestError(f"weight={weight} must be at least 0.")
+        self.needs = BatchSpec(StreamSpec(labeled_batch_size), StreamSpec(batch_size - labeled_batch_size))
+        self.n_neighbors, self.quantile, self.margin, self.weight = n_neighbors, quantile, margin, weight
+
+    def setup(self, net: nn.Module, task: Task) -> None:
+        given_N = task.labels_N >= 0
+        self.register_buffer("trust_N", task.weights_N.clone())
+        self.register_buffer("given_N", task.labels_N.clone())
+        self.register_buffer("label_N", task.labels_N.clone())
+        self.register_buffer("certainty_N", given_N.float())
+        self.register_buffer("weight_N", task.weights_N * given_N)
+
+    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+        found, rows_B = net(batch.joint.views_V[0]), batch.joint.indices_B
+        label_B, weight_B = self.label_N[rows_B], self.weight_N[rows_B]
+        terms = {
+            "class": weighted_cross_entropy(found["class"], label_B, weight_B),
+            "features": min_max_features(F.normalize(found["feature"], dim=1), label_B, weight_B, self.margin),
+        }
+        return LossTerms(terms, {"class": 1.0, "features": self.weight})
+
+    def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
+        """New guesses, and how far they are trusted."""
+        outputs, given_N = tools.outputs(), self.given_N >= 0
+        r_N = dense_trust(outputs["feature"], self.n_neighbors, self.quantile, tools.group).to(self.certainty_N)
+        self.label_N.copy_(torch.where(given_N, self.given_N, outputs["class"].argmax(dim=1)))
+        self.certainty_N.copy_(torch.where(given_N, 1.0, r_N))
+        self.weight_N.copy_(torch.where(given_N, self.trust_N, r_N))
+
+    def pseudo_labels(self) -> PseudoLabels:
+        return PseudoLabels(self.label_N, self.certainty_N, self.weight_N)
