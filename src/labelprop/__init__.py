@@ -27,6 +27,7 @@ _HOME = {
     "load": "labelprop.api",
     "predict": "labelprop.api",
     "propagate": "labelprop.api",
+    "select": "labelprop.api",
     "train": "labelprop.api",
 }
 
@@ -48,11 +49,12 @@ __all__ = [
     "load",
     "predict",
     "propagate",
+    "select",
     "train",
 ]
 
 if TYPE_CHECKING:
-    from labelprop.api import Run, doctor, embed, load, predict, propagate, train
+    from labelprop.api import Run, doctor, embed, load, predict, propagate, select, train
     from labelprop.errors import LabelpropError
     from labelprop.propagators.auto import AutoPropagation
     from labelprop.propagators.diffusion import Diffusion

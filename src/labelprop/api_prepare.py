@@ -13,7 +13,7 @@ from lightning_fabric import Fabric
 
 from labelprop.clock import StageClock
 from labelprop.data.preprocessing import ImageFormat
-from labelprop.design import Design, Features, decide, read_features
+from labelprop.design import Design, Features, decide, open_backbone, read_features
 from labelprop.distributed import Group
 from labelprop.errors import RequestError
 from labelprop.inputs import Inputs, ReadOptions, read_inputs, tell
@@ -86,13 +86,12 @@ def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prep
     with clock.stage("read"):
         inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
         tell(inputs, request.reporter)
-        features = read_features(inputs.samples, request.backbone, device, request.read.cache, request.reporter)
+        backbone = open_backbone(inputs.samples, request.backbone)
+        features = read_features(inputs.samples, backbone, device, request.read.cache, request.reporter)
         test = _read_test(request, inputs)
         test_features = None
         if test is not None:
-            test_features = read_features(
-                test.samples, request.backbone, device, request.read.cache, request.reporter
-            )
+            test_features = read_features(test.samples, backbone, device, request.read.cache, request.reporter)
     design = decide(
         inputs,
         features,

@@ -21,7 +21,7 @@ from labelprop.api_results import summary
 from labelprop.baselines import CHOICE_SECONDS, FOLDS, Features, Given, hide_labels, labels_only
 from labelprop.clock import StageClock
 from labelprop.data.contents import TensorContent
-from labelprop.design import read_features, resolve_device
+from labelprop.design import open_backbone, read_features, resolve_device
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.forecast import Forecast, Size, forecast
 from labelprop.inputs import Inputs, ReadOptions, labels_digest, read_inputs, tell
@@ -60,7 +60,8 @@ def propagate(request: PropagateRequest) -> Path:
     with clock.stage("read"):
         inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
         tell(inputs, request.reporter)
-        features = read_features(inputs.samples, request.backbone, device, request.read.cache, request.reporter)
+        backbone = open_backbone(inputs.samples, request.backbone)
+        features = read_features(inputs.samples, backbone, device, request.read.cache, request.reporter)
         vectors_ND = _as_vectors(inputs, features.content)
     plan = _plan(request, inputs, vectors_ND, device)
     staged = Staged(request.reporter, plan.seconds_by_stage)

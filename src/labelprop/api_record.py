@@ -65,7 +65,7 @@ def configuration(request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
         "versions": versions(),
         "data": inputs.samples.digest,
         "labels": labels_digest(inputs.given),
-        "backbone": dict(design.features.backbone) if design.features.backbone else None,
+        "backbone": design.features.backbone.to_json() if design.features.backbone else None,
         "init": None if design.start is None else design.start.digest,
         "classes": list(inputs.given.classes),
         "columns": request.read.content_columns,

@@ -236,6 +236,47 @@ def predict(
 
 @app.command()
 @guarded
+def select(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of `labelprop train`.")],
+    pool: Annotated[str, typer.Argument(metavar="POOL", help="Unlabeled data of the same kind, however many.")],
+    out: Annotated[Path, typer.Option("--out", help="selected.parquet, or .csv: id, label, score, rank.")],
+    per_image: Annotated[int, typer.Option("--per-image", help="Likeliest classes an example stands for.")] = 10,
+    per_class: Annotated[int, typer.Option("--per-class", help="Best examples taken for each class.")] = 500,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out if it exists.")] = False,
+    id_col: IdCol = None,
+    image_col: ImageCol = None,
+    text_col: TextCol = None,
+    embedding_col: EmbeddingCol = None,
+    strict: Strict = False,
+    cache: CacheDir = None,
+    device: Device = "auto",
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Take the best examples of a large pool for each class, by the classifier of a run."""
+    from labelprop import api
+    from labelprop.table_files import check_table_path, write_table
+
+    check_table_path(out, overwrite)
+    reading = {"id_col": id_col, "image_col": image_col, "text_col": text_col, "embedding_col": embedding_col}
+    with reporting(quiet) as reporter:
+        found = api.select(
+            run,
+            pool,
+            per_image=per_image,
+            per_class=per_class,
+            device=device,
+            reporter=reporter,
+            strict=strict,
+            cache=cache,
+            **reading,
+        )
+    write_table(out, found)
+    print(f"{found.num_rows:,} selected: {out}")
+
+
+@app.command()
+@guarded
 def embed(
     data: Data,
     backbone: Annotated[str, typer.Option("--backbone", help="HuggingFace folder or name.")],

@@ -14,7 +14,7 @@ from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.samples import Content, Samples
 from labelprop.data.views import Views, choose_augment, preprocessing_for
 from labelprop.distributed import local_rank, started_together
-from labelprop.embedding import embed_samples, load_backbone
+from labelprop.embedding import Backbone, embed_samples, load_backbone
 from labelprop.errors import RequestError
 from labelprop.export import Trained, load_trunk
 from labelprop.inputs import Inputs
@@ -33,7 +33,7 @@ class Features:
     """What the network sees of the examples: themselves, or their embedding by a frozen backbone."""
 
     content: Content
-    backbone: Mapping[str, Any] | None  # its name and hash, and whether the name is enough to load it
+    backbone: Backbone | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,29 +65,37 @@ def resolve_device(name: str) -> torch.device:
     return torch.device("cuda", local_rank()) if name == "cuda" and started_together() else torch.device(name)
 
 
+def open_backbone(samples: Samples, backbone: Any) -> Backbone | None:
+    """What examples are embedded by; None where the network sees them as they are.
+
+    Raises RequestError for text without one.
+    """
+    if backbone is not None:
+        return load_backbone(backbone)
+    if samples.content is None:
+        raise RequestError(
+            f"{samples.name} holds text, which has to be embedded first: pass --backbone with a HuggingFace "
+            "text model (a folder or a name)."
+        )
+    return None
+
+
 def read_features(
-    samples: Samples, backbone: Any, device: torch.device, cache: str | Path | None, reporter: Reporter
+    samples: Samples, backbone: Backbone | None, device: torch.device, cache: str | Path | None, reporter: Reporter
 ) -> Features:
-    """Applies the backbone, if there is one. Raises RequestError for text without one."""
+    """Applies the backbone, if there is one."""
     if backbone is None:
-        if samples.content is None:
-            raise RequestError(
-                f"{samples.name} holds text, which has to be embedded first: pass --backbone with a HuggingFace "
-                "text model (a folder or a name)."
-            )
+        assert samples.content is not None  # see `open_backbone`
         return Features(samples.content, None)
-    loaded = load_backbone(backbone)
-    reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {loaded.name}")
+    reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {backbone.name}")
     vectors_ND = embed_samples(
         samples,
-        loaded,
+        backbone,
         device=device,
         progress=lambda done, total: reporter.advance("embedding", done, total),
         cache=Path(cache) if cache else None,
     )
-    by_name = isinstance(backbone, str | Path)  # else only the caller can bring it again
-    described = {"name": loaded.name, "digest": loaded.digest, "by_name": by_name}
-    return Features(TensorContent(torch.from_numpy(vectors_ND), torch.float32), described)
+    return Features(TensorContent(torch.from_numpy(vectors_ND), torch.float32), backbone)
 
 
 def decide(

@@ -36,13 +36,19 @@ class Backbone:
 
     `embed(batch, device)` takes a list of texts, or a tensor of raw examples on `device`, and returns (B, D).
     `digest` is a hash of weights and configuration, empty where there is nothing to hash (a plain function): then
-    nothing is cached. `modality` "tensor" takes images and vectors, "any" texts as well.
+    nothing is cached. `modality` "tensor" takes images and vectors, "any" texts as well. `by_name` says whether the
+    name is enough to load it again; else only the caller can bring it.
     """
 
     name: str
     digest: str
     modality: Literal["image", "text", "tensor", "any"]
     embed: Embed
+    by_name: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """What a run remembers of it."""
+        return {"name": self.name, "digest": self.digest, "by_name": self.by_name}
 
 
 @torch.no_grad()
@@ -81,9 +87,11 @@ def load_backbone(backbone: str | os.PathLike[str] | nn.Module | Callable[..., A
     """
     if isinstance(backbone, str | os.PathLike):
         model = load_hf(backbone)
+        name = os.fspath(backbone)
         if isinstance(model, HfTextEncoder):
-            return Backbone(os.fspath(backbone), weights_digest(model), "text", _embed_texts(model))
-        return Backbone(os.fspath(backbone), weights_digest(model, model.image_config), "image", _embed_images(model))
+            return Backbone(name, weights_digest(model), "text", _embed_texts(model), by_name=True)
+        digest = weights_digest(model, model.image_config)
+        return Backbone(name, digest, "image", _embed_images(model), by_name=True)
     if isinstance(backbone, nn.Module):
         return Backbone(type(backbone).__qualname__, weights_digest(backbone), "tensor", _embed_by_module(backbone))
     if callable(backbone):
@@ -138,6 +146,32 @@ def weights_digest(model: nn.Module, *settings: object) -> str:
 
 
 @torch.no_grad()
+def embedded_batches(
+    samples: Samples, backbone: Backbone, *, device: torch.device | str = "cpu", batch_size: int = 128
+) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+    """Rows (B,) and their float32 vectors (B, D) of unit length on the CPU: one batch in memory at a time.
+
+    Texts do not come in the order of `samples`. Raises as `embed_samples`.
+    """
+    accepted = ACCEPTED[backbone.modality]
+    if samples.modality not in accepted:
+        raise RequestError(
+            f"'{samples.name}' holds {samples.modality}s, but backbone '{backbone.name}' takes {accepted[0]}s; "
+            f"give a backbone for {samples.modality}s."
+        )
+    device = torch.device(device)
+    for rows, batch in raw_batches(samples, device=device, batch_size=batch_size):
+        vectors_BD = F.normalize(as_feature(backbone.embed(batch, device)).float(), dim=1).cpu()
+        finite_B = vectors_BD.isfinite().all(1).numpy()
+        if not finite_B.all():
+            culprit = samples.ids[rows[~finite_B][0]]
+            raise DataError(
+                f"backbone '{backbone.name}' gives a vector that is not finite for '{culprit}'; "
+                "check that example, or leave it out."
+            )
+        yield rows, vectors_BD
+
+
 def _embed(
     samples: Samples,
     backbone: Backbone,
@@ -145,35 +179,24 @@ def _embed(
     batch_size: int,
     progress: Callable[[int, int], None] | None,
 ) -> np.ndarray:
-    accepted = ACCEPTED[backbone.modality]
-    if samples.modality not in accepted:
-        raise RequestError(
-            f"'{samples.name}' holds {samples.modality}s, but backbone '{backbone.name}' takes {accepted[0]}s; "
-            f"give a backbone for {samples.modality}s."
-        )
     n = len(samples)
     vectors_ND = np.zeros((n, 0), np.float32)
     done = 0
-    for rows, batch in _raw_batches(samples, batch_size, device):
-        vectors_BD = F.normalize(as_feature(backbone.embed(batch, device)).float(), dim=1).cpu().numpy()
-        finite = np.isfinite(vectors_BD).all(1)
-        if not finite.all():
-            culprit = samples.ids[rows[~finite][0]]
-            raise DataError(
-                f"backbone '{backbone.name}' gives a vector that is not finite for '{culprit}'; "
-                "check that example, or leave it out."
-            )
+    for rows, vectors_BD in embedded_batches(samples, backbone, device=device, batch_size=batch_size):
         if not done:
             vectors_ND = np.zeros((n, vectors_BD.shape[1]), np.float32)
-        vectors_ND[rows] = vectors_BD
+        vectors_ND[rows] = vectors_BD.numpy()
         done += len(rows)
         if progress is not None:
             progress(done, n)
     return vectors_ND
 
 
-def _raw_batches(samples: Samples, batch_size: int, device: torch.device) -> Iterator[tuple[np.ndarray, Any]]:
-    """Row numbers and raw examples. Texts come sorted by length, so that little of a batch is padding."""
+def raw_batches(samples: Samples, *, device: torch.device, batch_size: int) -> Iterator[tuple[np.ndarray, Any]]:
+    """Rows (B,) and raw examples on the device, or lists of texts.
+
+    Texts come sorted by length, so that little of a batch is padding.
+    """
     order = np.arange(len(samples))
     if samples.texts is not None:
         order = np.argsort([len(text) for text in samples.texts], kind="stable")

@@ -43,11 +43,16 @@ class Classifier(nn.Module):
         return logits_BC
 
     @torch.no_grad()
+    def probabilities(self, raw_B: torch.Tensor) -> torch.Tensor:
+        """softmax of the logits of a batch: (B, classes) float32 on its device; the mode is left as it is."""
+        logits_BC: torch.Tensor = self(raw_B)
+        return logits_BC.float().softmax(1)
+
     def distributions(self, content: Content, device: torch.device | str = "cpu") -> np.ndarray:
         """softmax of the logits for all of `content`: (N, C) float32, in eval mode."""
         self.eval()
         batches = [np.arange(at, min(at + BATCH, len(content))) for at in range(0, len(content), BATCH)]
-        found = [self(raw.to(device)).float().softmax(1).cpu() for raw in content.stream(batches)]
+        found = [self.probabilities(raw.to(device)).cpu() for raw in content.stream(batches)]
         return torch.cat(found).numpy() if found else np.zeros((0, len(self.classes)), np.float32)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import numpy as np
 from labelprop.data.labels import GivenLabels, join_labels, read_truth
 from labelprop.data.samples import Columns, Samples, open_samples
 from labelprop.data.values import counted
-from labelprop.errors import RequestError
+from labelprop.errors import RequestError, UnknownNameError
 from labelprop.progress import Reporter
 
 if TYPE_CHECKING:
@@ -69,6 +70,25 @@ class ReadOptions:
             cache=Path(self.cache) if self.cache else None,
             warn=reporter.say,
         )
+
+
+def split_options(options: Mapping[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
+    """Keyword options: those of a request (`known`) as they are, those of reading as its `read`.
+
+    Raises UnknownNameError for any other.
+    """
+    reading = set(ReadOptions.names())
+    for name in options:
+        if name not in reading.union(known):
+            raise UnknownNameError("option", name, reading.union(known))
+    own = {name: value for name, value in options.items() if name in known}
+    return own | {"read": ReadOptions(**{name: value for name, value in options.items() if name in reading})}
+
+
+def read_options(options: Mapping[str, Any]) -> ReadOptions:
+    """How to read, where that is all there is to say."""
+    read: ReadOptions = split_options(options)["read"]
+    return read
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -113,7 +113,18 @@ def test_help_is_quick_to_import_and_names_only_what_is_built() -> None:
     verbs = {
         line.split()[0] for line in done.stdout.split("Commands:")[1].splitlines() if line.strip() and line[2] != " "
     }
-    assert verbs == {"demo", "train", "propagate", "predict", "embed", "doctor", "report", "methods", "bench"}
+    assert verbs == {
+        "demo",
+        "train",
+        "propagate",
+        "predict",
+        "select",
+        "embed",
+        "doctor",
+        "report",
+        "methods",
+        "bench",
+    }
     assert labelprop("--version").stdout.startswith("labelprop 0.")
 
 

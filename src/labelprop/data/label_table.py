@@ -17,12 +17,16 @@ from labelprop.errors import DataError, RequestError
 
 
 class LabelRow(NamedTuple):
-    """One row of LABELS; `label` is None where it is unlabeled."""
+    """One row of LABELS; `label` is None where it is unlabeled.
+
+    `score` is how well the example fits the label, where LABELS are a table that `labelprop select` wrote.
+    """
 
     id: str
     label: str | None
     weight: float
     where: str
+    score: float | None = None
 
 
 def read_label_table(labels: Any, samples: Samples) -> list[LabelRow]:
@@ -73,12 +77,14 @@ def _from_table(table: Table) -> list[LabelRow]:
     ids = [plain_text(value) or "" for value in table.values("id")]
     labels = label_texts(table.values("label"), table.codes("label"), table.where)
     weights = table.values("weight") if "weight" in table.names else [None] * len(ids)
+    selected = {"score", "rank"} <= set(table.names)
+    scores = table.values("score") if selected else [None] * len(ids)
     rows = []
-    for index, (name, label, weight) in enumerate(zip(ids, labels, weights, strict=True)):
+    for index, (name, label, weight, score) in enumerate(zip(ids, labels, weights, scores, strict=True)):
         where = table.row(index)
         if not name:
             raise DataError(f"{where}: the id is empty; every row of the labels needs one.")
-        rows.append(LabelRow(name, label, _weight(weight, where), where))
+        rows.append(LabelRow(name, label, _weight(weight, where), where, _score(score, where) if selected else None))
     return rows
 
 
@@ -92,6 +98,16 @@ def _weight(value: Any, where: str) -> float:
     if not (math.isfinite(weight) and weight >= 0):
         raise DataError(f"{where}: weight {value!r} must be a number of at least 0.")
     return weight
+
+
+def _score(value: Any, where: str) -> float:
+    try:
+        score = float(value)
+    except (TypeError, ValueError):
+        score = math.nan
+    if not math.isfinite(score):
+        raise DataError(f"{where}: score {value!r} must be a number, as `labelprop select` writes it.")
+    return score
 
 
 def _aligned(values: Any, samples: Samples, where: str) -> list[LabelRow]:

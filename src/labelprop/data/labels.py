@@ -100,6 +100,7 @@ def join(samples: Samples, rows: Sequence[LabelRow]) -> Joined:
     """Match rows of LABELS with examples by id, collecting all problems."""
     index = {name: place for place, name in enumerate(samples.ids)}
     skipped = {skip.id for skip in samples.skipped}
+    rows, outscored = best_scored(rows)
     unknown = [row for row in rows if row.id not in index and row.id not in skipped]
     known: dict[str, LabelRow] = {}
     conflicting: dict[str, tuple[LabelRow, LabelRow]] = {}
@@ -129,10 +130,25 @@ def join(samples: Samples, rows: Sequence[LabelRow]) -> Joined:
         *_conflicting(list(conflicting.values())),
         *_disagreeing(disagreeing, samples),
         *_said(repeated, "given more than once, each time the same", "Each counts once."),
+        *_said(outscored, "of examples selected for several classes", "The class with the best score counts."),
         *_said(lost, "for examples that cannot be read", "Left out."),
         *_said(weightless, "of weight 0", "These examples count as unlabeled."),
     ]
     return Joined(tuple(texts), tuple(weight or 1.0 for weight in weights), tuple(findings))
+
+
+def best_scored(rows: Sequence[LabelRow]) -> tuple[list[LabelRow], list[str]]:
+    """Rows without those of a selection whose id has a better score elsewhere in it, and the ids of these.
+
+    Equal scores: the earlier row counts.
+    """
+    best: dict[str, tuple[float, LabelRow]] = {}
+    for row in rows:
+        if row.score is not None and (row.id not in best or row.score > best[row.id][0]):
+            best[row.id] = (row.score, row)
+    outscored = [row for row in rows if row.score is not None and best[row.id][1] is not row]
+    left_out = set(map(id, outscored))
+    return [row for row in rows if id(row) not in left_out], [row.id for row in outscored]
 
 
 def _unknown(rows: Sequence[LabelRow], samples: Samples) -> list[Finding]:
