@@ -33,7 +33,7 @@ def settings_of(recipe: str) -> dict[str, float]:
 
 
 def small_job(name: str) -> Job:
-    """20 steps a phase on three overlapping blobs, with dropout, noisy views and batch normalization."""
+    """20 steps a phase on three overlapping blobs, with dropout, noisy or mixed views and batch normalization."""
     generator = torch.Generator().manual_seed(0)
     classes_N = torch.arange(73) % 3  # 73: no even part for two
     vectors_ND = 2 * torch.eye(6)[classes_N] + torch.randn(73, 6, generator=generator)
@@ -45,12 +45,16 @@ def small_job(name: str) -> Job:
         recipe=recipe,
         plan=Plan((STEPS,) * len(recipe.phases), PER_EPOCH),
         task=Task(torch.where(torch.arange(73) < 12, classes_N, -1), torch.ones(73), 3, seed=0),
-        loader=Loader.over(content, Views(Preprocessing.measure(content), "strong"), torch.device("cpu")),
+        loader=Loader.over(content, Views(Preprocessing.measure(content), _augment(name)), torch.device("cpu")),
         build=lambda: build(spec, seed=0),
         fabric=make_fabric(torch.device("cpu"), False),
         meter=WorkMeter(1),
         clock=StageClock(),
     )
+
+
+def _augment(recipe: str) -> str:
+    return "mix" if recipe == "mt+dlp" else "strong"
 
 
 def traces(names: Sequence[str], reporter: Reporter) -> dict[str, tuple[list[float], list[list[int]], float]]:

@@ -149,7 +149,9 @@ def _train_in(folder: RunFolder | None, request: TrainRequest, prepared: Prepare
 def _jobs(request: TrainRequest, prepared: Prepared, clock: StageClock, folder: RunFolder | None) -> list[Job]:
     """The baseline (labels only, the same network), then the recipe; lengths are filled in later."""
     design, inputs = prepared.design, prepared.inputs
-    loader = Loader.over(design.features.content, Views(design.preprocessing, design.augment), prepared.device)
+    views = Views(design.preprocessing, design.augment)
+    with clock.stage("read"):
+        loader = Loader.over(design.features.content, views, prepared.device)
     plan = plan_steps(design.recipe, epoch_length(design.recipe, design.task), 0)
     baseline_monitor, monitor = _monitors(inputs, folder, request.seed)
     trainings = [(design.recipe.name, design.recipe, monitor)]

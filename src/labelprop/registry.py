@@ -195,7 +195,7 @@ def lookup(name: str, key: str) -> Entry:
 
 
 # What `--augment` may do to an example without changing its label; see `data.views`.
-AUGMENTS = ("none", "shift", "shift+flip", "rotate+crop+flip", "crop+color+flip", "strong")
+AUGMENTS = ("none", "shift", "shift+flip", "rotate+crop+flip", "crop+color+flip", "noise", "mix", "strong")
 
 _TABLES = {
     "propagators": PROPAGATORS,

@@ -13,6 +13,8 @@ from labelprop.types import BatchSpec, StreamSpec, Task
 class Marks:
     """Views that leave a mark of their name on what they show."""
 
+    mixes = False
+
     def make(self, name: str, raw_B: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         return raw_B.float() + {"weak": 0.25, "strong": 0.5}[name]
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from labelprop.data import augment_policies as policies
 from labelprop.data.augment_geometric import cutout, shift, shift_range
 from labelprop.data.preprocessing import Preprocessing
-from labelprop.data.views import Views, choose_augment
+from labelprop.data.views import FOR_VECTORS_ALONE, Views, choose_augment
 from labelprop.errors import RequestError
 from labelprop.registry import AUGMENTS
 
@@ -56,7 +56,7 @@ def test_images_of_a_batch_are_drawn_apart():
         assert len({one.numpy().tobytes() for one in made}) > 20
 
 
-@pytest.mark.parametrize("augment", AUGMENTS)
+@pytest.mark.parametrize("augment", sorted(set(AUGMENTS) - set(FOR_VECTORS_ALONE)))
 @pytest.mark.parametrize("name", ["eval", "weak", "strong"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_views_are_float32_repeatable_and_leave_the_input_alone(augment, name, channels):
@@ -131,13 +131,30 @@ def test_vectors_stay_in_the_weak_view_and_are_perturbed_in_the_strong_one():
     assert not torch.equal(Views(preprocessing, "strong").make("weak", raw, generator()), standardized)
 
 
+def test_noise_is_added_to_vectors_and_nothing_is_hidden():
+    preprocessing = Preprocessing("vector", (50,), (1.0,), (2.0,))
+    raw = torch.randn(40, 50, generator=generator(3))
+    maker = Views(preprocessing, "noise")
+    noise = maker.make("weak", raw, generator()) - (raw - 1) / 2
+    assert 0.09 < noise.std() < 0.11
+    assert noise.abs().min() > 0
+    assert torch.equal(maker.make("eval", raw, generator()), (raw - 1) / 2)
+    hidden = maker.make("strong", raw, generator()) == 0
+    assert 0.15 < hidden.float().mean() < 0.25, "the strong view is the same as ever"
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(RequestError, match="choose one of: none, shift, shift\\+flip, rotate\\+crop\\+flip, crop"):
         views("mirror")
     with pytest.raises(RequestError, match="choose one of: eval, weak, strong"):
         views("none").make("hard", pictures(), generator())
-    with pytest.raises(RequestError, match="the data are vectors; use 'none' or 'strong'"):
+    with pytest.raises(RequestError, match="the data are vectors; use one of: none, noise, mix, strong"):
         Views(Preprocessing("vector", (5,)), "shift")
+    for augment in FOR_VECTORS_ALONE:
+        with pytest.raises(
+            RequestError, match=r"is for vectors, but the data are images; use one of: none, shift,.* strong"
+        ):
+            views(augment)
 
 
 def test_automatic_choice_never_mirrors_gray_images():

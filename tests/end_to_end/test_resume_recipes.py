@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,7 @@ def data():
     return vectors, np.where(np.arange(90) < 12, classes, -1)
 
 
-def train(data, out, recipe: str, **options):
+def train_on(data, out, recipe: str, **options):
     known = registry.lookup("recipes", recipe).parameters
     settings = {name: value for name, value in SMALL.items() if name in known}
     vectors, y = data
@@ -30,8 +32,12 @@ def train(data, out, recipe: str, **options):
     return labelprop.train(examples_for(recipe, vectors), y, out=out, recipe=recipe, **fixed, **options)
 
 
-@pytest.mark.parametrize("recipe", sorted(set(registry.table("recipes")) - NEEDS_A_RUN))
-def test_resumed_equals_unbroken(data, recipe: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+RECIPES = [(recipe, "auto") for recipe in sorted(set(registry.table("recipes")) - NEEDS_A_RUN)]
+
+
+@pytest.mark.parametrize(("recipe", "augment"), [*RECIPES, ("mt+dlp", "mix")])
+def test_resumed_equals_unbroken(data, recipe: str, augment: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = partial(train_on, augment=augment)
     unbroken, numbers, save = train(data, tmp_path / "unbroken", recipe), [], Checkpoints.save
 
     def stop_at(wanted: int):

@@ -219,8 +219,10 @@ def vectors():
     return vectors_ND, np.where(np.arange(90) < 12, classes, -1)
 
 
-def test_a_run_on_two_devices_resumes_as_if_unbroken(vectors, tmp_path) -> None:
+@pytest.mark.parametrize("augment", ["auto", "mix"])
+def test_a_run_on_two_devices_resumes_as_if_unbroken(vectors, tmp_path, augment: str) -> None:
     options = {"recipe": "llp", "epochs": 2, "baselines": False, "settings": ranks.settings_of("llp"), "devices": 2}
+    options["augment"] = augment
     unbroken = labelprop.train(*vectors, out=tmp_path / "unbroken", **options)
     with pytest.raises(labelprop.errors.WorkError, match="stopped here"):
         launch(2, ranks.train_until, 3, *vectors, tmp_path / "broken", options)

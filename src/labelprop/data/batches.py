@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from labelprop.data.mixing import draw_partners, mix, near_rows
 from labelprop.data.samples import Content
 from labelprop.distributed import Group
 from labelprop.errors import RequestError
@@ -24,6 +25,9 @@ LABELED, UNLABELED_STREAM = 0, 1
 
 
 class MakesViews(Protocol):
+    @property
+    def mixes(self) -> bool: ...
+
     def make(self, name: str, raw_B: torch.Tensor, generator: torch.Generator) -> torch.Tensor: ...
 
 
@@ -94,18 +98,20 @@ class Loader:
     """Feeds batches of a data set to the training device.
 
     Small data lie there as they are (uint8 images, float32 vectors), so that a step copies nothing from the
-    host; larger sets are streamed, prefetched by `Content.stream`.
+    host; larger sets are streamed, prefetched by `Content.stream`. `near_NK` are the rows that an example may be
+    mixed with, where its views ask for it.
     """
 
     content: Content
     views: MakesViews
     device: torch.device
     resident: torch.Tensor | None
+    near_NK: torch.Tensor | None = None
 
     @classmethod
     def over(cls, content: Content, views: MakesViews, device: torch.device) -> Loader:
         resident = content.read(np.arange(len(content))).to(device) if content.resident else None
-        return cls(content, views, device, resident)
+        return cls(content, views, device, resident, near_rows(content, device) if views.mixes else None)
 
     def raw(self, index_batches: Sequence[np.ndarray]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """(indices_B, raw_B) of each batch, on the device."""
@@ -142,14 +148,29 @@ class Loader:
         of_l = needs.labeled.views
         of_u = needs.unlabeled.views if len(indices_B) > b_l else of_l
         common = [a for a, b in zip(of_l, of_u, strict=False) if a == b]
-        joint = [self.views.make(name, raw_B, generator) for name in common]
+
+        def shown(name: str, part: slice) -> torch.Tensor:
+            return self.views.make(name, self._mixed(name, indices_B[part], raw_B[part], generator), generator)
+
+        joint = [shown(name, slice(None)) for name in common]
         labeled = [view[:b_l] for view in joint]
-        labeled += [self.views.make(name, raw_B[:b_l], generator) for name in of_l[len(common) :]]
+        labeled += [shown(name, slice(b_l)) for name in of_l[len(common) :]]
         unlabeled = [view[b_l:] for view in joint]
-        unlabeled += [self.views.make(name, raw_B[b_l:], generator) for name in of_u[len(common) :]]
+        unlabeled += [shown(name, slice(b_l, None)) for name in of_u[len(common) :]]
         return Batch(
             labeled=Stream(indices_B[:b_l], tuple(labeled)),
             labels_B=labels_N[indices_B[:b_l]],
             unlabeled=Stream(indices_B[b_l:], tuple(unlabeled)) if len(indices_B) > b_l else None,
             joint=Stream(indices_B, tuple(joint)),
         )
+
+    def _mixed(
+        self, name: str, indices_B: torch.Tensor, raw_B: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        """The examples that a view is made of: as they are, or mixed with a near neighbor."""
+        if self.near_NK is None or name == "eval":
+            return raw_B
+        partners_B = draw_partners(self.near_NK[indices_B.cpu()], generator)
+        if self.resident is None:
+            return mix(raw_B, self.content.read(partners_B).to(self.device), generator)
+        return mix(raw_B, self.resident[partners_B.to(self.device)], generator)

@@ -8,8 +8,10 @@ Crops at random ("crop+color+flip") are seen at 7/8 of the stored side, and so i
 224 of 256 pixels, as in the papers on ImageNet. These resize an image by its shorter side and crop it where it is;
 here images are stored as squares already (`--image-size 256`), so that crops come from the central square.
 
-Vectors are shown as they are in the weak view: nothing is known about their geometry that would keep a label. Their
-strong view hides a random fifth of the entries and adds Gaussian noise of a tenth of a standard deviation.
+Vectors are shown as they are in the weak view unless `augment` says otherwise: little is known about their geometry
+that would keep a label. "noise" adds Gaussian noise of a tenth of a standard deviation, "mix" mixes with a near
+neighbor (`mixing`; the loader, which knows the other rows, does that before a view is made), and "strong" hides a
+random fifth of the entries and adds the noise, which is also what their strong view does, on top.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ View = Literal["eval", "weak", "strong"]
 
 VECTOR_NOISE = 0.1  # standard deviations
 VECTOR_DROP = 0.2  # share of entries hidden
-FOR_VECTORS = ("none", "strong")
+FOR_VECTORS = ("none", "noise", "mix", "strong")
+FOR_VECTORS_ALONE = ("noise", "mix")
 CROPPED = "crop+color+flip"
 SEEN = 7 / 8  # of a stored side, where views are crops at random
 TURN = 10  # degrees (mini-ImageNet in DLP)
@@ -47,11 +50,20 @@ class Views:
         if augment not in AUGMENTS:
             raise RequestError(f"augment={augment!r} is not known; choose one of: {', '.join(AUGMENTS)}.")
         if preprocessing.kind == "vector" and augment not in FOR_VECTORS:
-            raise RequestError(f"augment={augment!r} moves pixels, but the data are vectors; use 'none' or 'strong'.")
+            known = ", ".join(FOR_VECTORS)
+            raise RequestError(f"augment={augment!r} moves pixels, but the data are vectors; use one of: {known}.")
+        if preprocessing.kind == "image" and augment in FOR_VECTORS_ALONE:
+            known = ", ".join(name for name in AUGMENTS if name not in FOR_VECTORS_ALONE)
+            raise RequestError(f"augment={augment!r} is for vectors, but the data are images; use one of: {known}.")
         self.preprocessing = preprocessing
         self.augment = augment
         color = preprocessing.kind == "image" and preprocessing.shape[0] > 1
         self._flips = augment == "shift+flip" or (augment == "strong" and color)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether views, apart from "eval", are to be made of examples that were mixed with a near neighbor."""
+        return self.augment == "mix"
 
     def make(self, name: str, raw_B: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """View `name` of raw examples (B, *shape) on any device: float32, standardized, on that device.
@@ -65,7 +77,9 @@ class Views:
         strong = name == "strong" or self.augment == "strong"
         if self.preprocessing.kind == "vector":
             standardized = self.preprocessing.apply(raw_B)
-            return _perturb(standardized, generator) if strong else standardized
+            if strong:
+                return _perturb(standardized, generator)
+            return _noisy(standardized, generator) if self.augment == "noise" else standardized
         images = self._moved(raw_B, generator)
         if strong:
             return cutout(self.preprocessing.standardize(apply_policies(images, generator)), generator)
@@ -103,8 +117,12 @@ def choose_augment(shape: tuple[int, ...]) -> tuple[str, str]:
     return "shift+flip", "color images are taken for photographs, whose mirror image shows the same thing"
 
 
+def _noisy(vectors_BD: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    noise = VECTOR_NOISE * torch.randn(vectors_BD.shape, generator=generator, device=generator.device)
+    return vectors_BD + noise.to(vectors_BD.device)
+
+
 def _perturb(vectors_BD: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    shape, device = vectors_BD.shape, generator.device
-    noise = VECTOR_NOISE * torch.randn(shape, generator=generator, device=device)
-    kept = torch.rand(shape, generator=generator, device=device) >= VECTOR_DROP
-    return (vectors_BD + noise.to(vectors_BD.device)) * kept.to(vectors_BD.device)
+    noisy_BD = _noisy(vectors_BD, generator)
+    kept = torch.rand(vectors_BD.shape, generator=generator, device=generator.device) >= VECTOR_DROP
+    return noisy_BD * kept.to(vectors_BD.device)
