@@ -50,6 +50,7 @@ SHARED = {  # files that hold no entry of their own
         "deployed",
         "mean_of_two",
         "rotations",
+        "text_svd",
     },
     "propagators": {
         "auto_candidates",

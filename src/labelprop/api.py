@@ -125,7 +125,7 @@ def embed_with_ids(
     """As `embed`, with the ids of the rows."""
     reporter, read, target = reporter or Silent(), read_options(options), resolve_device(device)
     samples = read.open(data, reporter)
-    content = read_features(samples, open_backbone(samples, backbone), target, read.cache, reporter).content
+    content = read_features(samples, open_backbone(samples, backbone, reporter), target, read.cache, reporter).content
     return content.read(np.arange(len(content))).numpy(), samples.ids
 
 

@@ -86,7 +86,7 @@ def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prep
     with clock.stage("read"):
         inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
         tell(inputs, request.reporter)
-        backbone = open_backbone(inputs.samples, request.backbone)
+        backbone = open_backbone(inputs.samples, request.backbone, request.reporter, request.seed)
         features = read_features(inputs.samples, backbone, device, request.read.cache, request.reporter)
         test = _read_test(request, inputs)
         test_features = None

@@ -21,6 +21,7 @@ from labelprop.api_results import summary
 from labelprop.baselines import CHOICE_SECONDS, FOLDS, Features, Given, hide_labels, labels_only
 from labelprop.clock import StageClock
 from labelprop.data.contents import TensorContent
+from labelprop.design import Features as SeenFeatures
 from labelprop.design import open_backbone, read_features, resolve_device
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.forecast import Forecast, Size, forecast
@@ -60,7 +61,7 @@ def propagate(request: PropagateRequest) -> Path:
     with clock.stage("read"):
         inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
         tell(inputs, request.reporter)
-        backbone = open_backbone(inputs.samples, request.backbone)
+        backbone = open_backbone(inputs.samples, request.backbone, request.reporter, request.seed)
         features = read_features(inputs.samples, backbone, device, request.read.cache, request.reporter)
         vectors_ND = _as_vectors(inputs, features.content)
     plan = _plan(request, inputs, vectors_ND, device)
@@ -71,7 +72,9 @@ def propagate(request: PropagateRequest) -> Path:
     staged.advance("report", 0, 1)
     folder = RunFolder.open(request.out, request.existing)
     try:
-        metrics = write_propagated(folder, _record(request, inputs, plan), inputs, found, compared, vectors_ND, clock)
+        metrics = write_propagated(
+            folder, _record(request, inputs, features, plan), inputs, found, compared, vectors_ND, clock
+        )
     finally:
         folder.close()
     request.reporter.say(summary(metrics, inputs.noun))
@@ -168,7 +171,7 @@ def _kernel_metric(estimator: Any) -> str:
     return "euclidean" if getattr(estimator, "kernel", None) == "rbf" else "cosine"
 
 
-def _record(request: PropagateRequest, inputs: Inputs, plan: Forecast) -> dict[str, Any]:
+def _record(request: PropagateRequest, inputs: Inputs, features: SeenFeatures, plan: Forecast) -> dict[str, Any]:
     """run.json, as far as it is known before the labels are."""
     return {
         "format": 1,
@@ -183,7 +186,7 @@ def _record(request: PropagateRequest, inputs: Inputs, plan: Forecast) -> dict[s
         "versions": versions(),
         "data": inputs.samples.digest,
         "labels": labels_digest(inputs.given),
-        "backbone": str(request.backbone) if request.backbone is not None else None,
+        "backbone": features.backbone.name if features.backbone else None,
         "classes": list(inputs.given.classes),
         "plan": {"search": plan.search, "more_memory_bytes": plan.nbytes, "seconds": plan.seconds_by_stage},
         "skipped": [{"id": skipped.id, "reason": skipped.reason} for skipped in inputs.samples.skipped],

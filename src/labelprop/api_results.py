@@ -59,6 +59,9 @@ def write_train_results(results: TrainResults) -> None:
     given_N, classes = inputs.given.labels_N, inputs.given.classes
     extra = {"backbone": results.record["backbone"]}
     save_classifier(folder.path, results.classifier, results.design.spec, extra)
+    backbone = results.design.features.backbone
+    if backbone is not None and backbone.learned is not None:
+        backbone.learned.save(folder.path)
     with clock.stage("predict"):
         distributions_NC = results.classifier.distributions(results.design.features.content, results.device)
         labeling = Labeling.from_distributions(distributions_NC).with_given(given_N)

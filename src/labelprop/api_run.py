@@ -19,6 +19,7 @@ from labelprop.embedding import Backbone, embedded_batches, raw_batches
 from labelprop.errors import RequestError
 from labelprop.export import BATCH, Classifier, load_classifier
 from labelprop.inputs import ReadOptions, read_options
+from labelprop.models.text_svd import TextSvd
 from labelprop.outputs import predictions_table
 from labelprop.progress import Reporter, Silent
 from labelprop.report.render import write_report
@@ -144,7 +145,9 @@ class Run:
         trained_with = self._description().get("backbone")
         image_format = ImageFormat(*shape) if trained_with is None and len(shape) == 3 else None
         samples = read.open(data, reporter, image_format)
-        seen_by = open_backbone(samples, self._backbone(trained_with, backbone))
+        if trained_with is None and samples.texts is not None:
+            raise RequestError(f"{samples.name} holds text, the model in {self.path} takes {_described(shape)}.")
+        seen_by = open_backbone(samples, self._backbone(trained_with, backbone), reporter)
         if trained_with and seen_by and seen_by.digest != trained_with["digest"]:
             raise RequestError(
                 f"'{trained_with['name']}' is not the backbone that {self.path} was trained with: its weights "
@@ -182,6 +185,8 @@ class Run:
         """What to embed new data with; None where the run was trained on the data themselves."""
         if trained_with is None:
             return None
+        if given is None and trained_with.get("learned"):
+            return TextSvd.load(self.path)
         if given is None and not trained_with["by_name"]:
             raise RequestError(
                 f"{self.path} was trained on the embedding by {trained_with['name']}, an object of Python: "
@@ -194,3 +199,7 @@ class Run:
         if not description:
             raise RequestError(f"{self.path} holds no model: `propagate` trains none; use `labelprop train`.")
         return description
+
+
+def _described(shape: tuple[int, ...]) -> str:
+    return f"images of shape {shape}" if len(shape) == 3 else f"vectors of {shape[0]} dimensions"

@@ -20,6 +20,7 @@ from labelprop.export import Trained, load_trunk
 from labelprop.inputs import Inputs
 from labelprop.models.choose import choose, parse_model
 from labelprop.models.network import ModelSpec, Network, build
+from labelprop.models.text_svd import TextSvd
 from labelprop.progress import Reporter
 from labelprop.training import recipes
 from labelprop.training.phases import Recipe
@@ -65,19 +66,20 @@ def resolve_device(name: str) -> torch.device:
     return torch.device("cuda", local_rank()) if name == "cuda" and started_together() else torch.device(name)
 
 
-def open_backbone(samples: Samples, backbone: Any) -> Backbone | None:
+def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int = 0) -> Backbone | None:
     """What examples are embedded by; None where the network sees them as they are.
 
-    Raises RequestError for text without one.
+    Texts without a backbone are embedded by what can be learned from these texts themselves.
     """
-    if backbone is not None:
-        return load_backbone(backbone)
-    if samples.content is None:
-        raise RequestError(
-            f"{samples.name} holds text, which has to be embedded first: pass --backbone with a HuggingFace "
-            "text model (a folder or a name)."
-        )
-    return None
+    if backbone is not None or samples.texts is None:
+        return None if backbone is None else load_backbone(backbone)
+    learned = TextSvd.fit(samples.texts, seed=seed)
+    groups, dimensions = len(learned.vocabulary), len(learned.components_DV)
+    reporter.say(
+        f"no --backbone: texts become vectors by TF-IDF of {groups:,} groups of letters and an SVD to {dimensions} "
+        "dimensions, learned from these texts; a pretrained text model knows more of what they mean"
+    )
+    return load_backbone(learned)
 
 
 def read_features(

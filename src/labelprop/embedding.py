@@ -21,9 +21,12 @@ from labelprop.errors import DataError, RequestError
 from labelprop.models.adapt import as_feature
 from labelprop.models.hf import HfImageTrunk, HfTextEncoder, load_hf
 from labelprop.models.modes import evaluating
+from labelprop.models.text_svd import TextSvd
 
 EVAL_BATCH = 500  # measured on two CPU cores: 250 and 500 are alike, 1,000 a fifth slower, 2,000 nearly half
 VERSION = 1  # of how vectors are computed; a change makes cached ones stale
+
+LEARNED = "TF-IDF and SVD of the texts"  # the name of a text model that was learned from the data
 
 ACCEPTED = {"image": ("image",), "text": ("text",), "tensor": ("image", "vector"), "any": ("image", "vector", "text")}
 
@@ -37,7 +40,8 @@ class Backbone:
     `embed(batch, device)` takes a list of texts, or a tensor of raw examples on `device`, and returns (B, D).
     `digest` is a hash of weights and configuration, empty where there is nothing to hash (a plain function): then
     nothing is cached. `modality` "tensor" takes images and vectors, "any" texts as well. `by_name` says whether the
-    name is enough to load it again; else only the caller can bring it.
+    name is enough to load it again; else only the caller can bring it. `learned` is a text model that was learned
+    from the data themselves, and is kept with the run.
     """
 
     name: str
@@ -45,10 +49,12 @@ class Backbone:
     modality: Literal["image", "text", "tensor", "any"]
     embed: Embed
     by_name: bool = False
+    learned: TextSvd | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What a run remembers of it."""
-        return {"name": self.name, "digest": self.digest, "by_name": self.by_name}
+        described = {"name": self.name, "digest": self.digest, "by_name": self.by_name}
+        return described if self.learned is None else described | {"learned": True}
 
 
 @torch.no_grad()
@@ -76,8 +82,8 @@ def collect_outputs(
     return collected
 
 
-def load_backbone(backbone: str | os.PathLike[str] | nn.Module | Callable[..., Any]) -> Backbone:
-    """A backbone from a HuggingFace folder or name, a module, or a function.
+def load_backbone(backbone: str | os.PathLike[str] | nn.Module | TextSvd | Callable[..., Any]) -> Backbone:
+    """A backbone from a HuggingFace folder or name, a module, a text model that was learned, or a function.
 
     A HuggingFace image model sees images resized and standardized as its folder says; a text model gives the mean of
     its token vectors. A module sees float32 images in [0, 1], (B, C, H, W), or vectors, and returns (B, F) or a
@@ -92,6 +98,8 @@ def load_backbone(backbone: str | os.PathLike[str] | nn.Module | Callable[..., A
             return Backbone(name, weights_digest(model), "text", _embed_texts(model), by_name=True)
         digest = weights_digest(model, model.image_config)
         return Backbone(name, digest, "image", _embed_images(model), by_name=True)
+    if isinstance(backbone, TextSvd):
+        return Backbone(LEARNED, backbone.digest, "text", _embed_by_svd(backbone), learned=backbone)
     if isinstance(backbone, nn.Module):
         return Backbone(type(backbone).__qualname__, weights_digest(backbone), "tensor", _embed_by_module(backbone))
     if callable(backbone):
@@ -224,6 +232,10 @@ def _embed_texts(encoder: HfTextEncoder) -> Embed:
         return vectors_BD
 
     return embed
+
+
+def _embed_by_svd(model: TextSvd) -> Embed:
+    return lambda texts, device: torch.from_numpy(model.embed(texts))
 
 
 def _embed_by_module(module: nn.Module) -> Embed:

@@ -93,10 +93,16 @@ def load_trunk(folder: Path) -> Trained:
     if not described.is_file():
         raise RequestError(f"{folder} holds no model; --init must name a finished run of `labelprop train`.")
     description = json.loads(described.read_text(encoding="utf-8"))
-    if description.get("backbone"):
+    backbone = description.get("backbone")
+    if backbone and backbone.get("learned"):
         raise RequestError(
-            f"the run {folder} trained a head on a frozen backbone ({description['backbone']['name']}); use "
-            "--backbone with it instead of --init."
+            f"the run {folder} trained a head on vectors learned from its own texts, which no other texts have; "
+            "leave out --init."
+        )
+    if backbone:
+        raise RequestError(
+            f"the run {folder} trained a head on a frozen backbone ({backbone['name']}); use --backbone with it "
+            "instead of --init."
         )
     network = plain(load_classifier(folder, description).network)
     assert isinstance(network, Network)

@@ -103,15 +103,12 @@ def test_a_changed_backbone_is_not_the_one_that_was_trained_with(tmp_path, image
         run.predict(tmp_path / "patterns")
 
 
-def test_text_needs_a_backbone_and_works_with_one(tmp_path, text_model) -> None:
+def test_text_through_a_backbone(tmp_path, text_model) -> None:
     lines = ["id,text,label"]
     for index in range(40):
         word = ("good", "bad", "fine", "poor")[index % 4]
         lines.append(f"{index},the {word} day,{('up', 'down')[index % 2] if index < 8 else ''}")
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
-    for verb in (labelprop.train, labelprop.propagate):
-        with pytest.raises(RequestError, match="--backbone"):
-            verb(tmp_path / "t.csv", out=tmp_path / "none")
     run = labelprop.train(
         tmp_path / "t.csv", out=tmp_path / "run", backbone=str(text_model), epochs=5, settings=SMALL, baselines=False
     )
