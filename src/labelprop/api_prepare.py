@@ -16,6 +16,7 @@ from labelprop.data.preprocessing import ImageFormat
 from labelprop.design import Design, Features, decide, open_backbone, read_features
 from labelprop.distributed import Group
 from labelprop.errors import RequestError
+from labelprop.export import described_start, own_backbone
 from labelprop.inputs import Inputs, ReadOptions, read_inputs, tell
 from labelprop.progress import Reporter, Silent, duration
 from labelprop.run_folder import Existing
@@ -86,7 +87,7 @@ def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prep
     with clock.stage("read"):
         inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
         tell(inputs, request.reporter)
-        backbone = open_backbone(inputs.samples, request.backbone, request.reporter, request.seed)
+        backbone = open_backbone(inputs.samples, _backbone(request), request.reporter, request.seed)
         features = read_features(inputs.samples, backbone, device, request.read.cache, request.reporter)
         test = _read_test(request, inputs)
         test_features = None
@@ -105,6 +106,13 @@ def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prep
         reporter=request.reporter,
     )
     return Prepared(inputs, test, test_features, design, device, fabric, clock, budget, began)
+
+
+def _backbone(request: TrainRequest) -> Any:
+    """The one that was asked for, else that of the run to start from."""
+    if request.backbone is not None or request.init is None:
+        return request.backbone
+    return own_backbone(request.init, described_start(request.init))
 
 
 def _read_test(request: TrainRequest, inputs: Inputs) -> Inputs | None:

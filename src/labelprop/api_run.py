@@ -17,9 +17,8 @@ from labelprop.data.tables import TABLE_SUFFIXES
 from labelprop.design import open_backbone, read_features, resolve_device
 from labelprop.embedding import Backbone, embedded_batches, raw_batches
 from labelprop.errors import RequestError
-from labelprop.export import BATCH, Classifier, load_classifier
+from labelprop.export import BATCH, Classifier, load_classifier, own_backbone
 from labelprop.inputs import ReadOptions, read_options
-from labelprop.models.text_svd import TextSvd
 from labelprop.outputs import predictions_table
 from labelprop.progress import Reporter, Silent
 from labelprop.report.render import write_report
@@ -142,12 +141,15 @@ class Run:
         read = ReadOptions(**(self._columns(data) | read_options(options).given))
         classifier = self.model
         shape = tuple(classifier.preprocessing.shape)
-        trained_with = self._description().get("backbone")
+        description = self._description()
+        trained_with = description.get("backbone")
         image_format = ImageFormat(*shape) if trained_with is None and len(shape) == 3 else None
         samples = read.open(data, reporter, image_format)
         if trained_with is None and samples.texts is not None:
             raise RequestError(f"{samples.name} holds text, the model in {self.path} takes {_described(shape)}.")
-        seen_by = open_backbone(samples, self._backbone(trained_with, backbone), reporter)
+        if trained_with is not None and backbone is None:
+            backbone = own_backbone(self.path, description)
+        seen_by = open_backbone(samples, None if trained_with is None else backbone, reporter)
         if trained_with and seen_by and seen_by.digest != trained_with["digest"]:
             raise RequestError(
                 f"'{trained_with['name']}' is not the backbone that {self.path} was trained with: its weights "
@@ -180,19 +182,6 @@ class Run:
         if path is None or path.suffix.lower() not in TABLE_SUFFIXES:
             return {}
         return dict(self._folder.read_json("run.json").get("columns", {}))
-
-    def _backbone(self, trained_with: Mapping[str, Any] | None, given: Any) -> Any:
-        """What to embed new data with; None where the run was trained on the data themselves."""
-        if trained_with is None:
-            return None
-        if given is None and trained_with.get("learned"):
-            return TextSvd.load(self.path)
-        if given is None and not trained_with["by_name"]:
-            raise RequestError(
-                f"{self.path} was trained on the embedding by {trained_with['name']}, an object of Python: "
-                "pass backbone= with it."
-            )
-        return trained_with["name"] if given is None else given
 
     def _description(self) -> dict[str, Any]:
         description = self._folder.read_json("model.json")

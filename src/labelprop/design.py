@@ -123,7 +123,7 @@ def decide(
     if augment == "auto":
         augment, why = choose_augment(shape)
         reporter.say(f"augmentation: {augment} ({why})")
-    start = _start(init, shape, chosen, model)
+    start = _start(init, features, chosen, model)
     if start is not None:
         model = start.spec.name
     if model == "auto":
@@ -153,13 +153,13 @@ def decide(
     return Design(chosen, spec, preprocessing, augment, features, task, start)
 
 
-def _start(init: Path | None, shape: tuple[int, ...], recipe: Recipe, model: str) -> Trained | None:
+def _start(init: Path | None, features: Features, recipe: Recipe, model: str) -> Trained | None:
     """The network that training starts from, if one is named. Raises RequestError where it does not fit."""
     if init is None:
         if not all(phase.trains_trunk for phase in recipe.phases):
             raise RequestError(f"recipe {recipe.name} trains on a finished network; name its run with --init.")
         return None
-    start = load_trunk(init)
+    start, shape = load_trunk(init, features.backbone), tuple(features.content.shape)
     if model != "auto":
         raise RequestError(f"--model {model} and --init {init} exclude each other: the network is the run's.")
     if tuple(start.preprocessing.shape) != shape:

@@ -16,10 +16,11 @@ from torch import nn
 
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.samples import Content
-from labelprop.embedding import weights_digest
+from labelprop.embedding import Backbone, weights_digest
 from labelprop.errors import RequestError
 from labelprop.models.deployed import describe, make, plain
 from labelprop.models.network import ModelSpec, Network, build
+from labelprop.models.text_svd import TextSvd
 from labelprop.run_folder import write_atomically, write_json
 
 FORMAT = 1
@@ -87,28 +88,53 @@ class Trained:
         return network
 
 
-def load_trunk(folder: Path) -> Trained:
-    """The trunk of the model in a run folder. Raises RequestError where there is none."""
-    described = folder / "model.json"
-    if not described.is_file():
-        raise RequestError(f"{folder} holds no model; --init must name a finished run of `labelprop train`.")
-    description = json.loads(described.read_text(encoding="utf-8"))
-    backbone = description.get("backbone")
-    if backbone and backbone.get("learned"):
+def load_trunk(folder: Path, backbone: Backbone | None = None) -> Trained:
+    """The trunk of the model in a run folder, for examples that are embedded by `backbone`.
+
+    Raises RequestError where there is none, or it was trained on what another backbone saw.
+    """
+    description = described_start(folder)
+    trained_with = description.get("backbone")
+    if (trained_with or {}).get("digest") != (backbone.digest if backbone else None):
+        seen = f"vectors by {trained_with['name']}" if trained_with else "the data themselves"
+        now = f"vectors by {backbone.name}" if backbone else "the data themselves"
+        weights = " with other weights" if seen == now else ""
         raise RequestError(
-            f"the run {folder} trained a head on vectors learned from its own texts, which no other texts have; "
-            "leave out --init."
-        )
-    if backbone:
-        raise RequestError(
-            f"the run {folder} trained a head on a frozen backbone ({backbone['name']}); use --backbone with it "
-            "instead of --init."
+            f"--init: the network in {folder} was trained on {seen}, these are {now}{weights}. Leave out --backbone "
+            "to have the run's own."
         )
     network = plain(load_classifier(folder, description).network)
     assert isinstance(network, Network)
     spec, preprocessing = ModelSpec.from_json(description["architecture"]), description["preprocessing"]
     digest = weights_digest(network.trunk)
     return Trained(spec, Preprocessing.from_json(preprocessing), network.trunk.state_dict(), digest)
+
+
+def described_start(folder: Path) -> dict[str, Any]:
+    """model.json of a run that another starts from. Raises RequestError where there is none."""
+    described = folder / "model.json"
+    if not described.is_file():
+        raise RequestError(f"{folder} holds no model; --init must name a finished run of `labelprop train`.")
+    description: dict[str, Any] = json.loads(described.read_text(encoding="utf-8"))
+    return description
+
+
+def own_backbone(folder: Path, description: Mapping[str, Any]) -> str | TextSvd | None:
+    """What the model in a run folder sees data by: a backbone's name, a text model; None where the data themselves.
+
+    Raises RequestError where it was an object of Python, which only the caller can bring again.
+    """
+    trained_with = description.get("backbone")
+    if trained_with is None:
+        return None
+    if trained_with.get("learned"):
+        return TextSvd.load(folder)
+    if not trained_with["by_name"]:
+        raise RequestError(
+            f"{folder} was trained on the embedding by {trained_with['name']}, an object of Python: "
+            "pass backbone= with it."
+        )
+    return str(trained_with["name"])
 
 
 def load_classifier(folder: Path, description: Mapping[str, Any]) -> Classifier:

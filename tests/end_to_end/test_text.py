@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import load_file
 
 import labelprop
 from labelprop.errors import RequestError
@@ -148,8 +149,6 @@ def test_a_killed_training_on_texts_ends_as_an_unbroken_one(trained, tmp_path, m
 
 def test_what_does_not_fit_is_refused(trained, tmp_path) -> None:
     base, run, _ = trained
-    with pytest.raises(RequestError, match="trained a head on vectors learned from its own texts"):
-        labelprop.train(base / "texts.parquet", out=tmp_path / "run", init=run.path)
     rng = np.random.default_rng(0)
     codes = np.arange(40) % 2
     X = (3 * np.eye(2, 9)[codes] + rng.normal(size=(40, 9))).astype(np.float32)
@@ -160,3 +159,22 @@ def test_what_does_not_fit_is_refused(trained, tmp_path) -> None:
         vectors.predict(base / "test.parquet")
     with pytest.raises(RequestError, match="takes texts"):
         run.predict(X)
+    with pytest.raises(RequestError, match="was trained on the data themselves, these are vectors by TF-IDF"):
+        labelprop.train(base / "texts.parquet", out=tmp_path / "no", init=vectors.path)
+
+
+def test_fine_tuning_sees_new_texts_as_the_first_run_did(trained, tmp_path) -> None:
+    base, run, _ = trained
+    options = {"recipe": "supervised", "epochs": 2, "settings": {"lr": 0.001}}
+    tuned = labelprop.train(base / "test.parquet", out=tmp_path / "tuned", init=run.path, **options)
+    for name in ("text.json", "text.safetensors"):
+        assert (tuned.path / name).read_bytes() == (run.path / name).read_bytes(), name
+    before, after = (load_file(one.path / "model.safetensors") for one in (run, tuned))
+    moved = np.linalg.norm(after["trunk.layers.1.weight"] - before["trunk.layers.1.weight"])
+    assert 0 < moved / np.linalg.norm(before["trunk.layers.1.weight"]) < 0.1
+    with pytest.raises(RequestError, match=r"was trained on vectors by TF-IDF.*these are vectors by .*other"):
+        labelprop.train(base / "test.parquet", out=tmp_path / "no", init=run.path, backbone=other, **options)
+
+
+def other(texts: list[str]) -> np.ndarray:
+    return np.array([[len(text), 1.0] for text in texts])
