@@ -19,6 +19,7 @@ from labelprop.methods.state import Peer
 from labelprop.models.mean_of_two import MeanOfTwo
 from labelprop.models.modes import evaluating
 from labelprop.models.network import ModelSpec, build
+from labelprop.testing import check_method
 from labelprop.types import Progress
 from small_batches import START, Heads, batch_of, task_of
 
@@ -129,6 +130,28 @@ def test_statistics_come_from_the_examples_as_they_are_and_are_kept_after_the_st
     method.after_step(net, batch, found.own, START)
     torch.testing.assert_close(method.peer.net.norm.running_mean, 0.1 * x.mean(0))
     torch.testing.assert_close(net.norm.running_mean, 0.1 * x.mean(0))
+
+
+class MovesStatistics(CoTraining):
+    """Looks through the second network as through the first: its running statistics move while the loss is read."""
+
+    def loss(self, net, batch, progress):
+        self.peer.net.train()(batch.joint.views_V[0])
+        return super().loss(net, batch, progress)
+
+
+class SharesTheNetwork(CoTraining):
+    def setup(self, net, task):
+        super().setup(net, task)
+        self.peer.net = net
+
+
+@pytest.mark.parametrize(
+    ("mutant", "said"), [(MovesStatistics, "wrote to the method's state"), (SharesTheNetwork, "wrote|shares memory")]
+)
+def test_mutants_are_caught(mutant: type[CoTraining], said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        check_method(mutant)
 
 
 def test_both_terms_rise_with_the_ramp() -> None:
