@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -139,6 +140,8 @@ def make_fabric(device: torch.device, deterministic: bool) -> Fabric:
             "strategy": DDPStrategy(**{_sync_of_buffers(): False}),
         }
         logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # greets every process else
+        # Images have their channels innermost and weights have not, which is meant: see `models.network`.
+        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
     fabric = Fabric(**settings)
     if started_together():
         fabric.launch()
