@@ -128,6 +128,14 @@ BENCHES: dict[str, Entry] = {
     ),
 }
 
+BENCHES |= {
+    "recipes": Entry(
+        "labelprop.bench.recipes:run",
+        "Every recipe with its defaults under one budget, on embeddings of banking77 and on fashion_mnist.",
+        {"splits": None, "sets": "", "rows": "", "scale": 1.0},
+    ),
+}
+
 _PAPER_ROWS = {"recipe": "", "epochs": None, "model": ""}
 
 BENCHES |= {

@@ -20,6 +20,7 @@ from labelprop.data.contents import TensorContent
 from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.views import Views
 from labelprop.models.network import ModelSpec, Network, build
+from labelprop.training import recipes
 from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
 from labelprop.training.phase_run import PhaseRun
 from labelprop.training.phases import Recipe
@@ -57,10 +58,10 @@ def epochs_within(passes: float, recipe: Recipe, task: Task) -> tuple[int, float
 
 
 def count(recipe: Recipe, task: Task) -> Cost:
-    """Counts images that pass a network of the recipe's kind, with this task's labels, on random vectors."""
-    vectors_ND = torch.randn(task.n, DIM, generator=torch.Generator().manual_seed(0))
-    content, device = TensorContent(vectors_ND, torch.float32), torch.device("cpu")
-    spec = ModelSpec("mlp", (DIM,), recipe.heads(task.n_classes), {}, recipe.l2_feature)
+    """Counts examples that pass a small network, with this task's labels and random examples."""
+    content, model = _examples(recipe, task.n)
+    device, shape = torch.device("cpu"), tuple(content.shape)
+    spec = ModelSpec(model, shape, recipe.heads(task.n_classes), {}, recipe.l2_feature)
     job = Job(
         label="count",
         recipe=recipe,
@@ -84,6 +85,15 @@ def count(recipe: Recipe, task: Task) -> Cost:
                 phase.epoch(0)
                 steps.append(sum(seen) / STEPS)
     return Cost(tuple(steps), tuple(refreshes))
+
+
+def _examples(recipe: Recipe, n: int) -> tuple[TensorContent, str]:
+    """Random vectors, or tiny pictures where the recipe refuses these, and a network for them."""
+    generator = torch.Generator().manual_seed(0)
+    if recipes.refusal(recipe, (DIM,)) is None:
+        return TensorContent(torch.randn(n, DIM, generator=generator), torch.float32), "mlp"
+    pixels = torch.randint(256, (n, 1, DIM, DIM), generator=generator, dtype=torch.uint8)
+    return TensorContent(pixels, torch.uint8), "small_cnn"
 
 
 @contextmanager

@@ -77,13 +77,19 @@ def build(wanted: str | Recipe, settings: Mapping[str, Any]) -> Recipe:
 
 def check_serves(recipe: Recipe, shape: tuple[int, ...]) -> None:
     """Raises RequestError where a method of the recipe refuses examples of this shape, naming recipes that do not."""
-    why = _refusal(recipe, shape)
+    why = refusal(recipe, shape)
     if why is not None:
-        able = [name for name in registry.table("recipes") if _refusal(_by_name(name, {}), shape) is None]
-        raise RequestError(f"recipe {recipe.name} {why}. Recipes that take these data: {', '.join(able)}.")
+        able = ", ".join(serving(shape))
+        raise RequestError(f"recipe {recipe.name} {why}. Recipes that take these data: {able}.")
 
 
-def _refusal(recipe: Recipe, shape: tuple[int, ...]) -> str | None:
+def serving(shape: tuple[int, ...]) -> list[str]:
+    """Names of the recipes whose methods learn from examples of this shape, (C, H, W) or (D,)."""
+    return [name for name in registry.table("recipes") if refusal(_by_name(name, {}), shape) is None]
+
+
+def refusal(recipe: Recipe, shape: tuple[int, ...]) -> str | None:
+    """Why some method of the recipe cannot learn from examples of this shape, as a predicate; None if all can."""
     found = (phase.method().refuses(shape) for phase in recipe.phases)
     return next((why for why in found if why is not None), None)
 

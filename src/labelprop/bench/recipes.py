@@ -1,0 +1,77 @@
+"""All recipes under one budget of equal image passes: banking77 embeddings, fashion_mnist, and cifar10 on a GPU.
+
+Forward and backward of one example count 1, forward alone 1/3: 300 thousand a run. Every recipe that serves the data
+runs with its default parameters; `supervised` is the labels alone.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from labelprop.bench.equal_passes import BASELINE, Asked, Part, Row, run_parts
+from labelprop.bench.sets import split_banking77, split_images
+from labelprop.progress import Reporter
+from labelprop.run_folder import RunFolder
+from labelprop.training import recipes
+
+PASSES = 300_000
+NOT_COMPARED = ("linear-readout",)  # goes on from another run
+
+
+def rows_for(shape: tuple[int, ...]) -> tuple[Row, ...]:
+    """A row for every recipe that can serve examples of this shape, the labels alone first."""
+    fitting = [name for name in recipes.serving(shape) if name not in NOT_COMPARED]
+    return tuple(map(Row, sorted(fitting, key=lambda name: name != BASELINE)))
+
+
+def parts() -> list[Part]:
+    """The data sets; cifar10 only where there is a GPU."""
+    found = [
+        Part(
+            name="banking77",
+            what="10,003 MiniLM embeddings of texts, 5 labels a class",
+            draw=partial(split_banking77, per_class=5),
+            model="mlp",
+            passes=PASSES,
+            splits=10,
+            rows=rows_for((384,)),
+        ),
+        Part(
+            name="fashion_mnist",
+            what="10,000 images, 20 labels a class",
+            draw=partial(split_images, name="fashion_mnist", rows=10_000, per_class=20),
+            model="small_cnn",
+            passes=PASSES,
+            splits=3,
+            rows=rows_for((1, 28, 28)),
+        ),
+    ]
+    if torch.cuda.is_available():
+        cifar10 = Part(
+            name="cifar10",
+            what="50,000 images, 100 labels a class",
+            draw=partial(split_images, name="cifar10", rows=None, per_class=100),
+            model="conv13",
+            passes=PASSES,
+            splits=3,
+            rows=rows_for((3, 32, 32)),
+        )
+        found.append(cifar10)
+    return found
+
+
+def run(
+    data: Path,
+    folder: RunFolder,
+    reporter: Reporter,
+    *,
+    splits: int | None = None,
+    sets: str = "",
+    rows: str = "",
+    scale: float = 1,
+) -> str:
+    """Runs what is missing and returns the tables as Markdown; see `run_parts` and `Asked`."""
+    return run_parts("recipes", parts(), Asked(sets, rows, splits, scale), data, folder, reporter)

@@ -1,0 +1,58 @@
+"""The bench of all recipes: who takes part, and that embeddings become the files of a training."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from labelprop import registry
+from labelprop.bench import recipes
+from labelprop.bench.equal_passes import Part, Row
+from labelprop.bench.sets import split_banking77
+from labelprop.cli import app
+
+
+def test_every_recipe_that_serves_the_data_takes_part() -> None:
+    images = {row.name for row in recipes.rows_for((1, 28, 28))}
+    vectors = {row.name for row in recipes.rows_for((384,))}
+    assert images == set(registry.table("recipes")) - {"linear-readout"}
+    assert images - vectors == {"s4l-rotation", "s4l-exemplar"}, "what their views do to a picture"
+    assert recipes.rows_for((384,))[0].name == "supervised"
+
+
+def write_banking77(folder: Path, rows: int = 90) -> None:
+    """Three directions in four dimensions, as the files that the bench reads."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part in ("train", "test"):
+        labels = rng.integers(3, size=rows)
+        vectors = (3 * np.eye(4)[labels] + rng.normal(size=(rows, 4))).astype(np.float16)
+        np.save(folder / f"emb_minilm_{part}.f16.npy", vectors)
+        np.save(folder / f"labels_{part}.npy", labels)
+
+
+def test_it_runs_on_embeddings_from_files_to_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_banking77(tmp_path / "banking77")
+    settings = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5}
+    part = Part(
+        name="banking77",
+        what="toys",
+        draw=partial(split_banking77, per_class=4),
+        model="mlp",
+        passes=3000,
+        splits=2,
+        rows=(Row("supervised", {"batch_size": 12}), Row("dlp", settings)),
+    )
+    monkeypatch.setattr(recipes, "parts", lambda: [part])
+    out = tmp_path / "out"
+    found = CliRunner().invoke(app, ["bench", "recipes", "--data", str(tmp_path), "--out", str(out), "--splits", "1"])
+    assert found.exit_code == 0, found.output
+    cells = [json.loads(line) for line in (out / "cells.jsonl").read_text().splitlines()]
+    assert [cell["row"].split()[0] for cell in cells] == ["supervised", "dlp"]
+    assert all(cell["test"] > 0.6 and cell["unlabeled"] > 0.6 for cell in cells)
+    assert "dlp batch_size=12" in (out / "table.md").read_text()
