@@ -291,12 +291,6 @@ def test_a_run_folder_that_exists_is_not_touched(patterns, tmp_path) -> None:
     assert (tmp_path / "run" / "mine.txt").read_text() == "mine"
 
 
-def test_text_needs_a_backbone(tmp_path) -> None:
-    (tmp_path / "t.csv").write_text("id,text,label\na,hello,x\nb,bye,y\nc,what,\n")
-    for verb in ("train", "propagate"):
-        refused(verb, tmp_path / "t.csv", "--out", tmp_path / "run", said="--backbone")
-
-
 def test_a_full_disk_ends_with_status_1_and_keeps_what_was_there(patterns, tmp_path) -> None:
     """RLIMIT_FSIZE: no file may grow beyond a few kilobytes, so the first checkpoint cannot be written."""
     import resource

@@ -14,11 +14,15 @@ OTHERS: dict[str, dict[Any, Any]] = {  # where the default is a name or None: wh
     "density": {"joint": None},
     "divergence": {"mse": "kl", "kl": "reverse-kl"},
     "epsilon": {None: 2.0},
+    "form": {"online": "two-stage"},
+    "fraction": {None: 0.5},
     "label_source": {"vote": "head"},
     "max_class_weight": {None: 2.0},
     "n_clusters": {None: 3},
     "noise": {None: 5},
     "pool": {"unlabeled": "all"},
+    "threshold": {None: 0.5},
+    "view": {"weak": "strong"},
     "statistics": {"own": "ema", "copy": "ema", "ema": "copy"},
 }
 SETTINGS = [(name, key) for name, entry in registry.table("recipes").items() for key in entry.parameters]
@@ -27,7 +31,7 @@ SETTINGS = [(name, key) for name, entry in registry.table("recipes").items() for
 def changed(recipe: str, key: str) -> Any:
     """Another value that the recipe takes."""
     default = registry.lookup("recipes", recipe).parameters[key]
-    if key in OTHERS:
+    if default in OTHERS.get(key, {}):
         return OTHERS[key][default]
     if isinstance(default, bool):
         return not default
