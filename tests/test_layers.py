@@ -19,6 +19,7 @@ LAYERS = [
     ["demo", "bench"],
     ["api"],
     ["api_run", "api_train", "api_propagate"],
+    ["api_race"],
     ["api_propagated", "api_plan", "api_record"],
     ["api_results", "api_prepare"],
     ["design", "inputs", "baselines", "forecast"],

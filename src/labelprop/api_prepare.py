@@ -19,10 +19,12 @@ from labelprop.errors import RequestError
 from labelprop.export import described_start, own_backbone
 from labelprop.inputs import Inputs, ReadOptions, read_inputs, tell
 from labelprop.progress import Reporter, Silent, duration
+from labelprop.registry_recipes import AUTO
 from labelprop.run_folder import Existing
 from labelprop.training import recipes
 from labelprop.training.phases import Recipe
 from labelprop.training.plan import parse_budget
+from labelprop.training.race import runners
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class Prepared:
     test: Inputs | None
     test_features: Features | None
     design: Design
+    rivals: tuple[Design, ...]  # of recipe auto, one for each recipe that races; `design` is the first of them
     device: torch.device
     fabric: Fabric
     clock: StageClock
@@ -76,10 +79,13 @@ class Prepared:
 
 def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prepared:
     began, clock = time.perf_counter(), StageClock()
-    recipes.build(request.recipe, request.settings)  # names are checked before anything is read
+    if request.recipe != AUTO:
+        recipes.build(request.recipe, request.settings)  # names are checked before anything is read
     budget = parse_budget(request.budget) if request.budget is not None else None
     if budget is not None:
         request.reporter.say(f"budget: {duration(budget)}")
+    if request.recipe == AUTO and request.settings:
+        raise RequestError("recipe auto has no settings; name the recipe that they belong to.")
     if request.epochs is not None and request.epochs < 1:
         raise RequestError(f"--epochs {request.epochs} must be at least 1.")
     if request.epochs is not None and budget is not None:
@@ -93,19 +99,26 @@ def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prep
         test_features = None
         if test is not None:
             test_features = read_features(test.samples, backbone, device, request.read.cache, request.reporter)
-    design = decide(
-        inputs,
-        features,
-        recipe=request.recipe,
-        settings=request.settings,
-        model=request.model,
-        augment=request.augment,
-        init=request.init,
-        seed=request.seed,
-        device=device,
-        reporter=request.reporter,
-    )
-    return Prepared(inputs, test, test_features, design, device, fabric, clock, budget, began)
+    names: tuple[str | Recipe, ...] = (request.recipe,)
+    if request.recipe == AUTO:
+        names = runners(tuple(features.content.shape), len(inputs.samples))
+    designs = [
+        decide(
+            inputs,
+            features,
+            recipe=name,
+            settings=request.settings,
+            model=request.model,
+            augment=request.augment,
+            init=request.init,
+            seed=request.seed,
+            device=device,
+            reporter=request.reporter if number == 0 else Silent(),  # the rest is decided alike
+        )
+        for number, name in enumerate(names)
+    ]
+    rivals = tuple(designs) if request.recipe == AUTO else ()
+    return Prepared(inputs, test, test_features, designs[0], rivals, device, fabric, clock, budget, began)
 
 
 def _backbone(request: TrainRequest) -> Any:

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from labelprop.api_prepare import Prepared, TrainRequest, prepare
+from labelprop.api_race import decide_by_race
 from labelprop.api_record import check_same_run, configuration
 from labelprop.api_results import TrainResults, truth_of, write_train_results
 from labelprop.clock import StageClock
@@ -54,6 +55,8 @@ def train(request: TrainRequest) -> Path:
         if not group.first(_is_finished(request) if group.leads else None):
             prepared = prepare(request, device, fabric)
             with _opened(request) if group.leads else nullcontext() as folder:
+                if prepared.rivals:
+                    prepared = decide_by_race(folder, request, prepared)
                 _train_in(folder, request, prepared)
         group.first(None)  # all wait until the files are written
     finally:

@@ -43,6 +43,7 @@ from labelprop.cli_flags import (
     parse_settings,
 )
 from labelprop.cli_session import guarded, reporting
+from labelprop.registry_recipes import AUTO, AUTO_SUMMARY
 
 app = typer.Typer(
     name="labelprop",
@@ -396,6 +397,7 @@ def methods(debug: Debug = False) -> None:
         print(f"{name} ({entry.target.rpartition(':')[2]})  {entry.summary}")
     for name, entry in registry.table("recipes").items():
         print(f"{name}  {entry.summary}")
+    print(f"{AUTO}  {AUTO_SUMMARY}")
 
 
 def main() -> None:

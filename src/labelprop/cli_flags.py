@@ -14,6 +14,7 @@ import typer
 
 from labelprop import registry
 from labelprop.errors import RequestError, UnknownNameError
+from labelprop.registry_recipes import AUTO
 
 Data = Annotated[
     str, typer.Argument(metavar="DATA", help="Folder of images, table (.csv .parquet .jsonl) or arrays.")
@@ -43,6 +44,10 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 
 def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
     """`name=value` texts to values of the types that the entry `name` of a table of the registry gives them."""
+    if (table, name) == ("recipes", AUTO):
+        if texts:
+            raise RequestError(f"--set {texts[0]}: recipe auto has no settings; name the recipe that they belong to.")
+        return {}
     known, owner = registry.lookup(table, name).parameters, f"{registry.ONE_OF[table]} {name}"
     parsed: dict[str, Any] = {}
     for text in texts:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from labelprop.registry_entry import Entry
 
+AUTO = "auto"  # no recipe itself: chooses among them
+AUTO_SUMMARY = "A short race of a few of these on hidden labels; trains the one that finds most of them."
+
 DIFFUSION = {"n_neighbors": 50, "power": 3.0, "alpha": 0.99, "max_iter": 20, "tol": 1e-6} | {
     "balance_seeds": True,
     "max_normalize": True,

@@ -90,7 +90,7 @@ def test_methods_lists_what_works_one_line_each() -> None:
     lines = labelprop("methods").stdout.splitlines()
     named = [line.split("  ")[0] for line in lines]
     assert {"diffusion (Diffusion)", "local (LocalPropagation)", "weighted-knn (WeightedKNN)"} <= set(named)
-    recipes = list(registry.table("recipes"))
+    recipes = [*registry.table("recipes"), "auto"]
     assert recipes[:3] == ["supervised", "dlp", "network-prediction"]
     assert named[-len(recipes) :] == recipes, "recipes come after the propagators"
     assert all(" (" in name for name in named[: -len(recipes)])

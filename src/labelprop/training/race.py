@@ -21,6 +21,13 @@ BASELINE = "supervised"
 ROUNDS = (1 / 8, 1 / 4)  # of the full length
 FOLDS = 3
 
+LARGE = 200_000  # rows beyond which a graph of all of them before every epoch is slow
+RUNNERS = {  # by what the network sees, in order of preference
+    "vector": ("mt+dlp", "dlp", "network-prediction", BASELINE),
+    "image": ("mt+dlp", "dlp", "fixmatch", "mean-teacher", BASELINE),
+    "large": ("mean-teacher", "llp", BASELINE),
+}
+
 Train = Callable[[str, Task, float], torch.Tensor]  # recipe, task, share of the full length -> classes of all N rows
 
 
@@ -45,6 +52,13 @@ class Outcome:
 
     def to_json(self) -> dict[str, object]:
         return {"recipe": self.recipe, "reason": self.reason, "heats": [asdict(heat) for heat in self.heats]}
+
+
+def runners(shape: tuple[int, ...], n: int) -> tuple[str, ...]:
+    """Recipes that are sensible for `n` examples of this shape, (C, H, W) or (D,), in order of preference."""
+    if n > LARGE:
+        return RUNNERS["large"]
+    return RUNNERS["image" if len(shape) == 3 else "vector"]
 
 
 def folds(task: Task) -> list[tuple[Task, torch.Tensor]]:
@@ -83,19 +97,19 @@ def race(
         return Outcome(names[0], said)
     heats = list(run_already)
     known = {(heat.round, heat.recipe, heat.fold) for heat in heats}
-    runners, found = list(names), {}
+    running, found = list(names), {}
     for number, share in enumerate(ROUNDS):
-        for name in runners:
+        for name in running:
             for fold, (left, hidden) in enumerate(hiding):
                 if (number, name, fold) not in known:
                     classes_N = train(name, left, share)
                     right = int((classes_N[hidden] == task.labels_N[hidden]).sum())
                     heats.append(Heat(number, name, fold, right, len(hidden)))
                     note(heats)
-        found = {name: _right(heats, number, name) for name in runners}
-        better = sorted(runners, key=lambda name: -found[name])[: math.ceil(len(runners) / 2)]
-        last = runners
-        runners = [name for name in runners if name in better or name == BASELINE]
+        found = {name: _right(heats, number, name) for name in running}
+        better = sorted(running, key=lambda name: -found[name])[: math.ceil(len(running) / 2)]
+        last = running
+        running = [name for name in running if name in better or name == BASELINE]
     winner = max(last, key=lambda name: found[name])
     return Outcome(winner, _reason(winner, found, int((task.labels_N >= 0).sum()), names), tuple(heats))
 

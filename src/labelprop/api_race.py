@@ -1,0 +1,118 @@
+"""`--recipe auto`: the race among recipes, its length, and its record in the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from labelprop.api_prepare import Prepared, TrainRequest
+from labelprop.api_record import check_same_run, configuration
+from labelprop.clock import StageClock
+from labelprop.data.batches import Loader
+from labelprop.data.views import Views
+from labelprop.design import Design
+from labelprop.embedding import collect_outputs
+from labelprop.run_folder import RunFolder
+from labelprop.training import loop
+from labelprop.training.job import Job, WorkMeter
+from labelprop.training.plan import default_epochs, epoch_length, main_steps_within, plan_steps
+from labelprop.training.race import FOLDS, ROUNDS, Heat, Outcome, race
+from labelprop.types import Task
+
+RECORD = "race.json"
+KNOWN_BEFORE = ("format", "data", "labels", "seed", "augment", "device", "devices", "threads", "versions", "classes")
+LENGTHS = 1 + FOLDS * sum(ROUNDS)  # of a budget: the race, were all to run in every round, and then the training
+
+
+def decide_by_race(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -> Prepared:
+    """The same with the design that won. A race that was interrupted goes on where it stopped.
+
+    The first of several processes has the folder. Heats are written to race.json as they end, at last the outcome.
+    """
+    designs = {design.recipe.name: design for design in prepared.rivals}
+    if len(designs) == 1:  # every example is labeled: there is nothing to choose
+        return prepared
+    kept = prepared.group.first(_kept(folder, request, prepared))
+    if "recipe" not in kept:
+        lengths = prepared.group.first(_lengths(request, prepared, designs))
+        outcome = prepared.group.first(_run(folder, request, prepared, designs, lengths, kept.get("heats", ())))
+        if folder is not None:
+            folder.write_json(RECORD, outcome.to_json())
+        kept = outcome.to_json()
+    request.reporter.say(f"recipe: {kept['reason']}")
+    return replace(prepared, design=designs[kept["recipe"]])
+
+
+def _kept(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
+    """What is on record of this race. Raises RequestError where the folder is that of another run."""
+    if folder is None:
+        return {}
+    now = configuration(request, prepared)
+    known = {name: now[name] for name in KNOWN_BEFORE}
+    previous = folder.read_json("run.json")
+    if not previous:
+        folder.write_json("run.json", known | {"status": "racing"})
+    elif not request.force:
+        check_same_run({name: previous[name] for name in KNOWN_BEFORE if name in previous}, now)
+    return folder.read_json(RECORD)
+
+
+def _lengths(request: TrainRequest, prepared: Prepared, designs: Mapping[str, Design]) -> dict[str, int]:
+    """Steps of the main phase of each recipe at full length."""
+    per_epoch = {name: epoch_length(design.recipe, design.task) for name, design in designs.items()}
+    if prepared.budget is None:
+        return {name: (request.epochs or default_epochs(steps)) * steps for name, steps in per_epoch.items()}
+    jobs = [_job(prepared, design, design.task, per_epoch[name], request) for name, design in designs.items()]
+    steps = int(main_steps_within(prepared.budget, jobs, spent=0, closing=0) / LENGTHS)
+    return dict.fromkeys(designs, max(1, steps))
+
+
+def _run(
+    folder: RunFolder | None,
+    request: TrainRequest,
+    prepared: Prepared,
+    designs: Mapping[str, Design],
+    lengths: Mapping[str, int],
+    heats: Sequence[Mapping[str, Any]],
+) -> Outcome:
+    def train(name: str, task: Task, share: float) -> torch.Tensor:
+        steps = max(1, round(share * lengths[name]))
+        job = _job(prepared, designs[name], task, steps, request)
+        trained = loop.run(job)
+        found = collect_outputs(trained.method.deployed(trained.net), job.loader)
+        return found["class"].argmax(1).cpu()
+
+    def note(run: Sequence[Heat]) -> None:
+        request.reporter.say(_said(run[-1]))
+        if folder is not None:
+            folder.write_json(RECORD, {"heats": [asdict(heat) for heat in run]})
+
+    task = next(iter(designs.values())).task
+    return race(list(designs), task, train, run_already=[Heat(**heat) for heat in heats], note=note)
+
+
+def _said(heat: Heat) -> str:
+    where = f"round {heat.round + 1} of {len(ROUNDS)}, part {heat.fold + 1}"
+    return f"race, {where}: {heat.recipe} found {heat.right:,} of {heat.hidden:,} hidden labels"
+
+
+def _job(prepared: Prepared, design: Design, task: Task, main_steps: int, request: TrainRequest) -> Job:
+    """A training that leaves nothing behind; nobody looks at it but by the hidden labels."""
+    per_epoch = epoch_length(design.recipe, task)
+    loader = Loader.over(design.features.content, Views(design.preprocessing, design.augment), prepared.device)
+    return Job(
+        label="race",
+        recipe=design.recipe,
+        plan=plan_steps(design.recipe, per_epoch, main_steps),
+        task=task,
+        loader=loader,
+        build=partial(design.network, design.recipe.heads(task.n_classes), request.seed),
+        fabric=prepared.fabric,
+        meter=WorkMeter(1),
+        compiled=request.compile,
+        clock=StageClock(),
+    )

@@ -1,0 +1,101 @@
+"""`--recipe auto`: a race on hidden labels decides, says why, and can be interrupted."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import labelprop
+from labelprop.cli import app
+from labelprop.errors import RequestError
+from labelprop.run_folder import RunFolder
+from labelprop.training import loop
+
+
+class Said:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.lines.append(text)
+
+    def advance(self, stage: str, done: float, total: float) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def data():
+    classes = np.arange(120) % 3
+    vectors = 2 * np.eye(6)[classes] + np.random.default_rng(0).normal(size=(120, 6))
+    return vectors.astype(np.float32), np.where(np.arange(120) < 15, classes, -1)
+
+
+@pytest.fixture(scope="module")
+def raced(data, tmp_path_factory):
+    said = Said()
+    run = labelprop.train(*data, out=tmp_path_factory.mktemp("auto") / "run", recipe="auto", epochs=8, reporter=said)
+    return run, said.lines
+
+
+def test_the_winner_is_trained_and_the_reason_said(raced) -> None:
+    run, lines = raced
+    record = json.loads((run.path / "race.json").read_text())
+    assert RunFolder(run.path).read_json("run.json")["recipe"] == record["recipe"] == run.metrics["recipe"]
+    assert f"recipe: {record['reason']}" in lines
+    assert "of 15 labels, each hidden once" in record["reason"]
+    last = [heat for heat in record["heats"] if heat["round"] == 1]
+    found = {name: sum(h["right"] for h in last if h["recipe"] == name) for name in {h["recipe"] for h in last}}
+    assert found[record["recipe"]] == max(found.values())
+    assert found[record["recipe"]] >= found["supervised"], "never worse than the labels alone"
+    assert sum(line.startswith("augmentation: ") for line in lines) == 1, "what is decided alike is said once"
+
+
+def test_an_interrupted_race_goes_on_and_ends_alike(raced, data, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = raced
+    trained, calls = loop.run, []
+
+    def until_interrupted(job):
+        calls.append(job.label)
+        if len(calls) == 6:
+            raise KeyboardInterrupt
+        return trained(job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "run", until_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8)
+    assert len(json.loads((tmp_path / "run" / "race.json").read_text())["heats"]) == 5
+    with pytest.raises(RequestError, match="this is another run: seed was 0 and is 1"):
+        labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8, resume=True, seed=1)
+    resumed = labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8, resume=True)
+    assert (tmp_path / "run" / "race.json").read_text() == (whole.path / "race.json").read_text()
+    assert resumed.labels.equals(whole.labels)
+
+
+def test_one_label_a_class_is_not_raced(data, tmp_path) -> None:
+    vectors, y = data
+    said = Said()
+    y = np.where(np.arange(120) < 3, y, -1)
+    options = {"out": tmp_path / "run", "recipe": "auto", "epochs": 2, "baselines": False, "reporter": said}
+    run = labelprop.train(vectors, y, **options)
+    assert run.metrics["recipe"] == "mt+dlp"
+    assert any("unraced: a class has a single label" in line for line in said.lines)
+
+
+def test_labels_of_all_leave_nothing_to_choose(data, tmp_path) -> None:
+    vectors, _ = data
+    run = labelprop.train(vectors, np.arange(120) % 3, out=tmp_path / "run", recipe="auto", epochs=1)
+    assert run.metrics["recipe"] == "supervised"
+    assert not (tmp_path / "run" / "race.json").exists()
+
+
+def test_auto_has_no_settings_and_is_listed(data, tmp_path) -> None:
+    with pytest.raises(RequestError, match="recipe auto has no settings"):
+        labelprop.train(*data, out=tmp_path / "run", recipe="auto", settings={"lr": 0.1})
+    found = CliRunner().invoke(app, ["methods"])
+    assert found.output.splitlines()[-1].startswith("auto  A short race")
+    refused = CliRunner().invoke(app, ["train", "x", "--out", "y", "--recipe", "auto", "--set", "lr=1"])
+    assert refused.exit_code == 2
+    assert "auto has no settings" in refused.output
