@@ -24,7 +24,11 @@ from labelprop.training.race import FOLDS, ROUNDS, Heat, Outcome, race
 from labelprop.types import Task
 
 RECORD = "race.json"
-KNOWN_BEFORE = ("format", "data", "labels", "seed", "augment", "device", "devices", "threads", "versions", "classes")
+KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
+    *("format", "data", "labels", "classes", "backbone", "init", "augment", "seed", "epochs", "budget"),
+    *("deterministic", "compile", "device", "devices", "threads", "versions"),
+)
+RACING = "racing"
 LENGTHS = 1 + FOLDS * sum(ROUNDS)  # of a budget: the race, were all to run in every round, and then the training
 
 
@@ -38,11 +42,13 @@ def decide_by_race(folder: RunFolder | None, request: TrainRequest, prepared: Pr
         return prepared
     kept = prepared.group.first(_kept(folder, request, prepared))
     if "recipe" not in kept:
-        lengths = prepared.group.first(_lengths(request, prepared, designs))
+        lengths = kept.get("lengths") or prepared.group.first(_lengths(request, prepared, designs))
         outcome = prepared.group.first(_run(folder, request, prepared, designs, lengths, kept.get("heats", ())))
         if folder is not None:
             folder.write_json(RECORD, outcome.to_json())
         kept = outcome.to_json()
+    if folder is not None:
+        _end_of_race(folder)
     request.reporter.say(f"recipe: {kept['reason']}")
     return replace(prepared, design=designs[kept["recipe"]])
 
@@ -51,14 +57,22 @@ def _kept(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -
     """What is on record of this race. Raises RequestError where the folder is that of another run."""
     if folder is None:
         return {}
-    now = configuration(request, prepared)
-    known = {name: now[name] for name in KNOWN_BEFORE}
-    previous = folder.read_json("run.json")
+    now, previous = configuration(request, prepared), folder.read_json("run.json")
+    racing = (*KNOWN_BEFORE, "model")  # later it is the winner's network, with heads of its own
+    names = racing if previous.get("status", RACING) == RACING else KNOWN_BEFORE
     if not previous:
-        folder.write_json("run.json", known | {"status": "racing"})
+        folder.write_json("run.json", {name: now[name] for name in names} | {"status": RACING})
     elif not request.force:
-        check_same_run({name: previous[name] for name in KNOWN_BEFORE if name in previous}, now)
+        check_same_run({name: previous[name] for name in names if name in previous}, now)
     return folder.read_json(RECORD)
+
+
+def _end_of_race(folder: RunFolder) -> None:
+    """From now on the record is compared with the winner, whose network may have other heads."""
+    record = folder.read_json("run.json")
+    if record["status"] == RACING:
+        del record["model"]
+        folder.write_json("run.json", record | {"status": "running"})
 
 
 def _lengths(request: TrainRequest, prepared: Prepared, designs: Mapping[str, Design]) -> dict[str, int]:
@@ -89,7 +103,7 @@ def _run(
     def note(run: Sequence[Heat]) -> None:
         request.reporter.say(_said(run[-1]))
         if folder is not None:
-            folder.write_json(RECORD, {"heats": [asdict(heat) for heat in run]})
+            folder.write_json(RECORD, {"lengths": dict(lengths), "heats": [asdict(heat) for heat in run]})
 
     task = next(iter(designs.values())).task
     return race(list(designs), task, train, run_already=[Heat(**heat) for heat in heats], note=note)

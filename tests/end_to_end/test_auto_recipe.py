@@ -67,8 +67,13 @@ def test_an_interrupted_race_goes_on_and_ends_alike(raced, data, tmp_path, monke
         with pytest.raises(KeyboardInterrupt):
             labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8)
     assert len(json.loads((tmp_path / "run" / "race.json").read_text())["heats"]) == 5
-    with pytest.raises(RequestError, match="this is another run: seed was 0 and is 1"):
-        labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8, resume=True, seed=1)
+    for changed, said in (
+        ({"seed": 1}, "seed was 0 and is 1"),
+        ({"epochs": 9}, "epochs was 8 and is 9"),
+        ({"model": "mlp(dropout=0)"}, "model options was"),
+    ):
+        with pytest.raises(RequestError, match=f"this is another run: {said}"):
+            labelprop.train(*data, out=tmp_path / "run", recipe="auto", resume=True, **{"epochs": 8} | changed)
     resumed = labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8, resume=True)
     assert (tmp_path / "run" / "race.json").read_text() == (whole.path / "race.json").read_text()
     assert resumed.labels.equals(whole.labels)

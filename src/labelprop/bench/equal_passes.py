@@ -19,11 +19,11 @@ from labelprop.api import train
 from labelprop.bench.cells import Cells
 from labelprop.bench.passes import epochs_within
 from labelprop.bench.sets import Split
-from labelprop.bench.tables import markdown, percent, spread
+from labelprop.bench.tables import markdown, percent, spread, write_markdown
 from labelprop.clock import reset_peak_memory
 from labelprop.errors import UnknownNameError
 from labelprop.progress import Reporter
-from labelprop.run_folder import RunFolder, write_atomically
+from labelprop.run_folder import RunFolder
 from labelprop.training import recipes
 from labelprop.types import Task
 
@@ -94,7 +94,7 @@ def run_parts(
     summary = {part.name: summarize([cell for cell in cells.rows if cell["set"] == part.name]) for part in wanted}
     folder.write_json("table.json", {"scale": asked.scale, "sets": summary})
     text = "\n".join(section(part, summary[part.name]) for part in wanted)
-    write_atomically(folder.path / "table.md", lambda partial: _write_text(partial, text))
+    write_markdown(folder, text)
     return text
 
 
@@ -211,7 +211,3 @@ def _gain(gain: Mapping[str, Any] | None) -> str:
         return "-"
     error = "" if gain["standard_error"] is None else f" ± {100 * gain['standard_error']:.1f}"
     return f"{100 * gain['mean']:+.1f}{error}"
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

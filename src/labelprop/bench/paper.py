@@ -18,9 +18,9 @@ import torch
 from labelprop.api import train
 from labelprop.bench.cells import Cells
 from labelprop.bench.paper_files import Files
-from labelprop.bench.tables import markdown, spread
+from labelprop.bench.tables import markdown, spread, write_markdown
 from labelprop.progress import Reporter
-from labelprop.run_folder import RunFolder, write_atomically
+from labelprop.run_folder import RunFolder
 from labelprop.training.phases import Recipe
 from labelprop.training.recipes.paper import PaperRow
 
@@ -66,7 +66,7 @@ def run_rows(asked: Asked, folder: RunFolder, reporter: Reporter) -> str:
     tables = summarize(cells.rows)
     folder.write_json("table.json", {"tables": tables})
     text = "\n".join(_section(title, rows) for title, rows in tables.items())
-    write_atomically(folder.path / "table.md", lambda partial: _write_text(partial, text))
+    write_markdown(folder, text)
     return text
 
 
@@ -187,7 +187,3 @@ def _percent(value: Mapping[str, Any] | None) -> str:
     if value is None:
         return "-"
     return f"{value['mean']:.2f}" + ("" if value["std"] is None else f" ± {value['std']:.2f}")
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -21,10 +21,10 @@ from labelprop import registry
 from labelprop.bench.cells import Cells
 from labelprop.bench.fashion_embedding import unlabeled_embedding
 from labelprop.bench.sets import banking77, draw_nested
-from labelprop.bench.tables import markdown, percent, spread
+from labelprop.bench.tables import markdown, percent, spread, write_markdown
 from labelprop.evaluation.metrics import accuracy
 from labelprop.progress import Reporter
-from labelprop.run_folder import RunFolder, write_atomically
+from labelprop.run_folder import RunFolder
 
 PER_CLASS = 5  # of the paper; the others are ours
 ALL_PER_CLASS = (1, 2, 5, 10)
@@ -133,7 +133,7 @@ def _write(folder: RunFolder, cells: Cells, subsets: int) -> str:
     }
     folder.write_json("table.json", {"subsets": subsets, "columns": summary})
     text = "\n".join(_section(name, summary) for name in ("banking77", "fashion_mnist"))
-    write_atomically(folder.path / "table.md", lambda partial: _write_text(partial, text))
+    write_markdown(folder, text)
     return text
 
 
@@ -142,7 +142,3 @@ def _section(set_name: str, summary: Mapping[str, Mapping[str, Any]]) -> str:
     header = ["% of unlabeled rows", *(f"{count} a class" for count in ALL_PER_CLASS), "paper (ImageNet, 5 a class)"]
     rows = [[row.name, *(percent(summary[column].get(row.name)) for column in columns), row.paper] for row in ROWS]
     return f"{set_name}\n\n{markdown(header, rows)}"
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from labelprop.run_folder import RunFolder, write_atomically
 
 
 def spread(values: Iterable[float]) -> dict[str, float | int | None]:
@@ -35,3 +38,12 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     ]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return "\n".join([padded[0], rule, *padded[1:]]) + "\n"
+
+
+def write_markdown(folder: RunFolder, text: str) -> None:
+    """Writes table.md of a bench's folder."""
+    write_atomically(folder.path / "table.md", lambda partial: _write(partial, text))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -8,7 +8,8 @@ from torch import nn
 from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.methods.base import Method
-from labelprop.types import Batch, BatchSpec, StreamSpec, Task
+from labelprop.methods.streams import two_streams
+from labelprop.types import Batch, Task
 
 
 class Copies(Method):
@@ -18,15 +19,9 @@ class Copies(Method):
 
     def __init__(self, *, batch_size: int, labeled_batch_size: int, weight: float, views: tuple[str, ...]) -> None:
         super().__init__()
-        if not 0 < labeled_batch_size < batch_size:
-            raise RequestError(
-                f"labeled_batch_size={labeled_batch_size} must be between 1 and batch_size-1={batch_size - 1}."
-            )
         if not weight >= 0:
             raise RequestError(f"weight={weight} must be at least 0.")
-        self.needs = BatchSpec(
-            StreamSpec(labeled_batch_size, views), StreamSpec(batch_size - labeled_batch_size, views)
-        )
+        self.needs = two_streams(batch_size, labeled_batch_size, views, views)
         self.weight = weight
 
     def setup(self, net: nn.Module, task: Task) -> None:

@@ -18,9 +18,10 @@ from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.weigh import class_weights, entropy_certainty
 from labelprop.methods.base import LossTerms, Method, Net, Tools
+from labelprop.methods.streams import two_streams
 from labelprop.propagators.diffusion import diffuse_vectors
 from labelprop.seeds import Seeds
-from labelprop.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
+from labelprop.types import Batch, Progress, PseudoLabels, Task
 
 Found = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # labels_N, certainty_N, class_weight_C
 Source = Callable[[Tools, Seeds, Mapping[str, Any]], Found]
@@ -78,11 +79,7 @@ class DiffusionLabels(Method):
         super().__init__()
         if source not in SOURCES:
             raise RequestError(f"source is '{source}'; it must be one of {', '.join(SOURCES)}.")
-        if not 0 < labeled_batch_size < batch_size:
-            raise RequestError(
-                f"labeled_batch_size={labeled_batch_size} must be between 1 and batch_size-1={batch_size - 1}."
-            )
-        self.needs = BatchSpec(StreamSpec(labeled_batch_size), StreamSpec(batch_size - labeled_batch_size))
+        self.needs = two_streams(batch_size, labeled_batch_size)
         self.source = SOURCES[source]
         self.certainty, self.class_balance, self.max_class_weight = certainty, class_balance, max_class_weight
         self.propagation = dict(propagation or {})

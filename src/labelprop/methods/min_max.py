@@ -23,8 +23,9 @@ from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.pairs import min_max_features
 from labelprop.methods.base import LossTerms, Method, Net, Tools
+from labelprop.methods.streams import two_streams
 from labelprop.neighbors.shared_out import nearest_by_all
-from labelprop.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
+from labelprop.types import Batch, Progress, PseudoLabels, Task
 
 ROUNDING = 8  # of a cosine of equal vectors, in units of the type's precision
 
@@ -74,10 +75,6 @@ class MinMax(Method):
         weight: float = 1.0,
     ) -> None:
         super().__init__()
-        if not 0 < labeled_batch_size < batch_size:
-            raise RequestError(
-                f"labeled_batch_size={labeled_batch_size} must be between 1 and batch_size-1={batch_size - 1}."
-            )
         if n_neighbors < 1:
             raise RequestError(f"n_neighbors={n_neighbors} must be at least 1.")
         if not 0 < quantile <= 1:
@@ -86,7 +83,7 @@ class MinMax(Method):
             raise RequestError(f"margin={margin} must be 0 to 4, the squared distances of vectors of length 1.")
         if not weight >= 0:
             raise RequestError(f"weight={weight} must be at least 0.")
-        self.needs = BatchSpec(StreamSpec(labeled_batch_size), StreamSpec(batch_size - labeled_batch_size))
+        self.needs = two_streams(batch_size, labeled_batch_size)
         self.n_neighbors, self.quantile, self.margin, self.weight = n_neighbors, quantile, margin, weight
 
     def setup(self, net: nn.Module, task: Task) -> None:

@@ -14,7 +14,8 @@ from torch import nn
 from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.methods.base import LossTerms, Method, Net
-from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
+from labelprop.methods.streams import two_streams
+from labelprop.types import Batch, Progress, Task
 
 
 class PseudoLabel(Method):
@@ -41,17 +42,13 @@ class PseudoLabel(Method):
         threshold: float | None = None,
     ) -> None:
         super().__init__()
-        if not 0 < labeled_batch_size < batch_size:
-            raise RequestError(
-                f"labeled_batch_size={labeled_batch_size} must be between 1 and batch_size-1={batch_size - 1}."
-            )
         if not weight >= 0:
             raise RequestError(f"weight={weight} must be at least 0.")
         if not 0 <= ramp_from <= ramp_to <= 1:
             raise RequestError(f"ramp_from={ramp_from} and ramp_to={ramp_to} must be shares, 0 to 1, in this order.")
         if threshold is not None and not 0 <= threshold <= 1:
             raise RequestError(f"threshold={threshold} must be a probability, or None to count every guess.")
-        self.needs = BatchSpec(StreamSpec(labeled_batch_size), StreamSpec(batch_size - labeled_batch_size))
+        self.needs = two_streams(batch_size, labeled_batch_size)
         self.weight, self.ramp_from, self.ramp_to, self.threshold = weight, ramp_from, ramp_to, threshold
 
     def setup(self, net: nn.Module, task: Task) -> None:
