@@ -17,11 +17,12 @@ from torch import nn
 from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.weigh import class_weights, entropy_certainty
-from labelprop.methods.base import LossTerms, Method, Net, Tools
+from labelprop.methods.base import LossTerms, Net, Tools
+from labelprop.methods.label_table import LabelTable
 from labelprop.methods.streams import two_streams
 from labelprop.propagators.diffusion import diffuse_vectors
 from labelprop.seeds import Seeds
-from labelprop.types import Batch, Progress, PseudoLabels, Task
+from labelprop.types import Batch, Progress
 
 Found = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # labels_N, certainty_N, class_weight_C
 Source = Callable[[Tools, Seeds, Mapping[str, Any]], Found]
@@ -48,7 +49,7 @@ def from_network(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> F
 SOURCES: Mapping[str, Source] = {"diffusion": from_diffusion, "network": from_network}
 
 
-class DiffusionLabels(Method):
+class DiffusionLabels(LabelTable):
     """Weighted cross-entropy on given and propagated labels.
 
     Parameters
@@ -59,11 +60,6 @@ class DiffusionLabels(Method):
     max_class_weight : cap on zeta; a class with few pseudo-labels otherwise weighs without bound. None: no cap.
     propagation : parameters of `diffuse_vectors`; None for its defaults.
     """
-
-    label_N: torch.Tensor
-    certainty_N: torch.Tensor
-    weight_N: torch.Tensor
-    trust_N: torch.Tensor
 
     def __init__(
         self,
@@ -84,15 +80,6 @@ class DiffusionLabels(Method):
         self.certainty, self.class_balance, self.max_class_weight = certainty, class_balance, max_class_weight
         self.propagation = dict(propagation or {})
 
-    def setup(self, net: nn.Module, task: Task) -> None:
-        given_N = task.labels_N >= 0
-        self.n_classes = task.n_classes
-        self.register_buffer("trust_N", task.weights_N.clone())
-        self.register_buffer("given_N", task.labels_N.clone())
-        self.register_buffer("label_N", task.labels_N.clone())
-        self.register_buffer("certainty_N", given_N.float())
-        self.register_buffer("weight_N", task.weights_N * given_N)
-
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         logits_BC = net(batch.joint.views_V[0])["class"]
         i_B = batch.joint.indices_B
@@ -100,7 +87,7 @@ class DiffusionLabels(Method):
         return LossTerms({"diffusion_labels": term}, {"diffusion_labels": 1.0})
 
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
-        seeds = Seeds.hard(self.get_buffer("given_N"), self.n_classes, self.trust_N)
+        seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
         labels_N, certainty_N, class_weight_C = self.source(tools, seeds, self.propagation)
         if self.max_class_weight is not None:
             class_weight_C = class_weight_C.clamp_max(self.max_class_weight)
@@ -109,10 +96,7 @@ class DiffusionLabels(Method):
             weight_N = weight_N * certainty_N.to(weight_N)
         if self.class_balance:
             weight_N = weight_N * class_weight_C.to(weight_N)[labels_N.clamp_min(0)]
-        given_N = self.get_buffer("given_N") >= 0
+        given_N = self.given_N >= 0
         self.label_N.copy_(labels_N)
         self.certainty_N.copy_(certainty_N)
         self.weight_N.copy_(torch.where(given_N, weight_N * self.trust_N, weight_N))
-
-    def pseudo_labels(self) -> PseudoLabels:
-        return PseudoLabels(self.label_N, self.certainty_N, self.weight_N)

@@ -16,10 +16,11 @@ from torch.nn import functional as F
 from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.vote import vote_shares
-from labelprop.methods.base import LossTerms, Method, Net, Tools
+from labelprop.methods.base import LossTerms, Net, Tools
+from labelprop.methods.label_table import LabelTable
 from labelprop.propagators.spectral_cut import cut_vectors
 from labelprop.seeds import Seeds
-from labelprop.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
+from labelprop.types import Batch, BatchSpec, Progress, StreamSpec
 
 VOTED_AT_ONCE = 4096  # rows
 
@@ -64,7 +65,7 @@ def _embedding(tools: Tools) -> torch.Tensor:
 SOURCES: Mapping[str, Source] = {"network": by_network, "spectral-cut": by_cut, "knn": by_vote}
 
 
-class LabelsOnce(Method):
+class LabelsOnce(LabelTable):
     """Cross-entropy on given labels and on those that a source finds when the phase begins.
 
     Batches are drawn from the rows that count, labeled and found alike; (1/B) sum_i weight_i CE(g(x_i), y_i).
@@ -77,12 +78,6 @@ class LabelsOnce(Method):
     weighted : weighs each by its certainty; else all that count do so alike.
     parameters : of the source; None for its defaults.
     """
-
-    given_N: torch.Tensor
-    label_N: torch.Tensor
-    certainty_N: torch.Tensor
-    weight_N: torch.Tensor
-    trust_N: torch.Tensor
 
     def __init__(
         self,
@@ -103,15 +98,6 @@ class LabelsOnce(Method):
         self.needs = BatchSpec(StreamSpec(0), StreamSpec(batch_size))
         self.source, self.fraction, self.weighted = SOURCES[source], fraction, weighted
         self.parameters_of_source = dict(parameters or {})
-
-    def setup(self, net: nn.Module, task: Task) -> None:
-        given_N = task.labels_N >= 0
-        self.n_classes = task.n_classes
-        self.register_buffer("trust_N", task.weights_N.clone())
-        self.register_buffer("given_N", task.labels_N.clone())
-        self.register_buffer("label_N", task.labels_N.clone())
-        self.register_buffer("certainty_N", given_N.float())
-        self.register_buffer("weight_N", task.weights_N * given_N)
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         logits_BC, rows_B = net(batch.joint.views_V[0])["class"], batch.joint.indices_B
@@ -142,6 +128,3 @@ class LabelsOnce(Method):
 
     def drawn_from(self) -> torch.Tensor:
         return (self.weight_N > 0).nonzero().squeeze(1)
-
-    def pseudo_labels(self) -> PseudoLabels:
-        return PseudoLabels(self.label_N, self.certainty_N, self.weight_N)

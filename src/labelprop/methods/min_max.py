@@ -22,10 +22,11 @@ from labelprop.distributed import SOLO, Group
 from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.pairs import min_max_features
-from labelprop.methods.base import LossTerms, Method, Net, Tools
+from labelprop.methods.base import LossTerms, Net, Tools
+from labelprop.methods.label_table import LabelTable
 from labelprop.methods.streams import two_streams
 from labelprop.neighbors.shared_out import nearest_by_all
-from labelprop.types import Batch, Progress, PseudoLabels, Task
+from labelprop.types import Batch, Progress
 
 ROUNDING = 8  # of a cosine of equal vectors, in units of the type's precision
 
@@ -46,7 +47,7 @@ def dense_trust(
     return torch.where(largest > 0, 1 - d_N / largest, 1 - d_N.sign()).clamp_min(0)
 
 
-class MinMax(Method):
+class MinMax(LabelTable):
     """Cross-entropy on given and guessed labels, and features that draw together by label. Experimental.
 
     Parameters
@@ -57,12 +58,6 @@ class MinMax(Method):
     margin : squared distance of unit features from which two labels are far enough apart.
     weight : lambda, of the term on features.
     """
-
-    given_N: torch.Tensor
-    label_N: torch.Tensor
-    certainty_N: torch.Tensor
-    weight_N: torch.Tensor
-    trust_N: torch.Tensor
 
     def __init__(
         self,
@@ -86,14 +81,6 @@ class MinMax(Method):
         self.needs = two_streams(batch_size, labeled_batch_size)
         self.n_neighbors, self.quantile, self.margin, self.weight = n_neighbors, quantile, margin, weight
 
-    def setup(self, net: nn.Module, task: Task) -> None:
-        given_N = task.labels_N >= 0
-        self.register_buffer("trust_N", task.weights_N.clone())
-        self.register_buffer("given_N", task.labels_N.clone())
-        self.register_buffer("label_N", task.labels_N.clone())
-        self.register_buffer("certainty_N", given_N.float())
-        self.register_buffer("weight_N", task.weights_N * given_N)
-
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         found, rows_B = net(batch.joint.views_V[0]), batch.joint.indices_B
         label_B, weight_B = self.label_N[rows_B], self.weight_N[rows_B]
@@ -110,6 +97,3 @@ class MinMax(Method):
         self.label_N.copy_(torch.where(given_N, self.given_N, outputs["class"].argmax(dim=1)))
         self.certainty_N.copy_(torch.where(given_N, 1.0, r_N))
         self.weight_N.copy_(torch.where(given_N, self.trust_N, r_N))
-
-    def pseudo_labels(self) -> PseudoLabels:
-        return PseudoLabels(self.label_N, self.certainty_N, self.weight_N)
