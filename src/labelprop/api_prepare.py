@@ -49,6 +49,7 @@ class TrainRequest:
     baselines: bool = True
     deterministic: bool = False
     compile: bool = False
+    precision: str = "auto"
     existing: Existing = "refuse"
     force: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)

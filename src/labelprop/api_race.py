@@ -26,7 +26,7 @@ from labelprop.types import Task
 RECORD = "race.json"
 KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
     *("format", "data", "labels", "classes", "backbone", "init", "augment", "seed", "epochs", "budget"),
-    *("deterministic", "compile", "device", "devices", "threads", "versions"),
+    *("deterministic", "compile", "precision", "device", "devices", "threads", "versions"),
 )
 RACING = "racing"
 LENGTHS = 1 + FOLDS * sum(ROUNDS)  # of a budget: the race, were all to run in every round, and then the training

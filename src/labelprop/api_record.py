@@ -14,10 +14,11 @@ import labelprop
 from labelprop.api_prepare import Prepared, TrainRequest
 from labelprop.errors import RequestError
 from labelprop.inputs import labels_digest
+from labelprop.training.job import resolve_precision
 
 IDENTITY = (
     *("recipe", "settings", "model", "augment", "seed", "epochs", "budget", "baselines", "deterministic", "compile"),
-    *("data", "labels", "backbone", "init", "device", "devices", "threads", "versions"),
+    *("precision", "data", "labels", "backbone", "init", "device", "devices", "threads", "versions"),
 )
 
 
@@ -59,6 +60,7 @@ def configuration(request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
         "baselines": request.baselines,
         "deterministic": request.deterministic,
         "compile": request.compile,
+        "precision": resolve_precision(request.precision, device),
         "devices": prepared.group.size,
         "device": "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device),
         "threads": torch.get_num_threads(),

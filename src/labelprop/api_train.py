@@ -32,7 +32,7 @@ from labelprop.progress import Reporter, Silent
 from labelprop.run_folder import RunFolder
 from labelprop.training import loop, recipes
 from labelprop.training.checkpoint import Checkpoints
-from labelprop.training.job import Job, WorkMeter, make_fabric
+from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
 from labelprop.training.plan import default_epochs, epoch_length, main_steps_within, plan_steps
 
 CLOSING_SECONDS = 10.0  # set aside under --budget for the map and the page
@@ -47,7 +47,7 @@ def train(request: TrainRequest) -> Path:
     if request.devices > 1 and not started_together():
         return _train_on_devices(request)
     device = resolve_device(request.device)
-    fabric = make_fabric(device, request.deterministic)
+    fabric = make_fabric(device, request.deterministic, resolve_precision(request.precision, device))
     group = Group(fabric.global_rank, fabric.world_size)
     if not group.leads:
         request = replace(request, reporter=Silent())

@@ -124,7 +124,7 @@ BENCHES: dict[str, Entry] = {
     "small": Entry(
         "labelprop.bench.small:run",
         "The two papers' systems on 10,000 images of fashion_mnist and cifar10, on a CPU.",
-        {"splits": None, "sets": "", "rows": "", "scale": 1.0},
+        {"splits": None, "sets": "", "rows": "", "scale": 1.0, "precision": "auto"},
     ),
 }
 
@@ -132,7 +132,7 @@ BENCHES |= {
     "recipes": Entry(
         "labelprop.bench.recipes:run",
         "Every recipe with its defaults under one budget, on embeddings of banking77 and on fashion_mnist.",
-        {"splits": None, "sets": "", "rows": "", "scale": 1.0},
+        {"splits": None, "sets": "", "rows": "", "scale": 1.0, "precision": "auto"},
     ),
 }
 
@@ -167,6 +167,7 @@ BENCH_SETTINGS: dict[str, str] = {
     "sets": "Data sets, with commas; none: all.",
     "rows": "Lines of the tables, with commas; default all.",
     "scale": "Times the image passes of each run.",
+    "precision": "Of the network's passes: auto, float32 or bf16.",
     "epochs": "Epochs of the main phase; others keep their share.",
     "labels": "Labeled images in all, equally many a class.",
     "split": "Seed of the draw of labeled images and of the training.",

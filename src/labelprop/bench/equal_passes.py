@@ -63,16 +63,18 @@ class Part:
     passes: int
     splits: int
     rows: tuple[Row, ...]
+    precision: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which cells: names with commas (empty: all), splits a set (None: its own number), times the passes."""
+    """Which cells: names with commas (empty: all), splits a set (None: its own number); `scale` times the passes."""
 
     sets: str = ""
     rows: str = ""
     splits: int | None = None
     scale: float = 1
+    precision: str = "auto"
 
 
 def run_parts(
@@ -115,6 +117,7 @@ def choose(bench: str, known: Sequence[Part], asked: Asked) -> list[Part]:
             rows=tuple(row for row in part.rows if not rows or row.name in rows),
             splits=part.splits if asked.splits is None else asked.splits,
             passes=round(asked.scale * part.passes),
+            precision=asked.precision,
         )
         for part in known
         if not sets or part.name in sets
@@ -138,6 +141,7 @@ def _cell(data: Path, part: Part, number: int, row: Row, out: Path, reporter: Re
         epochs=epochs,
         baselines=False,
         resume=True,
+        precision=part.precision,
         settings=row.settings,
         reporter=reporter,
     )
@@ -146,6 +150,7 @@ def _cell(data: Path, part: Part, number: int, row: Row, out: Path, reporter: Re
     return {
         "epochs": epochs,
         "passes": round(spent),
+        "precision": RunFolder(out).read_json("run.json")["precision"],
         "unlabeled": found.metrics["unlabeled"]["accuracy"],
         "test": found.metrics["test"]["accuracy"],
         "pseudo_labels": found.metrics["pseudo_labels"]["accuracy"],

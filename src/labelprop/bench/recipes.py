@@ -72,6 +72,7 @@ def run(
     sets: str = "",
     rows: str = "",
     scale: float = 1,
+    precision: str = "auto",
 ) -> str:
     """Runs what is missing and returns the tables as Markdown; see `run_parts` and `Asked`."""
-    return run_parts("recipes", parts(), Asked(sets, rows, splits, scale), data, folder, reporter)
+    return run_parts("recipes", parts(), Asked(sets, rows, splits, scale, precision), data, folder, reporter)

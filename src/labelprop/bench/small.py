@@ -51,6 +51,7 @@ def run(
     sets: str = "",
     rows: str = "",
     scale: float = 1,
+    precision: str = "auto",
 ) -> str:
     """Runs what is missing and returns the tables as Markdown; see `run_parts` and `Asked`."""
-    return run_parts("small", PARTS, Asked(sets, rows, splits, scale), data, folder, reporter)
+    return run_parts("small", PARTS, Asked(sets, rows, splits, scale, precision), data, folder, reporter)

@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import torch
 from lightning_fabric import Fabric
@@ -18,11 +18,14 @@ from torch.nn.parallel import DistributedDataParallel
 from labelprop.clock import StageClock
 from labelprop.data.batches import Loader
 from labelprop.distributed import Group, started_together, this_machine
+from labelprop.errors import RequestError, UnknownNameError
 from labelprop.methods.base import Method
 from labelprop.progress import Reporter, Silent
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.phases import Recipe
 from labelprop.types import Snapshot, Task
+
+Precision = Literal["float32", "bf16"]
 
 
 class Monitor(Protocol):
@@ -118,8 +121,24 @@ def _sync_of_buffers() -> str:
     return "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
 
 
-def make_fabric(device: torch.device, deterministic: bool) -> Fabric:
-    """Fabric for this process's device: float32 on a CPU; bf16 autocast on a GPU that has it.
+def resolve_precision(precision: str, device: torch.device) -> Precision:
+    """The network's passes: "auto" is bf16 (autocast, weights in float32) on a GPU that has it, else float32.
+
+    On a CPU bf16 has to be asked for: it is faster with AVX512-BF16 or AMX, slower without. Losses, banks and
+    propagation are in float32 either way.
+    """
+    if precision not in ("auto", *get_args(Precision)):
+        raise UnknownNameError("precision", precision, ("auto", *get_args(Precision)))
+    has_bf16 = device.type == "cpu" or torch.cuda.is_bf16_supported()
+    if precision == "bf16" and not has_bf16:
+        raise RequestError(f"--precision bf16: {torch.cuda.get_device_name(device)} does not have it; use float32.")
+    if precision == "auto":
+        return "bf16" if device.type == "cuda" and has_bf16 else "float32"
+    return "bf16" if precision == "bf16" else "float32"
+
+
+def make_fabric(device: torch.device, deterministic: bool, precision: Precision = "float32") -> Fabric:
+    """Fabric for this process's device.
 
     `deterministic` asks CUDA for repeatable kernels; on a CPU they are repeatable for a given thread count. Where
     this process was started as one of several, it meets the others here.
@@ -130,7 +149,7 @@ def make_fabric(device: torch.device, deterministic: bool) -> Fabric:
     settings: dict[str, Any] = {
         "accelerator": "cuda" if on_gpu else "cpu",
         "devices": 1,
-        "precision": "bf16-mixed" if on_gpu and torch.cuda.is_bf16_supported() else "32-true",
+        "precision": "bf16-mixed" if precision == "bf16" else "32-true",
     }
     if started_together():
         devices, machines = this_machine()
@@ -139,9 +158,9 @@ def make_fabric(device: torch.device, deterministic: bool) -> Fabric:
             "num_nodes": machines,
             "strategy": DDPStrategy(**{_sync_of_buffers(): False}),
         }
-        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # greets every process else
         # Images have their channels innermost and weights have not, which is meant: see `models.network`.
         warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # tells of its settings and processes else
     fabric = Fabric(**settings)
     if started_together():
         fabric.launch()
