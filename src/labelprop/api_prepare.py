@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,11 +14,12 @@ from lightning_fabric import Fabric
 
 from labelprop.clock import StageClock
 from labelprop.data.preprocessing import ImageFormat
-from labelprop.design import Design, Features, decide, open_backbone, read_features
+from labelprop.design import FROZEN, Design, Features, decide, find_start, open_backbone, read_features
 from labelprop.distributed import Group
-from labelprop.errors import RequestError
+from labelprop.errors import RequestError, UnknownNameError
 from labelprop.export import described_start, own_backbone
 from labelprop.inputs import Inputs, ReadOptions, read_inputs, tell
+from labelprop.models.pretrained import TRUNK_RATE
 from labelprop.progress import Reporter, Silent, duration
 from labelprop.registry_recipes import AUTO
 from labelprop.run_folder import Existing
@@ -45,6 +47,7 @@ class TrainRequest:
     epochs: int | None = None
     augment: str = "auto"
     backbone: Any = None
+    tune: str = FROZEN
     init: Path | None = None
     baselines: bool = True
     deterministic: bool = False
@@ -80,8 +83,42 @@ class Prepared:
 
 def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prepared:
     began, clock = time.perf_counter(), StageClock()
+    budget = _check(request)
+    with clock.stage("read"):
+        inputs, features = _read_data(request, device)
+        test = _read_test(request, inputs)
+        test_features = None
+        if test is not None:
+            test_features = read_features(
+                test.samples, features.backbone, device, request.read.cache, request.reporter
+            )
+    names: tuple[str | Recipe, ...] = (request.recipe,)
+    if request.recipe == AUTO:
+        names = runners(tuple(features.content.shape), len(inputs.samples))
+    start = find_start(request.init, request.backbone, request.tune, features, request.seed, request.reporter)
+    designs = [
+        decide(
+            inputs,
+            features,
+            recipe=name,
+            settings=request.settings,
+            model=request.model,
+            augment=request.augment,
+            start=start,
+            seed=request.seed,
+            device=device,
+            reporter=request.reporter if number == 0 else Silent(),  # the rest is decided alike
+        )
+        for number, name in enumerate(names)
+    ]
+    rivals = tuple(designs) if request.recipe == AUTO else ()
+    return Prepared(inputs, test, test_features, designs[0], rivals, device, fabric, clock, budget, began)
+
+
+def _check(request: TrainRequest) -> float | None:
+    """What can be refused before anything is read; returns the budget in seconds, if there is one."""
     if request.recipe != AUTO:
-        recipes.build(request.recipe, request.settings)  # names are checked before anything is read
+        recipes.build(request.recipe, request.settings)
     budget = parse_budget(request.budget) if request.budget is not None else None
     if budget is not None:
         request.reporter.say(f"budget: {duration(budget)}")
@@ -91,35 +128,34 @@ def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prep
         raise RequestError(f"--epochs {request.epochs} must be at least 1.")
     if request.epochs is not None and budget is not None:
         raise RequestError("--epochs and --budget exclude each other; give one of them.")
-    with clock.stage("read"):
-        inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
-        tell(inputs, request.reporter)
+    _check_tune(request)
+    return budget
+
+
+def _check_tune(request: TrainRequest) -> None:
+    if request.tune == FROZEN:
+        return
+    if request.tune not in TRUNK_RATE:
+        raise UnknownNameError("--tune", request.tune, (FROZEN, *TRUNK_RATE))
+    if request.init is not None:
+        raise RequestError(f"--tune {request.tune} and --init exclude each other: both name what to start from.")
+    if not isinstance(request.backbone, str | os.PathLike):
+        raise RequestError(f"--tune {request.tune} needs --backbone with the folder or name of a HuggingFace model.")
+
+
+def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Features]:
+    """DATA, and what the network sees of it."""
+    inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
+    tell(inputs, request.reporter)
+    backbone = None
+    if request.tune == FROZEN:
         backbone = open_backbone(inputs.samples, _backbone(request), request.reporter, request.seed)
-        features = read_features(inputs.samples, backbone, device, request.read.cache, request.reporter)
-        test = _read_test(request, inputs)
-        test_features = None
-        if test is not None:
-            test_features = read_features(test.samples, backbone, device, request.read.cache, request.reporter)
-    names: tuple[str | Recipe, ...] = (request.recipe,)
-    if request.recipe == AUTO:
-        names = runners(tuple(features.content.shape), len(inputs.samples))
-    designs = [
-        decide(
-            inputs,
-            features,
-            recipe=name,
-            settings=request.settings,
-            model=request.model,
-            augment=request.augment,
-            init=request.init,
-            seed=request.seed,
-            device=device,
-            reporter=request.reporter if number == 0 else Silent(),  # the rest is decided alike
+    elif inputs.samples.modality != "image":
+        raise RequestError(
+            f"--tune {request.tune} trains an image model on images, and these are {inputs.samples.modality}s; "
+            "leave it out."
         )
-        for number, name in enumerate(names)
-    ]
-    rivals = tuple(designs) if request.recipe == AUTO else ()
-    return Prepared(inputs, test, test_features, designs[0], rivals, device, fabric, clock, budget, began)
+    return inputs, read_features(inputs.samples, backbone, device, request.read.cache, request.reporter)
 
 
 def _backbone(request: TrainRequest) -> Any:

@@ -25,7 +25,7 @@ from labelprop.types import Task
 
 RECORD = "race.json"
 KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
-    *("format", "data", "labels", "classes", "backbone", "init", "augment", "seed", "epochs", "budget"),
+    *("format", "data", "labels", "classes", "backbone", "tune", "init", "augment", "seed", "epochs", "budget"),
     *("deterministic", "compile", "precision", "device", "devices", "threads", "versions"),
 )
 RACING = "racing"

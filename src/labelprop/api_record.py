@@ -18,7 +18,7 @@ from labelprop.training.job import resolve_precision
 
 IDENTITY = (
     *("recipe", "settings", "model", "augment", "seed", "epochs", "budget", "baselines", "deterministic", "compile"),
-    *("precision", "data", "labels", "backbone", "init", "device", "devices", "threads", "versions"),
+    *("precision", "data", "labels", "backbone", "tune", "init", "device", "devices", "threads", "versions"),
 )
 
 
@@ -68,6 +68,7 @@ def configuration(request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
         "data": inputs.samples.digest,
         "labels": labels_digest(inputs.given),
         "backbone": design.features.backbone.to_json() if design.features.backbone else None,
+        "tune": request.tune,
         "init": None if design.start is None else design.start.digest,
         "classes": list(inputs.given.classes),
         "columns": request.read.content_columns,

@@ -110,6 +110,9 @@ def train(
         str, typer.Option("--model", help="auto, or " + ", ".join(registry.MODELS) + "; options in brackets.")
     ] = "auto",
     backbone: Backbone = None,
+    tune: Annotated[
+        str, typer.Option("--tune", help="How an image backbone learns: frozen, lora (adapters) or full.")
+    ] = "frozen",
     init: Annotated[
         Path | None, typer.Option("--init", help="A run to start from: its network, with new heads.")
     ] = None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from labelprop.data.contents import TensorContent
@@ -14,18 +15,20 @@ from labelprop.data.preprocessing import Preprocessing
 from labelprop.data.samples import Content, Samples
 from labelprop.data.views import Views, choose_augment, preprocessing_for
 from labelprop.distributed import local_rank, started_together
-from labelprop.embedding import Backbone, embed_samples, load_backbone
+from labelprop.embedding import Backbone, embed_samples, load_backbone, weights_digest
 from labelprop.errors import RequestError
 from labelprop.export import Trained, load_trunk
 from labelprop.inputs import Inputs
 from labelprop.models.choose import choose, parse_model
 from labelprop.models.network import ModelSpec, Network, build
+from labelprop.models.pretrained import load_pretrained, options_of
 from labelprop.models.text_svd import TextSvd
 from labelprop.progress import Reporter
 from labelprop.training import recipes
 from labelprop.training.phases import Recipe
 from labelprop.types import Task
 
+FROZEN = "frozen"  # of --tune: the backbone embeds the data once, and a small network learns on that
 SHARED_SETTINGS = ("batch_size", "lr", "weight_decay", "l2_feature")
 
 
@@ -108,7 +111,7 @@ def decide(
     settings: Mapping[str, Any],
     model: str,
     augment: str,
-    init: Path | None = None,
+    start: Trained | None = None,
     seed: int,
     device: torch.device,
     reporter: Reporter,
@@ -123,9 +126,11 @@ def decide(
     if augment == "auto":
         augment, why = choose_augment(shape)
         reporter.say(f"augmentation: {augment} ({why})")
-    start = _start(init, features, chosen, model)
     if start is not None:
+        check_start(start, shape, model)
         model = start.spec.name
+    elif not all(phase.trains_trunk for phase in chosen.phases):
+        raise RequestError(f"recipe {chosen.name} trains on a finished network; name its run with --init.")
     if model == "auto":
         model, why = choose("image" if len(shape) == 3 else "vector", shape, device)
         reporter.say(f"model: {model} ({why})")
@@ -153,21 +158,41 @@ def decide(
     return Design(chosen, spec, preprocessing, augment, features, task, start)
 
 
-def _start(init: Path | None, features: Features, recipe: Recipe, model: str) -> Trained | None:
-    """The network that training starts from, if one is named. Raises RequestError where it does not fit."""
-    if init is None:
-        if not all(phase.trains_trunk for phase in recipe.phases):
-            raise RequestError(f"recipe {recipe.name} trains on a finished network; name its run with --init.")
-        return None
-    start, shape = load_trunk(init, features.backbone), tuple(features.content.shape)
+def find_start(
+    init: Path | None, backbone: Any, tune: str, features: Features, seed: int, reporter: Reporter
+) -> Trained | None:
+    """The network that training starts from: a run's, or a pretrained model that is to learn; None for a new one."""
+    if tune != FROZEN:
+        return _pretrained(backbone, tune, features, seed, reporter)
+    return None if init is None else load_trunk(init, features.backbone)
+
+
+def check_start(start: Trained, shape: tuple[int, ...], model: str) -> None:
+    """Raises RequestError where examples of this shape do not fit, or another network was asked for."""
     if model != "auto":
-        raise RequestError(f"--model {model} and --init {init} exclude each other: the network is the run's.")
+        raise RequestError(f"--model {model} excludes --init and --tune: the network is the one named there.")
     if tuple(start.preprocessing.shape) != shape:
         raise RequestError(
-            f"the network of {init} takes examples of shape {tuple(start.preprocessing.shape)}, these have {shape}; "
+            f"the network of --init takes examples of shape {tuple(start.preprocessing.shape)}, these have {shape}; "
             "--image-size brings images to its size."
         )
-    return start
+
+
+def _pretrained(backbone: Any, tune: str, features: Features, seed: int, reporter: Reporter) -> Trained:
+    shape = tuple(features.content.shape)
+    trunk = load_pretrained(backbone, tune, seed)
+    learned = sum(p.numel() for p in trunk.parameters()) - sum(p.numel() for p in trunk.fixed())
+    every = sum(p.numel() for p in trunk.parameters())
+    reporter.say(f"model: {backbone}, of whose {every:,} weights {learned:,} learn (--tune {tune})")
+    image = trunk.image_config
+    channels = [slice(None)] if shape[0] == 1 else [slice(at, at + 1) for at in range(shape[0])]
+    mean, std = (tuple(float(np.mean(values[part])) for part in channels) for values in (image.mean, image.std))
+    return Trained(
+        spec=ModelSpec("pretrained", shape, {}, options_of(trunk)),
+        preprocessing=Preprocessing("image", shape, mean, std),
+        tensors=trunk.state_dict(),
+        digest=weights_digest(trunk),
+    )
 
 
 def labels_only(recipe: Recipe, share: float = 1.0) -> Recipe:

@@ -99,6 +99,10 @@ MODELS: dict[str, Entry] = {
     "preact_resnet50": Entry("labelprop.models.preact_resnet:preact_resnet50", "Pre-activation ResNet-50 (v2)."),
     "resnet18": Entry("labelprop.models.resnet18:ResNet18", "Post-activation ResNet-18 (mini-ImageNet in DLP)."),
     "mlp": Entry("labelprop.models.mlp:Mlp", "Multi-layer perceptron for vectors and frozen embeddings."),
+    "pretrained": Entry(
+        "labelprop.models.pretrained:build_pretrained",
+        "A HuggingFace image model that learns; made by --backbone NAME --tune lora (or full).",
+    ),
 }
 
 SOURCES: dict[str, Entry] = {

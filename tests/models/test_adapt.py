@@ -14,6 +14,7 @@ from labelprop.models.adapt import adapt
 from labelprop.models.hf import ImageConfig, load_hf
 from labelprop.models.modes import evaluating
 from labelprop.models.network import Network
+from tiny_models import save_tiny_resnet, save_tiny_vit
 
 transformers = pytest.importorskip("transformers")
 
@@ -32,25 +33,12 @@ class Classifier(nn.Module):
 
 @pytest.fixture
 def tiny_resnet(tmp_path):
-    config = transformers.ResNetConfig(
-        embedding_size=8, hidden_sizes=[8, 12], depths=[1, 1], layer_type="basic", num_channels=3
-    )
-    torch.manual_seed(0)
-    transformers.ResNetModel(config).save_pretrained(tmp_path)
-    settings = {"size": {"shortest_edge": 40}, "crop_size": 32, "do_center_crop": True}
-    settings |= {"image_mean": [0.1, 0.2, 0.3], "image_std": [0.4, 0.5, 0.6]}
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
-    return tmp_path
+    return save_tiny_resnet(tmp_path)
 
 
 @pytest.fixture
 def tiny_vit(tmp_path):
-    config = transformers.ViTConfig(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=16, patch_size=8
-    )
-    torch.manual_seed(0)
-    transformers.ViTModel(config).save_pretrained(tmp_path)
-    return tmp_path
+    return save_tiny_vit(tmp_path)
 
 
 def test_module_is_taken_as_it_is_and_its_feature_measured():
@@ -166,3 +154,14 @@ def test_evaluating_gives_each_part_its_mode_back():
     with evaluating(module):
         assert not any(part.training for part in module.modules())
     assert [part.training for part in module.modules()] == [True, True, False]
+
+
+def test_a_checkpoint_without_all_its_weights_is_refused(tiny_vit):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(tiny_vit / "model.safetensors")
+    lost = next(name for name in weights if "q" in name and name.endswith("weight"))
+    del weights[lost]
+    save_file(weights, tiny_vit / "model.safetensors", {"format": "pt"})
+    with pytest.raises(RequestError, match="lacks 1 weights"):
+        load_hf(tiny_vit)

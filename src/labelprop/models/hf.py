@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -100,7 +102,12 @@ def load_hf(name: str | os.PathLike[str]) -> HfImageTrunk | HfTextEncoder:
     try:
         config = transformers.AutoConfig.from_pretrained(source)
         kind = _kind(config, source)
-        model = transformers.AutoModel.from_pretrained(source, config=config, dtype=torch.float32).eval()
+        with _quiet(transformers):
+            model, found = transformers.AutoModel.from_pretrained(
+                source, config=config, dtype=torch.float32, output_loading_info=True
+            )
+        _check_complete(found["missing_keys"])
+        model.eval()
         if kind == "image":
             return HfImageTrunk(model, read_image_config(source, config)).eval()
         return HfTextEncoder(model, transformers.AutoTokenizer.from_pretrained(source)).eval()
@@ -111,6 +118,28 @@ def load_hf(name: str | os.PathLike[str]) -> HfImageTrunk | HfTextEncoder:
             f"backbone '{name}' cannot be loaded: {error}. Give the folder of a HuggingFace model (config.json and "
             "model.safetensors), or a name that is in the local cache or on the hub."
         ) from error
+
+
+def _check_complete(missing: Iterable[str]) -> None:
+    """Raises ValueError where weights other than a pooler's are missing: transformers goes on with random ones."""
+    needed = sorted(name for name in missing if not name.startswith("pooler."))
+    if needed:
+        raise ValueError(f"it lacks {len(needed)} weights, {needed[0]} for one")
+
+
+@contextmanager
+def _quiet(transformers: ModuleType) -> Iterator[None]:
+    """Without the progress of loading, and the table of weights that are missing: `_check_complete` looks at them."""
+    logging = transformers.utils.logging
+    level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if shown:
+            logging.enable_progress_bar()
 
 
 def require_transformers() -> ModuleType:

@@ -30,6 +30,8 @@ def learning(net: nn.Module, *, trunk: bool, heads: Collection[str]) -> None:
     net.requires_grad_(True)
     for part in net.modules():
         if isinstance(part, Network):
+            for parameter in part.trunk.fixed():
+                parameter.requires_grad_(False)
             if not trunk:
                 part.trunk.eval().requires_grad_(False)
             for name, head in part.heads.items():

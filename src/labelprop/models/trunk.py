@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import nn
 
 from labelprop.errors import RequestError
@@ -11,6 +13,11 @@ class Trunk(nn.Module):
     """Inputs (B, C, H, W) or (B, D), float32 and standardized, to features (B, feature_dim)."""
 
     feature_dim: int
+    rate: float = 1.0  # times the recipe's learning rate: below 1 where the weights are pretrained
+
+    def fixed(self) -> Iterable[nn.Parameter]:
+        """The parameters that never learn."""
+        return ()
 
     def head(self, name: str, outputs: int) -> nn.Module:
         """The layer from the feature to head `name`. A trunk overrides this where its paper asks for it."""

@@ -210,7 +210,7 @@ class PhaseRun:
     def _step(self, batch: Any, progress: Progress, mean: _RunningMean) -> float:
         lr = self.spec.optimizer.lr * self.spec.schedule(progress.fraction, self.losses)
         for group in self.optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group["rate"]
         found = self.method.loss(self.net, batch, progress)
         total = found.total()
         mean.add(total, found, progress)

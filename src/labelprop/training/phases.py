@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from torch import nn
 from labelprop.errors import RequestError
 from labelprop.functional import schedule
 from labelprop.methods.base import Method
+from labelprop.models.trunk import Trunk
 
 MIN_STEPS = 100
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -44,16 +45,19 @@ class Sgd:
         Behind them come those that the method itself learns: a second network, for instance.
         """
         own = [] if method is None else [parameter for parameter in method.parameters() if parameter.requires_grad]
-        parameters = [*net.parameters(), *own]
         norms = set() if self.decay_norms else {id(p) for part in (net, method) for p in _of_norms(part)}
-        groups: list[dict[str, Any]] = [{"params": [p for p in parameters if id(p) not in norms]}]
-        if norms:
-            groups.append({"params": [p for p in parameters if id(p) in norms], "weight_decay": 0.0})
+        rates = {id(p): rate for part in (net, method) for p, rate in _own_rates(part)}
+        groups: dict[tuple[bool, float], list[nn.Parameter]] = {(True, 1.0): []}
+        for parameter in [*net.parameters(), *own]:
+            key = id(parameter) not in norms, rates.get(id(parameter), 1.0)
+            groups.setdefault(key, []).append(parameter)
         return torch.optim.SGD(
-            groups,
+            [
+                {"params": group, "rate": rate, "weight_decay": self.weight_decay if decayed else 0.0}
+                for (decayed, rate), group in groups.items()
+            ],
             lr=self.lr,
             momentum=self.momentum,
-            weight_decay=self.weight_decay,
             nesterov=self.nesterov and self.momentum > 0,
         )
 
@@ -62,6 +66,14 @@ def _of_norms(module: nn.Module | None) -> list[nn.Parameter]:
     """Scales and shifts of batch norm."""
     parts = [] if module is None else module.modules()
     return [parameter for part in parts if isinstance(part, NORMS) for parameter in part.parameters()]
+
+
+def _own_rates(module: nn.Module | None) -> Iterator[tuple[nn.Parameter, float]]:
+    """Parameters of trunks that learn at another rate than new weights, each with its factor."""
+    for part in () if module is None else module.modules():
+        if isinstance(part, Trunk) and part.rate != 1:
+            for parameter in part.parameters():
+                yield parameter, part.rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
