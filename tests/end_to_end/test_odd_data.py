@@ -7,8 +7,9 @@ import pytest
 
 import labelprop
 from labelprop import registry
-from labelprop.errors import NonFiniteLossError
-from served import examples_for
+from labelprop.errors import NonFiniteLossError, RequestError
+from labelprop.progress import Silent
+from served import examples_for, pictures
 
 NEEDS_A_RUN = {"linear-readout"}
 RECIPES = sorted(set(registry.table("recipes")) - NEEDS_A_RUN)
@@ -75,3 +76,38 @@ def test_a_loss_that_is_not_finite_says_so_and_leaves_the_run_resumable(recipe: 
             settings={"lr": 1e30},
         )
     assert not labelprop.run_folder.RunFolder(tmp_path / "run").finished
+
+
+@pytest.mark.parametrize("recipe", ["supervised", "ir", "dmt", "pseudo-label"])
+def test_a_batch_of_one_vector_says_what_to_change(recipe: str, tmp_path) -> None:
+    """Batch normalization measures a batch; torch's own message names a tensor's size."""
+    vectors_ND, y_N = blobs(20, 4)
+    with pytest.raises(RequestError, match="batch_size"):
+        labelprop.train(vectors_ND, y_N, out=tmp_path / "run", recipe=recipe, epochs=1, settings={"batch_size": 1})
+
+
+def test_a_batch_of_one_image_trains(tmp_path) -> None:
+    """Of an image batch normalization sees many pixels."""
+    vectors_ND, y_N = blobs(20, 4)
+    run = labelprop.train(
+        pictures(vectors_ND),
+        y_N,
+        out=tmp_path / "run",
+        recipe="supervised",
+        epochs=1,
+        settings={"batch_size": 1},
+    )
+    assert run.labels.column("label").null_count == 0
+
+
+def test_without_unlabeled_examples_any_recipe_is_supervised_and_says_so(tmp_path) -> None:
+    vectors_ND, y_N = blobs(20, 20)
+    said = []
+
+    class Heard(Silent):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    run = labelprop.train(vectors_ND, y_N, out=tmp_path / "run", recipe="fixmatch", epochs=1, reporter=Heard())
+    assert run.metrics["recipe"] == "supervised"
+    assert any("nothing to propagate to, so this trains recipe supervised" in text for text in said)

@@ -54,8 +54,8 @@ class CoTraining(Method):
         super().__init__()
         if not 2 <= labeled_batch_size < batch_size:
             raise RequestError(
-                f"labeled_batch_size={labeled_batch_size} must be at least 2, one for each network, and at most "
-                f"batch_size-1={batch_size - 1}."
+                f"labeled_batch_size={labeled_batch_size} must be at least 2, one for each network, and below "
+                f"batch_size={batch_size}; set both."
             )
         for name, value in (("agreement", agreement), ("difference", difference), ("epsilon", epsilon)):
             if not value >= 0:

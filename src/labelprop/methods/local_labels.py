@@ -109,7 +109,8 @@ class LocalLabels(Embedder):
             raise RequestError("label_source='head' needs the class head: leave classification on.")
         if not 0 <= labeled_batch_size < batch_size:
             raise RequestError(
-                f"labeled_batch_size={labeled_batch_size} must be between 0 and batch_size-1={batch_size - 1}."
+                f"labeled_batch_size={labeled_batch_size} must be at least 0 and below batch_size={batch_size}; "
+                "set both."
             )
         self.needs = BatchSpec(StreamSpec(labeled_batch_size), StreamSpec(batch_size - labeled_batch_size))
         if classification:

@@ -21,7 +21,7 @@ def two_streams(
     """
     if not 0 < labeled_batch_size < batch_size:
         raise RequestError(
-            f"labeled_batch_size={labeled_batch_size} must be between 1 and batch_size-1={batch_size - 1}."
+            f"labeled_batch_size={labeled_batch_size} must be at least 1 and below batch_size={batch_size}; set both."
         )
     return BatchSpec(StreamSpec(labeled_batch_size, labeled), StreamSpec(batch_size - labeled_batch_size, unlabeled))
 

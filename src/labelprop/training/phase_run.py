@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -26,7 +27,7 @@ from torch.nn import functional as F
 from labelprop.data.batches import draw_epoch, part_of_step
 from labelprop.distributed import SOLO, Group
 from labelprop.embedding import collect_outputs
-from labelprop.errors import NonFiniteLossError
+from labelprop.errors import NonFiniteLossError, RequestError
 from labelprop.methods.base import LossTerms, Method, Outputs
 from labelprop.methods.state import take_over
 from labelprop.models.modes import learning, running_statistics
@@ -211,7 +212,8 @@ class PhaseRun:
         lr = self.spec.optimizer.lr * self.spec.schedule(progress.fraction, self.losses)
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["rate"]
-        found = self.method.loss(self.net, batch, progress)
+        with _batch_of_one_refused():
+            found = self.method.loss(self.net, batch, progress)
         total = found.total()
         mean.add(total, found, progress)
         self.job.fabric.backward(total)
@@ -221,6 +223,20 @@ class PhaseRun:
         with torch.no_grad():
             self.method.after_step(self.module, *of_all(batch, found, self.job.group), progress)
         return lr
+
+
+@contextmanager
+def _batch_of_one_refused() -> Iterator[None]:
+    """Says what to do where batch normalization, which measures a batch, is given a single vector."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise RequestError(
+            "a batch holds a single example, and the network's batch normalization needs two or more: give a larger "
+            "--set batch_size=... or labeled_batch_size=..., or fewer --devices."
+        ) from error
 
 
 def of_all(batch: Batch, found: LossTerms, group: Group) -> tuple[Batch, Outputs]:
