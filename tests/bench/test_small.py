@@ -66,7 +66,18 @@ def test_gains_are_paired_by_split() -> None:
 
 
 def test_one_pair_has_no_error() -> None:
-    assert paired([0.1]) == {"mean": 0.1, "standard_error": None, "positive": 1}
+    found = paired([0.1])
+    assert found == {"mean": 0.1, "standard_error": None, "positive": 1, "below": False, "above": False}
+
+
+@pytest.mark.parametrize(("far", "decided"), [(4.2, False), (4.4, True)])
+def test_three_pairs_differ_beyond_4_303_standard_errors(far: float, decided: bool) -> None:
+    """t(.975) with 2 degrees of freedom is 4.303."""
+    spread = np.array([-1.0, 0.0, 1.0])
+    error = 1 / np.sqrt(3)
+    up, down = paired(list(spread + far * error)), paired(list(spread - far * error))
+    assert (up["above"], up["below"]) == (decided, False)
+    assert (down["above"], down["below"]) == (False, decided)
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from scipy.stats import t as student_t
 
 from labelprop.api import train
 from labelprop.bench.cells import Cells
@@ -93,11 +94,16 @@ def run_parts(
                 place = folder.path / "runs" / f"{part.name}-{number}-{row.name.replace(' ', '-')}"
                 cells.run(key, lambda p=part, n=number, r=row, f=place: _cell(data, p, n, r, f, reporter))  # type: ignore[misc]
                 reporter.say(f"{bench}: {part.name}, split {number + 1} of {part.splits}, {row.name} is done")
-    summary = {part.name: summarize([cell for cell in cells.rows if cell["set"] == part.name]) for part in wanted}
+    summary, text = tables(wanted, cells.rows)
     folder.write_json("table.json", {"scale": asked.scale, "sets": summary})
-    text = "\n".join(section(part, summary[part.name]) for part in wanted)
     write_markdown(folder, text)
     return text
+
+
+def tables(parts: Sequence[Part], cells: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], str]:
+    """What the cells say of each data set, by its name and as Markdown."""
+    summary = {part.name: summarize([cell for cell in cells if cell["set"] == part.name]) for part in parts}
+    return summary, "\n".join(section(part, summary[part.name]) for part in parts)
 
 
 def choose(bench: str, known: Sequence[Part], asked: Asked) -> list[Part]:
@@ -184,9 +190,22 @@ def summarize(cells: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def paired(gains: Sequence[float]) -> dict[str, Any]:
-    """Mean of paired differences, its standard error (None for one pair), and in how many pairs it is positive."""
-    error = statistics.stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else None
-    return {"mean": statistics.mean(gains), "standard_error": error, "positive": sum(g > 0 for g in gains)}
+    """Mean of paired differences, its standard error (None for one pair), and in how many pairs it is positive.
+
+    `below` says whether the mean lies below 0 by more than t(.975) standard errors, `above` likewise.
+    """
+    mean, error = statistics.mean(gains), None
+    bound = math.inf
+    if len(gains) > 1:
+        error = statistics.stdev(gains) / math.sqrt(len(gains))
+        bound = float(student_t.ppf(0.975, len(gains) - 1)) * error
+    return {
+        "mean": mean,
+        "standard_error": error,
+        "positive": sum(gain > 0 for gain in gains),
+        "below": mean < -bound,
+        "above": mean > bound,
+    }
 
 
 def section(part: Part, summary: Mapping[str, Mapping[str, Any]]) -> str:
@@ -215,4 +234,5 @@ def _gain(gain: Mapping[str, Any] | None) -> str:
     if gain is None:
         return "-"
     error = "" if gain["standard_error"] is None else f" ± {100 * gain['standard_error']:.1f}"
-    return f"{100 * gain['mean']:+.1f}{error}"
+    verdict = " (below)" if gain["below"] else ""
+    return f"{100 * gain['mean']:+.1f}{error}{verdict}"

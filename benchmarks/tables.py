@@ -1,0 +1,72 @@
+"""Writes the tables of the benches `small` and `recipes` from their cells in results/, and with them docs/recipes.md.
+
+    python benchmarks/tables.py            writes table.md and table.json beside the cells, and the page's tables
+    python benchmarks/tables.py --check    writes nothing; exit status 1 where a file says something else
+
+The text around the page's tables is written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from common import RESULTS, ROOT
+from labelprop.bench import recipes, small
+from labelprop.bench.cells import Cells
+from labelprop.bench.equal_passes import Part, tables
+
+PAGE = ROOT / "docs" / "recipes.md"
+BEGIN, END = "<!-- written by benchmarks/tables.py -->", "<!-- end -->"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing, compare")
+    check = parser.parse_args().check
+    stale = []
+    for path, text in (*files(RESULTS / "small", small.PARTS), *files(RESULTS / "recipes", recipes.parts()), page()):
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(path)
+        if not check:
+            path.write_text(text, encoding="utf-8")
+    for path in stale:
+        print(f"{'differs' if check else 'written'}: {path.relative_to(ROOT)}")
+    return int(check and bool(stale))
+
+
+def files(folder: Path, parts: Sequence[Part]) -> Iterator[tuple[Path, str]]:
+    """table.json and table.md of a folder of cells, as they should be."""
+    cells = Cells(folder / "cells.jsonl").rows
+    there = {cell["set"] for cell in cells}
+    summary, text = tables([part for part in parts if part.name in there], cells)
+    yield folder / "table.json", json.dumps({"sets": summary}, indent=1) + "\n"
+    yield folder / "table.md", f"{text}\n{provenance(folder)}"
+
+
+def provenance(folder: Path) -> str:
+    """A line for each stretch of a bench: what was run, and where."""
+    lines = []
+    for run in json.loads((folder / "provenance.json").read_text(encoding="utf-8")):
+        machine = run["machine"]
+        lines.append(
+            f"- `{run['command']}`, commit {run['commit'][:7]}, {machine['processor']}, {machine['torch_threads']} "
+            f"thread, torch {run['versions']['torch']}. {run['remark']}\n"
+        )
+    return "".join(lines)
+
+
+def page() -> tuple[Path, str]:
+    """docs/recipes.md as it should be."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    written = dict(files(RESULTS / "recipes", recipes.parts()))[RESULTS / "recipes" / "table.md"]
+    return PAGE, f"{before}{BEGIN}\n\n{written}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
