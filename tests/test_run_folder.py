@@ -99,3 +99,15 @@ def test_a_damaged_run_says_so(tmp_path) -> None:
         folder.read_json("run.json")
     with pytest.raises(RequestError, match=r"labels.parquet does not exist; finish the run with --resume"):
         folder.read_table("labels.parquet")
+
+
+@pytest.mark.parametrize("below", ["file", "file/deeper"])
+def test_a_folder_that_cannot_be_made_is_refused_before_any_work(tmp_path, below: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="Not a directory"):
+        RunFolder.check(tmp_path / below / "run", "refuse")
+
+
+def test_the_check_leaves_nothing_behind(tmp_path) -> None:
+    RunFolder.check(tmp_path / "a" / "b", "refuse")
+    assert list(tmp_path.iterdir()) == []

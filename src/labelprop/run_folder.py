@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,13 @@ def storage_errors(path: Path) -> Iterator[None]:
             errno.EROFS: "choose an --out on a file system that can be written",
         }.get(error.errno or 0, "choose another --out or free the file, then run again")
         raise StorageError(f"cannot write {path}: {error.strerror or error}; {remedy}.") from error
+
+
+def check_writable(path: Path) -> None:
+    """Raises StorageError where `path`, which does not exist yet, could not be made. Leaves nothing behind."""
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    with storage_errors(path), tempfile.TemporaryFile(dir=above):
+        pass
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -98,6 +106,7 @@ class RunFolder:
     def check(cls, path: Path, existing: Existing, resumable: bool = True) -> None:
         """Refuses early, before any work, what `open` would refuse. Changes nothing on disk."""
         if not path.exists():
+            check_writable(path)
             return
         if not path.is_dir():
             raise RequestError(f"--out {path} is a file; choose a folder.")

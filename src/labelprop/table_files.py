@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labelprop.errors import RequestError
-from labelprop.run_folder import write_atomically
+from labelprop.run_folder import check_writable, write_atomically
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +26,7 @@ def check_table_path(path: Path, overwrite: bool, endings: tuple[str, ...] = TAB
         raise RequestError(f"--out {path} exists already; choose another name or add --overwrite.")
     if not path.parent.is_dir():
         raise RequestError(f"--out {path}: the folder {path.parent} does not exist; make it first.")
+    check_writable(path)
 
 
 def write_table(path: Path, table: pa.Table) -> None:
