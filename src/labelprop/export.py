@@ -85,6 +85,7 @@ class Trained:
         """The network that `spec` describes, with this trunk in it."""
         network = build(spec, seed)
         network.trunk.load_state_dict(dict(self.tensors))
+        network.trunk.learned = True
         return network
 
 

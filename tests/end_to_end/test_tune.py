@@ -7,11 +7,15 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import labelprop
+from labelprop import registry
 from labelprop.cli import app
 from labelprop.errors import LabelpropError, RequestError
+from labelprop.models.pretrained import load_pretrained
 from labelprop.run_folder import RunFolder
 from tiny_models import save_tiny_vit
 
@@ -51,6 +55,21 @@ def test_a_tuned_run_is_complete_in_itself(images, vit, tmp_path, tune) -> None:
     assert np.mean([found[row] == expected[row] for row in hidden]) > 0.9
     assert json.loads((run.path / "run.json").read_text())["tune"] == tune
     assert run.metrics["baseline"] is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", sorted(set(registry.table("recipes")) - {"linear-readout"}))
+def test_every_recipe_trains_adapters(images, vit, tmp_path, recipe) -> None:
+    known = registry.lookup("recipes", recipe).parameters
+    settings = {name: value for name, value in SETTINGS.items() if name in known}
+    run = train(images, vit, tmp_path / "run", recipe=recipe, settings=settings, tune="lora", baselines=False)
+    before, after = load_pretrained(vit, "lora", seed=0).state_dict(), load_file(run.path / "model.safetensors")
+    fixed = [name for name in before if ".lora_" not in name]
+    own = [name for name in after if any(name.endswith(f"trunk.{known}") for known in fixed)]
+    assert len(own) >= len(fixed)
+    for name in own:
+        torch.testing.assert_close(after[name], before[name.rpartition("trunk.")[2]], msg=name)
+    assert labelprop.load(run.path).predict(images[0]).num_rows == 48
 
 
 def test_another_run_goes_on_from_a_tuned_one(images, vit, tmp_path) -> None:

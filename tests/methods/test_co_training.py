@@ -175,6 +175,16 @@ def test_the_second_network_starts_elsewhere_from_the_same_distribution() -> Non
         assert first.requires_grad
 
 
+def test_the_second_network_keeps_a_trunk_that_was_trained_before() -> None:
+    net = build(ModelSpec("mlp", (6,), {"class": 3}), seed=0)
+    net.trunk.learned = True
+    peer = Peer(net, seed=0).net
+    for name, own in net.named_parameters():
+        kept = torch.equal(peer.get_parameter(name), own)
+        assert kept or not name.startswith("trunk."), name
+    assert not torch.equal(peer.heads["class"].weight, net.heads["class"].weight)
+
+
 @pytest.mark.parametrize(("rows", "n_labeled"), [([3, 4], 0), ([0, 3], 1), ([0, 1], 2)])
 def test_a_small_part_of_a_batch_is_finite(rows: list[int], n_labeled: int) -> None:
     net, method = made()

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from labelprop.methods.base import Method, Outputs, Sum
+from labelprop.models.trunk import Trunk
 
 RULES = ("own", "copy", "ema")
 
@@ -103,15 +104,23 @@ class Peer(State):
     """A second network, of the same kind and from other first weights, that learns beside the first.
 
     Its first weights are the first network's, each tensor with its numbers in another order: as random as the
-    initialization that drew them, whatever that is. The optimizer trains it, since its weights are the method's.
+    initialization that drew them, whatever that is. A trunk that was trained before is kept as it is. The optimizer
+    trains what is trained of the first network, since its weights are the method's.
     """
 
     def __init__(self, net: nn.Module, *, seed: int) -> None:
         super().__init__()
         self.net = copy.deepcopy(net).requires_grad_(True)
+        trunks = [part for part in self.net.modules() if isinstance(part, Trunk)]
+        kept = {id(parameter) for trunk in trunks if trunk.learned for parameter in trunk.parameters()}
+        for trunk in trunks:
+            for parameter in trunk.fixed():
+                parameter.requires_grad_(False)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for parameter in self.net.parameters():
+                if id(parameter) in kept:
+                    continue
                 order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
                 parameter.copy_(parameter.flatten()[order].view_as(parameter))
 

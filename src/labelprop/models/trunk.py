@@ -13,6 +13,7 @@ class Trunk(nn.Module):
     """Inputs (B, C, H, W) or (B, D), float32 and standardized, to features (B, feature_dim)."""
 
     feature_dim: int
+    learned: bool = False  # its first weights come from another training, and are not random
     rate: float = 1.0  # times the recipe's learning rate: below 1 where the weights are pretrained
 
     def fixed(self) -> Iterable[nn.Parameter]:
