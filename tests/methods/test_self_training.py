@@ -71,6 +71,8 @@ def test_alpha_is_nothing_then_rises_then_stays() -> None:
     assert alphas[7] == pytest.approx(3 * 0.25 / 0.5)
     assert alphas[12:] == [3] * 8
     assert online(ramp_from=0, ramp_to=0).loss(identity, batch(), START).weights["pseudo"] == 3
+    at_once = online(weight=3, ramp_from=0.3, ramp_to=0.3)
+    assert [at_once.loss(identity, batch(), progress).weights["pseudo"] for progress in at] == [0] * 6 + [3] * 14
 
 
 def test_before_alpha_rises_it_is_supervised() -> None:

@@ -178,7 +178,7 @@ def test_freematch_where_nothing_passes_learns_nothing_and_stays_finite() -> Non
     assert strong.grad.abs().sum() == 0
 
 
-def annealed(annealing: str | None, done: float) -> tuple[float, torch.Tensor]:
+def annealed(annealing: str, done: float) -> tuple[float, torch.Tensor]:
     x = shares([0.9, 0.05, 0.05], [0.3, 0.5, 0.2]).requires_grad_()
     method = ready(AnnealedLabels(batch_size=2, annealing=annealing))
     found = method.loss(Logits(), batch_of(x, STRONG), Progress(round(1000 * done), 1000, 0, 10))
@@ -189,7 +189,6 @@ def annealed(annealing: str | None, done: float) -> tuple[float, torch.Tensor]:
 @pytest.mark.parametrize(
     ("annealing", "done", "kept"),
     [
-        (None, 0.0, (0.9, 0.5)),
         ("linear", 0.0, ()),  # eta = 1/3
         ("linear", 0.2, ()),  # 0.467
         ("linear", 0.3, (0.5,)),  # 0.533
@@ -207,9 +206,9 @@ def test_labels_are_let_in_while_they_are_not_known_yet(annealing, done: float, 
 
 
 def test_trust_in_a_label_weighs_it_and_is_not_divided_out() -> None:
-    method = AnnealedLabels(batch_size=2)
+    method = AnnealedLabels(batch_size=2, annealing="log")
     method.setup(Logits(), task_of([0, 1, -1], n_classes=3, weights=[1.0, 0.25, 1.0]))
-    found = method.loss(Logits(), batch_of(WEAK[:2], STRONG), START)
+    found = method.loss(Logits(), batch_of(WEAK[:2], STRONG), Progress(900, 1000, 0, 10))
     assert found.terms["supervised"].item() == pytest.approx(-(math.log(0.6) + 0.25 * math.log(0.7)) / 2)
 
 

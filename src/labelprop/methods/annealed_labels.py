@@ -31,15 +31,14 @@ class AnnealedLabels(Method):
     Parameters
     ----------
     batch_size : labeled examples a step.
-    annealing : s(t): "linear", "exp" (few labels: late), "log" (early), or None to let all in.
+    annealing : s(t): "linear", "exp" (few labels: late) or "log" (early).
     """
 
-    labels_N: torch.Tensor
     weights_N: torch.Tensor
 
-    def __init__(self, *, batch_size: int = 64, annealing: str | None = None) -> None:
+    def __init__(self, *, batch_size: int = 64, annealing: str = "linear") -> None:
         super().__init__()
-        if annealing is not None and annealing not in SCHEDULES:
+        if annealing not in SCHEDULES:
             raise RequestError(f"annealing is '{annealing}'; it must be one of {', '.join(SCHEDULES)}, or None.")
         if batch_size < 1:
             raise RequestError(f"batch_size={batch_size} must be at least 1.")
@@ -47,19 +46,16 @@ class AnnealedLabels(Method):
         self.annealing = annealing
 
     def setup(self, net: nn.Module, task: Task) -> None:
-        self.register_buffer("labels_N", task.labels_N.clone())
         self.register_buffer("weights_N", task.weights_N.clone())
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         rows_L = batch.labeled.indices_B
         logits_LC = net(batch.joint.views_V[0])["class"][: n_labeled(batch)]
-        losses_L = F.cross_entropy(logits_LC, self.labels_N[rows_L], reduction="none")
+        losses_L = F.cross_entropy(logits_LC, batch.labels_B, reduction="none")
         kept_L = torch.exp(-losses_L.detach()) <= self._most(logits_LC.shape[1], progress.fraction)
         term = (self.weights_N[rows_L].to(losses_L.dtype) * kept_L * losses_L).sum() / kept_L.sum().clamp_min(1)
         return LossTerms({"supervised": term}, {"supervised": 1.0})
 
     def _most(self, n_classes: int, done: float) -> float:
         """eta: the probability of the right label up to which it trains."""
-        if self.annealing is None:
-            return math.inf
         return SCHEDULES[self.annealing](done) * (1 - 1 / n_classes) + 1 / n_classes

@@ -19,6 +19,7 @@ from labelprop.errors import RequestError
 from labelprop.functional.loss import mean_of, weighted_cross_entropy
 from labelprop.functional.schedule import ramp_up
 from labelprop.functional.two_views import cross_entropy_between, jensen_shannon, misleading
+from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net, Outputs, aside, bare
 from labelprop.methods.state import Peer
 from labelprop.models.mean_of_two import MeanOfTwo
@@ -57,11 +58,8 @@ class CoTraining(Method):
                 f"labeled_batch_size={labeled_batch_size} must be at least 2, one for each network, and below "
                 f"batch_size={batch_size}; set both."
             )
-        for name, value in (("agreement", agreement), ("difference", difference), ("epsilon", epsilon)):
-            if not value >= 0:
-                raise RequestError(f"{name}={value} must be at least 0.")
-        if not 0 <= ramp_share <= 1:
-            raise RequestError(f"ramp_share={ramp_share} must be a share of the phase, 0 to 1.")
+        checks.at_least_zero(agreement=agreement, difference=difference, epsilon=epsilon)
+        checks.share(ramp_share=ramp_share)
         self.needs = BatchSpec(StreamSpec(labeled_batch_size), StreamSpec(batch_size - labeled_batch_size))
         self.agreement, self.difference = agreement, difference
         self.ramp_share, self.epsilon = ramp_share, epsilon

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
+from labelprop.methods import checks
 from labelprop.methods.base import Method
 from labelprop.methods.streams import two_streams
 from labelprop.types import Batch, Task
@@ -19,8 +19,7 @@ class Copies(Method):
 
     def __init__(self, *, batch_size: int, labeled_batch_size: int, weight: float, views: tuple[str, ...]) -> None:
         super().__init__()
-        if not weight >= 0:
-            raise RequestError(f"weight={weight} must be at least 0.")
+        checks.at_least_zero(weight=weight)
         self.needs = two_streams(batch_size, labeled_batch_size, views, views)
         self.weight = weight
 

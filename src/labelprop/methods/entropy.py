@@ -7,6 +7,8 @@ call everything one class.
 from __future__ import annotations
 
 from labelprop.functional.loss import mean_of
+from labelprop.functional.two_views import entropy
+from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net
 from labelprop.methods.streams import n_labeled, two_streams
 from labelprop.types import Batch, Progress
@@ -23,10 +25,10 @@ class EntropyMinimization(Method):
 
     def __init__(self, *, batch_size: int = 160, labeled_batch_size: int = 32, entropy_weight: float = 1.0) -> None:
         super().__init__()
+        checks.at_least_zero(entropy_weight=entropy_weight)
         self.needs = two_streams(batch_size, labeled_batch_size)
         self.entropy_weight = entropy_weight
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
-        log_shares_UC = net(batch.joint.views_V[0])["class"][n_labeled(batch) :].log_softmax(dim=1)
-        entropies_U = -(log_shares_UC.exp() * log_shares_UC).sum(dim=1)
-        return LossTerms({"entropy": mean_of(entropies_U)}, {"entropy": self.entropy_weight})
+        logits_UC = net(batch.joint.views_V[0])["class"][n_labeled(batch) :]
+        return LossTerms({"entropy": mean_of(entropy(logits_UC))}, {"entropy": self.entropy_weight})

@@ -10,8 +10,9 @@ from __future__ import annotations
 from torch.nn import functional as F
 
 from labelprop.functional.loss import mean_of
+from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net
-from labelprop.methods.strong_views import check_threshold, look, needs_of
+from labelprop.methods.strong_views import look, needs_of
 from labelprop.types import Batch, Progress
 
 
@@ -34,7 +35,7 @@ class FixMatch(Method):
         threshold: float = 0.95,
     ) -> None:
         super().__init__()
-        check_threshold(threshold)
+        checks.at_least_zero(weight=weight, threshold=threshold)
         self.needs = needs_of(batch_size, labeled_batch_size)
         self.weight, self.threshold = weight, threshold
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from labelprop.errors import RequestError
 from labelprop.functional.loss import mean_of
+from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net, Outputs
 from labelprop.methods.strong_views import look, needs_of
 from labelprop.types import Batch, Progress, Task
@@ -49,6 +50,7 @@ class FreeMatch(Method):
         super().__init__()
         if not 0 <= momentum < 1:
             raise RequestError(f"momentum={momentum} must be at least 0 and below 1.")
+        checks.at_least_zero(weight=weight, fairness=fairness)
         self.needs = needs_of(batch_size, labeled_batch_size)
         self.weight, self.fairness, self.momentum = weight, fairness, momentum
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from labelprop.errors import RequestError
 from labelprop.functional.schedule import ramp_up
+from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net, Outputs
 from labelprop.methods.state import RULES, Ema
 from labelprop.methods.streams import TWO_VIEWS, two_streams
@@ -44,7 +45,7 @@ class MeanTeacher(Method):
     ----------
     batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
     weight, ramp_up : largest weight of the consistency term, and epochs until it is reached.
-    decay : the teacher's largest memory of itself; 0 makes it the student of the step before.
+    decay : the teacher's largest memory of itself; 0 makes it the student as it is.
     tie : beta, the weight of the squared distance between the two heads' logits.
     divergence : "mse", or "kl" (the ImageNet setting).
     statistics : the teacher's batch-normalization statistics: "own", "copy" or "ema"; see `Ema`.
@@ -72,6 +73,7 @@ class MeanTeacher(Method):
             raise RequestError(f"statistics is '{statistics}'; it must be one of {', '.join(RULES)}.")
         if not 0 <= decay < 1:
             raise RequestError(f"decay={decay} must be at least 0 and below 1.")
+        checks.at_least_zero(weight=weight, ramp_up=ramp_up, tie=tie)
         self.needs = two_streams(batch_size, labeled_batch_size, TWO_VIEWS, TWO_VIEWS)
         self.weight, self.ramp_up, self.decay, self.tie = weight, ramp_up, decay, tie
         self.divergence, self.statistics = DIVERGENCES[divergence], statistics

@@ -7,29 +7,11 @@ this term, is another method's: `Sum(PiModel(), Supervised())` is the paper's sy
 
 from __future__ import annotations
 
-from labelprop.errors import RequestError
-from labelprop.functional.schedule import ramp_up
+from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net
+from labelprop.methods.late_weight import RAMP_UP, late_weight
 from labelprop.methods.streams import TWO_VIEWS, two_streams
-from labelprop.types import Batch, BatchSpec, Progress
-
-RAMP_UP = 80 / 300  # of the training: the paper's 80 of 300 epochs
-
-
-def late_weight(largest: float, share: float, needs: BatchSpec, progress: Progress) -> float:
-    """0 in the first epoch (released code), then up to `largest` times the labeled share of a batch.
-
-    The paper's largest weight is 100 M/N, M/N the labeled share of all examples, which is that of its batches too.
-    """
-    if progress.epoch == 0:
-        return 0.0
-    labeled = needs.labeled.size / (needs.labeled.size + needs.unlabeled.size)
-    return largest * labeled * ramp_up(progress.fraction / share if share > 0 else 1.0)
-
-
-def check_ramp(share: float) -> None:
-    if not 0 <= share <= 1:
-        raise RequestError(f"ramp_up_share={share} must be between 0 and 1: it is a share of the training.")
+from labelprop.types import Batch, Progress
 
 
 class PiModel(Method):
@@ -51,7 +33,8 @@ class PiModel(Method):
         ramp_up_share: float = RAMP_UP,
     ) -> None:
         super().__init__()
-        check_ramp(ramp_up_share)
+        checks.at_least_zero(weight=weight)
+        checks.share(ramp_up_share=ramp_up_share)
         self.needs = two_streams(batch_size, labeled_batch_size, TWO_VIEWS, TWO_VIEWS)
         self.weight, self.ramp_up_share = weight, ramp_up_share
 

@@ -13,6 +13,7 @@ from torch import nn
 
 from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
+from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net
 from labelprop.methods.streams import two_streams
 from labelprop.types import Batch, Progress, Task
@@ -42,8 +43,7 @@ class PseudoLabel(Method):
         threshold: float | None = None,
     ) -> None:
         super().__init__()
-        if not weight >= 0:
-            raise RequestError(f"weight={weight} must be at least 0.")
+        checks.at_least_zero(weight=weight)
         if not 0 <= ramp_from <= ramp_to <= 1:
             raise RequestError(f"ramp_from={ramp_from} and ramp_to={ramp_to} must be shares, 0 to 1, in this order.")
         if threshold is not None and not 0 <= threshold <= 1:
@@ -69,4 +69,6 @@ class PseudoLabel(Method):
     def _alpha(self, done: float) -> float:
         if done >= self.ramp_to:
             return self.weight
-        return self.weight * max(0.0, done - self.ramp_from) / (self.ramp_to - self.ramp_from)
+        if done <= self.ramp_from:
+            return 0.0
+        return self.weight * (done - self.ramp_from) / (self.ramp_to - self.ramp_from)

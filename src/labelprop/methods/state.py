@@ -7,6 +7,9 @@ recognition filled is the one that local label propagation votes with.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,7 +29,12 @@ def last_of(indices_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 class State(nn.Module):
-    """State that a later phase may take over from an earlier one's state of the same type."""
+    """State that a later phase may take over from an earlier one's state of the same type.
+
+    A network that it holds passes examples inside `autocast()`, which training sets to the precision of the first.
+    """
+
+    autocast: Callable[[], AbstractContextManager[Any]] = staticmethod(nullcontext)
 
 
 class MemoryBank(State):
@@ -80,7 +88,7 @@ class Ema(State):
         Nothing is written: a loss only reads.
         """
         buffers = {name: value.clone() for name, value in self.net.named_buffers()}
-        with torch.no_grad():
+        with torch.no_grad(), self.autocast():
             outputs: Outputs = torch.func.functional_call(self.net.train(), buffers, (x,))
         return outputs, buffers
 
@@ -130,7 +138,8 @@ class Peer(State):
         Nothing is written: a loss only reads.
         """
         buffers = {name: value.clone() for name, value in self.net.named_buffers()}
-        outputs: Outputs = torch.func.functional_call(self.net.train(), buffers, (x,))
+        with self.autocast():
+            outputs: Outputs = torch.func.functional_call(self.net.train(), buffers, (x,))
         return outputs, buffers
 
     def keep(self, buffers: Outputs) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import torch
 
-from labelprop.errors import RequestError
 from labelprop.methods.base import Net
 from labelprop.methods.streams import ONE_VIEW, n_labeled, two_streams
 from labelprop.types import Batch, BatchSpec
@@ -38,11 +37,6 @@ def needs_of(batch_size: int, labeled_batch_size: int) -> BatchSpec:
 def look(net: Net, batch: Batch) -> Seen:
     weak_BC = net(batch.joint.views_V[0])["class"]
     weak_UC = weak_BC[n_labeled(batch) :]
-    if batch.unlabeled is None or len(weak_UC) < 2:  # one example has no statistics for batch normalization
+    if batch.unlabeled is None or not len(weak_UC):
         return Seen(weak_BC, weak_UC[:0].detach(), weak_UC[:0])
     return Seen(weak_BC, weak_UC.detach(), net(batch.unlabeled.views_V[1])["class"])
-
-
-def check_threshold(threshold: float) -> None:
-    if threshold < 0:
-        raise RequestError(f"threshold={threshold} must be at least 0; above 1 nothing passes it.")

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from labelprop.errors import RequestError
+from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net, Outputs, Tools
-from labelprop.methods.pi_model import RAMP_UP, check_ramp, late_weight
+from labelprop.methods.late_weight import RAMP_UP, late_weight
 from labelprop.methods.state import last_of
 from labelprop.methods.streams import two_streams
 from labelprop.types import Batch, Progress, Task
@@ -45,7 +46,8 @@ class TemporalEnsembling(Method):
         momentum: float = 0.6,
     ) -> None:
         super().__init__()
-        check_ramp(ramp_up_share)
+        checks.at_least_zero(weight=weight)
+        checks.share(ramp_up_share=ramp_up_share)
         if not 0 <= momentum < 1:
             raise RequestError(f"momentum={momentum} must be at least 0 and below 1.")
         self.needs = two_streams(batch_size, labeled_batch_size)

@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 from labelprop.errors import RequestError
 from labelprop.functional.loss import mean_of
+from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net
-from labelprop.methods.strong_views import check_threshold, look, needs_of
+from labelprop.methods.strong_views import look, needs_of
 from labelprop.types import Batch, Progress
 
 
@@ -37,8 +38,8 @@ class Uda(Method):
         sharpening: float = 0.4,
     ) -> None:
         super().__init__()
-        check_threshold(threshold)
-        if sharpening <= 0:
+        checks.at_least_zero(weight=weight, threshold=threshold)
+        if not sharpening > 0:
             raise RequestError(f"sharpening={sharpening} is a temperature: it must be above 0.")
         self.needs = needs_of(batch_size, labeled_batch_size)
         self.weight, self.threshold, self.sharpening = weight, threshold, sharpening

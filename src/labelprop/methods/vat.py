@@ -19,6 +19,7 @@ import torch
 from torch.nn import functional as F
 
 from labelprop.errors import RequestError
+from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net, Outputs, aside
 from labelprop.methods.streams import two_streams
 from labelprop.types import Batch, Progress
@@ -70,8 +71,7 @@ class Vat(Method):
         super().__init__()
         if divergence not in DIVERGENCES:
             raise RequestError(f"divergence is '{divergence}'; it must be one of {', '.join(DIVERGENCES)}.")
-        if epsilon is not None and epsilon < 0:
-            raise RequestError(f"epsilon={epsilon} is a length: it must be at least 0, or None.")
+        checks.at_least_zero(weight=weight, epsilon=0.0 if epsilon is None else epsilon)
         if xi <= 0:
             raise RequestError(f"xi={xi} is a length: it must be above 0.")
         if power_steps < 0:

@@ -29,7 +29,7 @@ from labelprop.distributed import SOLO, Group
 from labelprop.embedding import collect_outputs
 from labelprop.errors import NonFiniteLossError, RequestError
 from labelprop.methods.base import LossTerms, Method, Outputs
-from labelprop.methods.state import take_over
+from labelprop.methods.state import State, take_over
 from labelprop.models.modes import learning, running_statistics
 from labelprop.training.checkpoint import module_tensors, optimizer_tensors, restore_module, restore_optimizer
 from labelprop.training.job import Job, Monitor
@@ -99,6 +99,9 @@ class PhaseRun:
         self.method = self.spec.method()
         self.method.setup(net, job.task)
         self.method.to(job.fabric.device)
+        for part in self.method.modules():
+            if isinstance(part, State):
+                part.autocast = job.fabric.autocast
         # What a method learns itself, a second network for instance, is not wrapped: `_step` averages its gradients.
         self.learned = [parameter for parameter in self.method.parameters() if parameter.requires_grad]
         self.optimizer = self.spec.optimizer.build(net, self.method)

@@ -28,15 +28,19 @@ def supervised_rj(**settings: Any) -> Recipe:
 
 def mean_teacher_rj(**settings: Any) -> Recipe:
     """`mean-teacher`, and a rate jump after it: the control of `llp+rj`."""
-    return with_rate_jump(mean_teacher(**settings))
+    return with_rate_jump(mean_teacher(**settings), goes_on=mean_teacher(**settings | {"ramp_up": 0}))
 
 
-def with_rate_jump(recipe: Recipe, share: float = JUMP_SHARE) -> Recipe:
-    """The recipe with one more phase of its main method, at a rate raised again after the last drop."""
+def with_rate_jump(recipe: Recipe, share: float = JUMP_SHARE, goes_on: Recipe | None = None) -> Recipe:
+    """The recipe with one more phase of its main method, at a rate raised again after the last drop.
+
+    `goes_on` is the recipe that this method is taken from, where it would begin anew with what had long risen.
+    """
     optimizer = replace(recipe.main.optimizer, lr=JUMP * recipe.main.optimizer.lr)
     jump = replace(
         recipe.main,
         name="rate jump",
+        method=(goes_on or recipe).main.method,
         share=share,
         optimizer=optimizer,
         schedule=step(*JUMP_DROPS),

@@ -26,10 +26,15 @@ def uda(
     statistics: str = "ema",
     **method: Any,
 ) -> Recipe:
-    """UDA (Xie et al. 2020) with its CIFAR-10 settings. `method`: see `Uda`; `annealing`: see `AnnealedLabels`."""
+    """UDA (Xie et al. 2020) with its CIFAR-10 settings. `method`: see `Uda`.
+
+    `annealing` lets labels in while the network is not yet sure of them, see `AnnealedLabels`; None lets all in.
+    """
     settings = {name: value for name, value in locals().items() if name != "method"} | settings_of(Uda, method)
 
     def labels() -> Method:
+        if annealing is None:
+            return given_labels(settings, "labeled")
         return AnnealedLabels(batch_size=settings["labeled_batch_size"], annealing=annealing)
 
     return _averaged("uda", Uda, labels, settings)
