@@ -51,7 +51,7 @@ def train(
     data, labels : path, array, `datasets.Dataset`, or (labels) a mapping id -> label; see the README.
     recipe : one of `labelprop methods`, or a `Recipe` made in Python; `settings` are for the former.
     truth, test : labels of unlabeled rows, and a labeled set of the same kind; for scoring only.
-    budget : '10min', '90s', ...; turned into a number of steps once. `epochs` sets that number instead.
+    budget : '10min', '90s', ...; turned into a number of steps once. `epochs` or `steps` set that number instead.
     options : epochs, devices (trained on by as many processes: a script then needs `if __name__ == "__main__":`),
         augment, backbone, tune, settings (of the recipe), baselines, deterministic, precision, force, reporter, and
         how to read data: label_col, id_col, image_col, text_col, embedding_col, truth_col, image_size, strict, cache.

@@ -45,6 +45,7 @@ class TrainRequest:
     devices: int = 1
     budget: str | float | None = None
     epochs: int | None = None
+    steps: int | None = None
     augment: str = "auto"
     backbone: Any = None
     tune: str = FROZEN
@@ -124,10 +125,13 @@ def _check(request: TrainRequest) -> float | None:
         request.reporter.say(f"budget: {duration(budget)}")
     if request.recipe == AUTO and request.settings:
         raise RequestError("recipe auto has no settings; name the recipe that they belong to.")
-    if request.epochs is not None and request.epochs < 1:
-        raise RequestError(f"--epochs {request.epochs} must be at least 1.")
-    if request.epochs is not None and budget is not None:
-        raise RequestError("--epochs and --budget exclude each other; give one of them.")
+    lengths = {"--epochs": request.epochs, "--steps": request.steps, "--budget": request.budget}
+    given = [name for name, value in lengths.items() if value is not None]
+    if len(given) > 1:
+        raise RequestError(f"{' and '.join(given)} exclude each other; give one of them.")
+    for name, value in (("--epochs", request.epochs), ("--steps", request.steps)):
+        if value is not None and value < 1:
+            raise RequestError(f"{name} {value} must be at least 1.")
     _check_tune(request)
     return budget
 

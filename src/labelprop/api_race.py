@@ -11,25 +11,25 @@ import torch
 
 from labelprop.api_prepare import Prepared, TrainRequest
 from labelprop.api_record import check_same_run, configuration
-from labelprop.clock import StageClock
 from labelprop.data.batches import Loader
 from labelprop.data.views import Views
 from labelprop.design import Design
 from labelprop.embedding import collect_outputs
+from labelprop.errors import NonFiniteLossError, RequestError
 from labelprop.run_folder import RunFolder
 from labelprop.training import loop
 from labelprop.training.job import Job, WorkMeter
 from labelprop.training.plan import default_epochs, epoch_length, main_steps_within, plan_steps
-from labelprop.training.race import FOLDS, ROUNDS, Heat, Outcome, race
-from labelprop.types import Task
+from labelprop.training.race import BASELINE, FOLDS, ROUNDS, Heat, Outcome, race
+from labelprop.types import UNLABELED, Task
 
 RECORD = "race.json"
 KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
-    *("format", "data", "labels", "classes", "backbone", "tune", "init", "augment", "seed", "epochs", "budget"),
-    *("deterministic", "compile", "precision", "device", "devices", "threads", "versions"),
+    *("format", "data", "labels", "classes", "backbone", "tune", "init", "augment", "seed", "epochs", "steps"),
+    *("budget", "deterministic", "compile", "precision", "device", "devices", "threads", "versions"),
 )
 RACING = "racing"
-LENGTHS = 1 + FOLDS * sum(ROUNDS)  # of a budget: the race, were all to run in every round, and then the training
+SHARES = (1.0, *ROUNDS * FOLDS)  # that a budget pays for: the race, were all to run in every round, and a training
 
 
 def decide_by_race(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -> Prepared:
@@ -62,6 +62,11 @@ def _kept(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -
     names = racing if previous.get("status", RACING) == RACING else KNOWN_BEFORE
     if not previous:
         folder.write_json("run.json", {name: now[name] for name in names} | {"status": RACING})
+    elif "recipe" in previous and not (folder.path / RECORD).exists():
+        raise RequestError(
+            f"cannot resume: --out {folder.path} is a run of recipe {previous['recipe']}, not of auto. Choose "
+            "another --out, or name that recipe."
+        )
     elif not request.force:
         check_same_run({name: previous[name] for name in names if name in previous}, now)
     return folder.read_json(RECORD)
@@ -79,10 +84,14 @@ def _lengths(request: TrainRequest, prepared: Prepared, designs: Mapping[str, De
     """Steps of the main phase of each recipe at full length."""
     per_epoch = {name: epoch_length(design.recipe, design.task) for name, design in designs.items()}
     if prepared.budget is None:
-        return {name: (request.epochs or default_epochs(steps)) * steps for name, steps in per_epoch.items()}
-    jobs = [_job(prepared, design, design.task, per_epoch[name], request) for name, design in designs.items()]
-    steps = int(main_steps_within(prepared.budget, jobs, spent=0, closing=0) / LENGTHS)
-    return dict.fromkeys(designs, max(1, steps))
+        return {
+            name: request.steps or (request.epochs or default_epochs(steps)) * steps
+            for name, steps in per_epoch.items()
+        }
+    loader = _loader(prepared)
+    jobs = [_job(prepared, design, design.task, per_epoch[name], loader, request) for name, design in designs.items()]
+    steps = main_steps_within(prepared.budget, jobs, spent=0, closing=0, shares=SHARES)
+    return dict.fromkeys(designs, steps)
 
 
 def _run(
@@ -93,20 +102,33 @@ def _run(
     lengths: Mapping[str, int],
     heats: Sequence[Mapping[str, Any]],
 ) -> Outcome:
+    loader = _loader(prepared)
+
     def train(name: str, task: Task, share: float) -> torch.Tensor:
-        steps = max(1, round(share * lengths[name]))
-        job = _job(prepared, designs[name], task, steps, request)
-        trained = loop.run(job)
+        jobs = {
+            rival: _job(prepared, design, task, max(1, round(share * lengths[rival])), loader, request)
+            for rival, design in designs.items()
+        }
+        job = jobs[name]
+        if name == BASELINE:  # phases before a main one have a least length: labels alone get as long as any rival
+            longest = max(sum(other.plan.steps) for other in jobs.values())
+            job = replace(job, plan=replace(job.plan, steps=(longest,)))
+        try:
+            trained = loop.run(job)
+        except NonFiniteLossError:
+            if name == BASELINE:
+                raise
+            return torch.full((task.n,), UNLABELED)
         found = collect_outputs(trained.method.deployed(trained.net), job.loader)
-        return found["class"].argmax(1).cpu()
+        classes_N: torch.Tensor = prepared.group.first(found["class"].argmax(1).cpu())  # devices add in other orders
+        return classes_N
 
     def note(run: Sequence[Heat]) -> None:
         request.reporter.say(_said(run[-1]))
         if folder is not None:
             folder.write_json(RECORD, {"lengths": dict(lengths), "heats": [asdict(heat) for heat in run]})
 
-    task = next(iter(designs.values())).task
-    return race(list(designs), task, train, run_already=[Heat(**heat) for heat in heats], note=note)
+    return race(list(designs), prepared.design.task, train, run_already=[Heat(**heat) for heat in heats], note=note)
 
 
 def _said(heat: Heat) -> str:
@@ -114,10 +136,17 @@ def _said(heat: Heat) -> str:
     return f"race, {where}: {heat.recipe} found {heat.right:,} of {heat.hidden:,} hidden labels"
 
 
-def _job(prepared: Prepared, design: Design, task: Task, main_steps: int, request: TrainRequest) -> Job:
+def _loader(prepared: Prepared) -> Loader:
+    """Of the examples and views that all rivals have alike."""
+    design = prepared.design
+    return Loader.over(design.features.content, Views(design.preprocessing, design.augment), prepared.device)
+
+
+def _job(
+    prepared: Prepared, design: Design, task: Task, main_steps: int, loader: Loader, request: TrainRequest
+) -> Job:
     """A training that leaves nothing behind; nobody looks at it but by the hidden labels."""
     per_epoch = epoch_length(design.recipe, task)
-    loader = Loader.over(design.features.content, Views(design.preprocessing, design.augment), prepared.device)
     return Job(
         label="race",
         recipe=design.recipe,
@@ -128,5 +157,5 @@ def _job(prepared: Prepared, design: Design, task: Task, main_steps: int, reques
         fabric=prepared.fabric,
         meter=WorkMeter(1),
         compiled=request.compile,
-        clock=StageClock(),
+        clock=prepared.clock,
     )

@@ -17,8 +17,9 @@ from labelprop.inputs import labels_digest
 from labelprop.training.job import resolve_precision
 
 IDENTITY = (
-    *("recipe", "settings", "model", "augment", "seed", "epochs", "budget", "baselines", "deterministic", "compile"),
-    *("precision", "data", "labels", "backbone", "tune", "init", "device", "devices", "threads", "versions"),
+    *("recipe", "settings", "model", "augment", "seed", "epochs", "steps", "budget", "baselines"),
+    *("deterministic", "compile", "precision", "data", "labels", "backbone", "tune", "init"),
+    *("device", "devices", "threads", "versions"),
 )
 
 
@@ -56,6 +57,7 @@ def configuration(request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
         "augment": design.augment,
         "seed": request.seed,
         "epochs": request.epochs,
+        "steps": request.steps,
         "budget": prepared.budget,
         "baselines": request.baselines,
         "deterministic": request.deterministic,

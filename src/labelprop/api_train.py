@@ -197,7 +197,7 @@ def _main_steps(request: TrainRequest, prepared: Prepared, jobs: list[Job]) -> i
     if prepared.budget is not None:
         spent = time.perf_counter() - prepared.began
         return main_steps_within(prepared.budget, jobs, spent=spent, closing=CLOSING_SECONDS)
-    return (request.epochs or default_epochs(per_epoch)) * per_epoch
+    return request.steps or (request.epochs or default_epochs(per_epoch)) * per_epoch
 
 
 def _announce(reporter: Reporter, jobs: list[Job]) -> None:

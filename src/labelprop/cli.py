@@ -122,6 +122,7 @@ def train(
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="Epochs of the main phase; others add their share.")
     ] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="The same in steps.")] = None,
     augment: Annotated[str, typer.Option("--augment", help=f"auto, {', '.join(registry.AUGMENTS)}.")] = "auto",
     settings: Annotated[
         list[str] | None,

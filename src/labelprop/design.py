@@ -119,7 +119,7 @@ def decide(
     """Recipe, network, views and preprocessing for these inputs."""
     given = inputs.given
     chosen = recipes.build(recipe, settings)
-    if (given.labels_N >= 0).all() and chosen.name != "supervised":
+    if (given.labels_N >= 0).all() and any(phase.method().needs.unlabeled.size for phase in chosen.phases):
         reporter.say("every example is labeled: there is nothing to propagate to, so this trains recipe supervised")
         chosen = labels_only(chosen)
     shape = tuple(features.content.shape)

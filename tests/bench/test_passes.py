@@ -5,40 +5,57 @@ from __future__ import annotations
 import pytest
 import torch
 
-from labelprop.bench.passes import count, epochs_within
+from labelprop.bench.passes import count, steps_within
 from labelprop.training import recipes
+from labelprop.training.plan import most
 from labelprop.types import Task
 
 N, GIVEN = 300, 30
+DMT_FIRST, DMT_LATER = (GIVEN / 3, N / 3), (GIVEN / 3, 0)
 TASK = Task(torch.where(torch.arange(N) < GIVEN, torch.arange(N) % 3, -1), torch.ones(N), 3, 0)
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "of_step", "of_refresh"),
+    ("name", "settings", "of_step", "of_first", "of_later"),
     [
-        ("supervised", {"batch_size": 20}, (20,), (0,)),
-        ("dlp", {"batch_size": 20, "labeled_batch_size": 8, "n_neighbors": 5}, (20, 20), (0, N / 3)),
-        ("mean-teacher", {"batch_size": 20, "labeled_batch_size": 8}, (20 + 20 / 3,), (0,)),
+        ("supervised", {"batch_size": 20}, (20,), (0,), (0,)),
+        ("dlp", {"batch_size": 20, "labeled_batch_size": 8, "n_neighbors": 5}, (20, 20), (0, N / 3), (0, N / 3)),
+        ("mean-teacher", {"batch_size": 20, "labeled_batch_size": 8}, (20 + 20 / 3,), (0,), (0,)),
         (
             "mt+dlp",
             {"batch_size": 20, "labeled_batch_size": 8, "n_neighbors": 5},
             (20 + 20 / 3, 20 + 20 / 3),
             (0, N / 3),
+            (0, N / 3),
         ),
-        ("ir", {"batch_size": 20, "dim": 4}, (20,), (GIVEN / 3,)),
-        ("llp", {"batch_size": 20, "dim": 4}, (20, 20), (GIVEN / 3, 0)),
+        ("ir", {"batch_size": 20, "dim": 4}, (20,), (GIVEN / 3,), (GIVEN / 3,)),
+        ("llp", {"batch_size": 20, "dim": 4}, (20, 20), (GIVEN / 3, 0), (GIVEN / 3, 0)),
+        # Its labels are found once, from the embedding of all that the phase before has left.
+        ("dmt", {"batch_size": 20, "dim": 4, "n_neighbors": 5, "n_eigenvectors": 3}, (20, 20), DMT_FIRST, DMT_LATER),
     ],
 )
-def test_cost(name: str, settings: dict, of_step: tuple, of_refresh: tuple) -> None:
+def test_cost(name: str, settings: dict, of_step: tuple, of_first: tuple, of_later: tuple) -> None:
     cost = count(recipes.build(name, settings), TASK)
     assert cost.of_step == pytest.approx(of_step)
-    assert cost.of_refresh == pytest.approx(of_refresh)
+    assert cost.of_first == pytest.approx(of_first)
+    assert cost.of_later == pytest.approx(of_later)
 
 
-def test_as_many_epochs_as_the_passes_pay_for() -> None:
-    recipe = recipes.build("dlp", {"batch_size": 20, "labeled_batch_size": 8, "n_neighbors": 5})
-    per_epoch = (N - GIVEN) // 12 * 20 + N / 3
-    epochs, spent = epochs_within(20 * per_epoch, recipe, TASK)
-    assert spent <= 20 * per_epoch < spent + per_epoch + 0.25 * 20 * ((N - GIVEN) // 12)
-    assert 10 < epochs < 20  # a quarter more for the first stage
-    assert epochs_within(1, recipe, TASK)[0] == 1
+@pytest.mark.parametrize("name", ["dlp", "supervised", "fixmatch", "dmt"])
+def test_as_many_steps_as_the_passes_pay_for(name: str) -> None:
+    settings = {"batch_size": 20} | ({"n_neighbors": 5} if name != "supervised" else {})
+    settings |= {"labeled_batch_size": 8} if name in ("dlp", "fixmatch") else {}
+    if name == "fixmatch":
+        del settings["n_neighbors"]
+    recipe = recipes.build(name, settings)
+    steps, spent = steps_within(10_000, recipe, TASK)
+    assert 0.9 * 10_000 < spent <= 10_000, "less than a step and a pass over the data is left"
+    assert steps > 50
+    assert steps_within(1, recipe, TASK)[0] == 1
+
+
+def test_most_is_the_last_that_can_be_paid() -> None:
+    assert most(lambda n: 3.0 * n, 10) == 3
+    assert most(lambda n: 3.0 * n, 9) == 3
+    assert most(lambda n: 5.0 + n, 4) == 0
+    assert most(lambda n: max(100, n), 100) == 100

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import labelprop
 from labelprop.cli import app
-from labelprop.errors import RequestError
+from labelprop.errors import NonFiniteLossError, RequestError
 from labelprop.run_folder import RunFolder
 from labelprop.training import loop
 
@@ -104,3 +104,38 @@ def test_auto_has_no_settings_and_is_listed(data, tmp_path) -> None:
     refused = CliRunner().invoke(app, ["train", "x", "--out", "y", "--recipe", "auto", "--set", "lr=1"])
     assert refused.exit_code == 2
     assert "auto has no settings" in refused.output
+
+
+def test_labels_alone_race_for_as_many_steps_as_the_longest_rival(data, tmp_path, monkeypatch) -> None:
+    """A phase before a main one has at least 100 steps, an eighth of a short main phase a few."""
+    trained, lengths = loop.run, {}
+
+    def noted(job):
+        if job.label == "race":
+            lengths.setdefault(job.recipe.name, []).append(sum(job.plan.steps))
+        return trained(job)
+
+    monkeypatch.setattr(loop, "run", noted)
+    labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8, baselines=False)
+    assert lengths["supervised"][0] == max(lengths["mt+dlp"][0], lengths["dlp"][0]) > 100
+
+
+def test_a_rival_that_diverges_loses(data, tmp_path, monkeypatch) -> None:
+    trained = loop.run
+
+    def diverging(job):
+        if job.label == "race" and job.recipe.name != "supervised":
+            raise NonFiniteLossError("the loss is not finite")
+        return trained(job)
+
+    monkeypatch.setattr(loop, "run", diverging)
+    run = labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8)
+    assert run.metrics["recipe"] == "supervised"
+
+
+def test_a_run_of_a_named_recipe_is_not_raced_in(data, tmp_path, monkeypatch) -> None:
+    labelprop.train(*data, out=tmp_path / "run", recipe="supervised", epochs=1)
+    record = tmp_path / "run" / "run.json"
+    record.write_text(record.read_text().replace('"finished"', '"running"'))
+    with pytest.raises(RequestError, match="is a run of recipe supervised, not of auto"):
+        labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=1, resume=True)

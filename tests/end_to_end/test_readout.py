@@ -40,6 +40,19 @@ def test_only_the_head_learns(trained, tmp_path) -> None:
     assert np.isfinite(found.labels.column("certainty").to_numpy()).all()
 
 
+def test_a_readout_of_a_fully_labeled_set_is_a_readout(trained, tmp_path) -> None:
+    _, run = trained
+    images = np.random.default_rng(0).integers(0, 256, size=(24, 16, 16, 3), dtype=np.uint8)
+    shape = json.loads((run.path / "model.json").read_text())["preprocessing"]["shape"]
+    data = images[:, : shape[1], : shape[2]] if shape[0] == 3 else images[:, : shape[1], : shape[2], 0]
+    found = labelprop.train(
+        data, np.arange(24) % 3, out=tmp_path / "readout", recipe="linear-readout", init=run.path, epochs=2
+    )
+    assert found.metrics["recipe"] == "linear-readout"
+    before, after = (load_file(path / "model.safetensors") for path in (run.path, found.path))
+    assert all(torch.equal(before[name], after[name]) for name in before if name.startswith("trunk."))
+
+
 def test_a_run_can_be_gone_on_from_with_any_recipe(trained, tmp_path) -> None:
     base, run = trained
     options = {"recipe": "supervised", "init": run.path, "epochs": 1, "settings": {"batch_size": 12}}
@@ -74,7 +87,7 @@ def test_what_cannot_be_gone_on_from_is_refused(trained, tmp_path) -> None:
     for options, said in (
         ({"recipe": "linear-readout"}, "name its run with --init"),
         ({"init": tmp_path / "nothing"}, "holds no model"),
-        ({"init": run.path, "model": "mlp"}, "exclude each other"),
+        ({"init": run.path, "model": "mlp"}, "--model mlp excludes --init and --tune"),
     ):
         with pytest.raises(RequestError, match=said):
             labelprop.train(base / "patterns", out=tmp_path / "run", epochs=1, **options)

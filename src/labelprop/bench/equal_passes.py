@@ -18,7 +18,7 @@ from scipy.stats import t as student_t
 
 from labelprop.api import train
 from labelprop.bench.cells import Cells
-from labelprop.bench.passes import epochs_within
+from labelprop.bench.passes import steps_within
 from labelprop.bench.sets import Split
 from labelprop.bench.tables import markdown, percent, spread, write_markdown
 from labelprop.clock import reset_peak_memory
@@ -133,7 +133,7 @@ def choose(bench: str, known: Sequence[Part], asked: Asked) -> list[Part]:
 def _cell(data: Path, part: Part, number: int, row: Row, out: Path, reporter: Reporter) -> dict[str, Any]:
     """One training from its seed, scored; continues where an interrupted one stopped."""
     split = part.draw(data, out=out.parent / f"{part.name}-{number}", seed=number)
-    epochs, spent = epochs_within(part.passes, recipes.build(row.recipe, row.settings), _task(split, number))
+    steps, spent = steps_within(part.passes, recipes.build(row.recipe, row.settings), _task(split, number))
     reset_peak_memory()
     found = train(
         split.examples,
@@ -144,7 +144,7 @@ def _cell(data: Path, part: Part, number: int, row: Row, out: Path, reporter: Re
         truth=split.truth,
         test=split.test,
         seed=number,
-        epochs=epochs,
+        steps=steps,
         baselines=False,
         resume=True,
         precision=part.precision,
@@ -154,7 +154,7 @@ def _cell(data: Path, part: Part, number: int, row: Row, out: Path, reporter: Re
     monitored = [line["monitor"] for line in RunFolder(out).history()]
     last: Mapping[str, Any] = monitored[-1] if monitored else {}
     return {
-        "epochs": epochs,
+        "steps": steps,
         "passes": round(spent),
         "precision": RunFolder(out).read_json("run.json")["precision"],
         "unlabeled": found.metrics["unlabeled"]["accuracy"],

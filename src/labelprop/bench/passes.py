@@ -24,7 +24,7 @@ from labelprop.training import recipes
 from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
 from labelprop.training.phase_run import PhaseRun
 from labelprop.training.phases import Recipe
-from labelprop.training.plan import epoch_length, plan_steps
+from labelprop.training.plan import epoch_length, most, plan_steps
 from labelprop.types import Task
 
 FORWARD = 1 / 3
@@ -34,27 +34,30 @@ STEPS = 2
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Image passes of one step and of one refresh, phase by phase."""
+    """Image passes of one step, of the first refresh and of a later one, phase by phase."""
 
     of_step: tuple[float, ...]
-    of_refresh: tuple[float, ...]
+    of_first: tuple[float, ...]
+    of_later: tuple[float, ...]
 
     def of(self, plan: Plan) -> float:
         """Passes of a whole training: every phase is refreshed before each epoch and after the last."""
-        phases = range(len(plan.steps))
+        parts = zip(self.of_step, self.of_first, self.of_later, strict=True)
         return sum(
-            plan.steps[phase] * self.of_step[phase] + (plan.epochs(phase) + 1) * self.of_refresh[phase]
-            for phase in phases
+            plan.steps[phase] * step + first + plan.epochs(phase) * later
+            for phase, (step, first, later) in enumerate(parts)
         )
 
 
-def epochs_within(passes: float, recipe: Recipe, task: Task) -> tuple[int, float]:
-    """The most main-phase epochs that `passes` pay for, at least one, and what they cost."""
+def steps_within(passes: float, recipe: Recipe, task: Task) -> tuple[int, float]:
+    """The most steps of the main phase that `passes` pay for, at least one, and what they cost with all the rest."""
     cost, per_epoch = count(recipe, task), epoch_length(recipe, task)
-    epochs, spent = 1, cost.of(plan_steps(recipe, per_epoch, per_epoch))
-    while (following := cost.of(plan_steps(recipe, per_epoch, (epochs + 1) * per_epoch))) <= passes:
-        epochs, spent = epochs + 1, following
-    return epochs, spent
+
+    def of(main_steps: int) -> float:
+        return cost.of(plan_steps(recipe, per_epoch, main_steps))
+
+    steps = max(1, most(of, passes))
+    return steps, of(steps)
 
 
 def count(recipe: Recipe, task: Task) -> Cost:
@@ -73,18 +76,21 @@ def count(recipe: Recipe, task: Task) -> Cost:
         meter=WorkMeter(1),
         clock=StageClock(),
     )
-    steps, refreshes = [], []
+    steps, first, later = [], [], []
     for index in range(len(recipe.phases)):
         with torch.random.fork_rng():
             net = job.build()
             phase = PhaseRun(job, net, index, {}, None)
             with _counting() as seen:
                 phase.refresh(0)
-                refreshes.append(sum(seen))
+                first.append(sum(seen))
                 seen.clear()
                 phase.epoch(0)
                 steps.append(sum(seen) / STEPS)
-    return Cost(tuple(steps), tuple(refreshes))
+                seen.clear()
+                phase.refresh(1)
+                later.append(sum(seen))
+    return Cost(tuple(steps), tuple(first), tuple(later))
 
 
 def _examples(recipe: Recipe, n: int) -> tuple[TensorContent, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Protocol
 
 import numpy as np
@@ -147,7 +148,7 @@ class Loader:
     ) -> Batch:
         of_l = needs.labeled.views
         of_u = needs.unlabeled.views if len(indices_B) > b_l else of_l
-        common = [a for a, b in zip(of_l, of_u, strict=False) if a == b]
+        common = [a for a, _ in takewhile(lambda pair: pair[0] == pair[1], zip(of_l, of_u, strict=False))]
 
         def shown(name: str, part: slice) -> torch.Tensor:
             return self.views.make(name, self._mixed(name, indices_B[part], raw_B[part], generator), generator)

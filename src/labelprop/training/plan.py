@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from labelprop.clock import StageClock
 from labelprop.data.batches import steps_per_epoch
@@ -50,24 +51,34 @@ def default_epochs(per_epoch: int) -> int:
     return min(max(-(-DEFAULT_STEPS // per_epoch), least), most)
 
 
-def main_steps_within(seconds: float, jobs: Sequence[Job], *, spent: float, closing: float) -> int:
-    """The number of main-phase steps that `seconds` pay for.
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds of a phase's step, of its first refresh and of a later one."""
 
-    Times 20 warm-up steps of every phase on a throw-away network, and one refresh; `spent` seconds are gone
+    step: float
+    first: float
+    later: float
+
+
+def main_steps_within(
+    seconds: float, jobs: Sequence[Job], *, spent: float, closing: float, shares: Sequence[float] = (1.0,)
+) -> int:
+    """The number of main-phase steps that `seconds` pay for, each job being trained for each of these shares of it.
+
+    Times 20 warm-up steps of every phase on a throw-away network, and its refreshes; `spent` seconds are gone
     already, `closing` seconds follow training, and a tenth is kept in reserve.
     Raises RequestError where it does not even pay for the shortest run.
     """
     began = time.perf_counter()
-    fixed, per_step = 0.0, 0.0
-    for job in jobs:
-        for index, phase in enumerate(job.recipe.phases):
-            step, refresh = _time_phase(job, index)
-            per_step += phase.share * (step + refresh / job.plan.steps_per_epoch)
-            fixed += 2 * refresh
-    available = seconds * (1 - RESERVE) - spent - (time.perf_counter() - began) - fixed - closing
-    steps = int(available / per_step)
+    timed = [(job, [_time_phase(job, index) for index in range(len(job.recipe.phases))]) for job in jobs]
+
+    def cost(main_steps: int) -> float:
+        return sum(_seconds(job, times, round(share * main_steps)) for job, times in timed for share in shares)
+
+    gone = spent + time.perf_counter() - began
+    steps = most(cost, seconds * (1 - RESERVE) - gone - closing)
     if steps < WARM_UP_STEPS:
-        shortest = spent + fixed + closing + per_step * WARM_UP_STEPS
+        shortest = gone + closing + cost(WARM_UP_STEPS)
         raise RequestError(
             f"--budget of {seconds:.0f} s is too short: reading, measuring and reporting alone take about "
             f"{shortest:.0f} s here. Give at least {shortest * 1.5:.0f}s."
@@ -75,8 +86,23 @@ def main_steps_within(seconds: float, jobs: Sequence[Job], *, spent: float, clos
     return steps
 
 
-def _time_phase(job: Job, index: int) -> tuple[float, float]:
-    """Seconds of a step and of a refresh with its pass over the data."""
+def most(cost: Callable[[int], float], limit: float) -> int:
+    """The largest n >= 0 with cost(n) <= limit, of a cost that grows with n; 0 where there is none."""
+    beyond = 1
+    while cost(beyond) <= limit:
+        beyond *= 2
+    return bisect_right(range(beyond), limit, key=cost) - 1 if cost(0) <= limit else 0
+
+
+def _seconds(job: Job, times: Sequence[Times], main_steps: int) -> float:
+    plan = plan_steps(job.recipe, job.plan.steps_per_epoch, max(1, main_steps))
+    return sum(
+        plan.steps[phase] * of.step + of.first + plan.epochs(phase) * of.later for phase, of in enumerate(times)
+    )
+
+
+def _time_phase(job: Job, index: int) -> Times:
+    """Of a step, and of a refresh with its pass over the data."""
     rehearsal = replace(
         job,
         plan=Plan((WARM_UP_STEPS,) * len(job.recipe.phases), WARM_UP_STEPS),
@@ -91,6 +117,8 @@ def _time_phase(job: Job, index: int) -> tuple[float, float]:
     phase.refresh(0)
     refreshed = time.perf_counter()
     phase.epoch(0)  # the first one also pays for warming up; only the second counts
+    again = time.perf_counter()
+    phase.refresh(1)
     warm = time.perf_counter()
     phase.epoch(0)
-    return (time.perf_counter() - warm) / WARM_UP_STEPS, refreshed - began
+    return Times((time.perf_counter() - warm) / WARM_UP_STEPS, refreshed - began, warm - again)

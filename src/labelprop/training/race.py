@@ -1,8 +1,8 @@
 """A race among recipes on given labels that are hidden: successive halving (Jamieson & Talwalkar 2016).
 
 Every given label is hidden once. In each round all runners train from the start, on the labels that are left, for a
-share of the full length; the better half goes on, and labels alone always do. So what wins is never worse than the
-labels alone on the hidden labels. Nothing else is looked at: no truth, no test set.
+share of the full length; the better half of the rivals goes on, and labels alone always do. So what wins is never
+worse than the labels alone on the hidden labels. Nothing else is looked at: no truth, no test set.
 """
 
 from __future__ import annotations
@@ -107,8 +107,8 @@ def race(
                     heats.append(Heat(number, name, fold, right, len(hidden)))
                     note(heats)
         found = {name: _right(heats, number, name) for name in running}
-        better = sorted(running, key=lambda name: -found[name])[: math.ceil(len(running) / 2)]
-        last = running
+        last, rivals = running, [name for name in running if name != BASELINE]
+        better = sorted(rivals, key=lambda name: -found[name])[: math.ceil(len(rivals) / 2)]
         running = [name for name in running if name in better or name == BASELINE]
     winner = max(last, key=lambda name: found[name])
     return Outcome(winner, _reason(winner, found, int((task.labels_N >= 0).sum()), names), tuple(heats))
