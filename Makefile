@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 TORCH  ?=
 BLAS   ?= SkylakeX
-EXTRAS := hf,dev
+EXTRAS := hf,text,dev
 
 CONSTRAIN = grep -v $(if $(filter keep,$(TORCH)),'^torch==','^$$') constraints.txt > $(VENV)/constraints.txt
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -181,6 +183,37 @@ def test_text_backbone_averages_real_tokens_only(text_model, tmp_path):
         with torch.no_grad():
             mean = model(**tokens).last_hidden_state[0].mean(0).numpy()
         np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_a_sentence_transformers_model_pools_as_it_was_made_to(text_model, tmp_path, pooling):
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    transformers = pytest.importorskip("transformers")
+    made = sentence_transformers.SentenceTransformer(str(text_model), device="cpu")
+    made.max_seq_length = 5
+    folder = tmp_path / "sentences"
+    made.save(str(folder))
+    config = folder / "1_Pooling" / "config.json"
+    config.write_text(config.read_text().replace('"mean"', f'"{pooling}"'))
+    texts = ("the cat sat", "dog", "the dogs ran the cat ran the dog sat the cat")
+    backbone = load_backbone(folder)
+    vectors = embed_samples(samples_of("text", texts=texts), backbone, cache=tmp_path / "cache")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(text_model)
+    model = transformers.AutoModel.from_pretrained(text_model).eval()
+    for text, vector in zip(texts, vectors, strict=True):
+        tokens = tokenizer(text, return_tensors="pt", truncation=True, max_length=5)
+        with torch.no_grad():
+            hidden = model(**tokens).last_hidden_state[0]
+        wanted = (hidden[0] if pooling == "cls" else hidden.mean(0)).numpy()
+        np.testing.assert_allclose(vector, wanted / np.linalg.norm(wanted), atol=1e-5)
+    assert backbone.digest != load_backbone(text_model).digest
+
+
+def test_a_sentence_transformers_model_without_the_package_says_what_to_install(text_model, monkeypatch):
+    (text_model / "modules.json").write_text("[]")
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    with pytest.raises(RequestError, match=r"pip install 'labelprop\[text\]'"):
+        load_backbone(text_model)
 
 
 def test_wrong_modality_is_refused(text_model):

@@ -21,6 +21,7 @@ from labelprop.errors import DataError, RequestError
 from labelprop.models.adapt import as_feature
 from labelprop.models.hf import HfImageTrunk, HfTextEncoder, load_hf
 from labelprop.models.modes import evaluating
+from labelprop.models.sentences import SentenceEncoder
 from labelprop.models.text_svd import TextSvd
 
 EVAL_BATCH = 500  # measured on two CPU cores: 250 and 500 are alike, 1,000 a fifth slower, 2,000 nearly half
@@ -86,14 +87,17 @@ def load_backbone(backbone: str | os.PathLike[str] | nn.Module | TextSvd | Calla
     """A backbone from a HuggingFace folder or name, a module, a text model that was learned, or a function.
 
     A HuggingFace image model sees images resized and standardized as its folder says; a text model gives the mean of
-    its token vectors. A module sees float32 images in [0, 1], (B, C, H, W), or vectors, and returns (B, F) or a
-    mapping with "feature". A function sees what was read: uint8 images, float32 vectors, or a list of texts.
+    its token vectors, or what sentence-transformers makes of them where it is one of these. A module sees float32
+    images in [0, 1], (B, C, H, W), or vectors, and returns (B, F) or a mapping with "feature". A function sees what
+    was read: uint8 images, float32 vectors, or a list of texts.
 
     Raises RequestError where it cannot be loaded.
     """
     if isinstance(backbone, str | os.PathLike):
         model = load_hf(backbone)
         name = os.fspath(backbone)
+        if isinstance(model, SentenceEncoder):
+            return Backbone(name, weights_digest(model, model.described), "text", _embed_texts(model), by_name=True)
         if isinstance(model, HfTextEncoder):
             return Backbone(name, weights_digest(model), "text", _embed_texts(model), by_name=True)
         digest = weights_digest(model, model.image_config)
@@ -226,7 +230,7 @@ def _embed_images(trunk: HfImageTrunk) -> Embed:
     return embed
 
 
-def _embed_texts(encoder: HfTextEncoder) -> Embed:
+def _embed_texts(encoder: HfTextEncoder | SentenceEncoder) -> Embed:
     def embed(texts: list[str], device: torch.device) -> torch.Tensor:
         vectors_BD: torch.Tensor = encoder.to(device)(texts, device)
         return vectors_BD

@@ -22,11 +22,13 @@ from torch.nn import functional as F
 
 from labelprop.errors import RequestError
 from labelprop.models.modes import evaluating
+from labelprop.models.sentences import SentenceEncoder
 from labelprop.models.trunk import Trunk
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 DEFAULT_SIZE = 224
+SENTENCES = "modules.json"  # the file by which a sentence-transformers model is known
 LONGEST_TEXT = 512  # tokens, where neither model nor tokenizer names a limit
 
 
@@ -88,8 +90,10 @@ class HfTextEncoder(nn.Module):
         return mean_BD
 
 
-def load_hf(name: str | os.PathLike[str]) -> HfImageTrunk | HfTextEncoder:
+def load_hf(name: str | os.PathLike[str]) -> HfImageTrunk | HfTextEncoder | SentenceEncoder:
     """The image or text model in folder `name`, or of that name on the hub; float32, in eval mode, on the CPU.
+
+    A text model that was made with sentence-transformers is opened by that package.
 
     Raises RequestError where transformers is missing, nothing is found, or the model is neither kind.
     """
@@ -102,6 +106,9 @@ def load_hf(name: str | os.PathLike[str]) -> HfImageTrunk | HfTextEncoder:
     try:
         config = transformers.AutoConfig.from_pretrained(source)
         kind = _kind(config, source)
+        if kind == "text" and _file_of(source, SENTENCES):
+            with _quiet(transformers):
+                return SentenceEncoder(source).eval()
         with _quiet(transformers):
             model, found = transformers.AutoModel.from_pretrained(
                 source, config=config, dtype=torch.float32, output_loading_info=True
@@ -155,14 +162,7 @@ def require_transformers() -> ModuleType:
 
 def read_image_config(name: str, config: Any) -> ImageConfig:
     """Size, mean and standard deviation from `preprocessor_config.json`, else from `config` and ImageNet's."""
-    from transformers.utils import cached_file
-
-    path = cached_file(
-        name,
-        "preprocessor_config.json",
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
-    )
+    path = _file_of(name, "preprocessor_config.json")
     settings = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
     channels = int(config.num_channels)
     mean, std = settings.get("image_mean", IMAGENET_MEAN), settings.get("image_std", IMAGENET_STD)
@@ -173,6 +173,19 @@ def read_image_config(name: str, config: Any) -> ImageConfig:
     given = settings.get("crop_size") if settings.get("do_center_crop") else None
     size = given or settings.get("size") or getattr(config, "image_size", None) or DEFAULT_SIZE
     return ImageConfig(_height_width(size), tuple(map(float, mean)), tuple(map(float, std)))
+
+
+def _file_of(name: str, file: str) -> str | None:
+    """Where a file of this model lies; None where it has no such file."""
+    from transformers.utils import cached_file
+
+    found: str | None = cached_file(
+        name,
+        file,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    return found
 
 
 def resize(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
