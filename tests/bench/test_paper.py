@@ -91,6 +91,9 @@ def test_imagenet_is_a_table_of_paths_with_the_first_images_labeled(tmp_path: Pa
     assert [row["label"] for row in first] == ["n0000"] * 13 + [""] * 22
     assert all(Path(row["image"]).is_file() for row in rows)
     assert (files.test, files.image_size) == (tmp_path / "imagenet" / "val", 32)
+    hidden = list(csv.DictReader(files.truth.read_text().splitlines()))
+    assert [row["id"] for row in hidden] == [row["id"] for row in rows if not row["label"]]
+    assert all(row["label"] == row["id"].partition("/")[0] for row in hidden)
     assert (
         len(
             list(

@@ -34,6 +34,24 @@ def test_density_of_a_class_is_the_mean_over_its_labeled_rows() -> None:
     assert both[0] == pytest.approx(math.exp(2) + math.exp(1.2), rel=1e-6)
 
 
+def test_large_sets_are_looked_at_in_parts_that_give_the_same(monkeypatch) -> None:
+    vectors, codes = unit(60, 8), np.arange(60) % 3
+    given = np.where(np.arange(60) < 21, codes, -1)
+    whole = analyses.class_density(vectors, given, 3), analyses.nearest_neighbor_accuracy(vectors, codes)
+    monkeypatch.setattr(analyses, "PRODUCTS", 100)
+    parts = analyses.class_density(vectors, given, 3), analyses.nearest_neighbor_accuracy(vectors, codes)
+    np.testing.assert_allclose(parts[0], whole[0], rtol=1e-6)
+    assert parts[1] == whole[1]
+
+
+def test_of_too_many_labeled_rows_some_of_each_class_are_measured(monkeypatch) -> None:
+    vectors = np.tile(np.array([[1, 0], [0, 1]], np.float32), (20, 1))
+    given = np.where(np.arange(40) < 30, np.arange(40) % 2, -1)
+    whole = analyses.class_density(vectors, given, 2)
+    monkeypatch.setattr(analyses, "LABELED", 4)
+    np.testing.assert_allclose(analyses.class_density(vectors, given, 2), whole)
+
+
 def test_counts_are_of_unlabeled_rows() -> None:
     assert analyses.assigned(np.array([0, 1, 1, -1]), np.array([0, -1, -1, -1]), 3).tolist() == [0, 2, 0]
 

@@ -32,7 +32,6 @@ def test_a_row_moves_half_way_and_keeps_its_length() -> None:
     kept.write(torch.tensor([2]), torch.tensor([[0.0, 1.0]]))
     assert torch.allclose(kept.vectors_ND[2], torch.full((2,), 0.5**0.5))
     assert torch.equal(kept.vectors_ND[[0, 1, 3, 4]], others)
-    assert kept.written_N.tolist() == [False, False, True, False, False]
 
 
 def test_of_a_row_that_comes_twice_the_last_counts() -> None:

@@ -31,7 +31,8 @@ def example(spec, count=4):
 
 
 def test_every_registered_model_is_tried_here():
-    assert {spec.name for spec in SPECS} == set(table("models"))
+    tried_elsewhere = {"pretrained"}  # needs a HuggingFace model: test_pretrained
+    assert {spec.name for spec in SPECS} == set(table("models")) - tried_elsewhere
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)

@@ -60,7 +60,7 @@ def imagenet_files(data: Path, percent: int, unlabeled_percent: int, image_size:
     import pyarrow.csv
 
     train, val = (_class_folders(data / "imagenet" / part) for part in ("train", "val"))
-    ids, paths, given = [], [], []
+    ids, paths, given, hidden = [], [], [], []
     for folder in _folders(train):
         names = sorted(entry.name for entry in folder.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES)
         labeled = PER_PERCENT * percent
@@ -70,10 +70,14 @@ def imagenet_files(data: Path, percent: int, unlabeled_percent: int, image_size:
         ids += [f"{folder.name}/{name}" for name in kept]
         paths += [str(folder.resolve() / name) for name in kept]
         given += [folder.name if place < labeled else "" for place in range(len(kept))]
+        hidden += [folder.name] * (len(kept) - labeled)
     out.mkdir(parents=True, exist_ok=True)
     table = out / "images.csv"
     write_atomically(table, partial(pyarrow.csv.write_csv, pa.table({"id": ids, "image": paths, "label": given})))
-    return Files(table, None, None, val, image_size)
+    truth = out / "truth.csv"
+    others = [name for name, label in zip(ids, given, strict=True) if not label]
+    write_atomically(truth, partial(pyarrow.csv.write_csv, pa.table({"id": others, "label": hidden})))
+    return Files(table, None, truth, val, image_size)
 
 
 def _class_folders(path: Path) -> Path:

@@ -6,10 +6,15 @@ dimensions.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from scipy.sparse import csr_array
 
 N_DENSITY, TEMPERATURE = 25, 0.07  # of Local Label Propagation
-QUERIES = 2000  # rows whose nearest neighbor is looked up, at most
+QUERIES = 2_000  # rows whose nearest neighbor is looked up, at most
+LABELED = 10_000  # labeled rows whose density is measured, at most
+PRODUCTS = 1 << 24  # cosines held at once
 
 
 def aggregation(vectors_ND: np.ndarray, codes_N: np.ndarray, n_classes: int) -> np.ndarray:
@@ -17,11 +22,10 @@ def aggregation(vectors_ND: np.ndarray, codes_N: np.ndarray, n_classes: int) -> 
 
     NaN where the truth knows no row of the class.
     """
-    known_N = codes_N >= 0
-    counts_C = np.bincount(codes_N[known_N], minlength=n_classes)[:n_classes]
-    sums_CD = np.zeros((n_classes, vectors_ND.shape[1]))
-    np.add.at(sums_CD, codes_N[known_N], vectors_ND[known_N])
-    lengths_C = np.linalg.norm(sums_CD, axis=1)
+    known_K = np.flatnonzero(codes_N >= 0)
+    counts_C = np.bincount(codes_N[known_K], minlength=n_classes)
+    of_class = csr_array((np.ones(len(known_K)), (codes_N[known_K], known_K)), shape=(n_classes, len(codes_N)))
+    lengths_C = np.linalg.norm(of_class @ vectors_ND, axis=1)
     return np.where(counts_C > 0, lengths_C / np.maximum(counts_C, 1), np.nan)
 
 
@@ -34,15 +38,33 @@ def class_density(
 ) -> np.ndarray:
     """D_j, the mean over labeled rows i of class j of the sum of exp(v_i . v / temperature) over its T nearest
     unlabeled v, (C,); NaN for a class without labels.
+
+    T and the temperature are the paper's, whatever a run was trained with, so that runs compare. Of more than 10,000
+    labeled rows as many are looked at, evenly spaced within the classes.
     """
-    labeled_L, open_U = np.flatnonzero(given_N >= 0), np.flatnonzero(given_N < 0)
-    cosines_LU = vectors_ND[labeled_L] @ vectors_ND[open_U].T
-    kept = min(n_density, cosines_LU.shape[1])
-    nearest_LT = -np.partition(-cosines_LU, kept - 1, axis=1)[:, :kept] if kept else cosines_LU
-    density_L = np.exp(nearest_LT.astype(np.float64) / temperature).sum(axis=1)
+    labeled_L = _evenly(np.flatnonzero(given_N >= 0), given_N)
+    open_UD = vectors_ND[given_N < 0]
+    kept = min(n_density, len(open_UD))
+    density_L = np.zeros(len(labeled_L))
+    for part in _blocks(len(labeled_L), len(open_UD)):
+        cosines_BU = vectors_ND[labeled_L[part]] @ open_UD.T
+        nearest_BT = -np.partition(-cosines_BU, kept - 1, axis=1)[:, :kept] if kept else cosines_BU
+        density_L[part] = np.exp(nearest_BT.astype(np.float64) / temperature).sum(axis=1)
     counts_C = np.bincount(given_N[labeled_L], minlength=n_classes)
     sums_C = np.bincount(given_N[labeled_L], density_L, minlength=n_classes)
     return np.where(counts_C > 0, sums_C / np.maximum(counts_C, 1), np.nan)
+
+
+def _evenly(labeled_L: np.ndarray, given_N: np.ndarray) -> np.ndarray:
+    """At most LABELED of these rows, sorted by class and then evenly spaced."""
+    by_class_L = labeled_L[np.argsort(given_N[labeled_L], kind="stable")]
+    return by_class_L[np.linspace(0, len(by_class_L) - 1, min(LABELED, len(by_class_L))).astype(np.int64)]
+
+
+def _blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Parts of the rows so small that their products with the columns fit PRODUCTS."""
+    step = max(1, PRODUCTS // max(1, columns))
+    return (slice(start, start + step) for start in range(0, rows, step))
 
 
 def assigned(labels_N: np.ndarray, given_N: np.ndarray, n_classes: int) -> np.ndarray:
@@ -66,9 +88,12 @@ def nearest_neighbor_accuracy(vectors_ND: np.ndarray, codes_N: np.ndarray, seed:
     if len(known_K) < 2:
         return None
     asked_Q = np.random.default_rng(seed).permutation(len(known_K))[:QUERIES]
-    cosines_QK = vectors_ND[known_K[asked_Q]] @ vectors_ND[known_K].T
-    cosines_QK[np.arange(len(asked_Q)), asked_Q] = -np.inf
-    return float((codes_N[known_K[cosines_QK.argmax(axis=1)]] == codes_N[known_K[asked_Q]]).mean())
+    known_KD, right = vectors_ND[known_K], 0
+    for part in _blocks(len(asked_Q), len(known_K)):
+        cosines_BK = known_KD[asked_Q[part]] @ known_KD.T
+        cosines_BK[np.arange(len(cosines_BK)), asked_Q[part]] = -np.inf
+        right += int((codes_N[known_K[cosines_BK.argmax(axis=1)]] == codes_N[known_K[asked_Q[part]]]).sum())
+    return right / len(asked_Q)
 
 
 def certainty_histogram(

@@ -52,12 +52,18 @@ def neighborhood_loss(
     B are the k rows of the bank nearest to v, its own among them (forced in where it is not); C are those of them
     that share v's cluster in any of the H clusterings.
     """
+    all_at_once = len(bank_ND) <= _rows_at_once(vectors_BD)
+    cosines_BN = vectors_BD @ bank_ND.T if all_at_once else None
     with torch.no_grad():
-        near_BK = _nearest(vectors_BD, bank_ND, min(k, len(bank_ND)))
+        width = min(k, len(bank_ND))
+        near_BK = _nearest(vectors_BD, bank_ND, width) if cosines_BN is None else cosines_BN.topk(width).indices
         missing_B = ~(near_BK == own_B[:, None]).any(dim=1)
         near_BK[missing_B, -1] = own_B[missing_B]
         close_BK = (clusters_HN[:, near_BK] == clusters_HN[:, own_B][:, :, None]).any(dim=0)
-    exponents_BK = torch.einsum("bd,bkd->bk", vectors_BD, bank_ND[near_BK]) / temperature
+    if cosines_BN is None:  # the gathered rows, (B, K, D), are fewer than all only for a large bank
+        exponents_BK = torch.einsum("bd,bkd->bk", vectors_BD, bank_ND[near_BK]) / temperature
+    else:
+        exponents_BK = cosines_BN.gather(1, near_BK) / temperature
     close_B = exponents_BK.masked_fill(~close_BK, -torch.inf).logsumexp(dim=1)
     return -((close_B - exponents_BK.logsumexp(dim=1)).exp() + epsilon).log()
 

@@ -1,4 +1,4 @@
-"""What methods that train an embedding against a memory bank, without a class head, have in common."""
+"""What methods that train an embedding against a memory bank have in common."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ VOTE_TEMPERATURE = 0.07
 class Embedder(Method):
     """Moves the bank, and deploys the network with the vote of the labeled rows' embeddings on the eval view.
 
-    Batches are drawn from all rows alike.
+    Batches are drawn from all rows alike, if a method says nothing else.
     """
 
     bank: MemoryBank
     labeled_L: torch.Tensor
     labels_L: torch.Tensor
+    trust_L: torch.Tensor
     voters_LD: torch.Tensor
 
     def __init__(self, *, batch_size: int, dim: int, temperature: float, momentum: float, n_voters: int) -> None:
@@ -46,6 +47,7 @@ class Embedder(Method):
         self.bank = MemoryBank(task.n, self.dim, momentum=self.momentum, seed=task.seed, like=like)
         self.register_buffer("labeled_L", task.labeled_L.to(like.device))
         self.register_buffer("labels_L", task.labels_N[task.labeled_L].to(like.device))
+        self.register_buffer("trust_L", task.weights_N[task.labeled_L].to(like))
         self.register_buffer("voters_LD", like.detach().new_zeros(len(task.labeled_L), self.dim))
 
     def vectors(self, found: Outputs) -> torch.Tensor:
@@ -66,6 +68,7 @@ class Embedder(Method):
             net,
             self.voters_LD,
             self.labels_L,
+            self.trust_L,
             self.n_classes,
             n_neighbors=self.n_voters,
             temperature=VOTE_TEMPERATURE,

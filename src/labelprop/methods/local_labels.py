@@ -24,6 +24,7 @@ from labelprop.functional.bank_loss import same_label_loss
 from labelprop.functional.vote import vote_shares
 from labelprop.methods.base import LossTerms, Net, Outputs, Tools
 from labelprop.methods.embedder import Embedder
+from labelprop.methods.state import last_of
 from labelprop.propagators.diffusion import diffuse_vectors
 from labelprop.propagators.electorate import Constituency
 from labelprop.propagators.local_propagation import DENSITIES, POOLS, local_bias, log_ratio
@@ -74,6 +75,7 @@ class LocalLabels(Embedder):
         epoch.
     """
 
+    given_N: torch.Tensor
     label_N: torch.Tensor
     confidence_N: torch.Tensor
     trust_N: torch.Tensor
@@ -151,11 +153,11 @@ class LocalLabels(Embedder):
 
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
         """Densities of the labeled rows from the bank, and all labels where they come from diffusion."""
-        seeds = Seeds.hard(self.get_buffer("given_N"), self.n_classes, self.trust_N)
+        seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
         seats = Constituency.whole(self.bank.vectors_ND, seeds, self.labels_L.device)
         bias_L = self._bias(seats.shared_out(tools.group))
-        trust_L = self.trust_N[self.labeled_L].log()
-        self.log_weight_L.copy_(trust_L if bias_L is None else trust_L + bias_L)
+        log_trust_L = self.trust_L.log()
+        self.log_weight_L.copy_(log_trust_L if bias_L is None else log_trust_L + bias_L)
         if self.label_source == "diffusion":
             found = diffuse_vectors(self.bank.vectors_ND, seeds, group=tools.group)
             reached = found.reached_N.nonzero().squeeze(1)
@@ -165,24 +167,25 @@ class LocalLabels(Embedder):
 
     def _bias(self, seats: Constituency) -> torch.Tensor | None:
         if self.density == "ratio":
-            open_N = (self.get_buffer("given_N") < 0) & (self.label_N < self.n_classes)
+            open_N = (self.given_N < 0) & (self.label_N < self.n_classes)
             return log_ratio(seats.voters, torch.bincount(self.label_N[open_N], minlength=self.n_classes).double())
         voting: dict[str, Any] = {"n_neighbors": self.n_voters, "temperature": self.temperature}
         where: dict[str, Any] = {"search": "auto", "seed": 0}
         return local_bias(seats, density=self.density, pool=self.pool, n_density=self.n_density, **voting, **where)
 
     def _keep(self, rows_B: torch.Tensor, label_B: torch.Tensor, confidence_B: torch.Tensor) -> None:
-        """New labels and confidences of these rows; given labels stay."""
-        open_B = self.get_buffer("given_N")[rows_B] < 0
-        rows_U = rows_B[open_B]
-        self.label_N[rows_U] = label_B[open_B]
+        """New labels and confidences of these rows, of one that comes twice the last; given labels stay."""
+        rows_R, last_R = last_of(rows_B)
+        open_R = self.given_N[rows_R] < 0
+        rows_U, last_U = rows_R[open_R], last_R[open_R]
+        self.label_N[rows_U] = label_B[last_U]
         if self.confidence:
-            self.confidence_N[rows_U] = confidence_B[open_B].to(self.confidence_N.dtype)
+            self.confidence_N[rows_U] = confidence_B[last_U].to(self.confidence_N.dtype)
 
     def deployed(self, net: nn.Module) -> nn.Module:
         return net if self.classification else super().deployed(net)
 
     def pseudo_labels(self) -> PseudoLabels:
         known_N = self.label_N < self.n_classes
-        certainty_N = torch.where(self.get_buffer("given_N") >= 0, 1.0, self.confidence_N) * known_N
+        certainty_N = torch.where(self.given_N >= 0, 1.0, self.confidence_N) * known_N
         return PseudoLabels(self.label_N.where(known_N, -1), certainty_N, self.confidence_N * known_N)

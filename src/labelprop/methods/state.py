@@ -45,21 +45,18 @@ class MemoryBank(State):
     """
 
     vectors_ND: torch.Tensor
-    written_N: torch.Tensor
 
     def __init__(self, n: int, dim: int, *, momentum: float, seed: int, like: torch.Tensor) -> None:
         super().__init__()
         self.momentum = momentum
         drawn_ND = torch.randn(n, dim, generator=torch.Generator().manual_seed(seed))
         self.register_buffer("vectors_ND", F.normalize(drawn_ND, dim=1).to(like))
-        self.register_buffer("written_N", torch.zeros(n, dtype=torch.bool, device=like.device))
 
     def write(self, indices_B: torch.Tensor, vectors_BD: torch.Tensor) -> None:
         """Moves the rows of these examples; of an example that comes twice in a batch the last one counts."""
         rows_R, last_R = last_of(indices_B)
         moved_RD = self.momentum * self.vectors_ND[rows_R] + (1 - self.momentum) * vectors_BD[last_R]
         self.vectors_ND[rows_R] = F.normalize(moved_RD, dim=1).to(self.vectors_ND.dtype)
-        self.written_N[rows_R] = True
 
 
 class Ema(State):

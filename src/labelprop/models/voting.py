@@ -14,17 +14,20 @@ from labelprop.functional.vote import vote_shares
 class NearestVote(nn.Module):
     """`net` followed by the weighted-kNN vote of M embeddings of unit length, which are its buffers.
 
-    Gives what the network gives and, as "class", the log of each class's share of the votes (Wu et al. 2018).
+    Gives what the network gives and, as "class", the log of each class's share of the votes (Wu et al. 2018); a vote
+    counts as much as its label is trusted, (M,).
     """
 
     vectors_MD: torch.Tensor
     labels_M: torch.Tensor
+    trust_M: torch.Tensor
 
     def __init__(
         self,
         net: nn.Module,
         vectors_MD: torch.Tensor,
         labels_M: torch.Tensor,
+        trust_M: torch.Tensor,
         n_classes: int,
         *,
         n_neighbors: int = 10,
@@ -35,6 +38,7 @@ class NearestVote(nn.Module):
         self.n_neighbors, self.temperature = n_neighbors, temperature
         self.register_buffer("vectors_MD", vectors_MD)
         self.register_buffer("labels_M", labels_M)
+        self.register_buffer("trust_M", trust_M)
 
     def to_json(self) -> dict[str, float | int]:
         """What `empty` needs beside the network."""
@@ -51,9 +55,14 @@ class NearestVote(nn.Module):
         """Room for the voters that `load_state_dict` brings."""
         vectors_MD = torch.zeros(described["n_voters"], described["dim"])
         labels_M = torch.zeros(described["n_voters"], dtype=torch.int64)
-        n_neighbors, temperature = described["n_neighbors"], described["temperature"]
         return cls(
-            net, vectors_MD, labels_M, described["n_classes"], n_neighbors=n_neighbors, temperature=temperature
+            net,
+            vectors_MD,
+            labels_M,
+            torch.ones(described["n_voters"]),
+            described["n_classes"],
+            n_neighbors=described["n_neighbors"],
+            temperature=described["temperature"],
         )
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -66,5 +75,6 @@ class NearestVote(nn.Module):
             self.n_classes,
             n_neighbors=self.n_neighbors,
             temperature=self.temperature,
+            log_weight_M=self.trust_M.log(),
         )
         return outputs | {"class": shares_BC.clamp_min(torch.finfo(shares_BC.dtype).tiny).log()}
