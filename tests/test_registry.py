@@ -50,6 +50,7 @@ SHARED = {  # files that hold no entry of their own
         "deployed",
         "mean_of_two",
         "rotations",
+        "sentences",
         "text_svd",
     },
     "propagators": {
