@@ -214,7 +214,8 @@ RECIPES |= {
         "An embedding learned without labels, cut once; training on its surest labels (Liu et al. 2018).",
         {"batch_size": 128, "lr": 0.01, "metric_lr": 0.03, "weight_decay": 5e-4, "l2_feature": False}
         | {"dim": 128, "temperature": 0.1, "momentum": 0.5}
-        | {"n_neighbors": 20, "n_eigenvectors": 200, "cut_temperature": 0.2, "fraction": None, "weighted": False},
+        | {"source": "spectral-cut", "n_neighbors": 20, "n_eigenvectors": 200, "cut_temperature": 0.2}
+        | {"fraction": None, "weighted": False},
     ),
     "s4l-rotation": Entry(
         "labelprop.training.recipes:s4l_rotation",

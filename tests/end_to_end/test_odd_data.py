@@ -78,6 +78,22 @@ def test_a_loss_that_is_not_finite_says_so_and_leaves_the_run_resumable(recipe: 
     assert not labelprop.run_folder.RunFolder(tmp_path / "run").finished
 
 
+def test_dmt_finds_its_labels_by_a_cut_or_by_a_vote(tmp_path) -> None:
+    vectors_ND, y_N = blobs(90, 12)
+    found = []
+    for source in ("spectral-cut", "knn"):
+        settings = {"source": source, "batch_size": 30, "weighted": True}
+        run = labelprop.train(
+            vectors_ND, y_N, out=tmp_path / source, recipe="dmt", epochs=30, baselines=False, settings=settings
+        )
+        found.append(labelprop.run_folder.RunFolder(run.path).read_table("pseudo_labels.parquet").to_pydict())
+        labels_N = run.labels.column("label").to_pylist()
+        assert np.mean([int(label) == row % 3 for row, label in enumerate(labels_N)]) > 0.7
+    assert found[0]["certainty"] != found[1]["certainty"]
+    with pytest.raises(RequestError, match="source is 'vote'; it must be one of spectral-cut, knn"):
+        labelprop.train(vectors_ND, y_N, out=tmp_path / "no", recipe="dmt", settings={"source": "vote"})
+
+
 @pytest.mark.parametrize("recipe", ["supervised", "ir", "dmt", "pseudo-label"])
 def test_a_batch_of_one_vector_says_what_to_change(recipe: str, tmp_path) -> None:
     """Batch normalization measures a batch; torch's own message names a tensor's size."""

@@ -160,7 +160,7 @@ def test_a_component_without_labels_has_none_and_does_not_count() -> None:
 def test_the_vote_is_by_hand_the_nearest_label() -> None:
     vectors_ND, classes_N = blobs()
     seeds = Seeds.hard(torch.where(torch.arange(60) < 9, classes_N, -1), 3)
-    labels_N, certainty_N = by_vote(Fixed(feature=vectors_ND), seeds, {"n_neighbors": 1})
+    labels_N, certainty_N = by_vote(Fixed(feature=vectors_ND), seeds, {"n_neighbors": 1, "temperature": 0.1})
     cosines_NL = F.normalize(vectors_ND, dim=1) @ F.normalize(vectors_ND[:9], dim=1).T
     assert labels_N.tolist() == classes_N[cosines_NL.argmax(1)].tolist()
     assert (certainty_N == 1).all()

@@ -21,6 +21,7 @@ OTHERS: dict[str, dict[Any, Any]] = {  # where the default is a name or None: wh
     "n_clusters": {None: 3},
     "noise": {None: 5},
     "pool": {"unlabeled": "all"},
+    "source": {"spectral-cut": "knn"},
     "threshold": {None: 0.5},
     "view": {"weak": "strong"},
     "statistics": {"own": "ema", "copy": "ema", "ema": "copy"},

@@ -45,12 +45,11 @@ def by_vote(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
     vectors_ND = F.normalize(_embedding(tools), dim=1)
     labels_N = seeds.labels_N.to(vectors_ND.device)
     given_L = (labels_N >= 0).nonzero().squeeze(1)
-    settings = {"n_neighbors": 10, "temperature": 0.07, **parameters}
     trust_L = seeds.weights_N.to(vectors_ND)[given_L].log()
     best = []
     for vectors_BD in torch.split(vectors_ND, VOTED_AT_ONCE):
         shares_BC = vote_shares(
-            vectors_BD, vectors_ND[given_L], labels_N[given_L], seeds.n_classes, log_weight_M=trust_L, **settings
+            vectors_BD, vectors_ND[given_L], labels_N[given_L], seeds.n_classes, log_weight_M=trust_L, **parameters
         )
         best.append(shares_BC.max(dim=1))
     return torch.cat([one.indices for one in best]), torch.cat([one.values for one in best])

@@ -72,6 +72,7 @@ def _two_stage(batch_size: int, optimizer: Sgd, method: Mapping[str, Any]) -> Ph
 FORMS: Mapping[str, Callable[[int, Sgd, Mapping[str, Any]], Phases]] = {"online": _online, "two-stage": _two_stage}
 
 
+VOTE = {"n_neighbors": 200, "temperature": 0.1}  # of the released code
 FRACTION = 0.2  # of the unlabeled examples (the released code, CIFAR-10 at 250 labels)
 
 
@@ -85,26 +86,31 @@ def dmt(
     dim: int = 128,
     temperature: float = 0.1,
     momentum: float = 0.5,
+    source: str = "spectral-cut",
     n_neighbors: int = 20,
     n_eigenvectors: int = 200,
     cut_temperature: float = 0.2,
     fraction: float | None = None,
     weighted: bool = False,
 ) -> Recipe:
-    """Deep Metric Transfer (Liu et al. 2018): instance recognition, one normalized cut of its embedding, its labels.
+    """Deep Metric Transfer (Liu et al. 2018): instance recognition, labels found once in its embedding, theirs.
 
-    The most certain 20% of the cut's labels count, all alike (the released code); `weighted=True` is the paper's
-    form, all of them by their certainty. `fraction` says another share. `dim`, `temperature`, `momentum` are of the
-    instance recognition, `n_neighbors`, `n_eigenvectors`, `cut_temperature` of the cut. Both phases are equally long,
-    as on CIFAR-10. Departs: one cosine in the first phase where the code restarts it six times.
+    `source="spectral-cut"` is one normalized cut, with `n_neighbors`, `n_eigenvectors` and `cut_temperature`;
+    `source="knn"` the paper's simpler form, a vote of the nearest labeled rows. The most certain 20% of these labels
+    count, all alike (the released code); `weighted=True` is the paper's form, all of them by their certainty.
+    `fraction` says another share. `dim`, `temperature`, `momentum` are of the instance recognition. Both phases are
+    equally long, as on CIFAR-10. Departs: one cosine in the first phase where the code restarts it six times.
     """
     settings = dict(locals())
     kept = fraction if fraction is not None else 1.0 if weighted else FRACTION
     cut = {"n_neighbors": n_neighbors, "n_eigenvectors": n_eigenvectors, "temperature": cut_temperature}
+    found_by = {"spectral-cut": cut, "knn": VOTE}
+    if source not in found_by:
+        raise RequestError(f"source is '{source}'; it must be one of {', '.join(found_by)}.")
 
     def labels() -> LabelsOnce:
         return LabelsOnce(
-            batch_size=batch_size, source="spectral-cut", fraction=kept, weighted=weighted, parameters=cut
+            batch_size=batch_size, source=source, fraction=kept, weighted=weighted, parameters=found_by[source]
         )
 
     def phase(name: str, method: Callable[[], Method], rate: float) -> Phase:
