@@ -153,10 +153,10 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train on a few labels and many unlabeled examples; writes labels, a classifier and a report to --out."""
+    arguments = {name: value for name, value in locals().items() if name not in ("quiet", "debug", "settings")}
+    parsed = parse_settings("recipes", recipe, settings or [])
     from labelprop import api
 
-    arguments = {name: value for name, value in locals().items() if name not in ("api", "quiet", "debug", "settings")}
-    parsed = parse_settings("recipes", recipe, settings or [])
     with reporting(quiet) as reporter:
         run = api.train(**arguments, settings=parsed, command=this_command(), reporter=reporter)
     from labelprop.distributed import leads

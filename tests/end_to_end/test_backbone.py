@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import labelprop
+from labelprop.cli import app
 from labelprop.errors import RequestError
 from patterns import write_patterns
 
@@ -71,18 +71,18 @@ def test_images_through_a_frozen_backbone(tmp_path, image_model) -> None:
 
 def test_embed_writes_vectors_and_their_ids(tmp_path, image_model) -> None:
     write_patterns(tmp_path / "patterns")
-    command = [sys.executable, "-c", "from labelprop.cli import main; main()", "embed", tmp_path / "patterns"]
-    command += ["--backbone", image_model, "--out", tmp_path / "emb.npy", "--ids", tmp_path / "ids.csv", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    asked = ["embed", tmp_path / "patterns", "--backbone", image_model, "--out", tmp_path / "emb.npy"]
+    asked = list(map(str, [*asked, "--ids", tmp_path / "ids.csv", "--quiet"]))
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
     vectors = np.load(tmp_path / "emb.npy")
     assert vectors.dtype == np.float32
     assert np.array_equal(vectors, labelprop.embed(tmp_path / "patterns", backbone=image_model))
     ids = (tmp_path / "ids.csv").read_text().split()
     assert ids[0] == "id"
     assert len(ids) == 61
-    again = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert again.returncode == 2
+    again = CliRunner().invoke(app, asked)
+    assert again.exit_code == 2
     assert "exists already" in again.stderr
 
 

@@ -8,14 +8,18 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from labelprop import registry
+from labelprop.cli import app
 from patterns import write_patterns
 
 TRAIN = ["--epochs", "1", "--no-baselines", "--set", "batch_size=12", "--set", "labeled_batch_size=6"]
@@ -26,15 +30,25 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-c", "from labelprop.cli import main; main()", *map(str, arguments)]
 
 
-def labelprop(*arguments: object, **options) -> subprocess.CompletedProcess:
+def labelprop(*arguments: object) -> subprocess.CompletedProcess:
+    """The command in this process, which has long imported what a new one takes seconds to import."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")  # as in a process of its own
+        found = CliRunner().invoke(app, list(map(str, arguments)))
+    assert found.exception is None or isinstance(found.exception, SystemExit), found.exception
+    assert "Traceback" not in found.stderr, found.stderr
+    return subprocess.CompletedProcess(arguments, found.exit_code, found.stdout, found.stderr)
+
+
+def in_a_process(*arguments: object, **options) -> subprocess.CompletedProcess:
     done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False, **options)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 
 
-def refused(*arguments: object, said: str, status: int = 2, **options) -> str:
+def refused(*arguments: object, said: str, status: int = 2, run: Callable = labelprop, **options) -> str:
     """Runs a command that must fail with `status`, saying `said` in one line on stderr."""
-    done = labelprop(*arguments, **options)
+    done = run(*arguments, **options)
     assert done.returncode == status, done.stderr + done.stdout
     assert said in done.stderr, done.stderr
     return done.stderr
@@ -46,14 +60,14 @@ def refused(*arguments: object, said: str, status: int = 2, **options) -> str:
 def test_train_predict_report(patterns, tmp_path) -> None:
     folder, truth = patterns
     run = tmp_path / "my run"
-    done = labelprop("train", folder, "--truth", truth, "--out", run, *TRAIN)
+    done = in_a_process("train", folder, "--truth", truth, "--out", run, *TRAIN)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"report: {run / 'report.html'}\n", "stdout carries the result alone"
     assert "augmentation: shift (" in done.stderr
     assert "model: small_cnn (" in done.stderr
     assert "accuracy on the 48 unlabeled images: dlp" in done.stderr
-    for name in ("predictions.parquet", "predictions.csv"):
-        done = labelprop("predict", run, folder, "--out", tmp_path / name, "--proba", "--quiet")
+    for name, started in (("predictions.parquet", in_a_process), ("predictions.csv", labelprop)):
+        done = started("predict", run, folder, "--out", tmp_path / name, "--proba", "--quiet")
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
     table = pq.read_table(tmp_path / "predictions.parquet")
@@ -250,11 +264,12 @@ def test_images_of_mixed_sizes_and_modes(patterns, tmp_path) -> None:
     assert "--image-size" in done.stderr
 
 
-def test_empty_folder_and_missing_path(tmp_path) -> None:
+def test_empty_folder_and_missing_path(tmp_path, monkeypatch) -> None:
     (tmp_path / "empty").mkdir()
     refused("train", tmp_path / "empty", "--out", tmp_path / "run", said="empty")
     refused("train", tmp_path / "nowhere", "--out", tmp_path / "run", said="nowhere")
-    refused("train", "empty/nowhere", "--out", tmp_path / "run", said="no file or folder", cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    refused("train", "empty/nowhere", "--out", tmp_path / "run", said="no file or folder")
     (tmp_path / "one.png").write_bytes(b"")
     refused("train", tmp_path / "one.png", "--out", tmp_path / "run", said="put it into a folder")
 
@@ -304,7 +319,15 @@ def test_a_full_disk_ends_with_status_1_and_keeps_what_was_there(patterns, tmp_p
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     said = refused(
-        "train", folder, "--out", tmp_path / "run", *TRAIN, said="cannot write", status=1, preexec_fn=small_files
+        "train",
+        folder,
+        "--out",
+        tmp_path / "run",
+        *TRAIN,
+        said="cannot write",
+        status=1,
+        run=in_a_process,
+        preexec_fn=small_files,
     )
     assert "File too large" in said
     assert "--resume" in said

@@ -219,7 +219,7 @@ def vectors():
     return vectors_ND, np.where(np.arange(90) < 12, classes, -1)
 
 
-@pytest.mark.parametrize("augment", ["auto", "mix"])
+@pytest.mark.parametrize("augment", ["auto", pytest.param("mix", marks=pytest.mark.slow)])
 def test_a_run_on_two_devices_resumes_as_if_unbroken(vectors, tmp_path, augment: str) -> None:
     options = {"recipe": "llp", "epochs": 2, "baselines": False, "settings": ranks.settings_of("llp"), "devices": 2}
     options["augment"] = augment
