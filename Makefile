@@ -53,7 +53,7 @@ golden: setup-dev
 bench: setup-dev
 	$(BIN)/python benchmarks/demo_seeds.py
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA)
-	$(BIN)/python benchmarks/fashion_mnist_dlp.py --data $(DATA)
+	$(BIN)/labelprop bench small --data $(DATA)
 	for part in compare warm auto million scaling; do $(BIN)/python benchmarks/propagation.py $$part || exit 1; done
 	$(BIN)/python benchmarks/propagation.py compare --blas $(BLAS)
 	$(BIN)/python benchmarks/local_processes.py

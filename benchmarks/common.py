@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
 import platform
@@ -15,9 +14,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,33 +51,6 @@ def save(name: str, content: dict[str, Any]) -> Path:
 
 def data_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds fashion_mnist/train.parquet")
-
-
-def fashion_mnist(data: Path, split: str, rows: int) -> pa.Table:
-    """The first `rows` rows: image struct<bytes, path> and label int64. Exits, saying what is missing."""
-    path = data / "fashion_mnist" / f"{split}.parquet"
-    if not path.exists():
-        sys.exit(f"{path} is missing; --data must name a folder that holds fashion_mnist/{split}.parquet")
-    return pq.read_table(path).slice(0, rows)
-
-
-def write_split(table: pa.Table, folder: Path, per_class: int, seed: int) -> tuple[Path, Path, Path]:
-    """DATA without labels, LABELS with `per_class` drawn a class, and the truth of the others."""
-    folder.mkdir(parents=True, exist_ok=True)
-    labels, names = table.column("label").to_numpy(), json.loads(table.schema.metadata[b"class_names"])
-    generator = np.random.default_rng(seed)
-    given = np.concatenate(
-        [generator.choice(np.flatnonzero(labels == c), per_class, replace=False) for c in np.unique(labels)]
-    )
-    data, chosen, truth = folder / "images.parquet", folder / "labels.csv", folder / "truth.csv"
-    pq.write_table(table.select(["image"]), data)
-    is_given = np.isin(np.arange(len(labels)), given)
-    for path, rows in ((chosen, np.flatnonzero(is_given)), (truth, np.flatnonzero(~is_given))):
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["id", "label"])
-            writer.writerows((int(row), names[labels[row]]) for row in rows)
-    return data, chosen, truth
 
 
 def _relative(arguments: list[str]) -> list[str]:

@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     check = parser.parse_args().check
     stale = []
-    for path, text in (*files(RESULTS / "small", small.PARTS), *files(RESULTS / "recipes", recipes.parts()), page()):
+    for path, text in wanted():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(path)
@@ -37,6 +37,14 @@ def main() -> int:
     for path in stale:
         print(f"{'differs' if check else 'written'}: {path.relative_to(ROOT)}")
     return int(check and bool(stale))
+
+
+def wanted() -> Iterator[tuple[Path, str]]:
+    """Every file as it should be."""
+    yield from files(RESULTS / "small", small.PARTS)
+    if (RESULTS / "recipes").is_dir():
+        yield from files(RESULTS / "recipes", recipes.parts())
+        yield page()
 
 
 def files(folder: Path, parts: Sequence[Part]) -> Iterator[tuple[Path, str]]:

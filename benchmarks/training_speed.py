@@ -18,7 +18,8 @@ from typing import Any
 
 import torch
 
-from common import data_argument, fashion_mnist, provenance, save, write_split
+from common import data_argument, provenance, save
+from labelprop.bench.sets import split_images
 from labelprop.clock import StageClock, peak_memory_bytes
 from labelprop.data.batches import Loader, draw_epoch, steps_per_epoch
 from labelprop.data.preprocessing import Preprocessing
@@ -64,8 +65,8 @@ def bare_epoch(
 
 def prepare(options: argparse.Namespace) -> tuple[Task, Loader, Callable[[recipes.Recipe], ModelSpec]]:
     folder = options.out
-    data, labels, _ = write_split(fashion_mnist(options.data, "train", ROWS), folder, PER_CLASS, seed=0)
-    inputs = read_inputs(data, labels, None, ReadOptions(), Silent())
+    split = split_images(options.data, "fashion_mnist", folder, ROWS, PER_CLASS, seed=0)
+    inputs = read_inputs(split.examples, split.labels, None, ReadOptions(), Silent())
     content = inputs.samples.content
     assert content is not None
     given = inputs.given
