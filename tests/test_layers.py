@@ -15,7 +15,7 @@ PACKAGE = Path(labelprop.__file__).parent
 LAYERS = [
     ["__main__"],
     ["cli"],
-    ["cli_flags", "cli_session"],
+    ["cli_flags", "cli_session", "cli_methods"],
     ["demo", "bench"],
     ["api"],
     ["api_run", "api_train", "api_propagate"],

@@ -144,7 +144,9 @@ def _check_tune(request: TrainRequest) -> None:
     if request.init is not None:
         raise RequestError(f"--tune {request.tune} and --init exclude each other: both name what to start from.")
     if not isinstance(request.backbone, str | os.PathLike):
-        raise RequestError(f"--tune {request.tune} needs --backbone with the folder or name of a HuggingFace model.")
+        raise RequestError(
+            f"--tune {request.tune} needs images, and --backbone with the folder or name of a HuggingFace model."
+        )
 
 
 def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Features]:

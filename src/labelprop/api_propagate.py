@@ -17,7 +17,7 @@ from labelprop import registry
 from labelprop.api_plan import check_memory, plan_lines
 from labelprop.api_propagated import Compared, Propagated, warnings_of, write_propagated
 from labelprop.api_record import versions
-from labelprop.api_results import summary
+from labelprop.api_results import empty_classes, summary
 from labelprop.baselines import CHOICE_SECONDS, FOLDS, Features, Given, hide_labels, labels_only
 from labelprop.clock import StageClock
 from labelprop.data.contents import TensorContent
@@ -78,7 +78,8 @@ def propagate(request: PropagateRequest) -> Path:
     finally:
         folder.close()
     request.reporter.say(summary(metrics, inputs.noun))
-    for text in warnings_of(metrics):
+    empty = empty_classes(found.labeling.labels_N, inputs.given.labels_N, inputs.given.classes)
+    for text in (*warnings_of(metrics), *empty):
         request.reporter.say(f"warning: {text}")
     return folder.path
 

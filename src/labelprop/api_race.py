@@ -102,6 +102,11 @@ def _run(
     lengths: Mapping[str, int],
     heats: Sequence[Mapping[str, Any]],
 ) -> Outcome:
+    shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
+    request.reporter.say(
+        f"race: {', '.join(designs)}, each trained up to {FOLDS * len(ROUNDS)} times ({shares} of the full length, "
+        f"with each of {FOLDS} parts of the given labels hidden); the better half goes on"
+    )
     loader = _loader(prepared)
 
     def train(name: str, task: Task, share: float) -> torch.Tensor:

@@ -5,7 +5,7 @@ Here, after all training is over, labels meet the truth.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,9 @@ from labelprop.training.job import Trained
 
 RAW_ROWS = 50_000  # propagation on the raw examples is shown for comparison up to this many
 RAW_VALUES = 2**28
+
+
+NAMED = 5  # classes in a sentence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +79,8 @@ def write_train_results(results: TrainResults) -> None:
         projection = write_evidence(folder, inputs, labeling, truth, features_ND, seed=results.record["seed"])
     finish(folder, dict(results.record) | {"projection": projection}, clock)
     results.reporter.say(summary(metrics, inputs.noun))
+    for text in (*warnings_of(metrics), *empty_classes(labeling.labels_N, given_N, classes)):
+        results.reporter.say(f"warning: {text}")
 
 
 def finish(folder: RunFolder, record: Mapping[str, Any], clock: StageClock) -> None:
@@ -234,6 +239,36 @@ def summary(metrics: Mapping[str, Any], noun: str) -> str:
         + (f" ({compared})" if compared else "")
         + test
     )
+
+
+def warnings_of(metrics: Mapping[str, Any]) -> list[str]:
+    """Said where less work does better on the unlabeled rows."""
+    own, method = metrics["unlabeled"]["accuracy"], metrics["recipe"]
+    rivals = {
+        "the same network on the given labels alone": metrics["baseline"]["unlabeled"],
+        "propagation on the raw data": metrics["propagation_only"]["unlabeled"],
+    }
+    better = {name: value for name, value in rivals.items() if value is not None and own is not None and value > own}
+    if not better:
+        return []
+    name = max(better, key=lambda name: better[name])
+    return [
+        f"{name} gets {better[name]:.2%} right, {method} {own:.2%}: this training does not pay. Train longer, or "
+        "take another recipe (--recipe auto tries some)."
+    ]
+
+
+def empty_classes(labels_N: np.ndarray, given_N: np.ndarray, classes: Sequence[str]) -> list[str]:
+    """Said where classes got none of the unlabeled rows."""
+    counts_C = np.bincount(labels_N[(given_N < 0) & (labels_N >= 0)], minlength=len(classes))
+    empty = [name for name, count in zip(classes, counts_C, strict=True) if not count]
+    if not empty or not counts_C.any():
+        return []
+    named = ", ".join(empty[:NAMED]) + (", ..." if len(empty) > NAMED else "")
+    return [
+        f"{len(empty):,} of {len(classes):,} classes got none of the unlabeled rows ({named}): there may be none, or "
+        "these classes need more labels or longer training."
+    ]
 
 
 def _hidden_summary(metrics: Mapping[str, Any]) -> str:

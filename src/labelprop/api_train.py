@@ -33,6 +33,7 @@ from labelprop.run_folder import RunFolder
 from labelprop.training import loop, recipes
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
+from labelprop.training.phases import MIN_STEPS
 from labelprop.training.plan import default_epochs, epoch_length, main_steps_within, plan_steps
 
 CLOSING_SECONDS = 10.0  # set aside under --budget for the map and the page
@@ -205,4 +206,6 @@ def _announce(reporter: Reporter, jobs: list[Job]) -> None:
         named = " + ".join(
             f"{steps:,} ({phase.name})" for phase, steps in zip(job.recipe.phases, job.plan.steps, strict=True)
         )
-        reporter.say(f"{job.label}: {named} steps, {job.plan.steps_per_epoch:,} an epoch")
+        shortest = [steps for phase, steps in zip(job.recipe.phases, job.plan.steps, strict=True) if phase.share != 1]
+        least = f" (phases beside the main one have at least {MIN_STEPS})" if MIN_STEPS in shortest else ""
+        reporter.say(f"{job.label}: {named} steps, {job.plan.steps_per_epoch:,} an epoch{least}")

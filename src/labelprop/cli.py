@@ -398,8 +398,16 @@ app.command("bench")(add_setting_flags(bench))
 
 @app.command()
 @guarded
-def methods(debug: Debug = False) -> None:
-    """List propagators and recipes, one line each."""
+def methods(
+    chosen: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One of them, with its settings.")] = None,
+    debug: Debug = False,
+) -> None:
+    """List propagators and recipes, one line each; with NAME its settings and what they mean."""
+    if chosen is not None:
+        from labelprop.cli_methods import described
+
+        print(described(chosen))
+        return
     for name, entry in registry.table("propagators").items():
         print(f"{name} ({entry.target.rpartition(':')[2]})  {entry.summary}")
     for name, entry in registry.table("recipes").items():

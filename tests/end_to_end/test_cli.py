@@ -384,3 +384,35 @@ def test_debug_shows_the_traceback(tmp_path) -> None:
 def test_wrong_parameters(patterns, tmp_path, arguments: list[str], said: str) -> None:
     refused("train", patterns[0], "--out", tmp_path / "run", *arguments, said=said)
     assert not (tmp_path / "run").exists(), "a refused request leaves nothing in the way of the next"
+
+
+def test_methods_tells_of_one_recipe_or_propagator_what_its_settings_mean() -> None:
+    found = labelprop("methods", "dmt").stdout
+    assert "Deep Metric Transfer (Liu et al. 2018)" in found
+    assert "--set NAME=VALUE" in found
+    assert "  source = spectral-cut" in found
+    assert "LabelsOnce: " in found
+    assert "    n_neighbors : neighbors of each row" not in found, "indentation of the source is gone"
+    found = labelprop("methods", "diffusion").stdout
+    assert "n_neighbors : neighbors of each row; cut to n - 1." in found
+    assert "  alpha = 0.99" in found
+    refused("methods", "difusion", said="unknown propagator or recipe 'difusion'; did you mean 'diffusion'?")
+
+
+@pytest.mark.parametrize("name", [*registry.table("recipes"), *registry.table("propagators"), "auto"])
+def test_every_method_can_be_told_of(name: str) -> None:
+    assert labelprop("methods", name).stdout.startswith(f"{name}  ")
+
+
+def test_classes_that_got_nothing_are_named(tmp_path) -> None:
+    """Two labels of a third class on rows of zeros: no other row is near them."""
+    X = np.repeat(np.eye(3, dtype=np.float32), [30, 30, 2], axis=0)
+    X[:60] += 0.01 * np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    np.save(tmp_path / "x.npy", X)
+    rows = [*(f"{row},a" for row in range(3)), *(f"{row},b" for row in range(30, 33)), "60,c", "61,c"]
+    (tmp_path / "labels.csv").write_text("\n".join(["id,label", *rows]) + "\n")
+    for verb in ("propagate", "train"):
+        asked = [verb, tmp_path / "x.npy", "--labels", tmp_path / "labels.csv", "--out", tmp_path / verb]
+        done = labelprop(*asked, *(["--epochs", 30, "--no-baselines"] if verb == "train" else []))
+        assert "1 of 3 classes got none of the unlabeled rows (c)" in done.stderr
+        assert "1 of 3 classes got none" in (tmp_path / verb / "report.html").read_text()

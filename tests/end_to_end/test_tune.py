@@ -108,7 +108,7 @@ def test_a_resumed_run_equals_an_unbroken_one(images, vit, tmp_path, monkeypatch
     ("options", "message"),
     [
         ({"tune": "loar"}, "unknown --tune 'loar'; did you mean 'lora'"),
-        ({"tune": "full", "backbone": None}, "--tune full needs --backbone"),
+        ({"tune": "full", "backbone": None}, "--tune full needs images, and --backbone"),
         ({"tune": "full", "init": "somewhere"}, "--tune full and --init exclude each other"),
         ({"tune": "full", "model": "small_cnn"}, "--model small_cnn excludes --init and --tune"),
     ],

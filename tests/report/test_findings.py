@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from labelprop.report import findings, summary
-from labelprop.report.classes import ClassCount, Classes, Pair
+from labelprop.report.classes import Classes, Pair
 from labelprop.report.comparison import Comparison, Rival
 from labelprop.report.gather import read_run
 from labelprop.report.numbers import Share
@@ -174,12 +174,12 @@ def test_classes_heading_names_one_class_only_where_chance_does_not_explain_it(m
     slight = make(["cat"] * 10 + ["dog"] * 10, spread(20), ["cat"] * 10 + ["owl"] + ["dog"] * 9)
     assert findings.classes_heading(Classes(slight)) == "From 90.0% to 100% are right, by class"
     tied = make(["cat"] * 10 + ["dog"] * 10, spread(20), ["owl"] + ["cat"] * 9 + ["owl"] + ["dog"] * 9)
-    assert findings.classes_heading(Classes(tied)) == "Each class has 10"
+    assert findings.classes_heading(Classes(tied)) == "Each class has 10; 1 of 3 classes got none"
 
 
 def test_classes_heading_without_truth(make):
     run = make(["cat"] * 3 + ["dog"] * 5, spread(8))
-    assert findings.classes_heading(Classes(run)) == "Class sizes run from 3 to 5"
+    assert findings.classes_heading(Classes(run)) == "Class sizes run from 3 to 5; 1 of 3 classes got none"
     assert findings.classes_heading(Classes(make(["cat"] * 3, spread(3)))) == "One class has all 3"
     assert findings.classes_heading(Classes(make([None], [0.0]))) == "Three classes, none handed out"
     one = make(["cat"] * 3, spread(3), classes=("cat",))
@@ -211,9 +211,9 @@ def test_pairs_heading():
     assert findings.pairs_heading(6, pictures=False) == "The six commonest mistakes, in examples"
 
 
-def test_sizes():
-    used = [ClassCount(0, 1, 4, Share(0, 0), 0.0), ClassCount(1, 1, 4, Share(0, 0), 0.0)]
-    assert findings.sizes(used) == "Each class has 4"
+def test_sizes(make):
+    run = make(["cat"] * 4 + ["dog"] * 4, spread(8), classes=("cat", "dog"))
+    assert findings.sizes(Classes(run)) == "Each class has 4"
 
 
 # -- training ------------------------------------------------------------------------------------------------

@@ -197,7 +197,7 @@ def classes_heading(classes: Classes) -> str:
         best = max(measured, key=lambda entry: entry.share.value)
         if best.share.percent != weakest.share.percent:
             return f"From {weakest.share.percent} to {best.share.percent} are right, by class"
-    return sizes(used)
+    return sizes(classes)
 
 
 def weakest_count(entry: ClassCount, run: Run) -> str:
@@ -205,11 +205,16 @@ def weakest_count(entry: ClassCount, run: Run) -> str:
     return f"{number(entry.share.wrong)} of {number(entry.share.n)}{truth} {be(entry.share.wrong)} wrong"
 
 
-def sizes(used: list[ClassCount]) -> str:
-    smallest, largest = min(entry.got for entry in used), max(entry.got for entry in used)
-    if smallest == largest:
-        return f"Each class has {number(smallest)}" if len(used) > 1 else f"One class has all {number(smallest)}"
-    return f"Class sizes run from {number(smallest)} to {number(largest)}"
+def sizes(classes: Classes) -> str:
+    """How many the classes got, and how many of them got none."""
+    got = [entry.got for entry in classes.counts if entry.got]
+    empty = len(classes.run.classes) - len(got)
+    if len(got) == 1:
+        return f"One class has all {number(got[0])}"
+    none = f"; {number(empty)} of {number(len(classes.run.classes))} classes got none" if empty else ""
+    if min(got) == max(got):
+        return f"Each class has {number(got[0])}{none}"
+    return f"Class sizes run from {number(min(got))} to {number(max(got))}{none}"
 
 
 def confusion_heading(pairs: tuple[Pair, ...], names: tuple[str, ...]) -> str:

@@ -89,8 +89,7 @@ def _unreached(n: int) -> str:
 
 
 def _sizes(run: Run, classes: Classes) -> list[str | Piece]:
-    used = [entry for entry in classes.counts if entry.got]
-    return [f" {sizes(used)}."] if len(run.classes) > 1 else []
+    return [f" {sizes(classes)}."] if len(run.classes) > 1 else []
 
 
 def _against_labels_only(run: Run, comparison: Comparison | None) -> list[str | Piece]:
