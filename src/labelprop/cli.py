@@ -120,7 +120,7 @@ def train(
     truth: Truth = None,
     budget: Annotated[str | None, typer.Option("--budget", help="Time it may take: 90s, 10min, 1h.")] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", help="Epochs of the main phase; others add their share, 100 steps or more.")
+        int | None, typer.Option("--epochs", help="Epochs of the main phase; others add theirs, 100 steps or more.")
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="The same in steps.")] = None,
     augment: Annotated[str, typer.Option("--augment", help=f"auto, {', '.join(registry.AUGMENTS)}.")] = "auto",
