@@ -44,7 +44,8 @@ def wanted() -> Iterator[tuple[Path, str]]:
     yield from files(RESULTS / "small", small.PARTS)
     if (RESULTS / "recipes").is_dir():
         yield from files(RESULTS / "recipes", recipes.parts())
-        yield page()
+        if PAGE.exists():
+            yield page()
 
 
 def files(folder: Path, parts: Sequence[Part]) -> Iterator[tuple[Path, str]]:
