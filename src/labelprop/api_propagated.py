@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from labelprop.api_results import finish, run_totals, score, share_equal, truth_of, write_evidence, wrong
+from labelprop.api_results import best_above, finish, run_totals, score, share_equal, truth_of, write_evidence, wrong
 from labelprop.baselines import Hidden, LabelsOnly
 from labelprop.clock import StageClock
 from labelprop.evaluation.metrics import hidden_noise
@@ -155,14 +155,12 @@ def warnings_of(metrics: dict[str, Any]) -> list[str]:
         rivals = {name: hidden[key] / hidden["n"] for name, key in zip(rivals, names, strict=True)}
         how, pays = f"of {hidden['n']:,} given labels that were hidden in turn", "may not pay"
         noise = hidden_noise(hidden["n"]) / hidden["n"]
-    better = {
-        name: value for name, value in rivals.items() if value is not None and own is not None and value > own + noise
-    }
-    if not better:
+    found = best_above(None if own is None else own + noise, rivals)
+    if found is None:
         return []
-    name = max(better, key=lambda name: better[name])
+    name, share = found
     return [
-        f"{name} gets {better[name]:.2%} {how} right, {method} {own:.2%}: on these vectors the propagation {pays}. "
+        f"{name} gets {share:.2%} {how} right, {method} {own:.2%}: on these vectors the propagation {pays}. "
         "Try --method auto or other vectors, or use the simpler labels."
     ]
 

@@ -241,6 +241,12 @@ def summary(metrics: Mapping[str, Any], noun: str) -> str:
     )
 
 
+def best_above(own: float | None, rivals: Mapping[str, float | None]) -> tuple[str, float] | None:
+    """The best of the rivals that do better than `own`, and its share; None where none does or nothing is known."""
+    better = {name: value for name, value in rivals.items() if value is not None and own is not None and value > own}
+    return max(better.items(), key=lambda rival: rival[1]) if better else None
+
+
 def warnings_of(metrics: Mapping[str, Any]) -> list[str]:
     """Said where less work does better on the unlabeled rows."""
     own, method = metrics["unlabeled"]["accuracy"], metrics["recipe"]
@@ -248,12 +254,12 @@ def warnings_of(metrics: Mapping[str, Any]) -> list[str]:
         "the same network on the given labels alone": metrics["baseline"]["unlabeled"],
         "propagation on the raw data": metrics["propagation_only"]["unlabeled"],
     }
-    better = {name: value for name, value in rivals.items() if value is not None and own is not None and value > own}
-    if not better:
+    found = best_above(own, rivals)
+    if found is None:
         return []
-    name = max(better, key=lambda name: better[name])
+    name, share = found
     return [
-        f"{name} gets {better[name]:.2%} right, {method} {own:.2%}: this training does not pay. Train longer, or "
+        f"{name} gets {share:.2%} right, {method} {own:.2%}: this training does not pay. Train longer, or "
         "take another recipe (--recipe auto tries some)."
     ]
 

@@ -91,3 +91,9 @@ def test_a_model_without_linear_layers_is_refused_adapters(tmp_path) -> None:
     assert load_pretrained(folder, "full", seed=0).feature_dim == 12
     with pytest.raises(RequestError, match=r"no linear layers.*--tune full"):
         load_pretrained(folder, "lora", seed=0)
+
+
+def test_adapters_learn_slower_than_new_heads(vit) -> None:
+    trunk = load_pretrained(vit, "lora", seed=0)
+    groups = Sgd(lr=1.0).build(Network(trunk, {"class": 3})).param_groups
+    assert {group["rate"] for group in groups} == {1.0, 0.3}

@@ -21,10 +21,8 @@ from labelprop.models.trunk import require_image
 
 RANK = 16
 ALPHA = 32  # adapters are added ALPHA / RANK times
-TRUNK_RATE: Mapping[str, float] = {
-    "lora": 1.0,
-    "full": 0.1,
-}  # times the recipe's learning rate, which is meant for new weights
+# By what --tune says, times the recipe's learning rate, which is meant for new weights.
+TRUNK_RATE: Mapping[str, float] = {"lora": 0.3, "full": 0.1}
 
 
 class PretrainedTrunk(HfImageTrunk):
