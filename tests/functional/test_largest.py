@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelprop.functional.largest import group_size, largest
+from labelprop.functional.largest import group_size, kth_largest, largest
 
 
 @settings(deadline=None, max_examples=200)
@@ -30,6 +30,12 @@ def test_values_are_those_of_a_sort_and_places_hold_them(
     np.testing.assert_array_equal(found, -np.sort(-values, axis=1)[:, :k])
     np.testing.assert_array_equal(np.take_along_axis(values, places.numpy(), axis=1), found)
     assert all(len(set(row)) == k for row in places.tolist()), "a place was given twice"
+
+
+@pytest.mark.parametrize("k", [1, 2, 40, 41])
+def test_the_kth_largest_is_that_of_a_sort(k: int) -> None:
+    values = torch.from_numpy(np.random.default_rng(k).integers(0, 30, (5, 41)).astype(np.float32))
+    assert torch.equal(kth_largest(values.requires_grad_(), k), values.sort(dim=1, descending=True).values[:, k - 1])
 
 
 @pytest.mark.parametrize(("width", "k", "wanted"), [(100, 100, 1), (3200, 50, 8), (32_768, 58, 32), (7, 0, 2)])

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from labelprop.functional.largest import kth_largest
+
 EPSILON = 1e-7  # of the released code of Local Aggregation and Local Label Propagation, inside the logarithm
 BLOCK = {"cpu": 1 << 21, "cuda": 1 << 27}  # similarities held at once
 
@@ -49,23 +51,42 @@ def neighborhood_loss(
 ) -> torch.Tensor:
     """Local aggregation (Zhuang, Zhai, Yamins 2019, Eq. 2): -log(sum_C P / sum_B P + epsilon), (B,).
 
-    B are the k rows of the bank nearest to v, its own among them (forced in where it is not); C are those of them
-    that share v's cluster in any of the H clusterings.
+    B are the k rows of the bank nearest to v (with those that tie with the last, where all are looked at at once),
+    its own among them: where it is not, it takes the place of the last. C are those of B that share v's cluster in
+    any of the H clusterings.
     """
-    all_at_once = len(bank_ND) <= _rows_at_once(vectors_BD)
-    cosines_BN = vectors_BD @ bank_ND.T if all_at_once else None
+    neighborhoods = _among_all if len(bank_ND) <= _rows_at_once(vectors_BD) else _among_gathered
+    cosines, close = neighborhoods(vectors_BD, bank_ND, own_B, clusters_HN, min(k, len(bank_ND)))
+    share_B = (cosines / temperature).softmax(dim=1).mul(close).sum(dim=1)
+    return -(share_B + epsilon).log()
+
+
+def _among_all(
+    vectors_BD: torch.Tensor, bank_ND: torch.Tensor, own_B: torch.Tensor, clusters_HN: torch.Tensor, k: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosines to all rows, -inf outside of B, and which share a cluster: (B, N) each. Nothing is sorted or gathered."""
+    cosines_BN = vectors_BD @ bank_ND.T
     with torch.no_grad():
-        width = min(k, len(bank_ND))
-        near_BK = _nearest(vectors_BD, bank_ND, width) if cosines_BN is None else cosines_BN.topk(width).indices
+        own_B1, cluster_HN = own_B[:, None], clusters_HN.to(torch.int32)  # half the traffic
+        least_B1 = kth_largest(cosines_BN, k)[:, None]
+        outside_B1 = cosines_BN.gather(1, own_B1) < least_B1
+        far_BN = torch.where(outside_B1, cosines_BN <= least_B1, cosines_BN < least_B1).scatter_(1, own_B1, False)
+        close_BN = torch.zeros_like(far_BN)
+        for cluster_N in cluster_HN:
+            close_BN |= cluster_N == cluster_N[own_B1]
+    return torch.where(far_BN, -torch.inf, cosines_BN), close_BN
+
+
+def _among_gathered(
+    vectors_BD: torch.Tensor, bank_ND: torch.Tensor, own_B: torch.Tensor, clusters_HN: torch.Tensor, k: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosines to the rows in B, and which share a cluster: (B, K) each. For a bank far larger than K."""
+    with torch.no_grad():
+        near_BK = _nearest(vectors_BD, bank_ND, k)
         missing_B = ~(near_BK == own_B[:, None]).any(dim=1)
         near_BK[missing_B, -1] = own_B[missing_B]
         close_BK = (clusters_HN[:, near_BK] == clusters_HN[:, own_B][:, :, None]).any(dim=0)
-    if cosines_BN is None:  # the gathered rows, (B, K, D), are fewer than all only for a large bank
-        exponents_BK = torch.einsum("bd,bkd->bk", vectors_BD, bank_ND[near_BK]) / temperature
-    else:
-        exponents_BK = cosines_BN.gather(1, near_BK) / temperature
-    close_B = exponents_BK.masked_fill(~close_BK, -torch.inf).logsumexp(dim=1)
-    return -((close_B - exponents_BK.logsumexp(dim=1)).exp() + epsilon).log()
+    return torch.einsum("bd,bkd->bk", vectors_BD, bank_ND[near_BK]), close_BK
 
 
 def noise_contrastive_loss(

