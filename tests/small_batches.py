@@ -53,7 +53,7 @@ class Fixed:
     def __init__(self, **outputs: torch.Tensor) -> None:
         self._outputs = outputs
 
-    def outputs(self):
+    def outputs(self, view: str = "eval"):
         return self._outputs
 
     group = SOLO

@@ -64,13 +64,13 @@ class Problem:
         drawn = draw_epoch(self.task, needs, phase=0, epoch=epoch, steps=1, first_step=epoch, pool_P=pool_P)
         return next(self.loader.batches(drawn, needs, self.task, torch.Generator().manual_seed(epoch)))
 
-    def outputs(self) -> Outputs:
-        """Tools: the outputs on the eval view of all rows."""
+    def outputs(self, view: str = "eval") -> Outputs:
+        """Tools: the outputs on a view of all rows."""
         self.net.eval()
         with torch.no_grad():
             indices = [np.arange(N)]
             found: Outputs = self.net(
-                self.loader.views.make("eval", next(iter(self.loader.raw(indices)))[1], torch.Generator())
+                self.loader.views.make(view, next(iter(self.loader.raw(indices)))[1], torch.Generator())
             )
         self.net.train()
         return found

@@ -13,6 +13,7 @@ import torch
 from lightning_fabric import Fabric
 
 from labelprop.clock import StageClock
+from labelprop.data.batches import check_shared_out
 from labelprop.data.preprocessing import ImageFormat
 from labelprop.design import FROZEN, Design, Features, decide, find_start, open_backbone, read_features
 from labelprop.distributed import Group
@@ -84,7 +85,7 @@ class Prepared:
 
 def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prepared:
     began, clock = time.perf_counter(), StageClock()
-    budget = _check(request)
+    budget = _check(request, fabric.world_size)
     with clock.stage("read"):
         inputs, features = _read_data(request, device)
         test = _read_test(request, inputs)
@@ -116,10 +117,12 @@ def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prep
     return Prepared(inputs, test, test_features, designs[0], rivals, device, fabric, clock, budget, began)
 
 
-def _check(request: TrainRequest) -> float | None:
+def _check(request: TrainRequest, n_processes: int) -> float | None:
     """What can be refused before anything is read; returns the budget in seconds, if there is one."""
     if request.recipe != AUTO:
-        recipes.build(request.recipe, request.settings)
+        for phase in recipes.build(request.recipe, request.settings).phases:
+            needs = phase.method().needs
+            check_shared_out(needs.labeled.size + needs.unlabeled.size, n_processes)
     budget = parse_budget(request.budget) if request.budget is not None else None
     if budget is not None:
         request.reporter.say(f"budget: {duration(budget)}")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from labelprop.api_prepare import Prepared, TrainRequest
-from labelprop.api_record import check_same_run, configuration
+from labelprop.api_record import ASKED, check_same_run, configuration
 from labelprop.data.batches import Loader
 from labelprop.data.views import Views
 from labelprop.design import Design
@@ -62,14 +62,35 @@ def _kept(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -
     names = racing if previous.get("status", RACING) == RACING else KNOWN_BEFORE
     if not previous:
         folder.write_json("run.json", {name: now[name] for name in names} | {"status": RACING})
-    elif "recipe" in previous and not (folder.path / RECORD).exists():
+    else:
+        _check_raced(folder, previous)
+        if not request.force:
+            check_same_run({name: previous[name] for name in names if name in previous}, now)
+    return folder.read_json(RECORD)
+
+
+def _check_raced(folder: RunFolder, previous: Mapping[str, Any]) -> None:
+    if "recipe" in previous and not (folder.path / RECORD).exists():
         raise RequestError(
             f"cannot resume: --out {folder.path} is a run of recipe {previous['recipe']}, not of auto. Choose "
             "another --out, or name that recipe."
         )
-    elif not request.force:
-        check_same_run({name: previous[name] for name in names if name in previous}, now)
-    return folder.read_json(RECORD)
+
+
+def check_finished(request: TrainRequest, prepared: Prepared) -> None:
+    """Says that nothing is left to do. Raises RequestError where the finished run is another than that asked for.
+
+    On what device, in how many threads and with which versions it was made does not matter any more.
+    """
+    folder = RunFolder(request.out)
+    names: Sequence[str] = ASKED
+    previous = folder.read_json("run.json")
+    if len(prepared.rivals) > 1:
+        _check_raced(folder, previous)
+        names = [name for name in ASKED if name in KNOWN_BEFORE]
+    if not request.force:
+        check_same_run({name: previous[name] for name in names if name in previous}, configuration(request, prepared))
+    request.reporter.say(f"{request.out} is finished already; nothing to resume.")
 
 
 def _end_of_race(folder: RunFolder) -> None:

@@ -16,16 +16,18 @@ from labelprop.errors import RequestError
 from labelprop.inputs import labels_digest
 from labelprop.training.job import resolve_precision
 
-IDENTITY = (
+ASKED = (  # what a finished run must have in common with the command that would continue it
     *("recipe", "settings", "model", "augment", "seed", "epochs", "steps", "budget", "baselines"),
-    *("deterministic", "compile", "precision", "data", "labels", "backbone", "tune", "init"),
-    *("device", "devices", "threads", "versions"),
+    *("data", "labels", "backbone", "tune", "init"),
 )
+IDENTITY = (*ASKED, "deterministic", "compile", "precision", "device", "devices", "threads", "versions")
 
 
 def check_same_run(previous: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raises RequestError where a continued run would not be the run that was interrupted."""
     different = [key for key in IDENTITY if key in previous and previous[key] != now[key]]
+    if "recipe" in different:  # the rest follows from it
+        different = [key for key in different if key not in ("settings", "model")]
     if different:
         said = "; ".join(_difference(key, previous[key], now[key]) for key in different)
         raise RequestError(
@@ -35,7 +37,9 @@ def check_same_run(previous: Mapping[str, Any], now: Mapping[str, Any]) -> None:
 
 
 def _difference(key: str, was: Any, now: Any) -> str:
-    """'seed was 0 and is 1'; of a group of settings only those that differ."""
+    """'seed was 0 and is 1'; of a group of settings only those that differ, of a digest only that it does."""
+    if key in ("data", "labels"):
+        return f"{'the examples' if key == 'data' else 'the given labels'} are not the same"
     if isinstance(was, dict) and isinstance(now, dict):
         names = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
         return "; ".join(f"{key} {name} was {was.get(name)!r} and is {now.get(name)!r}" for name in names)

@@ -60,14 +60,15 @@ def write_train_results(results: TrainResults) -> None:
     """Everything after the last epoch, each file whole or not at all; run.json says 'finished' last."""
     folder, inputs, clock = results.folder, results.inputs, results.clock
     given_N, classes = inputs.given.labels_N, inputs.given.classes
+    with clock.stage("predict"):
+        features_ND = collect_outputs(results.trained.net, results.loader)["feature"].cpu().numpy()
+        distributions_NC = results.classifier.distributions(results.design.features.content, results.device)
+        labeling = Labeling.from_distributions(distributions_NC).with_given(given_N)
     extra = {"backbone": results.record["backbone"]}
     save_classifier(folder.path, results.classifier, results.design.spec, extra)
     backbone = results.design.features.backbone
     if backbone is not None and backbone.learned is not None:
         backbone.learned.save(folder.path)
-    with clock.stage("predict"):
-        distributions_NC = results.classifier.distributions(results.design.features.content, results.device)
-        labeling = Labeling.from_distributions(distributions_NC).with_given(given_N)
     folder.write_table("labels.parquet", labels_table(inputs.samples.ids, labeling, given_N, classes, "predicted"))
     _write_pseudo_labels(results)
     truth = truth_of(inputs)
@@ -75,7 +76,6 @@ def write_train_results(results: TrainResults) -> None:
     metrics |= run_totals(clock)
     folder.write_json("metrics.json", metrics)
     with clock.stage("report"):
-        features_ND = collect_outputs(results.trained.net, results.loader)["feature"].cpu().numpy()
         projection = write_evidence(folder, inputs, labeling, truth, features_ND, seed=results.record["seed"])
     finish(folder, dict(results.record) | {"projection": projection}, clock)
     results.reporter.say(summary(metrics, inputs.noun))

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from labelprop.api_prepare import Prepared, TrainRequest, prepare
-from labelprop.api_race import decide_by_race
+from labelprop.api_race import check_finished, decide_by_race
 from labelprop.api_record import check_same_run, configuration
 from labelprop.api_results import TrainResults, truth_of, write_train_results
 from labelprop.clock import StageClock
@@ -23,7 +23,7 @@ from labelprop.data.batches import Loader
 from labelprop.data.views import Views
 from labelprop.design import labels_only, resolve_device
 from labelprop.distributed import Group, launch, leave, started_together
-from labelprop.errors import RequestError
+from labelprop.errors import RequestError, WorkError
 from labelprop.evaluation.monitor import Monitor
 from labelprop.evaluation.snapshots import FOLDER, Keeper, choose
 from labelprop.export import Classifier
@@ -36,6 +36,10 @@ from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precisio
 from labelprop.training.phases import MIN_STEPS
 from labelprop.training.plan import default_epochs, epoch_length, main_steps_within, plan_steps
 
+OUT_OF_MEMORY = (
+    "the GPU is out of memory: lower the batch (--set batch_size=...), use a smaller --image-size or --model, "
+    "or --device cpu. What was finished is saved."
+)
 CLOSING_SECONDS = 10.0  # set aside under --budget for the map and the page
 
 
@@ -53,13 +57,17 @@ def train(request: TrainRequest) -> Path:
     if not group.leads:
         request = replace(request, reporter=Silent())
     try:
-        if not group.first(_is_finished(request) if group.leads else None):
+        if group.first(_is_finished(request) if group.leads else None):
+            check_finished(request, prepare(replace(request, reporter=Silent()), device, fabric))
+        else:
             prepared = prepare(request, device, fabric)
             with _opened(request) if group.leads else nullcontext() as folder:
                 if prepared.rivals:
                     prepared = decide_by_race(folder, request, prepared)
                 _train_in(folder, request, prepared)
         group.first(None)  # all wait until the files are written
+    except torch.OutOfMemoryError as error:
+        raise WorkError(OUT_OF_MEMORY) from error
     finally:
         leave()
     return request.out
@@ -68,8 +76,8 @@ def train(request: TrainRequest) -> Path:
 def _train_on_devices(request: TrainRequest) -> Path:
     if request.device != "cpu" and torch.cuda.is_available() and torch.cuda.device_count() < request.devices:
         raise RequestError(f"--devices {request.devices}: this machine has {torch.cuda.device_count()} CUDA devices.")
-    if not _is_finished(request):
-        launch(request.devices, _train_as_one_of_several, replace(request, reporter=Silent()), told=request.reporter)
+    RunFolder.check(request.out, request.existing)
+    launch(request.devices, _train_as_one_of_several, replace(request, reporter=Silent()), told=request.reporter)
     return request.out
 
 
@@ -82,10 +90,7 @@ def _is_finished(request: TrainRequest) -> bool:
     RunFolder.check(request.out, request.existing)
     if request.devices < 1:
         raise RequestError(f"--devices {request.devices} must be at least 1.")
-    finished = request.existing == "resume" and request.out.exists() and RunFolder(request.out).finished
-    if finished:
-        request.reporter.say(f"{request.out} is finished already; nothing to resume.")
-    return finished
+    return request.existing == "resume" and request.out.exists() and RunFolder(request.out).finished
 
 
 @contextmanager

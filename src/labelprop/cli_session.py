@@ -42,7 +42,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "out of memory; use a smaller --image-size, fewer rows, or a machine with more."
     if type(error).__name__ == "OutOfMemoryError":  # torch's, named so that torch need not be imported here
-        return "the GPU is out of memory; lower --set batch_size=..., use a smaller --image-size, or --device cpu."
+        return "the GPU is out of memory; use fewer rows, a smaller --image-size, or --device cpu."
     if type(error).__name__ in ("BackendCompilerFailed", "InvalidCxxCompiler", "InductorError"):
         return "torch.compile does not work here (it needs a C++ compiler, on a GPU Triton); leave out --compile."
     if isinstance(error, OSError):

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from labelprop.cache import Cache, content_key
 from labelprop.data.batches import Loader
 from labelprop.data.samples import Samples
-from labelprop.errors import DataError, RequestError
+from labelprop.errors import DataError, NonFiniteLossError, RequestError
 from labelprop.models.adapt import as_feature
 from labelprop.models.hf import HfImageTrunk, HfTextEncoder, load_hf
 from labelprop.models.modes import evaluating
@@ -60,26 +60,39 @@ class Backbone:
 
 @torch.no_grad()
 def collect_outputs(
-    net: nn.Module, loader: Loader, rows: np.ndarray | None = None, batch_size: int = EVAL_BATCH
+    net: nn.Module,
+    loader: Loader,
+    rows: np.ndarray | None = None,
+    batch_size: int = EVAL_BATCH,
+    *,
+    view: str = "eval",
+    generator: torch.Generator | None = None,
 ) -> dict[str, torch.Tensor]:
-    """Outputs of `net` on the eval view of these examples (None: all N): {"feature": (N, F), "class": (N, C), ...}.
+    """Outputs of `net` on a view of these examples (None: all N): {"feature": (N, F), "class": (N, C), ...}.
 
     float32, on the loader's device, in the order of `rows` or of the data set. Runs in eval mode and then gives each
-    part its mode back.
+    part its mode back. `generator` is for views that are drawn. Raises NonFiniteLossError where an output is NaN or
+    infinite: after steps that were too large.
     """
     rows = np.arange(len(loader.content)) if rows is None else rows
     n = len(rows)
     batches = [rows[start : start + batch_size] for start in range(0, n, batch_size)]
     collected: dict[str, torch.Tensor] = {}
-    nothing_drawn = torch.Generator()
+    generator = generator or torch.Generator()
     with evaluating(net):
         done = 0
         for _, raw_B in loader.raw(batches):
-            for name, output in net(loader.views.make("eval", raw_B, nothing_drawn)).items():
+            for name, output in net(loader.views.make(view, raw_B, generator)).items():
                 if name not in collected:
                     collected[name] = output.new_empty((n, *output.shape[1:]), dtype=torch.float32)
                 collected[name][done : done + len(raw_B)] = output
             done += len(raw_B)
+    for name, output in collected.items():
+        if output.isnan().any() or output.isposinf().any():  # minus infinity is the logarithm of a share of 0
+            raise NonFiniteLossError(
+                f"the network's output '{name}' is not finite: training diverged. Lower the learning rate "
+                "(--set lr=...)."
+            )
     return collected
 
 

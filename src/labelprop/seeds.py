@@ -63,7 +63,8 @@ class Seeds:
         if self.soft_NC is not None:
             return (self.soft_NC * self.weights_N[:, None]).sum(dim=0)
         seeded_N = self.mask_N
-        return torch.bincount(self.labels_N[seeded_N], self.weights_N[seeded_N], minlength=self.n_classes)
+        totals_C = self.weights_N.new_zeros(self.n_classes)
+        return totals_C.index_add_(0, self.labels_N[seeded_N], self.weights_N[seeded_N])  # bincount may not repeat
 
     def columns(self, classes_B: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
         """These columns of Y, (N, B)."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 import labelprop
 from labelprop import registry
-from labelprop.errors import NonFiniteLossError, RequestError
+from labelprop.errors import NonFiniteLossError, RequestError, WorkError
 from labelprop.progress import Silent
 from served import examples_for, pictures
 
@@ -65,7 +66,7 @@ def test_a_class_without_any_pseudo_label_keeps_weights_finite(tmp_path) -> None
 @pytest.mark.parametrize("recipe", ["llp", "mt+dlp", "la"])
 def test_a_loss_that_is_not_finite_says_so_and_leaves_the_run_resumable(recipe: str, tmp_path) -> None:
     vectors_ND, y_N = blobs(60, 12)
-    with pytest.raises(NonFiniteLossError, match=r"the loss is not finite at step \d+.*--set lr="):
+    with pytest.raises(NonFiniteLossError, match=r"is not finite.*--set lr="):
         labelprop.train(
             vectors_ND * np.float32(1e3),
             y_N,
@@ -127,3 +128,47 @@ def test_without_unlabeled_examples_any_recipe_is_supervised_and_says_so(tmp_pat
     run = labelprop.train(vectors_ND, y_N, out=tmp_path / "run", recipe="fixmatch", epochs=1, reporter=Heard())
     assert run.metrics["recipe"] == "supervised"
     assert any("nothing to propagate to, so this trains recipe supervised" in text for text in said)
+
+
+@pytest.mark.parametrize("recipe", ["supervised", "mean-teacher", "dlp", "ir"])
+def test_divergence_in_the_last_step_is_that_and_nothing_is_written(recipe: str, tmp_path) -> None:
+    """The loss before the step is fine; what the step makes of the network is not."""
+    vectors_ND, y_N = blobs(60, 12)
+    with pytest.raises(NonFiniteLossError, match=r"is not finite.*--set lr="):
+        labelprop.train(
+            vectors_ND, y_N, out=tmp_path / "run", recipe=recipe, steps=1, baselines=False, settings={"lr": 1e38}
+        )
+    assert not (tmp_path / "run" / "labels.parquet").exists()
+
+
+def test_a_loss_that_climbs_without_end_stops_the_training(tmp_path) -> None:
+    vectors_ND, y_N = blobs(60, 12)
+    with pytest.raises(NonFiniteLossError, match=r"the loss is above 100,000 at step \d+.*--set lr="):
+        labelprop.train(
+            vectors_ND,
+            y_N,
+            out=tmp_path / "run",
+            recipe="supervised",
+            epochs=20,
+            baselines=False,
+            settings={"lr": 1e6, "weight_decay": 0, "l2_feature": False},
+        )
+
+
+def test_a_gpu_out_of_memory_names_what_to_lower(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from labelprop.training.phase_run import PhaseRun
+
+    def step(*_: object) -> float:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(PhaseRun, "_step", step)
+    vectors_ND, y_N = blobs(60, 12)
+    with pytest.raises(WorkError, match=r"GPU is out of memory: lower the batch \(--set batch_size"):
+        labelprop.train(vectors_ND, y_N, out=tmp_path / "run", epochs=1)
+
+
+def test_impossible_settings_are_refused_before_anything_is_read(tmp_path) -> None:
+    for recipe, name in (("dlp", "alpha"), ("mt+dlp", "alpha"), ("llp", "n_density")):
+        with pytest.raises(RequestError, match=f"{name}=-1"):
+            labelprop.train(tmp_path / "missing.npy", out=tmp_path / "run", recipe=recipe, settings={name: -1})
+    assert not (tmp_path / "run").exists()

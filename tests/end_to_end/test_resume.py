@@ -133,6 +133,24 @@ def test_resume_of_a_finished_run_changes_nothing(unbroken) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"recipe": "llp", "settings": {}}, r"recipe was 'dlp' and is 'llp'\. Repeat"),
+        ({"seed": 7}, "seed was 0 and is 7"),
+        ({"recipe": "auto", "settings": {}}, "is a run of recipe dlp, not of auto"),
+    ],
+)
+def test_a_finished_run_is_not_passed_off_as_another(unbroken, changed: dict, said: str) -> None:
+    base, run = unbroken
+    asked = {"epochs": 3, "settings": SETTINGS} | changed
+    with pytest.raises(RequestError, match=said):
+        labelprop.train(base / "patterns", out=run.path, resume=True, **asked)
+    write_patterns(base / "others", seed=5)
+    with pytest.raises(RequestError, match="the examples are not the same"):
+        labelprop.train(base / "others", out=run.path, epochs=3, settings=SETTINGS, resume=True)
+
+
 @pytest.fixture
 def interrupted(unbroken, tmp_path, monkeypatch):
     """A run stopped by Ctrl-C in its first epochs."""
@@ -178,7 +196,7 @@ def test_resume_with_other_data_is_refused(interrupted) -> None:
     _folder, out = interrupted
     other = out.parent / "patterns"
     write_patterns(other, seed=5)
-    with pytest.raises(RequestError, match="this is another run: data was"):
+    with pytest.raises(RequestError, match=r"this is another run: the examples are not the same\. Repeat"):
         labelprop.train(other, out=out, epochs=3, settings=SETTINGS, resume=True)
 
 

@@ -147,3 +147,55 @@ def test_with_all_weights_one_and_given_labels_it_is_the_supervised_loss() -> No
 def test_bad_parameters_are_refused(options: dict, said: str) -> None:
     with pytest.raises(RequestError, match=said):
         DiffusionLabels(**options)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"propagation": {"alpha": 1.0}}, r"alpha=1.0: must be a number >= 0 and < 1"),
+        ({"propagation": {"n_neighbors": 0}}, r"n_neighbors=0: must be a whole number >= 1"),
+        ({"propagation": {"power": -1, "max_iter": 0}}, r"power=-1: .* max_iter=0: must be"),
+        ({"max_class_weight": -1.0}, r"max_class_weight=-1.0: must be a number > 0 or None"),
+        ({"max_class_weight": float("nan")}, r"max_class_weight=nan"),
+        ({"view": "strong"}, r"view is 'strong'; it must be one of eval, weak"),
+    ],
+)
+def test_settings_that_label_nothing_or_climb_are_refused(settings: dict, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        DiffusionLabels(**settings)
+
+
+def test_labels_that_reach_nothing_are_warned_of() -> None:
+    features = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    method = DiffusionLabels(propagation={"n_neighbors": 1})
+    method.setup(torch.nn.Identity(), task([0, 1, -1, -1]))
+    with pytest.warns(UserWarning, match="nothing connects an unlabeled example to a labeled one"):
+        method.refresh(torch.nn.Identity(), Fixed(feature=features), 0)
+    assert method.label_N.tolist() == [0, 1, -1, -1]
+    assert method.weight_N[2:].tolist() == [0, 0]
+
+
+def test_a_solve_cut_far_from_its_solution_is_warned_of() -> None:
+    angle_N = torch.linspace(0, 3, 30)  # a chain: a step reaches one link further
+    method = DiffusionLabels(propagation={"n_neighbors": 2, "max_iter": 2})
+    method.setup(torch.nn.Identity(), task([*[-1] * 10, 0, *[-1] * 8, 1, *[-1] * 10]))
+    with pytest.warns(UserWarning, match="stopped far from its solution"):
+        method.refresh(torch.nn.Identity(), Fixed(feature=torch.stack([angle_N.cos(), angle_N.sin()], dim=1)), 0)
+
+
+def test_labels_may_be_found_on_augmented_views() -> None:
+    """The released code shares the training transform."""
+
+    class OfViews(Fixed):
+        def outputs(self, view: str = "eval"):
+            self.seen = view
+            return super().outputs(view)
+
+    features = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1], [0.1, 0.9]])
+    for view in ("eval", "weak"):
+        tools = OfViews(feature=features)
+        method = DiffusionLabels(view=view, propagation={"n_neighbors": 2})
+        method.setup(torch.nn.Identity(), task([0, 1, -1, -1]))
+        method.refresh(torch.nn.Identity(), tools, 0)
+        assert tools.seen == view
+        assert method.label_N.tolist() == [0, 1, 0, 1]

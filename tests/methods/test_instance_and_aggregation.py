@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from labelprop.errors import RequestError
 from labelprop.functional.bank_loss import instance_loss
 from labelprop.methods.aggregation import Aggregation, default_clusters
 from labelprop.methods.instance import Instance
@@ -45,10 +46,21 @@ def test_noise_contrastive_estimation_keeps_the_normalizer_of_its_first_batch() 
         torch.manual_seed(seed)
         found = method.loss(AsGiven(), batch, START)
         method.after_step(AsGiven(), batch, found.outputs, START)
-        kept.append(method.normalizer.item())
+        kept.append(method.constant.item())
     assert kept[0] == kept[1]
     exact = (x @ unit(N, D, seed=3).T).exp().sum(dim=1).mean().item()
     assert kept[0] == pytest.approx(exact, rel=0.3)  # of 150 draws, from another bank of random directions
+
+
+def test_the_normalizer_may_be_the_released_codes_constant() -> None:
+    method, x = Instance(dim=D, noise=5, normalizer=2.2456), unit(3, D)
+    method.setup(AsGiven(), TASK)
+    batch = batch_of(TASK, [0, 7, 9], 0, x)
+    found = method.loss(AsGiven(), batch, START)
+    method.after_step(AsGiven(), batch, found.outputs, START)
+    assert method.constant.item() == pytest.approx(2.2456 * N)
+    with pytest.raises(RequestError, match="normalizer=0 must be above 0"):
+        Instance(normalizer=0)
 
 
 def test_deployed_is_the_vote_of_the_labeled_embeddings() -> None:

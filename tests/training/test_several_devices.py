@@ -21,7 +21,7 @@ from labelprop.errors import RequestError
 from labelprop.models.modes import running_statistics
 from labelprop.training.checkpoint import optimizer_tensors
 from labelprop.training.phase_run import PhaseRun, epoch_seeds, of_all
-from labelprop.types import Progress, Stream
+from labelprop.types import BatchSpec, Progress, Stream, StreamSpec
 
 NEEDS_A_RUN = {"linear-readout"}
 NAMES = sorted(set(registry.table("recipes")) - NEEDS_A_RUN)
@@ -125,8 +125,7 @@ def compare(found, name: str) -> None:
         expected = HalfBatches(name)
     torch.set_num_threads(threads)
     assert len(losses) == ranks.STEPS * len(expected.job.recipe.phases)
-    assert losses[: ranks.STEPS] == pytest.approx(expected.losses[: ranks.STEPS], rel=1e-5)
-    assert losses == pytest.approx(expected.losses, rel=1e-4), "rounding grows with the steps"
+    assert losses == pytest.approx(expected.losses, rel=1e-5)
     assert first_two(labels) == first_two(expected.labels)
     assert checksum == pytest.approx(ranks.checksum(expected.phase.method), rel=1e-4)
 
@@ -191,6 +190,17 @@ def test_parts_of_a_step_are_even_and_together_the_whole() -> None:
         assert max(counts) - min(counts) <= 1
     with pytest.raises(RequestError, match=r"a batch of 128 cannot be shared out evenly among 3 devices.*batch_size"):
         part_of_step((labeled, unlabeled), Group(0, 3))
+
+
+def test_a_pool_smaller_than_a_batch_is_shared_out_evenly() -> None:
+    job = ranks.small_job("llp")
+    needs = BatchSpec(StreamSpec(3), StreamSpec(1000))
+    place = {"phase": 0, "epoch": 0, "steps": 1, "first_step": 0}
+    n_unlabeled = len(job.task.unlabeled_U)
+    for size in (1, 2, 4):
+        ((labeled, unlabeled),) = draw_epoch(job.task, needs, **place, n_processes=size)
+        assert (len(labeled) + len(unlabeled)) % size == 0
+        assert n_unlabeled - size < len(unlabeled) <= n_unlabeled
 
 
 def test_every_process_draws_views_and_dropout_of_its_own() -> None:

@@ -57,11 +57,12 @@ def draw_epoch(
     steps: int,
     first_step: int,
     pool_P: torch.Tensor | None = None,
+    n_processes: int = 1,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Dataset indices of each step of one epoch: (B_L,) labeled and (B_U,) unlabeled, the latter possibly empty.
 
     Where no labeled ones are asked for the others are drawn from all examples alike; where `pool_P` names rows, from
-    these.
+    these. Where there are fewer than a step asks for, it gets all, or as many as can be shared out evenly.
     """
     labeled, unlabeled = task.labeled_L.cpu().numpy(), task.unlabeled_U.cpu().numpy()
     if pool_P is not None:
@@ -69,11 +70,22 @@ def draw_epoch(
     elif not needs.labeled.size:
         unlabeled = np.arange(task.n)
     b_l, b_u = needs.labeled.size, min(needs.unlabeled.size, len(unlabeled))
+    if b_u < needs.unlabeled.size:
+        b_u -= min(b_u, (b_l + b_u) % n_processes)
     from_l = endless(labeled, first_step * b_l, steps * b_l, [task.seed, phase, LABELED]) if b_l else labeled[:0]
     from_u = unlabeled[:0]
     if b_u:
         from_u = endless(unlabeled, 0, steps * b_u, [task.seed, phase, UNLABELED_STREAM, epoch])
     return [(from_l[s * b_l : (s + 1) * b_l], from_u[s * b_u : (s + 1) * b_u]) for s in range(steps)]
+
+
+def check_shared_out(n: int, n_processes: int) -> None:
+    """Raises RequestError where a batch of n cannot be shared out evenly."""
+    if n % n_processes:
+        raise RequestError(
+            f"a batch of {n} cannot be shared out evenly among {n_processes} devices; choose a batch size "
+            f"(--set batch_size=...) that {n_processes} divides."
+        )
 
 
 def part_of_step(pair: tuple[np.ndarray, np.ndarray], group: Group) -> tuple[np.ndarray, np.ndarray]:
@@ -83,11 +95,7 @@ def part_of_step(pair: tuple[np.ndarray, np.ndarray], group: Group) -> tuple[np.
     """
     labeled, unlabeled = pair
     total = len(labeled) + len(unlabeled)
-    if total % group.size:
-        raise RequestError(
-            f"a batch of {total} cannot be shared out evenly among {group.size} devices; choose a batch size "
-            f"(--set batch_size=...) that {group.size} divides."
-        )
+    check_shared_out(total, group.size)
     first = group.bounds(len(labeled))
     second = [rank * (total // group.size) - start for rank, start in enumerate(first)]
     own, following = group.rank, group.rank + 1

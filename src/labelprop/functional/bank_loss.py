@@ -64,7 +64,7 @@ def neighborhood_loss(
 def _among_all(
     vectors_BD: torch.Tensor, bank_ND: torch.Tensor, own_B: torch.Tensor, clusters_HN: torch.Tensor, k: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosines to all rows, -inf outside of B, and which share a cluster: (B, N) each. Nothing is sorted or gathered."""
+    """Cosines to all rows, -inf outside of B, and which share a cluster: (B, N) each. Nothing is sorted."""
     cosines_BN = vectors_BD @ bank_ND.T
     with torch.no_grad():
         own_B1, cluster_HN = own_B[:, None], clusters_HN.to(torch.int32)  # half the traffic

@@ -7,10 +7,10 @@ import math
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError
 from labelprop.functional.bank_loss import neighborhood_loss
 from labelprop.functional.kmeans import cosines, lloyd, nearest_center
 from labelprop.methods.base import LossTerms, Net, Tools
+from labelprop.methods.checks import at_least_one
 from labelprop.methods.embedder import Embedder
 from labelprop.types import Batch, Progress, Task
 
@@ -55,10 +55,9 @@ class Aggregation(Embedder):
         super().__init__(
             batch_size=batch_size, dim=dim, temperature=temperature, momentum=momentum, n_voters=n_voters
         )
-        counts = (("n_neighbors", n_neighbors), ("clusterings", clusterings), ("rounds", rounds))
-        for name, value in (*counts, ("n_clusters", n_clusters or 1)):
-            if value < 1:
-                raise RequestError(f"{name}={value} must be at least 1.")
+        at_least_one(n_neighbors=n_neighbors, clusterings=clusterings, rounds=rounds)
+        if n_clusters is not None:
+            at_least_one(n_clusters=n_clusters)
         self.n_neighbors, self.n_clusters = n_neighbors, n_clusters
         self.clusterings, self.rounds = clusterings, rounds
 

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from labelprop.errors import RequestError
 from labelprop.methods.base import LossTerms, Method, Net
+from labelprop.methods.checks import at_least_one
 from labelprop.methods.streams import n_labeled
 from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
 
@@ -40,8 +41,7 @@ class AnnealedLabels(Method):
         super().__init__()
         if annealing not in SCHEDULES:
             raise RequestError(f"annealing is '{annealing}'; it must be one of {', '.join(SCHEDULES)}, or None.")
-        if batch_size < 1:
-            raise RequestError(f"batch_size={batch_size} must be at least 1.")
+        at_least_one(batch_size=batch_size)
         self.needs = BatchSpec(labeled=StreamSpec(batch_size))
         self.annealing = annealing
 

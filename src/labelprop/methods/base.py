@@ -27,8 +27,8 @@ class Tools(Protocol):
     In the first refresh of a phase that starts from scratch the network is the one that the phase before left.
     """
 
-    def outputs(self) -> Outputs:
-        """The network's outputs on the eval view of all N examples: each (N, .), float32, on the device.
+    def outputs(self, view: str = "eval") -> Outputs:
+        """The network's outputs in eval mode on a view of all N examples: each (N, .), float32, on the device.
 
         One pass over the data, made when first asked for and shared by all who ask in the same refresh.
         """

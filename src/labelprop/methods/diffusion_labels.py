@@ -3,7 +3,7 @@
 L = (1/B) sum_i omega_i zeta_{y_i} CE(g(x_i), y_i), y_i given on L (omega = 1) and propagated on U, with
 omega_i = 1 - H(z_i) / log C and zeta_j = (N / C) / n_j, n_j the number of examples of class j (the released
 code's scale; the poster's 1 / (|L_j| + |U_j|) times N / C).
-Departs from the released code: labels are propagated on the eval view, not on augmented images.
+Departs from the released code: labels are propagated on the eval view, not on augmented images (`view="weak"`).
 """
 
 from __future__ import annotations
@@ -18,25 +18,28 @@ from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.weigh import class_weights, entropy_certainty
 from labelprop.methods.base import LossTerms, Net, Tools
+from labelprop.methods.checks import say_if_poor
 from labelprop.methods.label_table import LabelTable
 from labelprop.methods.streams import two_streams
-from labelprop.propagators.diffusion import diffuse_vectors
+from labelprop.propagators.diffusion import Diffusion, diffuse_vectors
+from labelprop.propagators.parameters import Number, check_parameters
 from labelprop.seeds import Seeds
 from labelprop.types import Batch, Progress
 
 Found = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # labels_N, certainty_N, class_weight_C
-Source = Callable[[Tools, Seeds, Mapping[str, Any]], Found]
+Source = Callable[[Tools, str, Seeds, Mapping[str, Any]], Found]
 
 
-def from_diffusion(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
+def from_diffusion(tools: Tools, view: str, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
     """Labels diffused over the nearest-neighbor graph of the network's features."""
-    found = diffuse_vectors(tools.outputs()["feature"], seeds, group=tools.group, **parameters)
+    found = diffuse_vectors(tools.outputs(view)["feature"], seeds, group=tools.group, **parameters)
+    say_if_poor(found, seeds)
     return found.labels_N, found.certainty_N, found.class_weight_C
 
 
-def from_network(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
+def from_network(tools: Tools, view: str, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
     """The paper's ablation "network prediction": the network's own softmax takes the place of the diffusion."""
-    distributions_NC = tools.outputs()["class"].softmax(1)
+    distributions_NC = tools.outputs(view)["class"].softmax(1)
     labels_N, certainty_N = distributions_NC.argmax(1), entropy_certainty(distributions_NC)
     if parameters.get("max_normalize", True):
         certainty_N = certainty_N / certainty_N.max().clamp_min(torch.finfo(certainty_N.dtype).tiny)
@@ -46,6 +49,8 @@ def from_network(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> F
     return labels_N, certainty_N, class_weights(labels_N, seeds.n_classes)
 
 
+VIEWS = ("eval", "weak")
+POSITIVE_OR_NONE = Number(0, low_open=True, optional=True)
 SOURCES: Mapping[str, Source] = {"diffusion": from_diffusion, "network": from_network}
 
 
@@ -58,6 +63,7 @@ class DiffusionLabels(LabelTable):
     source : "diffusion", or "network" for the ablation that trusts the network's own prediction.
     certainty, class_balance : omega and zeta; False sets the weight to 1 (the paper's ablation).
     max_class_weight : cap on zeta; a class with few pseudo-labels otherwise weighs without bound. None: no cap.
+    view : of the examples that are looked through: "eval", or "weak" for augmented ones, as in the released code.
     propagation : parameters of `diffuse_vectors`; None for its defaults.
     """
 
@@ -70,15 +76,21 @@ class DiffusionLabels(LabelTable):
         certainty: bool = True,
         class_balance: bool = True,
         max_class_weight: float | None = None,
+        view: str = "eval",
         propagation: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if source not in SOURCES:
             raise RequestError(f"source is '{source}'; it must be one of {', '.join(SOURCES)}.")
         self.needs = two_streams(batch_size, labeled_batch_size)
-        self.source = SOURCES[source]
+        if view not in VIEWS:
+            raise RequestError(f"view is '{view}'; it must be one of {', '.join(VIEWS)}.")
+        self.source, self.view = SOURCES[source], view
         self.certainty, self.class_balance, self.max_class_weight = certainty, class_balance, max_class_weight
         self.propagation = dict(propagation or {})
+        rules = {name: rule for name, rule in Diffusion.rules.items() if name in self.propagation}
+        checked = {"max_class_weight": max_class_weight, **self.propagation}
+        check_parameters("diffused labels", checked, {"max_class_weight": POSITIVE_OR_NONE, **rules})
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         logits_BC = net(batch.joint.views_V[0])["class"]
@@ -88,7 +100,7 @@ class DiffusionLabels(LabelTable):
 
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
         seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
-        labels_N, certainty_N, class_weight_C = self.source(tools, seeds, self.propagation)
+        labels_N, certainty_N, class_weight_C = self.source(tools, self.view, seeds, self.propagation)
         if self.max_class_weight is not None:
             class_weight_C = class_weight_C.clamp_max(self.max_class_weight)
         weight_N = (labels_N >= 0).float()  # an unreached row has no label and counts for nothing

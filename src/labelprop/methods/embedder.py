@@ -9,6 +9,7 @@ from torch import nn
 
 from labelprop.errors import RequestError
 from labelprop.methods.base import Method, Outputs, Tools
+from labelprop.methods.checks import at_least_one
 from labelprop.methods.state import MemoryBank
 from labelprop.models.voting import NearestVote
 from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
@@ -30,9 +31,7 @@ class Embedder(Method):
 
     def __init__(self, *, batch_size: int, dim: int, temperature: float, momentum: float, n_voters: int) -> None:
         super().__init__()
-        for name, value in (("batch_size", batch_size), ("dim", dim), ("n_voters", n_voters)):
-            if value < 1:
-                raise RequestError(f"{name}={value} must be at least 1.")
+        at_least_one(batch_size=batch_size, dim=dim, n_voters=n_voters)
         if not temperature > 0:
             raise RequestError(f"temperature={temperature} must be above 0.")
         if not 0 <= momentum < 1:

@@ -25,10 +25,12 @@ class Instance(Embedder):
     temperature : small values let the nearest decide; the papers' ImageNet value is 0.07, 0.1 on CIFAR-10.
     momentum : of the bank.
     noise : draws of noise-contrastive estimation; None for the full softmax, which needs no estimate.
+    normalizer : its Z as a multiple of N, 2.2456 in the released code of LA and LLP; None for an estimate from the
+        first batch, as in that of Wu et al.
     n_voters : labeled rows that vote in the deployed model.
     """
 
-    normalizer: torch.Tensor
+    constant: torch.Tensor  # Z; 0 until it is known
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class Instance(Embedder):
         temperature: float = 0.07,
         momentum: float = 0.5,
         noise: int | None = None,
+        normalizer: float | None = None,
         n_voters: int = 10,
     ) -> None:
         super().__init__(
@@ -45,11 +48,13 @@ class Instance(Embedder):
         )
         if noise is not None and noise < 1:
             raise RequestError(f"noise={noise} must be at least 1, or None for the full softmax.")
-        self.noise = noise
+        if normalizer is not None and not 0 < normalizer < float("inf"):
+            raise RequestError(f"normalizer={normalizer} must be above 0, or None for an estimate.")
+        self.noise, self.normalizer = noise, normalizer
 
     def setup(self, net: nn.Module, task: Task) -> None:
         super().setup(net, task)
-        self.register_buffer("normalizer", self.bank.vectors_ND.new_zeros(()))
+        self.register_buffer("constant", self.bank.vectors_ND.new_tensor((self.normalizer or 0) * task.n))
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         vectors_BD, own_B = self.vectors(net(batch.joint.views_V[0])), batch.joint.indices_B
@@ -59,19 +64,19 @@ class Instance(Embedder):
         else:
             bank_ND = self.bank.vectors_ND
             noise_BM = torch.randint(len(bank_ND), (len(own_B), self.noise), device=own_B.device)
-            outputs["normalizer"] = self._normalizer(vectors_BD.detach(), noise_BM)
+            outputs["constant"] = self._constant(vectors_BD.detach(), noise_BM)
             losses_B = noise_contrastive_loss(
-                vectors_BD, bank_ND, own_B, noise_BM, outputs["normalizer"], self.temperature
+                vectors_BD, bank_ND, own_B, noise_BM, outputs["constant"], self.temperature
             )
         return LossTerms({"instance": losses_B.mean()}, {"instance": 1.0}, outputs)
 
-    def _normalizer(self, vectors_BD: torch.Tensor, noise_BM: torch.Tensor) -> torch.Tensor:
+    def _constant(self, vectors_BD: torch.Tensor, noise_BM: torch.Tensor) -> torch.Tensor:
         """Z, held at N times the mean of exp(v . v_j / temperature) over the first batch's noise (lemniscate)."""
         sampled_BMD = self.bank.vectors_ND[noise_BM]
         mean = (torch.einsum("bd,bmd->bm", vectors_BD, sampled_BMD) / self.temperature).exp().mean()
-        return torch.where(self.normalizer > 0, self.normalizer, mean * len(self.bank.vectors_ND))
+        return torch.where(self.constant > 0, self.constant, mean * len(self.bank.vectors_ND))
 
     def after_step(self, net: nn.Module, batch: Batch, outputs: Outputs, progress: Progress) -> None:
         super().after_step(net, batch, outputs, progress)
-        if "normalizer" in outputs:
-            self.normalizer.copy_(outputs["normalizer"])
+        if "constant" in outputs:
+            self.constant.copy_(outputs["constant"])

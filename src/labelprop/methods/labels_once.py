@@ -17,6 +17,7 @@ from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.vote import vote_shares
 from labelprop.methods.base import LossTerms, Net, Tools
+from labelprop.methods.checks import at_least_one
 from labelprop.methods.label_table import LabelTable
 from labelprop.propagators.spectral_cut import cut_vectors
 from labelprop.seeds import Seeds
@@ -90,8 +91,7 @@ class LabelsOnce(LabelTable):
         super().__init__()
         if source not in SOURCES:
             raise RequestError(f"source is '{source}'; it must be one of {', '.join(SOURCES)}.")
-        if batch_size < 1:
-            raise RequestError(f"batch_size={batch_size} must be at least 1.")
+        at_least_one(batch_size=batch_size)
         if not 0 < fraction <= 1:
             raise RequestError(f"fraction={fraction} must be above 0 and at most 1.")
         self.needs = BatchSpec(StreamSpec(0), StreamSpec(batch_size))

@@ -23,6 +23,7 @@ from labelprop.errors import RequestError
 from labelprop.functional.bank_loss import same_label_loss
 from labelprop.functional.vote import vote_shares
 from labelprop.methods.base import LossTerms, Net, Outputs, Tools
+from labelprop.methods.checks import at_least_one, say_if_poor
 from labelprop.methods.embedder import Embedder
 from labelprop.methods.state import last_of
 from labelprop.propagators.diffusion import diffuse_vectors
@@ -97,6 +98,7 @@ class LocalLabels(Embedder):
         classification: bool = True,
         label_source: str = "vote",
     ) -> None:
+        at_least_one(n_neighbors=n_neighbors, n_density=n_density)
         super().__init__(
             batch_size=batch_size, dim=dim, temperature=temperature, momentum=momentum, n_voters=n_neighbors
         )
@@ -160,6 +162,7 @@ class LocalLabels(Embedder):
         self.log_weight_L.copy_(log_trust_L if bias_L is None else log_trust_L + bias_L)
         if self.label_source == "diffusion":
             found = diffuse_vectors(self.bank.vectors_ND, seeds, group=tools.group)
+            say_if_poor(found, seeds)
             reached = found.reached_N.nonzero().squeeze(1)
             self._keep(reached, found.labels_N[reached], found.certainty_N[reached])
         if not self.classification:

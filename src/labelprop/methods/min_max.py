@@ -23,6 +23,7 @@ from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.pairs import min_max_features
 from labelprop.methods.base import LossTerms, Net, Tools
+from labelprop.methods.checks import at_least_one
 from labelprop.methods.label_table import LabelTable
 from labelprop.methods.streams import two_streams
 from labelprop.neighbors.shared_out import nearest_by_all
@@ -70,8 +71,7 @@ class MinMax(LabelTable):
         weight: float = 1.0,
     ) -> None:
         super().__init__()
-        if n_neighbors < 1:
-            raise RequestError(f"n_neighbors={n_neighbors} must be at least 1.")
+        at_least_one(n_neighbors=n_neighbors)
         if not 0 < quantile <= 1:
             raise RequestError(f"quantile={quantile} must be above 0 and at most 1, the largest.")
         if not 0 <= margin <= 4:

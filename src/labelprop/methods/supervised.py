@@ -7,6 +7,7 @@ import torch
 from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.methods.base import LossTerms, Method, Net
+from labelprop.methods.checks import at_least_one
 from labelprop.methods.streams import n_labeled
 from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
 
@@ -32,8 +33,7 @@ class Supervised(Method):
         super().__init__()
         if over not in OVER:
             raise RequestError(f"over is '{over}'; it must be one of {', '.join(OVER)}.")
-        if batch_size < 1:
-            raise RequestError(f"batch_size={batch_size} must be at least 1.")
+        at_least_one(batch_size=batch_size)
         self.needs = BatchSpec(labeled=StreamSpec(batch_size))
         self.over = over
 

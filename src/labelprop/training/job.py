@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -145,6 +146,8 @@ def make_fabric(device: torch.device, deterministic: bool, precision: Precision 
     """
     on_gpu = device.type == "cuda"
     if on_gpu:
+        if deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats only with this
         torch.use_deterministic_algorithms(deterministic)
     settings: dict[str, Any] = {
         "accelerator": "cuda" if on_gpu else "cpu",

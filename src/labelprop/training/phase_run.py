@@ -36,6 +36,7 @@ from labelprop.training.job import Job, Monitor
 from labelprop.training.phases import Phase
 from labelprop.types import Batch, Progress, Snapshot, Stream
 
+LARGEST_LOSS = 1e5  # beyond, the released code of DLP gives up
 CHECK_EVERY = 20  # steps between looks at whether the loss is finite; a look makes a GPU wait
 
 
@@ -48,17 +49,22 @@ def epoch_seeds(seed: int, phase: int, epoch: int, rank: int) -> tuple[int, int]
 
 
 class _Tools:
-    """The pass over all data that a refresh may ask for, made at most once, and the processes that share its work."""
+    """The passes over all data that a refresh may ask for, each made at most once, and who shares their work."""
 
-    def __init__(self, phase: PhaseRun, net: nn.Module) -> None:
-        self._phase, self._net = phase, net
-        self.made: Outputs | None = None
+    def __init__(self, phase: PhaseRun, net: nn.Module, epoch: int) -> None:
+        self._phase, self._net, self._epoch = phase, net, epoch
+        self.made: Outputs | None = None  # on the eval view
+        self._drawn: dict[str, Outputs] = {}
 
     @property
     def group(self) -> Group:
         return self._phase.job.group
 
-    def outputs(self) -> Outputs:
+    def outputs(self, view: str = "eval") -> Outputs:
+        if view != "eval":
+            if view not in self._drawn:
+                self._drawn[view] = self._on_drawn(view)
+            return self._drawn[view]
         if self.made is None:
             self.made = _outputs_of_all(self._phase.job, self._net)
         return self.made
@@ -68,13 +74,20 @@ class _Tools:
             return {name: output[rows_B] for name, output in self.made.items()}
         return _outputs_of_all(self._phase.job, self._net, rows_B.cpu().numpy())
 
+    def _on_drawn(self, view: str) -> Outputs:
+        """On a random view, which is another than those of the epoch's steps."""
+        job = self._phase.job
+        _, seed = epoch_seeds(job.task.seed, self._phase.index, self._epoch, job.group.rank)
+        generator = torch.Generator(job.fabric.device).manual_seed(seed + 1)
+        return _outputs_of_all(job, self._net, view=view, generator=generator)
 
-def _outputs_of_all(job: Job, net: nn.Module, rows: np.ndarray | None = None) -> Outputs:
-    """Outputs on the eval view of these examples (None: all N), each process passing its part of them."""
+
+def _outputs_of_all(job: Job, net: nn.Module, rows: np.ndarray | None = None, **view: Any) -> Outputs:
+    """Outputs on a view of these examples (None: all N), each process passing its part of them."""
     rows = np.arange(job.task.n) if rows is None else rows
     group = job.group if len(rows) >= job.group.size else SOLO  # too few to share out
     with job.clock.stage(f"{job.label}: embedding"):
-        part = collect_outputs(net, job.loader, rows[group.part(len(rows))])
+        part = collect_outputs(net, job.loader, rows[group.part(len(rows))], **view)
         return group.rows(part, group.counts(len(rows)))
 
 
@@ -130,8 +143,8 @@ class PhaseRun:
 
     def refresh(self, epoch: int) -> dict[str, Any]:
         """The method's tables before epoch `epoch`, and the monitor's numbers of the moment."""
-        job, current = self.job, _Tools(self, self.net)
-        tools = current if self.former is None else _Tools(self, self.former)
+        job, current = self.job, _Tools(self, self.net, epoch)
+        tools = current if self.former is None else _Tools(self, self.former, epoch)
         self.module.eval()
         with torch.no_grad():
             job.group.mean_(running_statistics(self.module, self.method))
@@ -187,6 +200,7 @@ class PhaseRun:
             steps=steps,
             first_step=first,
             pool_P=self.method.drawn_from(),
+            n_processes=job.group.size,
         )
         drawn = [part_of_step(pair, job.group) for pair in drawn]
         self._learn()
@@ -275,14 +289,15 @@ class _RunningMean:
         sums_T = torch.stack([value.double() for value in self._sums.values()])
         self._group.mean_([sums_T])
         sums = dict(zip(self._sums, sums_T.tolist(), strict=True))
-        if not math.isfinite(sums["loss"]):
-            terms = ", ".join(f"{name} {value:g}" for name, value in sums.items() if name != "loss")
+        means = {name: value / self._steps for name, value in sums.items()}
+        if not abs(means["loss"]) <= LARGEST_LOSS:
+            terms = ", ".join(f"{name} {value:g}" for name, value in means.items() if name != "loss")
+            how = "above 100,000" if math.isfinite(means["loss"]) else "not finite"
             raise NonFiniteLossError(
-                f"the loss is not finite at step {step}: sums of its terms over the epoch are {terms}. "
+                f"the loss is {how} at step {step}: means of its terms over the epoch are {terms}. "
                 "Lower the learning rate (--set lr=...) or look at the data with `labelprop doctor`."
             )
-
-        return {name: value / self._steps for name, value in sums.items()}
+        return means
 
     def finish(self) -> dict[str, float]:
         return {name: round(value, 9) for name, value in self._means(self._steps).items()}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from labelprop.functional.schedule import slow_cosine, step
+from labelprop.functional.schedule import slow_cosine
 from labelprop.methods.aggregation import Aggregation
 from labelprop.methods.averaged import Averaged
 from labelprop.methods.base import Method, Sum
@@ -16,7 +16,7 @@ from labelprop.methods.local_labels import LocalLabels
 from labelprop.methods.mean_teacher import MeanTeacher
 from labelprop.methods.uda import Uda
 from labelprop.training.phases import Phase, Recipe, Sgd
-from labelprop.training.recipes.embedding import LOCAL_DROPS, after_instances, la, llp
+from labelprop.training.recipes.embedding import before_votes, la, llp
 from labelprop.training.recipes.pieces import FIRST_SHARE, given_labels, own, settings_of
 
 
@@ -30,6 +30,7 @@ def fixmatch_dlp(
     certainty: bool = True,
     class_balance: bool = True,
     max_class_weight: float | None = None,
+    view: str = "eval",
     n_neighbors: int = 50,
     power: float = 3,
     alpha: float = 0.99,
@@ -84,7 +85,7 @@ def mt_llp(
     def main() -> Method:
         return Sum(MeanTeacher(**own(MeanTeacher, settings)), LocalLabels(**own(LocalLabels, settings)))
 
-    return after_instances("mt+llp", main, settings, step(*LOCAL_DROPS))
+    return before_votes("mt+llp", main, settings)
 
 
 def uda_llp(
@@ -110,7 +111,7 @@ def uda_llp(
             Averaged(**own(Averaged, settings)), Uda(**own(Uda, settings)), LocalLabels(**own(LocalLabels, settings))
         )
 
-    return after_instances("uda+llp", main, settings, step(*LOCAL_DROPS))
+    return before_votes("uda+llp", main, settings)
 
 
 def la_llp(
@@ -131,7 +132,7 @@ def la_llp(
     shared = {**own(Aggregation, whole.settings), **clusters, "n_neighbors": n_background}
     rate = {name: whole.settings[name] for name in ("lr", "weight_decay", "l2_feature")}
     instance, local = whole.phases
-    aggregation = replace(la(**rate, **shared).main, share=FIRST_SHARE)
+    aggregation = replace(la(**rate, **shared).main, share=FIRST_SHARE, optimizer=instance.optimizer)
     return replace(
         whole,
         name="la+llp",

@@ -196,8 +196,7 @@ def _llp(network: str, percent: int, noise: int | None, **changes: Any) -> tuple
     schedule: Schedule = (
         step(*((drop - INSTANCE_EPOCHS) / epochs for drop in drops)) if drops else plateau(patience=10)
     )
-    recipe = _with_optimizer(llp(noise=noise, **changes), decay_norms=False)
-    recipe = with_first_share(recipe, INSTANCE_EPOCHS / epochs)
+    recipe = with_first_share(llp(noise=noise, **changes), INSTANCE_EPOCHS / epochs)
     instance, main = recipe.phases
     return replace(recipe, phases=(instance, replace(main, schedule=schedule)), pass_over="all"), epochs
 

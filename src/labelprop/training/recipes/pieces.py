@@ -24,9 +24,10 @@ def own(kind: type[Method], settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: settings[name] for name in inspect.signature(kind).parameters if name in settings}
 
 
-def plain_momentum(settings: Mapping[str, Any]) -> Sgd:
+def plain_momentum(settings: Mapping[str, Any], *, decay_norms: bool = True) -> Sgd:
     """SGD without Nesterov's look ahead, as the embedding papers have it."""
-    return Sgd(lr=settings["lr"], weight_decay=settings["weight_decay"], nesterov=False)
+    rate = {name: settings[name] for name in ("lr", "weight_decay")}
+    return Sgd(**rate, nesterov=False, decay_norms=decay_norms)
 
 
 def given_labels(settings: Mapping[str, Any], over: str = "batch") -> Supervised:
