@@ -79,8 +79,12 @@ def steps(options: argparse.Namespace, device: torch.device) -> tuple[dict[str, 
 
     def llp() -> None:
         net, optimizer = made["llp"]
-        with autocast:
-            found = method.loss(net, batch, NOW)
+
+        def passed(x: torch.Tensor) -> dict[str, torch.Tensor]:
+            with autocast:  # of the network alone, as in training: the bank's products are float32
+                return net(x)
+
+        found = method.loss(passed, batch, NOW)
         found.total().backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import torch
 
+import labelprop
 from labelprop.data.contents import TensorContent
 from labelprop.training import recipes
 from labelprop.training.phases import Recipe
@@ -33,3 +37,11 @@ def content_for(recipe: Recipe, vectors_ND: torch.Tensor) -> tuple[TensorContent
         return TensorContent(vectors_ND, torch.float32), "mlp"
     images_NHW = torch.from_numpy(pictures(vectors_ND.numpy()))
     return TensorContent(images_NHW[:, None], torch.uint8), "small_cnn"
+
+
+def start_for(name: str, examples: np.ndarray, y_N: np.ndarray, folder: Path) -> dict[str, Any]:
+    """What a recipe is given beside its settings: a run to go on from, for one that needs it."""
+    if name != "linear-readout":
+        return {}
+    quick = {"recipe": "supervised", "steps": 5, "settings": {"batch_size": 12}}
+    return {"init": labelprop.train(examples, y_N, out=folder / "start", **quick).path}

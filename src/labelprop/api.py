@@ -35,6 +35,7 @@ def train(
     recipe: str | Recipe = "dlp",
     model: str = "auto",
     out: str | Path,
+    init: str | Path | None = None,
     test: Any = None,
     truth: Any = None,
     seed: int = 0,
@@ -50,6 +51,7 @@ def train(
     ----------
     data, labels : path, array, `datasets.Dataset`, or (labels) a mapping id -> label; see the README.
     recipe : one of `labelprop methods`, or a `Recipe` made in Python; `settings` are for the former.
+    init : folder of a run whose network is gone on from, with new heads.
     truth, test : labels of unlabeled rows, and a labeled set of the same kind; for scoring only.
     budget : '10min', '90s', ...; turned into a number of steps once. `epochs` or `steps` set that number instead.
     options : epochs, devices (trained on by as many processes: a script then needs `if __name__ == "__main__":`),
@@ -67,6 +69,7 @@ def train(
         recipe=recipe,
         model=model,
         out=Path(out),
+        init=None if init is None else Path(init),
         test=test,
         truth=truth,
         seed=seed,

@@ -13,12 +13,11 @@ import pytest
 
 import labelprop
 from labelprop import registry
-from served import examples_for
+from served import examples_for, start_for
 
 SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5, "threshold": 0.4}
-NEEDS_A_RUN = {"linear-readout"}
 QUICK = {"llp"}  # dlp is killed at nine moments in test_resume
-RECIPES = sorted(set(registry.table("recipes")) - NEEDS_A_RUN)
+RECIPES = sorted(registry.table("recipes"))
 
 DRIVER = """
 import os, signal, sys
@@ -50,6 +49,8 @@ def test_a_killed_run_resumes_as_if_unbroken(recipe: str, tmp_path, monkeypatch:
     known = registry.lookup("recipes", recipe).parameters
     settings = {name: value for name, value in SMALL.items() if name in known}
     options = {"recipe": recipe, "epochs": 2, "baselines": False, "settings": settings}
+    start = start_for(recipe, np.load("vectors.npy"), np.load("labels.npy"), tmp_path)
+    options |= {name: str(path) for name, path in start.items()}
     unbroken = labelprop.train("vectors.npy", "labels.npy", out="unbroken", **options)
     steps = sum(json.loads((unbroken.path / "run.json").read_text())["phases"][recipe].values()) - 2
     (tmp_path / "driver.py").write_text(textwrap.dedent(DRIVER).format(steps=steps, options=options))

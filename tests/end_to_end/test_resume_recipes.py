@@ -10,10 +10,9 @@ import pytest
 import labelprop
 from labelprop import registry
 from labelprop.training.checkpoint import Checkpoints
-from served import examples_for
+from served import examples_for, start_for
 
 SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5, "threshold": 0.4}
-NEEDS_A_RUN = {"linear-readout"}
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +31,13 @@ def train_on(data, out, recipe: str, **options):
     return labelprop.train(examples_for(recipe, vectors), y, out=out, recipe=recipe, **fixed, **options)
 
 
-RECIPES = [(recipe, "auto") for recipe in sorted(set(registry.table("recipes")) - NEEDS_A_RUN)]
+RECIPES = [(recipe, "auto") for recipe in sorted(registry.table("recipes"))]
 
 
 @pytest.mark.parametrize(("recipe", "augment"), [*RECIPES, ("mt+dlp", "mix")])
 def test_resumed_equals_unbroken(data, recipe: str, augment: str, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    train = partial(train_on, augment=augment)
+    start = start_for(recipe, *data, tmp_path)
+    train = partial(train_on, augment=augment, **start)
     unbroken, numbers, save = train(data, tmp_path / "unbroken", recipe), [], Checkpoints.save
 
     def stop_at(wanted: int):

@@ -23,8 +23,7 @@ from labelprop.training.checkpoint import optimizer_tensors
 from labelprop.training.phase_run import PhaseRun, epoch_seeds, of_all
 from labelprop.types import BatchSpec, Progress, Stream, StreamSpec
 
-NEEDS_A_RUN = {"linear-readout"}
-NAMES = sorted(set(registry.table("recipes")) - NEEDS_A_RUN)
+NAMES = sorted(registry.table("recipes"))
 QUICK = ("dlp", "llp", "mt+dlp")
 
 

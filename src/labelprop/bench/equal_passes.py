@@ -221,13 +221,21 @@ def section(part: Part, summary: Mapping[str, Mapping[str, Any]]) -> str:
                     *(percent(own[measure]) for measure in ("unlabeled", "test")),
                     _gain(own["gain"]),
                     percent(own["pseudo_labels"]),
-                    "-" if own["density_count_r"] is None else f"{own['density_count_r']['mean']:.2f}",
+                    _plain(own["density_count_r"]),
                     f"{own['training_seconds']['mean']:.0f}",
                     f"{own['peak_memory_bytes']['mean'] / 2**30:.1f}",
                 ]
             )
     title = f"{part.name}: {part.what}, {part.model}, {part.passes:,} passes a run"
     return f"{title}\n\n{markdown(header, lines)}"
+
+
+def _plain(found: Mapping[str, Any] | None) -> str:
+    """Mean and deviation of what is no share."""
+    if found is None:
+        return "-"
+    deviation = "" if found["std"] is None else f" ± {found['std']:.2f}"
+    return f"{found['mean']:.2f}{deviation}"
 
 
 def _gain(gain: Mapping[str, Any] | None) -> str:
