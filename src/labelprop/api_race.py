@@ -20,7 +20,7 @@ from labelprop.run_folder import RunFolder
 from labelprop.training import loop
 from labelprop.training.job import Job, WorkMeter
 from labelprop.training.plan import default_epochs, epoch_length, main_steps_within, plan_steps
-from labelprop.training.race import BASELINE, FOLDS, ROUNDS, Heat, Outcome, race
+from labelprop.training.race import BASELINE, FOLDS, ROUNDS, Heat, Outcome, folds, race
 from labelprop.types import UNLABELED, Task
 
 RECORD = "race.json"
@@ -104,7 +104,7 @@ def _end_of_race(folder: RunFolder) -> None:
 def _lengths(request: TrainRequest, prepared: Prepared, designs: Mapping[str, Design]) -> dict[str, int]:
     """Steps of the main phase of each recipe at full length."""
     per_epoch = {name: epoch_length(design.recipe, design.task) for name, design in designs.items()}
-    if prepared.budget is None:
+    if prepared.budget is None or not folds(prepared.design.task):
         return {
             name: request.steps or (request.epochs or default_epochs(steps)) * steps
             for name, steps in per_epoch.items()
@@ -123,11 +123,13 @@ def _run(
     lengths: Mapping[str, int],
     heats: Sequence[Mapping[str, Any]],
 ) -> Outcome:
-    shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
-    request.reporter.say(
-        f"race: {', '.join(designs)}, each trained up to {FOLDS * len(ROUNDS)} times ({shares} of the full length, "
-        f"with each of {FOLDS} parts of the given labels hidden); the better half goes on"
-    )
+    n_folds = len(folds(prepared.design.task))
+    if n_folds:
+        shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
+        request.reporter.say(
+            f"race: {', '.join(designs)}, each trained up to {n_folds * len(ROUNDS)} times ({shares} of the full "
+            f"length, with each of {n_folds} parts of the given labels hidden); the better half goes on"
+        )
     loader = _loader(prepared)
 
     def train(name: str, task: Task, share: float) -> torch.Tensor:
@@ -141,11 +143,11 @@ def _run(
             job = replace(job, plan=replace(job.plan, steps=(longest,)))
         try:
             trained = loop.run(job)
+            found = collect_outputs(trained.method.deployed(trained.net), job.loader)
         except NonFiniteLossError:
             if name == BASELINE:
                 raise
             return torch.full((task.n,), UNLABELED)
-        found = collect_outputs(trained.method.deployed(trained.net), job.loader)
         classes_N: torch.Tensor = prepared.group.first(found["class"].argmax(1).cpu())  # devices add in other orders
         return classes_N
 

@@ -162,8 +162,12 @@ BENCHES["paper-imagenet"] = Entry(
     | {"image_size": 256, "noise": 4096},
 )
 
-# Benches whose cells name everything that was asked for: one folder takes the cells of calls with other settings.
-GROWING_BENCHES = ("paper-cifar10", "paper-cifar100", "paper-mini-imagenet", "paper-imagenet")
+# The settings of a bench that all cells in a folder must have in common, where these are not all: the rest says
+# which cells are wanted, and a folder takes those of several calls.
+COMMON_SETTINGS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("small", "recipes"), ("scale", "precision")),
+    **dict.fromkeys(("paper-cifar10", "paper-cifar100", "paper-mini-imagenet", "paper-imagenet"), ()),
+}
 
 BENCH_SETTINGS: dict[str, str] = {
     "subsets": "Random subsets that figures are the mean of.",

@@ -66,11 +66,24 @@ def test_ties_go_to_the_one_named_first() -> None:
     assert race(["b", "a", BASELINE], whole, Runners(whole, skill)).recipe == "b"
 
 
+def test_the_only_label_of_a_class_is_never_hidden_and_the_others_race() -> None:
+    whole = task(5)
+    whole.labels_N[(whole.labels_N == 2).nonzero()[1:]] = -1
+    made = folds(whole)
+    assert len(made) == 3
+    assert sorted(torch.cat([rows for _, rows in made]).tolist()) == (
+        ((whole.labels_N == 0) | (whole.labels_N == 1)).nonzero().squeeze(1).tolist()
+    )
+    assert all((left.labels_N == 2).sum() == 1 for left, _ in made)
+    outcome = race(["a", BASELINE], whole, Runners(whole, {"a": (2, 3), BASELINE: (2, 2)}))
+    assert outcome.reason == "a found 9 of 10 labels, each hidden once (supervised 6)"
+
+
 def test_a_class_with_one_label_is_not_hidden_but_said() -> None:
     whole = task(1)
     outcome = race(["a", BASELINE], whole, Runners(whole, {}))
     assert outcome.recipe == "a"
-    assert "unraced: a class has a single label" in outcome.reason
+    assert "unraced: every class has a single label" in outcome.reason
     assert len(folds(task(2))) == 2, "two labels a class make two folds"
 
 

@@ -32,7 +32,7 @@ def run_bench(
         raise RequestError(f"--data {data} is not a folder; it must hold one folder a data set.")
     asked = {"bench": name, "settings": {**entry.parameters, **settings}}
     if out.exists() and not overwrite:
-        _check_same(out, {"bench": name} if name in registry.GROWING_BENCHES else asked)
+        _check_same(out, asked)
     folder = RunFolder.open(out, "overwrite" if overwrite else "resume")
     try:
         record = {"format": FORMAT, **asked, "date": datetime.now(UTC).isoformat(timespec="seconds")}
@@ -47,8 +47,14 @@ def run_bench(
 def _check_same(out: Path, asked: Mapping[str, Any]) -> None:
     RunFolder.check(out, "resume")
     before = RunFolder(out).read_json("run.json")
-    if before and {name: before.get(name) for name in asked} != dict(asked):
+    if before and _common(before) != _common(asked):
         raise RequestError(
             f"--out {out} holds another bench or other settings ({before.get('bench')}, {before.get('settings')}); "
             "choose another folder, or replace it with --overwrite."
         )
+
+
+def _common(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The bench, and those of its settings that every cell in a folder shares."""
+    name, settings = record.get("bench", ""), record.get("settings", {})
+    return name, *(settings.get(key) for key in registry.COMMON_SETTINGS.get(name, sorted(settings)))

@@ -62,14 +62,19 @@ def runners(shape: tuple[int, ...], n: int) -> tuple[str, ...]:
 
 
 def folds(task: Task) -> list[tuple[Task, torch.Tensor]]:
-    """Tasks with a part of the labels hidden, and the rows (H,) of these; none where a class has a single label."""
+    """Tasks with a part of the labels hidden, and the rows (H,) of these.
+
+    The only label of a class is never hidden; none where every class has just one.
+    """
     labels_N = task.labels_N.cpu().numpy()
     counts_C = np.bincount(labels_N[labels_N >= 0], minlength=task.n_classes)
-    n_folds = min(FOLDS, int(counts_C.min()))
-    if n_folds < 2:
+    spared_C = counts_C > 1
+    if not spared_C.any():
         return []
+    n_folds = min(FOLDS, int(counts_C[spared_C].min()))
+    hideable_N = np.where((labels_N >= 0) & spared_C[labels_N], labels_N, UNLABELED)
     made = []
-    for _, hidden in SeedKFold(n_folds, random_state=task.seed).split(labels_N[:, None], labels_N):
+    for _, hidden in SeedKFold(n_folds, random_state=task.seed).split(labels_N[:, None], hideable_N):
         left_N = task.labels_N.clone()
         left_N[torch.from_numpy(hidden)] = UNLABELED
         made.append((replace(task, labels_N=left_N), torch.from_numpy(hidden)))
@@ -87,13 +92,13 @@ def race(
     """The recipe that found most hidden labels in the last round; ties go to the one named first.
 
     `names` are in order of preference and hold `supervised`. `note` is told all heats after each one; given back as
-    `run_already` these are not run again. Without a label to spare in some class the first name wins unraced.
+    `run_already` these are not run again. Without a label to spare in any class the first name wins unraced.
     """
     if BASELINE not in names:
         raise ValueError(f"{BASELINE} must be among the runners {list(names)}: nothing may win that it beats.")
     hiding = folds(task)
     if not hiding:
-        said = f"{names[0]}, unraced: a class has a single label, and hiding it would lose the class"
+        said = f"{names[0]}, unraced: every class has a single label, and hiding it would lose the class"
         return Outcome(names[0], said)
     heats = list(run_already)
     known = {(heat.round, heat.recipe, heat.fold) for heat in heats}
@@ -111,7 +116,7 @@ def race(
         better = sorted(rivals, key=lambda name: -found[name])[: math.ceil(len(rivals) / 2)]
         running = [name for name in running if name in better or name == BASELINE]
     winner = max(last, key=lambda name: found[name])
-    return Outcome(winner, _reason(winner, found, int((task.labels_N >= 0).sum()), names), tuple(heats))
+    return Outcome(winner, _reason(winner, found, sum(len(hidden) for _, hidden in hiding), names), tuple(heats))
 
 
 def _right(heats: Sequence[Heat], number: int, name: str) -> int:
