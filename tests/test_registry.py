@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,29 @@ def test_registry_and_package_import_nothing_heavy() -> None:
     code = f"import sys, labelprop.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_package_that_cannot_be_loaded_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [
+        EntryPoint("broken", "no_such_package:entry", "labelprop.recipes"),
+        EntryPoint("strange", "math:pi", "labelprop.recipes"),
+        EntryPoint("works", "labelprop.registry:DIFFUSION_ENTRY", "labelprop.recipes"),
+    ]
+    monkeypatch.setattr(registry, "DIFFUSION_ENTRY", registry.lookup("recipes", "dlp"), raising=False)
+    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == "labelprop.recipes" else [])
+    registry._installed.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="is left out") as said:
+            found = registry.table("recipes")
+    finally:
+        registry._installed.cache_clear()
+    assert "works" in found
+    assert not {"broken", "strange"} & set(found)
+    texts = [str(one.message) for one in said]
+    assert any("recipe 'broken' of" in text and "ModuleNotFoundError" in text for text in texts)
+    assert any("recipe 'strange' of" in text and "no Entry" in text for text in texts)
+
+
+def test_auto_is_among_the_known_recipes() -> None:
+    with pytest.raises(UnknownNameError, match=r"Known: auto, "):
+        registry.lookup("recipes", "autoo")

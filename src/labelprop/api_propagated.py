@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from labelprop.api_results import best_above, finish, run_totals, score, share_equal, truth_of, write_evidence, wrong
+from labelprop.api_results import best_above, finish, run_totals, score, share_equal, write_evidence, wrong
 from labelprop.baselines import Hidden, LabelsOnly
 from labelprop.clock import StageClock
 from labelprop.evaluation.metrics import hidden_noise
 from labelprop.evaluation.truth import HeldBackTruth
-from labelprop.inputs import Inputs
+from labelprop.inputs import Inputs, truth_of
 from labelprop.outputs import Labeling, labels_table
 from labelprop.run_folder import RunFolder
 
@@ -107,6 +107,7 @@ def _metrics(
         "n_given": int((given_N >= 0).sum()),
         "unlabeled": {
             "n": int((given_N < 0).sum()),
+            "scored": 0 if truth is None else truth.n,
             "accuracy": score(labeling.labels_N, truth),
             "unreached": int((labeling.labels_N < 0).sum()),
         },

@@ -19,7 +19,7 @@ from labelprop.embedding import collect_outputs
 from labelprop.evaluation.metrics import UNKNOWN, accuracy, top_k_accuracy
 from labelprop.evaluation.truth import HeldBackTruth, encode
 from labelprop.export import Classifier, save_classifier
-from labelprop.inputs import Inputs
+from labelprop.inputs import Inputs, truth_of
 from labelprop.outputs import Labeling, evidence_table, labels_table, pseudo_labels_table
 from labelprop.progress import Reporter
 from labelprop.propagators.diffusion import diffuse_vectors
@@ -91,12 +91,6 @@ def finish(folder: RunFolder, record: Mapping[str, Any], clock: StageClock) -> N
     folder.write_json("run.json", final | {"status": "finished"})
 
 
-def truth_of(inputs: Inputs) -> HeldBackTruth | None:
-    if inputs.truth is None:
-        return None
-    return HeldBackTruth.of(inputs.truth, inputs.given.classes, inputs.given.labels_N >= 0)
-
-
 def run_totals(clock: StageClock) -> dict[str, Any]:
     return {"seconds": clock.seconds, "peak_memory_bytes": peak_memory_bytes()}
 
@@ -133,7 +127,11 @@ def _metrics(results: TrainResults, labeling: Labeling, truth: HeldBackTruth | N
         "classes": list(results.inputs.given.classes),
         "n": len(given_N),
         "n_given": int((given_N >= 0).sum()),
-        "unlabeled": {"n": int((given_N < 0).sum()), "accuracy": score(labeling.labels_N, truth)},
+        "unlabeled": {
+            "n": int((given_N < 0).sum()),
+            "scored": 0 if truth is None else truth.n,
+            "accuracy": score(labeling.labels_N, truth),
+        },
         "test": _test_metrics(results, results.classifier),
         "baseline": baseline,
         "propagation_only": {"unlabeled": _propagation_only(results, truth)},
@@ -226,7 +224,7 @@ def summary(metrics: Mapping[str, Any], noun: str) -> str:
     if found is None:
         labeled = f"{n:,} unlabeled {noun}s" if unreached == 0 else f"{n - unreached:,} of {n:,} unlabeled {noun}s"
         rest = f", {unreached:,} unreached: nothing connects them to a label" if unreached else ""
-        unknown = "their accuracy is not known, since no truth was given"
+        unknown = "their accuracy is not known, since no truth of theirs was given"
         return f"{labeled} labeled{rest}; {unknown}{_hidden_summary(metrics)}{test}"
     rivals = {
         metrics["baseline"].get("kind", "labels only"): metrics["baseline"]["unlabeled"],
@@ -234,8 +232,10 @@ def summary(metrics: Mapping[str, Any], noun: str) -> str:
         "propagation on the raw data": metrics["propagation_only"]["unlabeled"],
     }
     compared = ", ".join(f"{name} {value:.2%}" for name, value in rivals.items() if value is not None)
+    scored = metrics["unlabeled"]["scored"]
+    which = f"{n:,} unlabeled {noun}s" if scored == n else f"{scored:,} unlabeled {noun}s (of {n:,}) with a truth"
     return (
-        f"accuracy on the {n:,} unlabeled {noun}s{open_end}: {metrics['recipe']} {found:.2%}"
+        f"accuracy on the {which}{open_end}: {metrics['recipe']} {found:.2%}"
         + (f" ({compared})" if compared else "")
         + test
     )

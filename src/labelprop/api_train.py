@@ -17,7 +17,7 @@ import torch
 from labelprop.api_prepare import Prepared, TrainRequest, prepare
 from labelprop.api_race import check_finished, decide_by_race
 from labelprop.api_record import check_same_run, configuration
-from labelprop.api_results import TrainResults, truth_of, write_train_results
+from labelprop.api_results import TrainResults, write_train_results
 from labelprop.clock import StageClock
 from labelprop.data.batches import Loader
 from labelprop.data.views import Views
@@ -27,7 +27,7 @@ from labelprop.errors import RequestError, WorkError
 from labelprop.evaluation.monitor import Monitor
 from labelprop.evaluation.snapshots import FOLDER, Keeper, choose
 from labelprop.export import Classifier
-from labelprop.inputs import Inputs
+from labelprop.inputs import Inputs, truth_of
 from labelprop.progress import Reporter, Silent
 from labelprop.run_folder import RunFolder
 from labelprop.training import loop, recipes

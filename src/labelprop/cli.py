@@ -118,7 +118,9 @@ def train(
     ] = None,
     test: Annotated[str | None, typer.Option("--test", help="Labeled data of the same kind, for scoring.")] = None,
     truth: Truth = None,
-    budget: Annotated[str | None, typer.Option("--budget", help="Time it may take: 90s, 10min, 1h.")] = None,
+    budget: Annotated[
+        str | None, typer.Option("--budget", help="Time it may take: 90s, 10min, 1h; a bare number is minutes.")
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option("--epochs", help="Epochs of the main phase; others add theirs, 100 steps or more.")
     ] = None,

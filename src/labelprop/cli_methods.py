@@ -14,11 +14,15 @@ from labelprop.registry_recipes import AUTO, AUTO_SUMMARY
 def described(name: str) -> str:
     """As text. Raises UnknownNameError."""
     if name == AUTO:
-        return f"{AUTO}  {AUTO_SUMMARY}"
+        return f"recipe {AUTO}  {AUTO_SUMMARY}\n\npropagator {_described(AUTO)}"
+    return _described(name)
+
+
+def _described(name: str) -> str:
     propagators, recipes = registry.table("propagators"), registry.table("recipes")
     entry = propagators.get(name) or recipes.get(name)
     if entry is None:
-        raise UnknownNameError("propagator or recipe", name, (*propagators, *recipes, AUTO))
+        raise UnknownNameError("propagator or recipe", name, {*propagators, *recipes, AUTO})
     if name in propagators:
         settings, flag = registry.propagator_flags(name), "labelprop propagate --{}"
         docs = [_doc(entry.load())]

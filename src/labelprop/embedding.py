@@ -108,7 +108,9 @@ def load_backbone(backbone: str | os.PathLike[str] | nn.Module | TextSvd | Calla
     """
     if isinstance(backbone, str | os.PathLike):
         model = load_hf(backbone)
-        name = os.fspath(backbone)
+        name = (
+            os.path.abspath(backbone) if os.path.isdir(backbone) else os.fspath(backbone)
+        )  # from wherever it is read
         if isinstance(model, SentenceEncoder):
             return Backbone(name, weights_digest(model, model.described), "text", _embed_texts(model), by_name=True)
         if isinstance(model, HfTextEncoder):

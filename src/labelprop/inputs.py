@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labelprop.data.label_checks import check_class_names
 from labelprop.data.labels import GivenLabels, join_labels, read_truth
 from labelprop.data.samples import Columns, Samples, open_samples
 from labelprop.data.values import counted
 from labelprop.errors import RequestError, UnknownNameError
+from labelprop.evaluation.truth import HeldBackTruth
 from labelprop.progress import Reporter
 
 if TYPE_CHECKING:
@@ -127,10 +129,20 @@ def read_inputs(
     return Inputs(samples, given, known, noun)
 
 
+def truth_of(inputs: Inputs) -> HeldBackTruth | None:
+    """What only evaluation may look at."""
+    if inputs.truth is None:
+        return None
+    return HeldBackTruth.of(inputs.truth, inputs.given.classes, inputs.given.labels_N >= 0)
+
+
 def tell(inputs: Inputs, reporter: Reporter) -> None:
-    """What is doubtful about the labels, and how many of everything there are."""
-    for warning in inputs.given.warnings:
-        reporter.say(f"warning: {warning}")
+    """What is doubtful about the labels and the truth, and how many of everything there are."""
+    given, truth = inputs.given, truth_of(inputs)
+    texts = tuple(given.classes[code] if code >= 0 else None for code in given.labels_N.tolist())
+    odd = [found.text for found in check_class_names(inputs.samples, texts) if found.severity == "warning"]
+    for text in (*given.warnings, *odd, *(truth.doubts(given.classes) if truth is not None else ())):
+        reporter.say(f"warning: {text}")
     reporter.say(f"{inputs.samples.name}: {inputs.counts}")
 
 

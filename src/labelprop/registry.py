@@ -8,13 +8,14 @@ such an entry point loads an `Entry`.
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.registry_entry import Entry
-from labelprop.registry_recipes import DIFFUSION, RECIPES
+from labelprop.registry_recipes import AUTO, DIFFUSION, RECIPES
 
 _SOLVER: dict[str, Any] = {"max_iter": 1000, "tol": 1e-6}
 _DROP_IN: dict[str, Any] = {"kernel": "knn", "gamma": 20.0, "n_neighbors": 10} | _SOLVER
@@ -197,7 +198,22 @@ def table(name: str) -> dict[str, Entry]:
 @cache
 def _installed(name: str) -> dict[str, Entry]:
     """What installed packages add to a table. Asked once: it reads the metadata of every package there is."""
-    return {point.name: point.load() for point in entry_points(group=f"labelprop.{name}")}
+    found = {}
+    for point in entry_points(group=f"labelprop.{name}"):
+        try:
+            entry = point.load()
+        except Exception as error:  # whatever another's module does when it is imported
+            entry = error
+        if isinstance(entry, Entry):
+            found[point.name] = entry
+            continue
+        package = point.dist.name if point.dist is not None else "an unknown package"
+        warnings.warn(
+            f"{ONE_OF[name]} '{point.name}' of {package} ({point.value}) is left out: "
+            + (f"{type(entry).__name__}: {entry}" if isinstance(entry, Exception) else f"it is {entry!r}, no Entry"),
+            stacklevel=2,
+        )
+    return found
 
 
 def lookup(name: str, key: str) -> Entry:
@@ -207,7 +223,7 @@ def lookup(name: str, key: str) -> Entry:
     """
     entries = table(name)
     if key not in entries:
-        raise UnknownNameError(ONE_OF[name], key, entries)
+        raise UnknownNameError(ONE_OF[name], key, {*entries, *([AUTO] if name == "recipes" else [])})
     return entries[key]
 
 

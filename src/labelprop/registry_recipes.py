@@ -17,6 +17,7 @@ _PSEUDO = _SUPERVISED | {
     "certainty": True,
     "class_balance": True,
     "max_class_weight": None,
+    "label_view": "eval",
 }
 
 RECIPES: dict[str, Entry] = {
@@ -71,14 +72,14 @@ RECIPES |= {
         "labelprop.training.recipes:mt_dlp",
         "Mean Teacher, then diffused labels on top of it (Iscen et al. 2019).",
         _RATE
-        | {"certainty": True, "class_balance": True, "max_class_weight": None}
+        | {"certainty": True, "class_balance": True, "max_class_weight": None, "label_view": "eval"}
         | {"n_neighbors": 50, "power": 3, "alpha": 0.99, "restore_teacher": True}
         | _TEACHER,
     ),
     "ir": Entry(
         "labelprop.training.recipes:ir",
         "Every example a class of its own; labels only vote (Wu et al. 2018).",
-        _EMBEDDING_RATE | _EMBEDDER | {"noise": None, "n_voters": 10},
+        _EMBEDDING_RATE | _EMBEDDER | {"noise": None, "normalizer": None, "n_voters": 10},
     ),
     "la": Entry(
         "labelprop.training.recipes:la",
@@ -180,7 +181,7 @@ RECIPES |= {
         "labelprop.training.recipes:fixmatch_dlp",
         "fixmatch, then diffused labels on top of it.",
         _STRONG_RATE
-        | {"certainty": True, "class_balance": True, "max_class_weight": None}
+        | {"certainty": True, "class_balance": True, "max_class_weight": None, "label_view": "eval"}
         | {"n_neighbors": 50, "power": 3, "alpha": 0.99}
         | _AVERAGED
         | _FIXMATCH,

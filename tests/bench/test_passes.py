@@ -28,6 +28,22 @@ TASK = Task(torch.where(torch.arange(N) < GIVEN, torch.arange(N) % 3, -1), torch
             (0, N / 3),
             (0, N / 3),
         ),
+        # Of 20 examples 8 are labeled. Forward and backward through both views of all; through both networks, each on
+        # the examples and twice on its adversarial ones; through all and 12 strong views; and so on.
+        *(
+            (name, {"batch_size": 20, "labeled_batch_size": 8}, (of_step,), (0,), (0,))
+            for name, of_step in (
+                ("pi", 40),
+                ("temporal-ensembling", 20),
+                ("vat", 20 + 20 / 3 + 20 + 20),
+                ("vat-em", 20 + 20 / 3 + 20 + 20),
+                ("uda", 20 + 12),
+                ("fixmatch", 20 + 12),
+                ("freematch", 20 + 12),
+                ("dct", 120),
+                ("pseudo-label", 20),
+            )
+        ),
         ("ir", {"batch_size": 20, "dim": 4}, (20,), (GIVEN / 3,), (GIVEN / 3,)),
         ("llp", {"batch_size": 20, "dim": 4}, (20, 20), (GIVEN / 3, 0), (GIVEN / 3, 0)),
         # Its labels are found once, from the embedding of all that the phase before has left.

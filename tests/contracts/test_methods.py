@@ -22,10 +22,19 @@ def settings_of(recipe: str) -> dict[str, float]:
     return {name: value for name, value in SURE.items() if name in known}
 
 
+FORMS: list[tuple[str, dict[str, object]]] = [  # other methods than those of the defaults
+    ("pseudo-label", {"form": "two-stage"}),
+    ("uda", {"annealing": "linear", **SURE}),
+    ("dmt", {"source": "knn"}),
+    ("dmt", {"weighted": True}),
+    ("llp", {"label_source": "diffusion"}),
+    ("llp", {"label_source": "head"}),
+    ("ir", {"noise": 16}),
+]
 PHASES = [
-    pytest.param(phase.method, id=f"{name}/{phase.name}")
-    for name in registry.table("recipes")
-    for phase in recipes.build(name, settings_of(name)).phases
+    pytest.param(phase.method, id="/".join([name, *map(str, form.values()), phase.name]))
+    for name, form in [*((name, {}) for name in registry.table("recipes")), *FORMS]
+    for phase in recipes.build(name, form or settings_of(name)).phases
 ]
 
 

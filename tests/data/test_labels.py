@@ -178,7 +178,7 @@ def test_typed_tables(vectors: Samples, tmp_path: Path) -> None:
     ("name", "content", "text"),
     [
         ("l.csv", "image,label\na,b\n", r"has no column 'id'; labels need id and label .*names image, label\."),
-        ("l.csv", "id;label\na;b\n", "not to be separated by commas"),
+        ("l.csv", "id|label\na|b\n", r"has no column 'id'; .*names id\|label"),
         ("l.csv", "id,label\n,b\n", r"l\.csv, line 2: the id is empty"),
         ("l.txt", "", "cannot read labels from .* give a table"),
         ("none.txt", None, "no file .* Check the path of the labels"),
@@ -232,3 +232,18 @@ def test_joining_leaves_the_samples_as_they_are(photos: Samples, tmp_path: Path)
     before = photos.given
     join_labels(photos, table(tmp_path, "4.png,dog"))
     assert photos.given is before
+
+
+def test_labels_that_a_run_found_are_said_to_be_such(vectors: Samples, tmp_path: Path) -> None:
+    """A run's labels.parquet, or a selection, given back as labels."""
+    run = {"id": ["0", "1", "2"], "label": ["a", "b", "a"], "certainty": [1.0, 0.6, 0.9]}
+    pq.write_table(pa.table(run | {"source": ["given", "predicted", "accepted"]}), tmp_path / "labels.parquet")
+    found = join_labels(vectors, tmp_path / "labels.parquet")
+    assert any("1 label that a run found, nobody gave: '1'" in text for text in found.warnings)
+    chosen = {"id": ["0", "1"], "label": ["a", "b"], "score": [0.9, 0.8], "rank": [1, 1]}
+    pq.write_table(pa.table(chosen), tmp_path / "selected.parquet")
+    found = join_labels(vectors, tmp_path / "selected.parquet")
+    assert any("2 labels that a run found, nobody gave" in text for text in found.warnings)
+    mine = {"id": ["0", "1"], "label": ["a", "b"], "source": ["field", "web"]}
+    pq.write_table(pa.table(mine), tmp_path / "mine.parquet")
+    assert not any("a run found" in text for text in join_labels(vectors, tmp_path / "mine.parquet").warnings)

@@ -99,3 +99,11 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
         read_table(put(tmp_path / "x.parquet", "no"))
     with pytest.raises(RequestError, match=r"is not a table; known are \.csv"):
         read_table(put(tmp_path / "x.doc", "no"))
+
+
+@pytest.mark.parametrize("text", ["id;label\n1;'a, b'\n", "id\tlabel\n1\t'a, b'\n", "\ufeffid;label\n1;'a, b'\n"])
+def test_a_csv_of_a_spreadsheet_in_another_country(text: str, tmp_path) -> None:
+    (tmp_path / "l.csv").write_text(text, encoding="utf-8")
+    table = read_table(tmp_path / "l.csv")
+    assert table.names == ("id", "label")
+    assert table.values("label") == ["'a, b'"]

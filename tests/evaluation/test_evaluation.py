@@ -49,3 +49,16 @@ def test_monitor_reads_network_and_pseudo_labels() -> None:
         "weighted_pseudo_label_accuracy": 1.0,
     }
     assert monitor(1, Snapshot()) == {}
+
+
+def test_a_truth_that_says_little_is_doubted() -> None:
+    given_N = np.array([True, True, False, False])
+    of_given = HeldBackTruth.of(["cat", "dog", None, None], ["cat", "dog"], given_N)
+    assert of_given.doubts(["cat", "dog"]) == [
+        "all rows that the truth names have a given label: none is left to score"
+    ]
+    strange = HeldBackTruth.of([None, None, "Cat", "owl"], ["cat", "dog"], given_N)
+    assert strange.doubts(["cat", "dog"]) == [
+        "the truth has classes that no label names, 'Cat' (there is 'cat'), 'owl': its 2 rows of these count as wrong"
+    ]
+    assert HeldBackTruth.of([None, None, "cat", None], ["cat", "dog"], given_N).doubts(["cat", "dog"]) == []

@@ -157,7 +157,7 @@ def test_bad_parameters_are_refused(options: dict, said: str) -> None:
         ({"propagation": {"power": -1, "max_iter": 0}}, r"power=-1: .* max_iter=0: must be"),
         ({"max_class_weight": -1.0}, r"max_class_weight=-1.0: must be a number > 0 or None"),
         ({"max_class_weight": float("nan")}, r"max_class_weight=nan"),
-        ({"view": "strong"}, r"view is 'strong'; it must be one of eval, weak"),
+        ({"label_view": "strong"}, r"label_view is 'strong'; it must be one of eval, weak"),
     ],
 )
 def test_settings_that_label_nothing_or_climb_are_refused(settings: dict, said: str) -> None:
@@ -194,7 +194,7 @@ def test_labels_may_be_found_on_augmented_views() -> None:
     features = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1], [0.1, 0.9]])
     for view in ("eval", "weak"):
         tools = OfViews(feature=features)
-        method = DiffusionLabels(view=view, propagation={"n_neighbors": 2})
+        method = DiffusionLabels(label_view=view, propagation={"n_neighbors": 2})
         method.setup(torch.nn.Identity(), task([0, 1, -1, -1]))
         method.refresh(torch.nn.Identity(), tools, 0)
         assert tools.seen == view

@@ -15,11 +15,14 @@ from labelprop.data.tables import TABLE_SUFFIXES, Table, dataset_table, read_tab
 from labelprop.data.values import label_text, label_texts, plain_text
 from labelprop.errors import DataError, RequestError
 
+PERSONS = (None, "", "given", "accepted")  # what `source` says of a label that a person answers for
+
 
 class LabelRow(NamedTuple):
     """One row of LABELS; `label` is None where it is unlabeled.
 
-    `score` is how well the example fits the label, where LABELS are a table that `labelprop select` wrote.
+    `score` is how well the example fits the label, where LABELS are a table that `labelprop select` wrote. `guessed`
+    says whether the label is a run's and not a person's.
     """
 
     id: str
@@ -27,6 +30,7 @@ class LabelRow(NamedTuple):
     weight: float
     where: str
     score: float | None = None
+    guessed: bool = False
 
 
 def read_label_table(labels: Any, samples: Samples) -> list[LabelRow]:
@@ -67,24 +71,25 @@ def _is_file(part: Any) -> bool:
 def _from_table(table: Table) -> list[LabelRow]:
     missing = [name for name in ("id", "label") if name not in table.names]
     if missing:
-        hint = ""
-        if len(table.names) == 1 and (";" in table.names[0] or "\t" in table.names[0]):
-            hint = " The cells seem not to be separated by commas; save the file as comma-separated."
         raise DataError(
             f"{table.where} has no column '{missing[0]}'; labels need id and label (and may have weight). "
-            f"Its first line names {', '.join(table.names) or 'nothing'}.{hint}"
+            f"Its first line names {', '.join(table.names) or 'nothing'}."
         )
     ids = [plain_text(value) or "" for value in table.values("id")]
     labels = label_texts(table.values("label"), table.codes("label"), table.where)
     weights = table.values("weight") if "weight" in table.names else [None] * len(ids)
     selected = {"score", "rank"} <= set(table.names)
     scores = table.values("score") if selected else [None] * len(ids)
+    ours = {"source", "certainty"} <= set(table.names)  # the labels that a run wrote
+    sources = table.values("source") if ours else [None] * len(ids)
+    guessed = [selected or source not in PERSONS for source in sources]
     rows = []
     for index, (name, label, weight, score) in enumerate(zip(ids, labels, weights, scores, strict=True)):
         where = table.row(index)
         if not name:
             raise DataError(f"{where}: the id is empty; every row of the labels needs one.")
-        rows.append(LabelRow(name, label, _weight(weight, where), where, _score(score, where) if selected else None))
+        fits = _score(score, where) if selected else None
+        rows.append(LabelRow(name, label, _weight(weight, where), where, fits, guessed[index]))
     return rows
 
 

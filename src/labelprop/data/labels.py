@@ -124,6 +124,7 @@ def join(samples: Samples, rows: Sequence[LabelRow]) -> Joined:
         texts[place], weights[place] = row.label, row.weight
     weightless = [samples.ids[place] for place, weight in enumerate(weights) if weight == 0]
     texts = [None if weight == 0 else text for text, weight in zip(texts, weights, strict=True)]
+    guessed = [row.id for row in known.values() if row.guessed]
     lost = [row.id for row in rows if row.id in skipped and row.label is not None]
     findings = [
         *_unknown(unknown, samples),
@@ -131,6 +132,7 @@ def join(samples: Samples, rows: Sequence[LabelRow]) -> Joined:
         *_disagreeing(disagreeing, samples),
         *_said(repeated, "given more than once, each time the same", "Each counts once."),
         *_said(outscored, "of examples selected for several classes", "The class with the best score counts."),
+        *_said(guessed, "that a run found, nobody gave", "They are trained on as if they had been given."),
         *_said(lost, "for examples that cannot be read", "Left out."),
         *_said(weightless, "of weight 0", "These examples count as unlabeled."),
     ]

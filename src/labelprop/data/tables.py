@@ -83,6 +83,12 @@ def read_table(path: Path) -> Table:
     raise RequestError(f"'{path}' is not a table; known are {', '.join(sorted(TABLE_SUFFIXES))}.")
 
 
+def _delimiter(first_line: str, usual: str) -> str:
+    """The usual one, unless the first line holds only another: spreadsheets write ";" in some countries."""
+    there = [mark for mark in (usual, ";", "\t") if mark in first_line]
+    return there[0] if there else usual
+
+
 def _read_delimited(path: Path, delimiter: str) -> Table:
     """Text only: no type is inferred. Bytes that are not UTF-8 appear as \\xNN, as they do in ids of files."""
     lines: list[int] = []
@@ -90,6 +96,8 @@ def _read_delimited(path: Path, delimiter: str) -> Table:
     before = csv.field_size_limit(_LONGEST_CELL)
     try:
         with path.open(encoding="utf-8-sig", errors="backslashreplace", newline="") as handle:
+            delimiter = _delimiter(handle.readline(), delimiter)
+            handle.seek(0)
             reader = csv.reader(handle, delimiter=delimiter, strict=True)
             for row in reader:
                 if row:

@@ -9,6 +9,8 @@ import numpy as np
 
 from labelprop.evaluation.metrics import OTHER, UNKNOWN
 
+SHOWN = 5  # classes that a warning names
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldBackTruth:
@@ -28,6 +30,26 @@ class HeldBackTruth:
     def with_given(self, given_N: np.ndarray) -> np.ndarray:
         """Class index of every row: the given label (-1 is none) where there is one, else the truth."""
         return np.where(given_N >= 0, given_N, self.codes_N)
+
+    def doubts(self, classes: Sequence[str]) -> list[str]:
+        """What makes this truth say less than its owner may think."""
+        said = []
+        if self.n == 0 and any(name is not None for name in self.names_N):
+            said.append("all rows that the truth names have a given label: none is left to score")
+        strange = sorted({str(self.names_N[row]) for row in np.flatnonzero(self.codes_N == OTHER)})
+        if strange:
+            alike = {name.casefold(): name for name in classes}
+            shown = [
+                f"'{name}'" + (f" (there is '{alike[name.casefold()]}')" if name.casefold() in alike else "")
+                for name in strange[:SHOWN]
+            ]
+            more = f" and {len(strange) - SHOWN:,} more" if len(strange) > SHOWN else ""
+            n = int((self.codes_N == OTHER).sum())
+            said.append(
+                f"the truth has classes that no label names, {', '.join(shown)}{more}: its {n:,} rows of these count "
+                "as wrong"
+            )
+        return said
 
     @property
     def n(self) -> int:

@@ -3,7 +3,7 @@
 L = (1/B) sum_i omega_i zeta_{y_i} CE(g(x_i), y_i), y_i given on L (omega = 1) and propagated on U, with
 omega_i = 1 - H(z_i) / log C and zeta_j = (N / C) / n_j, n_j the number of examples of class j (the released
 code's scale; the poster's 1 / (|L_j| + |U_j|) times N / C).
-Departs from the released code: labels are propagated on the eval view, not on augmented images (`view="weak"`).
+Departs from the released code: labels are propagated on the eval view, not on augmented images (`label_view="weak"`).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class DiffusionLabels(LabelTable):
     source : "diffusion", or "network" for the ablation that trusts the network's own prediction.
     certainty, class_balance : omega and zeta; False sets the weight to 1 (the paper's ablation).
     max_class_weight : cap on zeta; a class with few pseudo-labels otherwise weighs without bound. None: no cap.
-    view : of the examples that are looked through: "eval", or "weak" for augmented ones, as in the released code.
+    label_view : of examples, that their labels are found on: "eval", or "weak" (augmented) as in the released code.
     propagation : parameters of `diffuse_vectors`; None for its defaults.
     """
 
@@ -76,16 +76,16 @@ class DiffusionLabels(LabelTable):
         certainty: bool = True,
         class_balance: bool = True,
         max_class_weight: float | None = None,
-        view: str = "eval",
+        label_view: str = "eval",
         propagation: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         if source not in SOURCES:
             raise RequestError(f"source is '{source}'; it must be one of {', '.join(SOURCES)}.")
         self.needs = two_streams(batch_size, labeled_batch_size)
-        if view not in VIEWS:
-            raise RequestError(f"view is '{view}'; it must be one of {', '.join(VIEWS)}.")
-        self.source, self.view = SOURCES[source], view
+        if label_view not in VIEWS:
+            raise RequestError(f"label_view is '{label_view}'; it must be one of {', '.join(VIEWS)}.")
+        self.source, self.label_view = SOURCES[source], label_view
         self.certainty, self.class_balance, self.max_class_weight = certainty, class_balance, max_class_weight
         self.propagation = dict(propagation or {})
         rules = {name: rule for name, rule in Diffusion.rules.items() if name in self.propagation}
@@ -100,7 +100,7 @@ class DiffusionLabels(LabelTable):
 
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
         seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
-        labels_N, certainty_N, class_weight_C = self.source(tools, self.view, seeds, self.propagation)
+        labels_N, certainty_N, class_weight_C = self.source(tools, self.label_view, seeds, self.propagation)
         if self.max_class_weight is not None:
             class_weight_C = class_weight_C.clamp_max(self.max_class_weight)
         weight_N = (labels_N >= 0).float()  # an unreached row has no label and counts for nothing

@@ -252,7 +252,8 @@ def _batch_of_one_refused() -> Iterator[None]:
             raise
         raise RequestError(
             "a batch holds a single example, and the network's batch normalization needs two or more: give a larger "
-            "--set batch_size=... or labeled_batch_size=..., or fewer --devices."
+            "--set batch_size=... or labeled_batch_size=..., or fewer --devices; where a single example is "
+            "unlabeled, take --recipe dlp or supervised."
         ) from error
 
 

@@ -30,7 +30,7 @@ def fixmatch_dlp(
     certainty: bool = True,
     class_balance: bool = True,
     max_class_weight: float | None = None,
-    view: str = "eval",
+    label_view: str = "eval",
     n_neighbors: int = 50,
     power: float = 3,
     alpha: float = 0.99,

@@ -23,7 +23,7 @@ def dlp(
     certainty: bool = True,
     class_balance: bool = True,
     max_class_weight: float | None = None,
-    view: str = "eval",
+    label_view: str = "eval",
     n_neighbors: int = 50,
     power: float = 3,
     alpha: float = 0.99,
@@ -43,7 +43,7 @@ def dlp(
             certainty=certainty,
             class_balance=class_balance,
             max_class_weight=max_class_weight,
-            view=view,
+            label_view=label_view,
             propagation=propagation,
         )
 
@@ -60,7 +60,7 @@ def network_prediction(
     certainty: bool = True,
     class_balance: bool = True,
     max_class_weight: float | None = None,
-    view: str = "eval",
+    label_view: str = "eval",
     max_normalize: bool = True,
 ) -> Recipe:
     """DLP's ablation: the same training on the network's own predictions instead of diffused labels."""
@@ -74,7 +74,7 @@ def network_prediction(
             certainty=certainty,
             class_balance=class_balance,
             max_class_weight=max_class_weight,
-            view=view,
+            label_view=label_view,
             propagation={"max_normalize": max_normalize},
         )
 

@@ -30,7 +30,7 @@ def mt_dlp(
     certainty: bool = True,
     class_balance: bool = True,
     max_class_weight: float | None = None,
-    view: str = "eval",
+    label_view: str = "eval",
     n_neighbors: int = 50,
     power: float = 3,
     alpha: float = 0.99,
@@ -53,7 +53,7 @@ def mt_dlp(
             certainty=certainty,
             class_balance=class_balance,
             max_class_weight=max_class_weight,
-            view=view,
+            label_view=label_view,
             propagation={"n_neighbors": n_neighbors, "power": power, "alpha": alpha},
         )
 
