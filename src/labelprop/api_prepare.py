@@ -14,10 +14,11 @@ from lightning_fabric import Fabric
 
 from labelprop.clock import StageClock
 from labelprop.data.batches import check_shared_out
+from labelprop.data.labels import NoLabelsError
 from labelprop.data.preprocessing import ImageFormat
 from labelprop.design import FROZEN, Design, Features, decide, find_start, open_backbone, read_features
 from labelprop.distributed import Group
-from labelprop.errors import RequestError, UnknownNameError
+from labelprop.errors import DataError, RequestError, UnknownNameError
 from labelprop.export import described_start, own_backbone
 from labelprop.inputs import Inputs, ReadOptions, read_inputs, tell
 from labelprop.models.pretrained import TRUNK_RATE
@@ -136,6 +137,8 @@ def _check(request: TrainRequest, n_processes: int) -> float | None:
         if value is not None and value < 1:
             raise RequestError(f"{name} {value} must be at least 1.")
     _check_tune(request)
+    if request.init is not None:
+        described_start(request.init)
     return budget
 
 
@@ -181,7 +184,13 @@ def _read_test(request: TrainRequest, inputs: Inputs) -> Inputs | None:
     shape = inputs.samples.content.shape if inputs.samples.content is not None else ()
     image_format = ImageFormat(*shape) if inputs.samples.modality == "image" else None
     options = replace(request.read, label_col=request.read.label_col or request.read.truth_col, truth_col=None)
-    test = read_inputs(request.test, None, None, options, request.reporter, image_format)
+    try:
+        test = read_inputs(request.test, None, None, options, request.reporter, image_format)
+    except NoLabelsError as error:
+        raise DataError(
+            "--test has no labels to score by: give an .npz with X and y, a table with a column label, or a folder "
+            "with a sub-folder for each class."
+        ) from error
     if test.samples.modality != inputs.samples.modality:
         raise RequestError(
             f"--test holds {test.samples.modality}s but DATA holds {inputs.samples.modality}s; give data of one kind."

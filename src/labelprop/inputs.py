@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labelprop.data.found import as_path
 from labelprop.data.label_checks import check_class_names
 from labelprop.data.labels import GivenLabels, join_labels, read_truth
 from labelprop.data.samples import Columns, Samples, open_samples
@@ -118,6 +119,10 @@ def read_inputs(
     image_format: ImageFormat | None = None,
 ) -> Inputs:
     """Reads DATA, LABELS and the truth, and joins them by id."""
+    for name, given in (("labels", labels), ("truth", truth)):
+        path = as_path(given)
+        if path is not None and not path.exists():  # before DATA, which may take long
+            raise RequestError(f"no file '{path}'. Check the path of the {name}.")
     samples = options.open(data, reporter, image_format)
     if not samples.ids:
         raise RequestError(f"{samples.name} holds no readable example.")

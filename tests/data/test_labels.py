@@ -167,6 +167,11 @@ def test_weights(vectors: Samples, tmp_path: Path) -> None:
         join_labels(vectors, path)
 
 
+def test_columns_of_labels_in_any_case(vectors: Samples, tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("ID,Label\n0,a\n1,b\n")
+    assert [(row.id, row.label) for row in read_label_table(tmp_path / "l.csv", vectors)] == [("0", "a"), ("1", "b")]
+
+
 def test_typed_tables(vectors: Samples, tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": [0, 1, 2], "label": [1.0, None, float("nan")]}), tmp_path / "l.parquet")
     assert [row.label for row in read_label_table(tmp_path / "l.parquet", vectors)] == ["1", None, None]

@@ -69,14 +69,15 @@ def _is_file(part: Any) -> bool:
 
 
 def _from_table(table: Table) -> list[LabelRow]:
-    missing = [name for name in ("id", "label") if name not in table.names]
+    columns = {wanted: _column(table, wanted) for wanted in ("id", "label")}
+    missing = [wanted for wanted, column in columns.items() if not column]
     if missing:
         raise DataError(
             f"{table.where} has no column '{missing[0]}'; labels need id and label (and may have weight). "
             f"Its first line names {', '.join(table.names) or 'nothing'}."
         )
-    ids = [plain_text(value) or "" for value in table.values("id")]
-    labels = label_texts(table.values("label"), table.codes("label"), table.where)
+    ids = [plain_text(value) or "" for value in table.values(columns["id"])]
+    labels = label_texts(table.values(columns["label"]), table.codes(columns["label"]), table.where)
     weights = table.values("weight") if "weight" in table.names else [None] * len(ids)
     selected = {"score", "rank"} <= set(table.names)
     scores = table.values("score") if selected else [None] * len(ids)
@@ -91,6 +92,11 @@ def _from_table(table: Table) -> list[LabelRow]:
         fits = _score(score, where) if selected else None
         rows.append(LabelRow(name, label, _weight(weight, where), where, fits, guessed[index]))
     return rows
+
+
+def _column(table: Table, wanted: str) -> str:
+    """The column of that name, else one that differs in case only; '' where there is none."""
+    return next((name for name in (wanted, *table.names) if name in table.names and name.casefold() == wanted), "")
 
 
 def _weight(value: Any, where: str) -> float:

@@ -41,6 +41,10 @@ class Joined:
     findings: tuple[Finding, ...]
 
 
+class NoLabelsError(DataError):
+    """Not one example has a label."""
+
+
 def join_labels(samples: Samples, labels: Any = None) -> GivenLabels:
     """The labels found in DATA joined with LABELS.
 
@@ -53,7 +57,7 @@ def join_labels(samples: Samples, labels: Any = None) -> GivenLabels:
         raise DataError("\n".join(problems))
     classes = sort_classes(text for text in joined.texts if text is not None)
     if not classes:
-        raise DataError(
+        raise NoLabelsError(
             f"no labels: none of the {len(samples):,} examples of '{samples.name}' has one. Give --labels with a "
             "table of columns id and label"
             + (
