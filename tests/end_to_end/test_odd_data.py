@@ -191,3 +191,18 @@ def test_a_test_set_without_labels_says_where_they_go(tmp_path) -> None:
     np.save(tmp_path / "more.npy", vectors_ND)
     with pytest.raises(RequestError, match="--test has no labels to score by"):
         labelprop.train(vectors_ND, y_N, test=tmp_path / "more.npy", out=tmp_path / "run")
+
+
+def test_a_truth_of_some_rows_is_said_to_be_of_some(tmp_path) -> None:
+    vectors_ND, y_N = blobs(60, 12)
+    said = []
+
+    class Heard(Silent):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    truth = np.where(np.arange(60) < 22, np.arange(60) % 3, -1)
+    options = {"recipe": "supervised", "epochs": 1, "settings": {"batch_size": 12}, "reporter": Heard()}
+    run = labelprop.train(vectors_ND, y_N, truth=truth, out=tmp_path / "run", **options)
+    assert any("accuracy on the 10 unlabeled examples (of 48) with a truth: supervised" in text for text in said)
+    assert run.metrics["unlabeled"]["scored"] == 10

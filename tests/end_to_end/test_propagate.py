@@ -80,7 +80,8 @@ def test_every_method_labels_vectors_and_is_compared(method: str, problem) -> No
     table, metrics = labels_of(folder), read(folder)
     right = np.array(table.column("label").to_pylist()) == truth.astype(str)
     assert right.mean() > 0.85
-    assert metrics["unlabeled"] == {"n": 78, "accuracy": pytest.approx(right[12:].mean()), "unreached": 0}
+    scored = {"n": 78, "scored": 78, "accuracy": pytest.approx(right[12:].mean()), "unreached": 0}
+    assert metrics["unlabeled"] == scored
     for part in ("baseline", "nearest_label"):
         wrong = metrics[part]["unlabeled_wrong"]
         assert metrics[part]["unlabeled"] == pytest.approx(1 - wrong / 78)
@@ -361,7 +362,7 @@ def test_negative_class_names_and_equal_vectors_are_said(problem) -> None:
 def test_one_hidden_label_more_is_no_reason_to_warn() -> None:
     metrics = {
         "recipe": "poisson",
-        "unlabeled": {"accuracy": None},
+        "unlabeled": {"scored": 0, "accuracy": None},
         "baseline": {"unlabeled": None},
         "nearest_label": {"unlabeled": None},
         "hidden_labels": {"n": 30, "right": 28, "baseline_right": 29, "nearest_label_right": 20},

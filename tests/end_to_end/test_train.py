@@ -79,7 +79,7 @@ def test_metrics_are_the_shares_that_the_files_show(trained) -> None:
     rows = [row for row in run.labels.to_pylist() if row["source"] == "predicted"]
     right = np.mean([row["label"] == truth[row["id"]] for row in rows])
     metrics = run.metrics
-    assert metrics["unlabeled"] == {"n": 48, "accuracy": pytest.approx(right)}
+    assert metrics["unlabeled"] == {"n": 48, "scored": 48, "accuracy": pytest.approx(right)}
     assert metrics["n"] == 60
     assert metrics["n_given"] == 12
     assert metrics["classes"] == ["columns", "disk", "rows"]
