@@ -108,9 +108,8 @@ def load_backbone(backbone: str | os.PathLike[str] | nn.Module | TextSvd | Calla
     """
     if isinstance(backbone, str | os.PathLike):
         model = load_hf(backbone)
-        name = (
-            os.path.abspath(backbone) if os.path.isdir(backbone) else os.fspath(backbone)
-        )  # from wherever it is read
+        # A folder by its whole path, which a run finds again from wherever it is read.
+        name = os.path.abspath(backbone) if os.path.isdir(backbone) else os.fspath(backbone)
         if isinstance(model, SentenceEncoder):
             return Backbone(name, weights_digest(model, model.described), "text", _embed_texts(model), by_name=True)
         if isinstance(model, HfTextEncoder):

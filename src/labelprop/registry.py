@@ -223,7 +223,8 @@ def lookup(name: str, key: str) -> Entry:
     """
     entries = table(name)
     if key not in entries:
-        raise UnknownNameError(ONE_OF[name], key, {*entries, *([AUTO] if name == "recipes" else [])})
+        known = {*entries, AUTO} if name == "recipes" else entries
+        raise UnknownNameError(ONE_OF[name], key, known)
     return entries[key]
 
 

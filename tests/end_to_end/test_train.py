@@ -247,3 +247,16 @@ def test_wrong_requests_are_refused_and_leave_nothing(patterns, tmp_path, option
         labelprop.train(folder, out=tmp_path / "run", **options)
     assert said in str(error.value)
     assert not (tmp_path / "run" / "labels.parquet").exists()
+
+
+def test_labels_found_on_augmented_views_are_others_and_come_again(tmp_path) -> None:
+    generator, classes = np.random.default_rng(0), np.arange(90) % 3
+    X, y = np.eye(6)[classes] + generator.normal(size=(90, 6)), np.where(np.arange(90) < 12, classes, -1)
+    losses = []
+    for name, view in (("a", "weak"), ("b", "weak"), ("c", "eval")):
+        options = {"settings": SMALL | {"label_view": view}, "augment": "noise", "baselines": False}
+        run = labelprop.train(X.astype(np.float32), y, out=tmp_path / name, epochs=3, **options)
+        lines = [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
+        losses.append([line["loss"] for line in lines])
+    assert losses[0] == losses[1], "the views are drawn from the seed"
+    assert losses[0] != losses[2]

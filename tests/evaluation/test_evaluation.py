@@ -59,6 +59,7 @@ def test_a_truth_that_says_little_is_doubted() -> None:
     ]
     strange = HeldBackTruth.of([None, None, "Cat", "owl"], ["cat", "dog"], given_N)
     assert strange.doubts(["cat", "dog"]) == [
-        "the truth has classes that no label names, 'Cat' (there is 'cat'), 'owl': its 2 rows of these count as wrong"
+        "the truth has classes that no label names, 'Cat', 'owl': its 2 rows of these count as wrong; labels write "
+        "'Cat' in another case"
     ]
     assert HeldBackTruth.of([None, None, "cat", None], ["cat", "dog"], given_N).doubts(["cat", "dog"]) == []

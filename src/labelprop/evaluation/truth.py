@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labelprop.data.values import quoted
 from labelprop.evaluation.metrics import OTHER, UNKNOWN
-
-SHOWN = 5  # classes that a warning names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,16 +37,11 @@ class HeldBackTruth:
             said.append("all rows that the truth names have a given label: none is left to score")
         strange = sorted({str(self.names_N[row]) for row in np.flatnonzero(self.codes_N == OTHER)})
         if strange:
-            alike = {name.casefold(): name for name in classes}
-            shown = [
-                f"'{name}'" + (f" (there is '{alike[name.casefold()]}')" if name.casefold() in alike else "")
-                for name in strange[:SHOWN]
-            ]
-            more = f" and {len(strange) - SHOWN:,} more" if len(strange) > SHOWN else ""
-            n = int((self.codes_N == OTHER).sum())
+            n, alike = int((self.codes_N == OTHER).sum()), {name.casefold() for name in classes}
+            spelled = [name for name in strange if name.casefold() in alike]
             said.append(
-                f"the truth has classes that no label names, {', '.join(shown)}{more}: its {n:,} rows of these count "
-                "as wrong"
+                f"the truth has classes that no label names, {quoted(strange)}: its {n:,} rows of these count as "
+                "wrong" + (f"; labels write {quoted(spelled)} in another case" if spelled else "")
             )
         return said
 

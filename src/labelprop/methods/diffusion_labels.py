@@ -18,10 +18,10 @@ from labelprop.errors import RequestError
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.weigh import class_weights, entropy_certainty
 from labelprop.methods.base import LossTerms, Net, Tools
-from labelprop.methods.checks import say_if_poor
+from labelprop.methods.diffused import diffused
 from labelprop.methods.label_table import LabelTable
 from labelprop.methods.streams import two_streams
-from labelprop.propagators.diffusion import Diffusion, diffuse_vectors
+from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.parameters import Number, check_parameters
 from labelprop.seeds import Seeds
 from labelprop.types import Batch, Progress
@@ -32,8 +32,7 @@ Source = Callable[[Tools, str, Seeds, Mapping[str, Any]], Found]
 
 def from_diffusion(tools: Tools, view: str, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
     """Labels diffused over the nearest-neighbor graph of the network's features."""
-    found = diffuse_vectors(tools.outputs(view)["feature"], seeds, group=tools.group, **parameters)
-    say_if_poor(found, seeds)
+    found = diffused(tools.outputs(view)["feature"], seeds, tools, **parameters)
     return found.labels_N, found.certainty_N, found.class_weight_C
 
 

@@ -23,10 +23,10 @@ from labelprop.errors import RequestError
 from labelprop.functional.bank_loss import same_label_loss
 from labelprop.functional.vote import vote_shares
 from labelprop.methods.base import LossTerms, Net, Outputs, Tools
-from labelprop.methods.checks import at_least_one, say_if_poor
+from labelprop.methods.checks import at_least_one
+from labelprop.methods.diffused import diffused
 from labelprop.methods.embedder import Embedder
 from labelprop.methods.state import last_of
-from labelprop.propagators.diffusion import diffuse_vectors
 from labelprop.propagators.electorate import Constituency
 from labelprop.propagators.local_propagation import DENSITIES, POOLS, local_bias, log_ratio
 from labelprop.seeds import Seeds
@@ -161,8 +161,7 @@ class LocalLabels(Embedder):
         log_trust_L = self.trust_L.log()
         self.log_weight_L.copy_(log_trust_L if bias_L is None else log_trust_L + bias_L)
         if self.label_source == "diffusion":
-            found = diffuse_vectors(self.bank.vectors_ND, seeds, group=tools.group)
-            say_if_poor(found, seeds)
+            found = diffused(self.bank.vectors_ND, seeds, tools)
             reached = found.reached_N.nonzero().squeeze(1)
             self._keep(reached, found.labels_N[reached], found.certainty_N[reached])
         if not self.classification:

@@ -53,33 +53,32 @@ class _Tools:
 
     def __init__(self, phase: PhaseRun, net: nn.Module, epoch: int) -> None:
         self._phase, self._net, self._epoch = phase, net, epoch
-        self.made: Outputs | None = None  # on the eval view
-        self._drawn: dict[str, Outputs] = {}
+        self._made: dict[str, Outputs] = {}
 
     @property
     def group(self) -> Group:
         return self._phase.job.group
 
+    @property
+    def made(self) -> Outputs | None:
+        """On the eval view, if that pass was made."""
+        return self._made.get("eval")
+
     def outputs(self, view: str = "eval") -> Outputs:
-        if view != "eval":
-            if view not in self._drawn:
-                self._drawn[view] = self._on_drawn(view)
-            return self._drawn[view]
-        if self.made is None:
-            self.made = _outputs_of_all(self._phase.job, self._net)
-        return self.made
+        if view not in self._made:
+            self._made[view] = _outputs_of_all(self._phase.job, self._net, view=view, generator=self._generator())
+        return self._made[view]
 
     def outputs_of(self, rows_B: torch.Tensor) -> Outputs:
         if self.made is not None:
             return {name: output[rows_B] for name, output in self.made.items()}
         return _outputs_of_all(self._phase.job, self._net, rows_B.cpu().numpy())
 
-    def _on_drawn(self, view: str) -> Outputs:
-        """On a random view, which is another than those of the epoch's steps."""
+    def _generator(self) -> torch.Generator:
+        """For views that are drawn: others than those of the epoch's steps."""
         job = self._phase.job
         _, seed = epoch_seeds(job.task.seed, self._phase.index, self._epoch, job.group.rank)
-        generator = torch.Generator(job.fabric.device).manual_seed(seed + 1)
-        return _outputs_of_all(job, self._net, view=view, generator=generator)
+        return torch.Generator(job.fabric.device).manual_seed(seed + 1)
 
 
 def _outputs_of_all(job: Job, net: nn.Module, rows: np.ndarray | None = None, **view: Any) -> Outputs:

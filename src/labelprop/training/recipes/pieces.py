@@ -26,8 +26,8 @@ def own(kind: type[Method], settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def plain_momentum(settings: Mapping[str, Any], *, decay_norms: bool = True) -> Sgd:
     """SGD without Nesterov's look ahead, as the embedding papers have it."""
-    rate = {name: settings[name] for name in ("lr", "weight_decay")}
-    return Sgd(**rate, nesterov=False, decay_norms=decay_norms)
+    lr, weight_decay = settings["lr"], settings["weight_decay"]
+    return Sgd(lr=lr, weight_decay=weight_decay, nesterov=False, decay_norms=decay_norms)
 
 
 def given_labels(settings: Mapping[str, Any], over: str = "batch") -> Supervised:

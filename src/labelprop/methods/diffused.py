@@ -1,0 +1,35 @@
+"""Labels diffused over vectors, as the methods that train on them ask for it: what is poor about them is said."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import torch
+
+from labelprop.methods.base import Tools
+from labelprop.propagators.diffusion import WARN_ABOVE, diffuse_vectors
+from labelprop.seeds import Seeds
+from labelprop.types import Propagation
+
+
+def diffused(vectors_ND: torch.Tensor, seeds: Seeds, tools: Tools, **parameters: Any) -> Propagation:
+    """`diffuse_vectors`, its search shared out over the processes of `tools`.
+
+    Warns where the diffusion stopped far from its solution, or reached nothing; training goes on.
+    """
+    found = diffuse_vectors(vectors_ND, seeds, group=tools.group, **parameters)
+    if found.residual > WARN_ABOVE:
+        warnings.warn(
+            f"the diffusion stopped far from its solution (relative residual above {WARN_ABOVE}): raise max_iter or "
+            "lower alpha.",
+            stacklevel=2,
+        )
+    open_N = seeds.labels_N.to(found.reached_N.device) < 0
+    if open_N.any() and not found.reached_N[open_N].any():
+        warnings.warn(
+            "nothing connects an unlabeled example to a labeled one: an epoch learns from the given labels alone. "
+            "Raise n_neighbors.",
+            stacklevel=2,
+        )
+    return found
