@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from labelprop.data import embedding_column, tables
+from labelprop.data import spill, tables
 from labelprop.data.embedding_column import EmbeddingColumn
 from labelprop.data.tables import Table, read_table
 from labelprop.errors import DataError, StorageError
@@ -87,9 +87,9 @@ ROWS = pa.array([None, [1, 2], None, [3, 4], [5, 6], [7, None], [9, 10]], pa.lis
 def test_a_large_column_goes_to_a_file_that_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = parquet(tmp_path, x=ROWS)
     small = embedding_array(table, "x")
-    monkeypatch.setattr(embedding_column, "IN_MEMORY_BYTES", 8)
+    monkeypatch.setattr(spill, "IN_MEMORY_BYTES", 8)
     large = embedding_array(table, "x")
-    assert (type(small), type(large)) == (np.ndarray, np.memmap)
+    assert (isinstance(small, np.memmap), isinstance(large, np.memmap)) == (False, True)
     np.testing.assert_array_equal(small, [[np.nan] * 2, [1, 2], [np.nan] * 2, [3, 4], [5, 6], [7, np.nan], [9, 10]])
     np.testing.assert_array_equal(large, small)
     assert list((tmp_path / "spilled").iterdir()) == []
@@ -107,7 +107,7 @@ def test_a_wrong_length_is_found_in_any_batch(tmp_path: Path, monkeypatch: pytes
 def test_a_column_that_cannot_be_written_names_the_folder_and_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedding_column, "IN_MEMORY_BYTES", 8)
+    monkeypatch.setattr(spill, "IN_MEMORY_BYTES", 8)
     (tmp_path / "spilled").write_text("a file, not a folder")
     with pytest.raises(StorageError, match=r"spilled: .*choose another folder with --cache"):
         embedding_array(parquet(tmp_path, x=ROWS), "x")
@@ -120,7 +120,7 @@ def test_streaming_never_holds_the_column(tmp_path: Path, monkeypatch: pytest.Mo
     table = pa.table({"x": pa.FixedSizeListArray.from_arrays(values, d)})
     pq.write_table(table, tmp_path / "t.parquet", row_group_size=n // 4, use_dictionary=False)
     del table, values
-    monkeypatch.setattr(embedding_column, "IN_MEMORY_BYTES", 8)
+    monkeypatch.setattr(spill, "IN_MEMORY_BYTES", 8)
     pool = pa.system_memory_pool()
     before = pa.default_memory_pool()
     pa.set_memory_pool(pool)

@@ -18,7 +18,7 @@ import labelprop
 from labelprop import api_plan, registry
 from labelprop.api_propagated import warnings_of
 from labelprop.cli import app
-from labelprop.data import embedding_column
+from labelprop.data import spill
 from labelprop.errors import UnknownNameError
 
 N = 90
@@ -136,7 +136,7 @@ def test_labels_alone_that_do_better_are_warned_of(tmp_path: Path) -> None:
 
 def test_parquet_columns_are_streamed_and_give_what_arrays_give(problem, monkeypatch: pytest.MonkeyPatch) -> None:
     X, truth, folder = problem
-    monkeypatch.setattr(embedding_column, "IN_MEMORY_BYTES", 8)
+    monkeypatch.setattr(spill, "IN_MEMORY_BYTES", 8)
     labels = pa.array([str(label) if row < 12 else None for row, label in enumerate(truth)])
     vectors = pa.array(X.tolist(), pa.list_(pa.float32()))
     ids = [f"r{row}" for row in range(N)]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
+from labelprop.data.spill import Spill
 from labelprop.data.tables import Table
-from labelprop.errors import DataError, StorageError
+from labelprop.errors import DataError
 
-IN_MEMORY_BYTES = 256 * 2**20  # a larger array is mapped, so that a search index is the only copy in memory
 _ROWS = 4096  # converted at once
 
 
@@ -29,34 +26,30 @@ class EmbeddingColumn:
     def read(self, folder: Path) -> np.ndarray:
         """float32 (n, D); missing rows and numbers are NaN. Never more than one copy is held in memory.
 
-        Above `IN_MEMORY_BYTES` the array is memory-mapped from a nameless file in `folder`, which vanishes with it.
+        A large array is memory-mapped from a nameless file in `folder`, which vanishes with it (see `Spill`).
         Raises DataError naming the row whose length differs or which is no list of numbers, StorageError where the
         file cannot be written.
         """
         batches = self.table.stream(self.name)
         if batches is None:
             return _of_lists([_parsed(value) for value in self.table.values(self.name)], self.table, self.name)
-        return _Filling(self, folder).fill(batches)
+        with Spill(folder, "a large embedding column") as spill:
+            filling = _Filling(self, spill)
+            for batch in batches:
+                filling.add(batch)
+            return filling.finished()
 
 
 class _Filling:
-    """Writes batches of lists one after the other into an array that is made when the first length is known."""
+    """Writes batches of lists one after the other, once the first length is known."""
 
-    def __init__(self, column: EmbeddingColumn, folder: Path) -> None:
-        self._column, self._folder = column, folder
+    def __init__(self, column: EmbeddingColumn, spill: Spill) -> None:
+        self._column, self._spill = column, spill
         self._row, self._dimensions = 0, 0
-        self._array: np.ndarray | None = None
-        self._file: IO[bytes] | None = None
 
-    def fill(self, batches: Iterator[Any]) -> np.ndarray:
-        try:
-            for batch in batches:
-                for start in range(0, len(batch), _ROWS):
-                    self._add(batch.slice(start, _ROWS))
-            return self._finished()
-        finally:
-            if self._file is not None:
-                self._file.close()  # a mapping outlives its file
+    def add(self, batch: Any) -> None:
+        for start in range(0, len(batch), _ROWS):
+            self._add(batch.slice(start, _ROWS))
 
     def _add(self, batch: Any) -> None:
         _check_lists(batch, self._column)
@@ -69,58 +62,25 @@ class _Filling:
             wrong = np.flatnonzero(known & (lengths != self._dimensions))
             if len(wrong):
                 raise _length_error(table, name, self._row + int(wrong[0]), int(lengths[wrong[0]]), self._dimensions)
-            flat = batch.flatten().to_numpy(zero_copy_only=False).reshape(-1, self._dimensions)
-            self._put(flat, known)
+            block = self._missing(len(batch))
+            block[known] = batch.flatten().to_numpy(zero_copy_only=False).reshape(-1, self._dimensions)
+            self._spill.append(block.data)
         self._row += len(lengths)
 
     def _begin(self, dimensions: int) -> None:
         if not dimensions:
             raise _no_numbers(self._column)
         self._dimensions = dimensions
-        shape = (self._column.table.n_rows, dimensions)
-        if 4 * shape[0] * shape[1] <= IN_MEMORY_BYTES:
-            self._array = np.full(shape, np.nan, np.float32)
-            return
-        with _storage(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._file = tempfile.TemporaryFile(dir=self._folder, prefix="embeddings-")  # noqa: SIM115 - see fill
         for start in range(0, self._row, _ROWS):  # rows without a list that came before
-            self._write(np.full((min(_ROWS, self._row - start), dimensions), np.nan, np.float32))
+            self._spill.append(self._missing(min(_ROWS, self._row - start)).data)
 
-    def _put(self, flat: np.ndarray, known: np.ndarray) -> None:
-        if self._array is not None:
-            self._array[self._row : self._row + len(known)][known] = flat
-            return
-        block = np.full((len(known), self._dimensions), np.nan, np.float32)
-        block[known] = flat
-        self._write(block)
+    def _missing(self, n: int) -> np.ndarray:
+        return np.full((n, self._dimensions), np.nan, np.float32)
 
-    def _write(self, block: np.ndarray) -> None:
-        """By appending, not through the map, where a full disk would kill the process."""
-        assert self._file is not None
-        with _storage(self._folder):
-            self._file.write(block.data)
-
-    def _finished(self) -> np.ndarray:
-        if self._array is not None:
-            return self._array
-        if self._file is None:
+    def finished(self) -> np.ndarray:
+        if not self._dimensions:
             raise _no_numbers(self._column)
-        with _storage(self._folder):
-            self._file.flush()
-        return np.memmap(self._file, np.float32, "r", shape=(self._row, self._dimensions))
-
-
-@contextmanager
-def _storage(folder: Path) -> Iterator[None]:
-    """Turns the operating system's refusal into an error with a remedy."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(
-            f"cannot write a large embedding column into {folder}: {error.strerror or error}. Free some space, or "
-            "choose another folder with --cache or $LABELPROP_CACHE."
-        ) from error
+        return self._spill.finished().view(np.float32).reshape(self._row, self._dimensions)
 
 
 def _check_lists(batch: Any, column: EmbeddingColumn) -> None:

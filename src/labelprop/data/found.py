@@ -59,7 +59,7 @@ class Found:
     name: str
     ids: Sequence[str]
     given: Sequence[str | None]
-    images: Originals | None = None
+    images: Any = None  # Originals, or an ImageColumn that is read when it is needed
     vectors: Any = None  # an array, or an EmbeddingColumn that is read when it is needed
     texts: Sequence[str | None] | None = None
     declared: tuple[str, ...] = ()

@@ -17,14 +17,14 @@ class EncodedImages:
     """Image files. A cell is a path, the bytes of a file, or None where there is nothing."""
 
     def __init__(self, cells: Sequence[Path | str | bytes | memoryview | None]) -> None:
-        self._cells = cells
+        self.cells = cells
 
     def __len__(self) -> int:
-        return len(self._cells)
+        return len(self.cells)
 
     def read(self, row: int) -> bytes | memoryview:
         """The encoded content. Raises OSError where a file cannot be read, ValueError where it is empty."""
-        cell = self._cells[row]
+        cell = self.cells[row]
         match cell:
             case None:
                 raise ValueError("the cell is empty")
@@ -38,7 +38,7 @@ class EncodedImages:
         return data
 
     def where(self, row: int) -> str:
-        cell = self._cells[row]
+        cell = self.cells[row]
         return f"'{cell}'" if isinstance(cell, Path | str) else f"row {row}"
 
     def open(self, row: int) -> Image.Image:

@@ -17,6 +17,7 @@ from labelprop.cache import Cache
 from labelprop.data.decoding import decode_images
 from labelprop.data.embedding_column import EmbeddingColumn
 from labelprop.data.found import NO_COLUMNS, Columns, Found, Originals, Source
+from labelprop.data.image_column import ImageColumn
 from labelprop.data.image_plan import Wish
 from labelprop.data.images import to_eight_bit
 from labelprop.data.preprocessing import ImageFormat
@@ -185,14 +186,15 @@ def _refuse_repeated(found: Found) -> None:
 
 
 def _open_images(found: Found, wish: Wish, cache: Cache, warn: Callable[[str], None]) -> Samples:
-    assert found.images is not None
-    decoded = decode_images(found.images, wish, cache)
+    images = found.images
+    originals: Originals = images.read(cache.root) if isinstance(images, ImageColumn) else images
+    decoded = decode_images(originals, wish, cache)
     if decoded.note is not None and len(decoded.rows):
         warn(f"'{found.name}': {decoded.note}.")
     skipped = [Skipped(found.ids[row], reason, row) for row, reason in decoded.failures]
     samples = Samples(
         (), "image", cast("Content", decoded.content), None, (), found.name, decoded.digest, decoded.rows,
-        originals=found.images,
+        originals=originals,
     )  # fmt: skip
     return _with_rows(samples, found, skipped)
 

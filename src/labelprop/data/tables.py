@@ -16,7 +16,8 @@ JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 TABLE_SUFFIXES = frozenset(TEXT_SUFFIXES) | JSON_SUFFIXES | PARQUET_SUFFIXES
 _LONGEST_CELL = 64 * 2**20
-_BATCH_ROWS = 4096  # of a streamed Parquet column
+_BATCH_ROWS = 4096  # of a streamed Parquet column, at most
+_BATCH_BYTES = 32 * 2**20
 _BUFFER = 8 * 2**20
 
 
@@ -168,7 +169,7 @@ def _read_parquet(path: Path) -> Table:
         """By itself pyarrow would keep every row group it has read until the end, and read each of them whole."""
         try:
             with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as streamed:
-                for batch in streamed.iter_batches(_BATCH_ROWS, columns=[name]):
+                for batch in streamed.iter_batches(_rows_of_a_batch(streamed.metadata, name), columns=[name]):
                     yield batch.column(0)
         except pa.ArrowException as error:
             raise DataError(f"cannot read column '{name}' of '{path}': {error}") from error
@@ -177,6 +178,16 @@ def _read_parquet(path: Path) -> Table:
     return Table(
         str(path), path.parent, names, file.metadata.num_rows, load, by_column, default, batches=batches
     )  # fmt: skip
+
+
+def _rows_of_a_batch(metadata: Any, name: str) -> int:
+    """As many as make a batch of moderate size, by what a row of the column takes in the mean."""
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    chunks = (group.column(place) for group in groups for place in range(group.num_columns))
+    of_column = (chunk for chunk in chunks if chunk.path_in_schema.partition(".")[0] == name)
+    nbytes: int = sum(chunk.total_uncompressed_size for chunk in of_column)
+    rows: int = metadata.num_rows
+    return max(1, min(_BATCH_ROWS, _BATCH_BYTES * rows // max(nbytes, 1)))
 
 
 def _declared_names(metadata: dict[bytes, bytes]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...] | None]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from labelprop.data.cells import ids_of, image_cells
 from labelprop.data.embedding_column import EmbeddingColumn
 from labelprop.data.found import Columns, Found, as_path
-from labelprop.data.originals import EncodedImages
+from labelprop.data.image_column import ImageColumn
 from labelprop.data.tables import TABLE_SUFFIXES, Table, read_table
 from labelprop.data.values import label_texts, plain_text
-from labelprop.errors import RequestError
+from labelprop.errors import DataError, RequestError
 
 USUAL_NAMES = {"image": ("image", "img"), "text": ("text",), "embedding": ("embedding", "features")}
 
@@ -43,7 +42,7 @@ def found_in_table(table: Table, columns: Columns, name: str) -> Found:
         name=name,
         ids=ids_of(table, columns.id),
         given=given,
-        images=EncodedImages(image_cells(table, column)) if kind == "image" else None,
+        images=ImageColumn(table, column) if kind == "image" else None,
         vectors=EmbeddingColumn(table, column) if kind == "embedding" else None,
         texts=[plain_text(value) or None for value in table.values(column)] if kind == "text" else None,
         declared=names or (),
@@ -79,3 +78,17 @@ def _content_column(table: Table, columns: Columns) -> tuple[str, str]:
         f"{table.where}: {problem}. Name one with --image-col, --text-col or --embedding-col; "
         f"its columns are {', '.join(table.names) or 'none'}."
     )
+
+
+def ids_of(table: Table, name: str | None) -> list[str]:
+    """Ids of the rows as text: the column `name`, else the column `id`, else row numbers from 0.
+
+    Raises DataError naming the row without an id.
+    """
+    if name is None and "id" not in table.names:
+        return [str(row) for row in range(table.n_rows)]
+    texts = [plain_text(value) for value in table.values(name or "id")]
+    for row, text in enumerate(texts):
+        if not text:
+            raise DataError(f"{table.row(row)}: column '{name or 'id'}' is empty; every row needs an id.")
+    return [text for text in texts if text]
