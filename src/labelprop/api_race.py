@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -11,6 +12,7 @@ import torch
 
 from labelprop.api_prepare import Prepared, TrainRequest
 from labelprop.api_record import ASKED, check_same_run, configuration
+from labelprop.clock import StageClock
 from labelprop.data.batches import Loader
 from labelprop.data.views import Views
 from labelprop.design import Design
@@ -19,8 +21,8 @@ from labelprop.errors import NonFiniteLossError, RequestError
 from labelprop.run_folder import RunFolder
 from labelprop.training import loop
 from labelprop.training.job import Job, WorkMeter
-from labelprop.training.plan import default_epochs, epoch_length, main_steps_within, plan_steps
-from labelprop.training.race import BASELINE, FOLDS, ROUNDS, Heat, Outcome, folds, race
+from labelprop.training.plan import CLOSING_SECONDS, default_epochs, epoch_length, main_steps_within, plan_steps
+from labelprop.training.race import BASELINE, ROUNDS, Heat, Outcome, folds, race
 from labelprop.types import UNLABELED, Task
 
 RECORD = "race.json"
@@ -29,7 +31,6 @@ KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
     *("budget", "deterministic", "compile", "precision", "device", "devices", "threads", "versions"),
 )
 RACING = "racing"
-SHARES = (1.0, *ROUNDS * FOLDS)  # that a budget pays for: the race, were all to run in every round, and a training
 
 
 def decide_by_race(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -> Prepared:
@@ -42,13 +43,14 @@ def decide_by_race(folder: RunFolder | None, request: TrainRequest, prepared: Pr
         return prepared
     kept = prepared.group.first(_kept(folder, request, prepared))
     if "recipe" not in kept:
+        prepared = _continued(prepared, kept)
         lengths = kept.get("lengths") or prepared.group.first(_lengths(request, prepared, designs))
         outcome = prepared.group.first(_run(folder, request, prepared, designs, lengths, kept.get("heats", ())))
         if folder is not None:
             folder.write_json(RECORD, outcome.to_json())
         kept = outcome.to_json()
     if folder is not None:
-        _end_of_race(folder)
+        _end_of_race(folder, prepared.clock)
     request.reporter.say(f"recipe: {kept['reason']}")
     return replace(prepared, design=designs[kept["recipe"]])
 
@@ -67,6 +69,13 @@ def _kept(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -
         if not request.force:
             check_same_run({name: previous[name] for name in names if name in previous}, now)
     return folder.read_json(RECORD)
+
+
+def _continued(prepared: Prepared, kept: Mapping[str, Any]) -> Prepared:
+    """What an interrupted race took counts: against the budget, and in the time of each stage."""
+    for stage, usage in kept.get("stages", {}).items():
+        prepared.clock.add(stage, usage)
+    return replace(prepared, began=prepared.began - kept.get("seconds", 0))
 
 
 def _check_raced(folder: RunFolder, previous: Mapping[str, Any]) -> None:
@@ -93,25 +102,28 @@ def check_finished(request: TrainRequest, prepared: Prepared) -> None:
     request.reporter.say(f"{request.out} is finished already; nothing to resume.")
 
 
-def _end_of_race(folder: RunFolder) -> None:
-    """From now on the record is compared with the winner, whose network may have other heads."""
+def _end_of_race(folder: RunFolder, clock: StageClock) -> None:
+    """From now on the record is compared with the winner, whose network may have other heads; it has the times."""
     record = folder.read_json("run.json")
     if record["status"] == RACING:
         del record["model"]
-        folder.write_json("run.json", record | {"status": "running"})
+        folder.write_json("run.json", record | {"status": "running", "stages": clock.stages})
+        clock.stages.clear()
 
 
 def _lengths(request: TrainRequest, prepared: Prepared, designs: Mapping[str, Design]) -> dict[str, int]:
-    """Steps of the main phase of each recipe at full length."""
+    """Steps of the main phase of each recipe at full length: of a budget, what it pays for if all run every round."""
     per_epoch = {name: epoch_length(design.recipe, design.task) for name, design in designs.items()}
-    if prepared.budget is None or not folds(prepared.design.task):
+    trials = ROUNDS * len(folds(prepared.design.task))
+    if prepared.budget is None or not trials:
         return {
             name: request.steps or (request.epochs or default_epochs(steps)) * steps
             for name, steps in per_epoch.items()
         }
     loader = _loader(prepared)
     jobs = [_job(prepared, design, design.task, per_epoch[name], loader, request) for name, design in designs.items()]
-    steps = main_steps_within(prepared.budget, jobs, spent=0, closing=0, shares=SHARES)
+    spent = time.perf_counter() - prepared.began
+    steps = main_steps_within(prepared.budget, jobs, spent=spent, closing=CLOSING_SECONDS, trials=trials)
     return dict.fromkeys(designs, steps)
 
 
@@ -127,8 +139,8 @@ def _run(
     if n_folds:
         shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
         request.reporter.say(
-            f"race: {', '.join(designs)}, each trained up to {n_folds * len(ROUNDS)} times ({shares} of the full "
-            f"length, with each of {n_folds} parts of the given labels hidden); the better half goes on"
+            f"race: {', '.join(designs)}, each trained up to {n_folds * len(ROUNDS)} times ({shares} of "
+            f"{_steps(lengths)}, with each of {n_folds} parts of the given labels hidden); the better half goes on"
         )
     loader = _loader(prepared)
 
@@ -151,12 +163,25 @@ def _run(
         classes_N: torch.Tensor = prepared.group.first(found["class"].argmax(1).cpu())  # devices add in other orders
         return classes_N
 
+    def keep(run: Sequence[Heat]) -> None:
+        if folder is not None:
+            record = {"lengths": dict(lengths), "heats": [asdict(heat) for heat in run]}
+            seconds = round(time.perf_counter() - prepared.began, 3)
+            folder.write_json(RECORD, record | {"seconds": seconds, "stages": prepared.clock.stages})
+
     def note(run: Sequence[Heat]) -> None:
         request.reporter.say(_said(run[-1]))
-        if folder is not None:
-            folder.write_json(RECORD, {"lengths": dict(lengths), "heats": [asdict(heat) for heat in run]})
+        keep(run)
 
+    if not heats:
+        keep(())
     return race(list(designs), prepared.design.task, train, run_already=[Heat(**heat) for heat in heats], note=note)
+
+
+def _steps(lengths: Mapping[str, int]) -> str:
+    """The full length, which differs where recipes have epochs of their own."""
+    least, most = min(lengths.values()), max(lengths.values())
+    return f"{least:,} steps" if least == most else f"{least:,} to {most:,} steps"
 
 
 def _said(heat: Heat) -> str:

@@ -34,13 +34,12 @@ from labelprop.training import loop, recipes
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
 from labelprop.training.phases import MIN_STEPS
-from labelprop.training.plan import default_epochs, epoch_length, main_steps_within, plan_steps
+from labelprop.training.plan import CLOSING_SECONDS, default_epochs, epoch_length, main_steps_within, plan_steps
 
 OUT_OF_MEMORY = (
     "the GPU is out of memory: lower the batch (--set batch_size=...), use a smaller --image-size or --model, "
     "or --device cpu. What was finished is saved."
 )
-CLOSING_SECONDS = 10.0  # set aside under --budget for the map and the page
 
 
 def train(request: TrainRequest) -> Path:

@@ -9,10 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 import labelprop
+from labelprop import api_race, api_train
 from labelprop.cli import app
 from labelprop.errors import NonFiniteLossError, RequestError
 from labelprop.run_folder import RunFolder
 from labelprop.training import loop
+
+USAGE = {"seconds": 5_000.0, "peak_memory_bytes": 1}
 
 
 class Said:
@@ -75,6 +78,55 @@ def test_an_interrupted_race_goes_on_and_ends_alike(raced, data, tmp_path, monke
         with pytest.raises(RequestError, match=f"this is another run: {said}"):
             labelprop.train(*data, out=tmp_path / "run", recipe="auto", resume=True, **{"epochs": 8} | changed)
     resumed = labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8, resume=True)
+    assert (tmp_path / "run" / "race.json").read_text() == (whole.path / "race.json").read_text()
+    assert resumed.labels.equals(whole.labels)
+
+
+def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
+    data, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def steps(seconds, jobs, *, spent, closing, trials=()):
+        asked.append((len(jobs), spent, len(trials)))
+        return 16
+
+    monkeypatch.setattr(api_race, "main_steps_within", steps)
+    monkeypatch.setattr(api_train, "main_steps_within", steps)
+    options = {"out": tmp_path / "run", "recipe": "auto", "budget": "10min"}
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "run", lambda job: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            labelprop.train(*data, **options)
+    kept = json.loads((tmp_path / "run" / "race.json").read_text())
+    assert kept["heats"] == []
+    assert set(kept["lengths"].values()) == {16}
+    (tmp_path / "run" / "race.json").write_text(json.dumps(kept | {"seconds": 1_000, "stages": {"train": USAGE}}))
+    run = labelprop.train(*data, **options, resume=True)
+    (race, trials), (winner, after) = (asked[0][0], asked[0][2]), asked[1][:2]
+    assert (race, trials, winner) == (4, 6, 2), "of the rivals once, then of the winner and its baseline"
+    assert len(asked) == 2
+    assert 1_000 < after < 1_600
+    assert run.metrics["seconds"] > USAGE["seconds"]
+
+
+@pytest.mark.parametrize("at", ["its baseline", "the winner"])
+def test_a_kill_after_the_race_does_not_race_again(raced, data, tmp_path, monkeypatch, at: str) -> None:
+    whole, _ = raced
+    trained = loop.run
+
+    def until_interrupted(job):
+        if job.label == ("baseline" if at == "its baseline" else whole.metrics["recipe"]):
+            raise KeyboardInterrupt
+        return trained(job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "run", until_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8)
+    said = Said()
+    resumed = labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8, resume=True, reporter=said)
+    assert not any(line.startswith("race") for line in said.lines)
     assert (tmp_path / "run" / "race.json").read_text() == (whole.path / "race.json").read_text()
     assert resumed.labels.equals(whole.labels)
 

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from labelprop.data.batches import draw_epoch, endless, steps_per_epoch
 from labelprop.errors import RequestError, UnknownNameError
-from labelprop.training import recipes
+from labelprop.training import plan, recipes
 from labelprop.training.job import Plan
-from labelprop.training.plan import default_epochs, epoch_length, parse_budget, plan_steps
+from labelprop.training.plan import Times, default_epochs, epoch_length, main_steps_within, parse_budget, plan_steps
 from labelprop.types import BatchSpec, StreamSpec, Task
 
 
@@ -84,3 +86,31 @@ def test_unknown_recipes_and_settings_suggest_the_nearest() -> None:
         recipes.build("dpl", {})
     with pytest.raises(UnknownNameError, match="did you mean 'n_neighbors'"):
         recipes.build("dlp", {"n_neighbours": 3})
+
+
+RATES = {"supervised": 0.01, "network-prediction": 0.03}  # seconds a step
+
+
+def jobs_of(*names: str) -> list[SimpleNamespace]:
+    return [
+        SimpleNamespace(recipe=recipes.build(name, {}), plan=SimpleNamespace(steps_per_epoch=50)) for name in names
+    ]
+
+
+def test_a_budget_pays_for_each_job_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand: of 1,000 s, 900 less 100 are left; n steps take 0.01 n, and 0.03 (n + n / 4) with the first phase."""
+    monkeypatch.setattr(plan, "_time_phase", lambda job, index: Times(RATES[job.recipe.name], 0, 0))
+    found = main_steps_within(1_000, jobs_of(*RATES), spent=60, closing=40)
+    assert found == pytest.approx(800 / (0.01 + 0.03 * 1.25), abs=5)
+
+
+def test_a_budget_pays_for_the_trials_of_all_rivals_and_for_the_dearest_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "_time_phase", lambda job, index: Times(RATES[job.recipe.name], 0, 0))
+    found = main_steps_within(1_000, jobs_of(*RATES), spent=60, closing=40, trials=(1 / 8, 1 / 4))
+    assert found == pytest.approx(800 / (0.375 * (0.01 + 0.03 * 1.25) + 0.03 * 1.25), abs=5)
+
+
+def test_a_budget_for_nothing_is_refused_with_one_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "_time_phase", lambda job, index: Times(0.01, 0, 0))
+    with pytest.raises(RequestError, match=r"too short: the shortest run takes about 40 s here.* at least 60s"):
+        main_steps_within(30, jobs_of("supervised"), spent=30, closing=10)

@@ -19,7 +19,8 @@ from labelprop.types import Task
 DEFAULT_STEPS = 3000  # about what a small network needs on a few thousand examples
 DEFAULT_EPOCHS = (10, 150)  # at least, at most
 WARM_UP_STEPS = 20
-RESERVE = 0.10
+RESERVE = 0.10  # of a budget
+CLOSING_SECONDS = 10.0  # of a budget: for the map and the page
 UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "": 60}
 
 
@@ -61,9 +62,12 @@ class Times:
 
 
 def main_steps_within(
-    seconds: float, jobs: Sequence[Job], *, spent: float, closing: float, shares: Sequence[float] = (1.0,)
+    seconds: float, jobs: Sequence[Job], *, spent: float, closing: float, trials: Sequence[float] = ()
 ) -> int:
-    """The number of main-phase steps that `seconds` pay for, each job being trained for each of these shares of it.
+    """The number of main-phase steps that `seconds` pay for, each job being trained once.
+
+    With `trials` the jobs are rivals: each is trained for each of these shares of it, and then one of them in full,
+    maybe the dearest.
 
     Times 20 warm-up steps of every phase on a throw-away network, and its refreshes; `spent` seconds are gone
     already, `closing` seconds follow training, and a tenth is kept in reserve.
@@ -73,15 +77,19 @@ def main_steps_within(
     timed = [(job, [_time_phase(job, index) for index in range(len(job.recipe.phases))]) for job in jobs]
 
     def cost(main_steps: int) -> float:
-        return sum(_seconds(job, times, round(share * main_steps)) for job, times in timed for share in shares)
+        whole = [_seconds(job, times, main_steps) for job, times in timed]
+        if not trials:
+            return sum(whole)
+        tried = [_seconds(job, times, round(share * main_steps)) for job, times in timed for share in trials]
+        return sum(tried) + max(whole)
 
     gone = spent + time.perf_counter() - began
     steps = most(cost, seconds * (1 - RESERVE) - gone - closing)
     if steps < WARM_UP_STEPS:
         shortest = gone + closing + cost(WARM_UP_STEPS)
         raise RequestError(
-            f"--budget of {seconds:.0f} s is too short: reading, measuring and reporting alone take about "
-            f"{shortest:.0f} s here. Give at least {shortest * 1.5:.0f}s."
+            f"--budget of {seconds:.0f} s is too short: the shortest run takes about {shortest:.0f} s here, with "
+            f"reading, measuring and reporting. Give at least {shortest * 1.5:.0f}s."
         )
     return steps
 
