@@ -55,8 +55,9 @@ def train(
     truth, test : labels of unlabeled rows, and a labeled set of the same kind; for scoring only.
     budget : '10min', '90s', ...; turned into a number of steps once. `epochs` or `steps` set that number instead.
     options : epochs, devices (trained on by as many processes: a script then needs `if __name__ == "__main__":`),
-        augment, backbone, tune, settings (of the recipe), baselines, deterministic, precision, force, reporter, and
-        how to read data: label_col, id_col, image_col, text_col, embedding_col, truth_col, image_size, strict, cache.
+        augment, backbone, tune, only_labeled (leaves out rows without a label), settings (of the recipe), baselines,
+        deterministic, precision, force, reporter, and how to read data: label_col, id_col, image_col,
+        text_col, embedding_col, truth_col, image_size, strict, cache.
 
     Raises
     ------

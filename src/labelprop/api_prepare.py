@@ -52,6 +52,7 @@ class TrainRequest:
     backbone: Any = None
     tune: str = FROZEN
     init: Path | None = None
+    only_labeled: bool = False
     baselines: bool = True
     deterministic: bool = False
     compile: bool = False
@@ -158,6 +159,8 @@ def _check_tune(request: TrainRequest) -> None:
 def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Features]:
     """DATA, and what the network sees of it."""
     inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
+    if request.only_labeled:
+        inputs = inputs.only_labeled()
     tell(inputs, request.reporter)
     backbone = None
     if request.tune == FROZEN:

@@ -121,7 +121,7 @@ class Run:
 
         Rows come by class and then rank, from 1; ties go to what comes first in the pool. An example stands for its
         `per_image` likeliest classes only, and may be selected for several of them. The pool is anything `predict`
-        takes; it is read once, batch by batch, and only the candidates are held.
+        takes; it is scored once, batch by batch, and only the candidates are held.
         """
         reporter, target = reporter or Silent(), resolve_device(device)
         new = self._open(pool, backbone, options, reporter)

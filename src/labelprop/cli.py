@@ -116,6 +116,9 @@ def train(
     init: Annotated[
         Path | None, typer.Option("--init", help="A run to start from: its network, with new heads.")
     ] = None,
+    only_labeled: Annotated[
+        bool, typer.Option("--only-labeled", help="Leave out the rows of DATA that have no label.")
+    ] = False,
     test: Annotated[str | None, typer.Option("--test", help="Labeled data of the same kind, for scoring.")] = None,
     truth: Truth = None,
     budget: Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +102,13 @@ class Inputs:
     given: GivenLabels
     truth: tuple[str | None, ...] | None = None
     noun: str = field(default="example")
+
+    def only_labeled(self) -> Inputs:
+        """Without the examples that have no label."""
+        labeled = np.flatnonzero(self.given.labels_N >= 0)
+        given = replace(self.given, labels_N=self.given.labels_N[labeled], weights_N=self.given.weights_N[labeled])
+        truth = None if self.truth is None else tuple(self.truth[i] for i in labeled)
+        return replace(self, samples=self.samples.take(labeled), given=given, truth=truth)
 
     @property
     def counts(self) -> str:

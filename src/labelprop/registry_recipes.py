@@ -12,6 +12,7 @@ DIFFUSION = {"n_neighbors": 50, "power": 3.0, "alpha": 0.99, "max_iter": 20, "to
     "max_normalize": True,
 }
 _SUPERVISED = {"batch_size": 100, "lr": 0.05, "weight_decay": 2e-4, "l2_feature": True}
+_LABELS_ONLY = _SUPERVISED | {"schedule": "cosine"}
 _PSEUDO = _SUPERVISED | {
     "labeled_batch_size": 50,
     "certainty": True,
@@ -24,7 +25,7 @@ RECIPES: dict[str, Entry] = {
     "supervised": Entry(
         "labelprop.training.recipes:supervised",
         "The given labels alone; the baseline of every other.",
-        _SUPERVISED,
+        _LABELS_ONLY,
     ),
     "dlp": Entry(
         "labelprop.training.recipes:dlp",
@@ -106,7 +107,7 @@ RECIPES |= {
     "supervised+rj": Entry(
         "labelprop.training.recipes:supervised_rj",
         "The given labels alone, and a rate jump after them.",
-        _SUPERVISED,
+        _LABELS_ONLY,
     ),
     "mean-teacher+rj": Entry(
         "labelprop.training.recipes:mean_teacher_rj",

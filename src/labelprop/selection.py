@@ -2,7 +2,8 @@
 
 Yalniz et al. 2019 (and Zhuang et al. 2019, appendix B): every example stands for its P likeliest classes only, and
 every class takes the K examples that score highest among those that stand for it. A pool may be any size: what is
-held is at most two lists of K candidates a class and those of one batch.
+held is at most two lists of K candidates a class and those of one batch. Zhuang et al. go on with the examples alone,
+unlabeled; Yalniz et al. with these labels.
 """
 
 from __future__ import annotations

@@ -139,6 +139,7 @@ def test_a_student_on_the_selected_labels_then_fine_tuned_on_the_true_ones(train
         labels=out,
         truth=truth,
         out=tmp_path / "student",
+        only_labeled=True,
         recipe="supervised",
         epochs=30,
         settings=SMALL,
@@ -147,7 +148,8 @@ def test_a_student_on_the_selected_labels_then_fine_tuned_on_the_true_ones(train
     best: dict[str, tuple[float, str]] = {}
     for row in pq.read_table(out).to_pylist():
         best[row["id"]] = max(best.get(row["id"], (-1.0, "")), (row["score"], row["label"]))
-    given = {row["id"]: row["label"] for row in student.labels.to_pylist() if row["source"] == "given"}
+    assert set(student.labels.column("source").to_pylist()) == {"given"}, "the rest of the pool is left out"
+    given = {row["id"]: row["label"] for row in student.labels.to_pylist()}
     assert given == {name: label for name, (_, label) in best.items()}
     several = pq.read_table(out).num_rows - len(best)
     assert (several > 0) == any("selected for several classes" in line for line in said.lines)

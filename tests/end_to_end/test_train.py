@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 
 import labelprop
 from labelprop.errors import RequestError, UnknownNameError
@@ -217,6 +219,47 @@ def test_all_labeled_falls_back_to_supervised_and_says_so(tmp_path) -> None:
     run = labelprop.train(tmp_path / "all", out=tmp_path / "run", epochs=1, reporter=Heard())
     assert run.metrics["recipe"] == "supervised"
     assert any("every example is labeled" in text for text in said)
+
+
+@pytest.mark.parametrize("kind", ["vectors", "images in memory", "images streamed", "texts"])
+def test_only_labeled_is_as_if_there_were_no_other_rows(tmp_path, kind: str) -> None:
+    """Every second row has a label, every third a truth."""
+    classes = [f"{'ab'[row % 4 // 2]}" for row in range(40)]
+    if kind == "vectors":
+        data = {"embedding": np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32).tolist()}
+    elif kind == "texts":
+        data = {"text": [f"{name} word{row}" for row, name in enumerate(classes)]}
+    else:
+        data = {"image": [encoded(row, 12 + (row % 3) * (kind == "images streamed")) for row in range(40)]}
+    labels = [name if row % 2 else None for row, name in enumerate(classes)]
+    whole = pa.table({"id": [f"r{row}" for row in range(40)], **data, "label": labels})
+    few = whole.filter(whole.column("label").is_valid())
+    truth = {f"r{row}": name for row, name in enumerate(classes) if row % 3 == 0}
+    runs = []
+    for name, table, options in (("few", few, {}), ("whole", whole, {"only_labeled": True})):
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+        known = {key: value for key, value in truth.items() if options or key in few.column("id").to_pylist()}
+        runs.append(
+            labelprop.train(
+                tmp_path / f"{name}.parquet",
+                truth=known,
+                out=tmp_path / name,
+                recipe="supervised",
+                augment="none",
+                epochs=2,
+                **options,
+            )
+        )
+    assert runs[1].labels.num_rows == 20
+    assert runs[1].labels.equals(runs[0].labels)
+    assert runs[1].metrics["unlabeled"] == runs[0].metrics["unlabeled"]
+
+
+def encoded(seed: int, side: int) -> bytes:
+    """A PNG of noise."""
+    held = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (side, 12, 3), dtype=np.uint8)).save(held, "PNG")
+    return held.getvalue()
 
 
 def test_a_budget_becomes_a_number_of_steps_once(patterns, tmp_path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -164,6 +166,16 @@ def test_the_vote_is_by_hand_the_nearest_label() -> None:
     cosines_NL = F.normalize(vectors_ND, dim=1) @ F.normalize(vectors_ND[:9], dim=1).T
     assert labels_N.tolist() == classes_N[cosines_NL.argmax(1)].tolist()
     assert (certainty_N == 1).all()
+
+
+def test_the_vote_counts_a_label_by_the_trust_in_it() -> None:
+    """By hand: cosines 1, 0 and 0.6 at temperature 1, the first label trusted by a tenth."""
+    vectors_ND = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [1.0, 0.0]])
+    seeds = Seeds.hard(torch.tensor([0, 1, 1, -1]), 2, torch.tensor([0.1, 1.0, 1.0, 1.0]))
+    labels_N, certainty_N = by_vote(Fixed(feature=vectors_ND), seeds, {"n_neighbors": 3, "temperature": 1.0})
+    of_0, of_1 = 0.1 * math.e, 1 + math.exp(0.6)
+    assert labels_N[3] == 1
+    assert certainty_N[3].item() == pytest.approx(of_1 / (of_0 + of_1))
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,17 @@ def test_uda_learns_sharpened_shares_masked_by_those_that_were_not_sharpened() -
     assert found.terms["strong"].item() == pytest.approx(expected / 4)
 
 
+EVEN = torch.cat([LABELED, torch.tensor([[0.0, 0.0, -1e9]] * 4, dtype=torch.float64)])  # exactly [1/2, 1/2, 0]
+
+
+def test_a_share_at_the_threshold_counts_in_fixmatch_and_freematch_and_not_in_uda() -> None:
+    """Fixmatch: >= in the paper and its code; UDA: > in its own."""
+    batch = batch_of(EVEN, STRONG)
+    assert FixMatch(threshold=0.5).loss(Logits(), batch, START).terms["strong"] > 0
+    assert freematch(0.5, [1 / 3] * 3, [1 / 3] * 3).loss(Logits(), batch, START).terms["strong"] > 0
+    assert Uda(threshold=0.5).loss(Logits(), batch, START).terms["strong"] == 0
+
+
 def test_uda_on_equal_views_without_sharpening_has_nothing_to_learn() -> None:
     found = Uda(threshold=0, sharpening=1).loss(Logits(), batch_of(WEAK, WEAK[2:].clone()), START)
     assert found.terms["strong"].item() == pytest.approx(0, abs=1e-12)
@@ -203,6 +214,12 @@ def test_labels_are_let_in_while_they_are_not_known_yet(annealing, done: float, 
     term, gradient = annealed(annealing, done)
     assert term == pytest.approx(-sum(math.log(p) for p in kept) / max(len(kept), 1))
     assert (gradient.abs().sum(dim=1) > 0).tolist() == [0.9 in kept, 0.5 in kept]
+
+
+def test_a_label_known_as_well_as_chance_is_let_in_from_the_beginning() -> None:
+    x = torch.zeros(2, 2, dtype=torch.float64)  # exactly 1/2, and eta is 1/C = 1/2
+    found = ready(AnnealedLabels(batch_size=2)).loss(Logits(), batch_of(x, STRONG), Progress(0, 1000, 0, 10))
+    assert found.terms["supervised"].item() == pytest.approx(math.log(2))
 
 
 def test_trust_in_a_label_weighs_it_and_is_not_divided_out() -> None:

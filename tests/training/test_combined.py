@@ -86,7 +86,7 @@ def test_the_average_goes_on_in_the_second_phase() -> None:
     assert int(second.began["methods.0.average.steps"]) == 5
 
 
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("name", [*SIZES, "uda", "fixmatch", "freematch", "mean-teacher"])
 def test_an_average_is_deployed(name: str) -> None:
     run = phases(name)[-1]
     average = next(part for part in run.method.modules() if isinstance(part, Ema))

@@ -23,6 +23,7 @@ OTHERS: dict[str, dict[Any, Any]] = {  # where the default is a name or None: wh
     "normalizer": {None: 2.2456},
     "noise": {None: 5},
     "pool": {"unlabeled": "all"},
+    "schedule": {"cosine": "two-drops"},
     "source": {"spectral-cut": "knn"},
     "threshold": {None: 0.5},
     "view": {"weak": "strong"},
@@ -46,7 +47,7 @@ def built(recipe: str, settings: dict[str, Any]) -> list[Any]:
     made = recipes.build(recipe, settings)
     found: list[Any] = [made.l2_feature, made.heads(3)]
     for phase in made.phases:
-        found += [phase.name, phase.optimizer, phase.keep_state]
+        found += [phase.name, phase.optimizer, phase.keep_state, [phase.schedule(at, ()) for at in (0.0, 0.6, 1.0)]]
         for part in phase.method().modules():
             found.append({key: value for key, value in vars(part).items() if not key.startswith("_")})
     return found

@@ -89,6 +89,10 @@ class TensorContent:
     def stream(self, index_batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
         return (self.read(indices) for indices in index_batches)
 
+    def take(self, indices: np.ndarray) -> TensorContent:
+        """These examples alone, in memory."""
+        return TensorContent(self._tensor.index_select(0, as_index(indices)), self.dtype)
+
 
 class StreamedImages:
     """Images that are decoded, and brought to one format, each time they are read."""
@@ -126,3 +130,7 @@ class StreamedImages:
     def stream(self, index_batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
         """`read` of each batch in order, decoded ahead by a pool of threads."""
         return ahead(self.read, index_batches)
+
+    def take(self, indices: np.ndarray) -> StreamedImages:
+        """These examples alone."""
+        return StreamedImages(self._originals, self._rows[indices], self._format)

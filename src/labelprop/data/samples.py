@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 import numpy as np
 import torch
 
-from labelprop.cache import Cache
+from labelprop.cache import Cache, content_key
 from labelprop.data.decoding import decode_images
 from labelprop.data.embedding_column import EmbeddingColumn
 from labelprop.data.found import NO_COLUMNS, Columns, Found, Originals, Source
@@ -68,6 +68,10 @@ class Content(Protocol):
         """`read` of each batch in order, read ahead where reading decodes files."""
         ...
 
+    def take(self, indices: np.ndarray) -> Content:
+        """These examples alone."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -105,6 +109,18 @@ class Samples:
     def n_rows(self) -> int:
         """Rows of the source, with those that were skipped."""
         return len(self.ids) + len(self.skipped)
+
+    def take(self, indices: np.ndarray) -> Samples:
+        """These examples alone, as if there were no others."""
+        return replace(
+            self,
+            ids=tuple(self.ids[i] for i in indices),
+            given=tuple(self.given[i] for i in indices),
+            content=self.content.take(indices) if self.content is not None else None,
+            texts=tuple(self.texts[i] for i in indices) if self.texts is not None else None,
+            rows=self.rows[indices],
+            digest=content_key(self.digest, np.ascontiguousarray(indices, np.int64).tobytes()),
+        )
 
     def picture(self, index: int) -> Image.Image | None:
         """The original image in mode L or RGB, upright, neither scaled nor normalized; None if there is none."""

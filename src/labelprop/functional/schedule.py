@@ -35,6 +35,9 @@ def step(*drops: float, factor: float = 0.1) -> Schedule:
     return lambda fraction, losses: factor ** sum(fraction >= drop for drop in drops)
 
 
+two_drops = step(0.5, 0.8)
+
+
 def warm_up(schedule: Schedule, length: float, start: float = 0.0) -> Schedule:
     """`schedule`, times a factor that rises linearly from `start` to 1 over the first `length` of the phase."""
     return lambda fraction, losses: (start + (1 - start) * min(fraction / length, 1.0)) * schedule(fraction, losses)

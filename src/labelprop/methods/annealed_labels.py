@@ -2,6 +2,7 @@
 
 (1 / max(kept, 1)) sum weight_i 1[p_y(x_i) <= eta] CE(g(x_i), y_i) over the labeled examples, kept the number of those
 at most eta, which rises with the share t of the training done from 1/C to 1: eta = s(t) (1 - 1/C) + 1/C.
+With several processes kept is the number in each one's part of the batch.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """FixMatch: strong views learn what the network is sure of on weak ones (Sohn et al. 2020).
 
 (1/B_U) sum 1[max p(x) >= threshold] CE(g(strong x), argmax p(x)), p(x) of the weak view without gradient. The whole
-system is `Sum(Averaged(), FixMatch(), Supervised(over="labeled"))`: cross-entropy on the labels alone where the
-threshold is above 1.
+system is `Sum(Averaged(), FixMatch(), Supervised(over="labeled"))`: its loss is cross-entropy on the labels alone
+where the threshold is above 1, though batch norm sees the other examples all the same.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ tau is the average over steps of the mean of max p, p~ that of the mean of p, h~
 all on weak views of unlabeled examples, each from 1/C on. Class c passes from tau p~(c) / max p~ on. Fairness adds
 w_f sum_c a(c) log b(c), a = SumNorm(p~ / h~), b = SumNorm(pbar / hbar), with pbar the mean and hbar the argmax
 histogram of those strong views that passed; a class that hbar lacks is left out, where it gets no gradient anyway.
+With several processes pbar and hbar are of each one's part of the batch.
 
 Departs from the released code: thresholds of a step are those from before it, not with its own batch blended in.
 """

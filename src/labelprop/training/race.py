@@ -1,8 +1,9 @@
 """A race among recipes on given labels that are hidden: successive halving (Jamieson & Talwalkar 2016).
 
 Every given label is hidden once. In each round all runners train from the start, on the labels that are left, for a
-share of the full length; the better half of the rivals goes on, and labels alone always do. So what wins is never
-worse than the labels alone on the hidden labels. Nothing else is looked at: no truth, no test set.
+share of the full length; the better half of the rivals goes on, and labels alone always do, for as many steps as the
+longest rival. So what wins is never worse than the labels alone on the hidden labels. Nothing else is looked at: no
+truth, no test set.
 """
 
 from __future__ import annotations

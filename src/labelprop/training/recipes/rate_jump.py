@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from labelprop.functional.schedule import step
+from labelprop.functional.schedule import two_drops
 from labelprop.training.phases import Recipe
 from labelprop.training.recipes.embedding import llp
 from labelprop.training.recipes.labels import supervised
 from labelprop.training.recipes.teacher import mean_teacher
 
 JUMP_SHARE = 1 / 4  # of the main phase: the length of a rate jump after it
-JUMP_DROPS = (0.5, 0.8)
 JUMP = 0.1  # of the peak rate: 0.003 after 0.03
 
 
@@ -43,7 +42,7 @@ def with_rate_jump(recipe: Recipe, share: float = JUMP_SHARE, goes_on: Recipe | 
         method=(goes_on or recipe).main.method,
         share=share,
         optimizer=optimizer,
-        schedule=step(*JUMP_DROPS),
+        schedule=two_drops,
         keep_optimizer=True,
         keep_state=True,
     )

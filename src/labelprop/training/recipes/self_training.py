@@ -99,7 +99,8 @@ def dmt(
     `source="knn"` the paper's simpler form, a vote of the nearest labeled rows. The most certain 20% of these labels
     count, all alike (the released code); `weighted=True` is the paper's form, all of them by their certainty.
     `fraction` says another share. `dim`, `temperature`, `momentum` are of the instance recognition. Both phases are
-    equally long, as on CIFAR-10. Departs: one cosine in the first phase where the code restarts it six times.
+    equally long, as on CIFAR-10. Departs: one cosine in the first phase where the code restarts it six times, and
+    both end at 0 where the code ends at 1e-5.
     """
     settings = dict(locals())
     kept = fraction if fraction is not None else 1.0 if weighted else FRACTION
