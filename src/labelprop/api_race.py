@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -45,7 +45,9 @@ def decide_by_race(folder: RunFolder | None, request: TrainRequest, prepared: Pr
     if "recipe" not in kept:
         prepared = _continued(prepared, kept)
         lengths = kept.get("lengths") or prepared.group.first(_lengths(request, prepared, designs))
-        outcome = prepared.group.first(_run(folder, request, prepared, designs, lengths, kept.get("heats", ())))
+        heats = [Heat(**heat) for heat in kept.get("heats", ())]
+        running = _Race(folder, request, prepared, designs, lengths, _loader(prepared))
+        outcome = prepared.group.first(running.run(heats))
         if folder is not None:
             folder.write_json(RECORD, outcome.to_json())
         kept = outcome.to_json()
@@ -127,27 +129,36 @@ def _lengths(request: TrainRequest, prepared: Prepared, designs: Mapping[str, De
     return dict.fromkeys(designs, steps)
 
 
-def _run(
-    folder: RunFolder | None,
-    request: TrainRequest,
-    prepared: Prepared,
-    designs: Mapping[str, Design],
-    lengths: Mapping[str, int],
-    heats: Sequence[Mapping[str, Any]],
-) -> Outcome:
-    n_folds = len(folds(prepared.design.task))
-    if n_folds:
-        shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
-        request.reporter.say(
-            f"race: {', '.join(designs)}, each trained up to {n_folds * len(ROUNDS)} times ({shares} of "
-            f"{_steps(lengths)}, with each of {n_folds} parts of the given labels hidden); the better half goes on"
-        )
-    loader = _loader(prepared)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Race:
+    """The race as it is run: what is trained, said and kept. `lengths` are the steps of each main phase in full."""
 
-    def train(name: str, task: Task, share: float) -> torch.Tensor:
+    folder: RunFolder | None
+    request: TrainRequest
+    prepared: Prepared
+    designs: Mapping[str, Design]
+    lengths: Mapping[str, int]
+    loader: Loader
+
+    def run(self, heats: Sequence[Heat]) -> Outcome:
+        """From after these heats on."""
+        task = self.prepared.design.task
+        if n_folds := len(folds(task)):
+            shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
+            self.request.reporter.say(
+                f"race: {', '.join(self.designs)}, each trained up to {n_folds * len(ROUNDS)} times ({shares} of "
+                f"{_steps(self.lengths)}, with each of {n_folds} parts of the given labels hidden); the better half "
+                "goes on"
+            )
+        self._keep(heats)
+        return race(list(self.designs), task, self._train, run_already=heats, note=self._note)
+
+    def _train(self, name: str, task: Task, share: float) -> torch.Tensor:
         jobs = {
-            rival: _job(prepared, design, task, max(1, round(share * lengths[rival])), loader, request)
-            for rival, design in designs.items()
+            rival: _job(
+                self.prepared, design, task, max(1, round(share * self.lengths[rival])), self.loader, self.request
+            )
+            for rival, design in self.designs.items()
         }
         job = jobs[name]
         if name == BASELINE:  # phases before a main one have a least length: labels alone get as long as any rival
@@ -160,22 +171,19 @@ def _run(
             if name == BASELINE:
                 raise
             return torch.full((task.n,), UNLABELED)
-        classes_N: torch.Tensor = prepared.group.first(found["class"].argmax(1).cpu())  # devices add in other orders
+        # The first process decides: devices add in other orders.
+        classes_N: torch.Tensor = self.prepared.group.first(found["class"].argmax(1).cpu())
         return classes_N
 
-    def keep(run: Sequence[Heat]) -> None:
-        if folder is not None:
-            record = {"lengths": dict(lengths), "heats": [asdict(heat) for heat in run]}
-            seconds = round(time.perf_counter() - prepared.began, 3)
-            folder.write_json(RECORD, record | {"seconds": seconds, "stages": prepared.clock.stages})
+    def _note(self, heats: Sequence[Heat]) -> None:
+        self.request.reporter.say(_said(heats[-1]))
+        self._keep(heats)
 
-    def note(run: Sequence[Heat]) -> None:
-        request.reporter.say(_said(run[-1]))
-        keep(run)
-
-    if not heats:
-        keep(())
-    return race(list(designs), prepared.design.task, train, run_already=[Heat(**heat) for heat in heats], note=note)
+    def _keep(self, heats: Sequence[Heat]) -> None:
+        if self.folder is not None:
+            record = {"lengths": dict(self.lengths), "heats": [asdict(heat) for heat in heats]}
+            seconds = round(time.perf_counter() - self.prepared.began, 3)
+            self.folder.write_json(RECORD, record | {"seconds": seconds, "stages": self.prepared.clock.stages})
 
 
 def _steps(lengths: Mapping[str, int]) -> str:
