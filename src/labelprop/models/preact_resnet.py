@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from labelprop.errors import RequestError
+from labelprop.models.pointwise import Pointwise
 from labelprop.models.resnet18 import initialize_convolutions
 from labelprop.models.trunk import Trunk, require_image
 
@@ -28,7 +29,7 @@ class PreactBlock(nn.Module):
         super().__init__()
         outputs = 4 * width if bottleneck else width
         self.norm = nn.BatchNorm2d(inputs)
-        self.project = nn.Conv2d(inputs, outputs, 1, stride, bias=False) if project else None
+        self.project = Pointwise(inputs, outputs, stride) if project else None
         if bottleneck:
             self.branch = nn.Sequential(
                 nn.Conv2d(inputs, width, 1, bias=False),
