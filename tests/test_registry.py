@@ -48,6 +48,7 @@ SHARED = {  # files that hold no entry of their own
         "hf",
         "modes",
         "voting",
+        "pointwise",
         "deployed",
         "mean_of_two",
         "rotations",
