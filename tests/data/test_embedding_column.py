@@ -14,16 +14,7 @@ from labelprop.data import spill, tables
 from labelprop.data.embedding_column import EmbeddingColumn
 from labelprop.data.tables import Table, read_table
 from labelprop.errors import DataError, StorageError
-
-
-def parquet(folder: Path, **columns: Any) -> Table:
-    pq.write_table(pa.table(columns), folder / "t.parquet", row_group_size=2)
-    return read_table(folder / "t.parquet")
-
-
-def text(folder: Path, content: str, suffix: str = "csv") -> Table:
-    (folder / f"t.{suffix}").write_text(content)
-    return read_table(folder / f"t.{suffix}")
+from small_tables import parquet, text
 
 
 def embedding_array(table: Table, name: str) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 
 import numpy as np
 import pytest
@@ -56,20 +57,25 @@ def test_the_winner_is_trained_and_the_reason_said(raced) -> None:
     assert sum(line.startswith("augmentation: ") for line in lines) == 1, "what is decided alike is said once"
 
 
-def test_an_interrupted_race_goes_on_and_ends_alike(raced, data, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole, _ = raced
-    trained, calls = loop.run, []
+def interrupt(data, out, monkeypatch: pytest.MonkeyPatch, at) -> None:
+    """A run that is interrupted when a training begins of which `at` says so."""
+    trained = loop.run
 
     def until_interrupted(job):
-        calls.append(job.label)
-        if len(calls) == 6:
+        if at(job):
             raise KeyboardInterrupt
         return trained(job)
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "run", until_interrupted)
         with pytest.raises(KeyboardInterrupt):
-            labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8)
+            labelprop.train(*data, out=out, recipe="auto", epochs=8)
+
+
+def test_an_interrupted_race_goes_on_and_ends_alike(raced, data, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = raced
+    begun = count(1)
+    interrupt(data, tmp_path / "run", monkeypatch, lambda job: next(begun) == 6)
     assert len(json.loads((tmp_path / "run" / "race.json").read_text())["heats"]) == 5
     for changed, said in (
         ({"seed": 1}, "seed was 0 and is 1"),
@@ -115,17 +121,7 @@ def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
 
 def test_a_kill_after_the_race_does_not_race_again(raced, data, tmp_path, monkeypatch) -> None:
     whole, _ = raced
-    trained = loop.run
-
-    def until_interrupted(job):
-        if job.label == whole.metrics["recipe"]:
-            raise KeyboardInterrupt
-        return trained(job)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "run", until_interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8)
+    interrupt(data, tmp_path / "run", monkeypatch, lambda job: job.label == whole.metrics["recipe"])
     said = Said()
     resumed = labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8, resume=True, reporter=said)
     assert not any(line.startswith("race") for line in said.lines)

@@ -35,7 +35,7 @@ def step(*drops: float, factor: float = 0.1) -> Schedule:
     return lambda fraction, losses: factor ** sum(fraction >= drop for drop in drops)
 
 
-two_drops = step(0.5, 0.8)
+two_drops = step(0.5, 0.8)  # of a network that goes on from another training
 
 
 def warm_up(schedule: Schedule, length: float, start: float = 0.0) -> Schedule:
