@@ -28,7 +28,8 @@ def uda(
 ) -> Recipe:
     """UDA (Xie et al. 2020) with its CIFAR-10 settings. `method`: see `Uda`.
 
-    `annealing` lets labels in while the network is not yet sure of them, see `AnnealedLabels`; None lets all in.
+    `annealing` lets labels in while the network is not yet sure of them: "linear", "exp" (for few labels: late) or
+    "log" (early), see `AnnealedLabels`; None lets all in.
     """
     settings = {name: value for name, value in locals().items() if name != "method"} | settings_of(Uda, method)
 
