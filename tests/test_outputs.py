@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -77,4 +79,5 @@ def test_one_class_has_no_next_best() -> None:
 def test_predictions_carry_the_distribution_when_asked() -> None:
     table = predictions_table(["a", "b", "c", "d"], P, ("x", "y", "z"), proba=True)
     assert table.column("probabilities").to_pylist()[0] == pytest.approx([0.7, 0.2, 0.1])
+    assert json.loads(table.schema.metadata[b"class_names"]) == ["x", "y", "z"]
     assert "probabilities" not in predictions_table(["a"], P[:1], ("x", "y", "z"), proba=False).schema.names

@@ -221,7 +221,9 @@ def predict(
     run: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder of `labelprop train`.")],
     data: Data,
     out: Annotated[Path, typer.Option("--out", help="predictions.parquet, or .csv.")],
-    proba: Annotated[bool, typer.Option("--proba", help="Also write the distribution over the classes.")] = False,
+    proba: Annotated[
+        bool, typer.Option("--proba", help="Also write probabilities, in the order of the classes in run.json.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace --out if it exists.")] = False,
     id_col: IdCol = None,
     image_col: ImageCol = None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -133,7 +134,10 @@ def labels_table(
 def predictions_table(
     ids: Sequence[str], distributions_NC: np.ndarray, classes: Sequence[str], proba: bool
 ) -> pa.Table:
-    """predictions.parquet; with `proba` also the distribution, in the order of `classes`."""
+    """predictions.parquet; with `proba` also the distribution, in the order of `classes`.
+
+    The schema's metadata has the classes, as JSON under `class_names`, for a reader who has the file alone.
+    """
     labeling = Labeling.from_distributions(distributions_NC)
     columns = {
         "id": id_array(ids),
@@ -143,7 +147,7 @@ def predictions_table(
     }
     if proba:
         columns["probabilities"] = pa.array(list(distributions_NC.astype(np.float32)), pa.list_(pa.float32()))
-    return pa.table(columns)
+    return pa.table(columns, metadata={"class_names": json.dumps(list(classes))})
 
 
 def pseudo_labels_table(
