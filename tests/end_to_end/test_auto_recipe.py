@@ -14,7 +14,7 @@ from labelprop import api_race, api_train
 from labelprop.cli import app
 from labelprop.errors import NonFiniteLossError, RequestError
 from labelprop.run_folder import RunFolder
-from labelprop.training import loop
+from labelprop.training import loop, phases
 from labelprop.training.race import RUNNERS
 
 USAGE = {"seconds": 5_000.0, "peak_memory_bytes": 1}
@@ -28,6 +28,14 @@ class Said:
         self.lines.append(text)
 
     def advance(self, stage: str, done: float, total: float) -> None: ...
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_first_phases():
+    """A race is of two dozen trainings, most of their steps those that a first phase has at least."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phases, "MIN_STEPS", 10)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +106,7 @@ def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
         asked.append((len(jobs), spent, len(trials)))
         return 16
 
+    monkeypatch.setattr(phases, "MIN_STEPS", 40)  # for dlp to win
     monkeypatch.setitem(RUNNERS, "vector", ("dlp", "supervised"))
     monkeypatch.setattr(api_race, "main_steps_within", steps)
     monkeypatch.setattr(api_train, "main_steps_within", steps)
@@ -160,6 +169,7 @@ def test_auto_has_no_settings_and_is_listed(data, tmp_path) -> None:
 def test_labels_alone_race_for_as_many_steps_as_the_longest_rival(data, tmp_path, monkeypatch) -> None:
     """A phase before a main one has at least 100 steps, an eighth of a short main phase a few."""
     lengths = {}
+    monkeypatch.setattr(phases, "MIN_STEPS", 100)
 
     def noted(job):
         lengths[job.recipe.name] = sum(job.plan.steps)
