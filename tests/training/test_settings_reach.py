@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from labelprop import registry
 from labelprop.training import recipes
+from short_training import small, trained
 
 OTHERS: dict[str, dict[Any, Any]] = {  # where the default is a name or None: what to take in its place
     "annealing": {None: "exp"},
@@ -26,15 +28,22 @@ OTHERS: dict[str, dict[Any, Any]] = {  # where the default is a name or None: wh
     "schedule": {"cosine": "two-drops"},
     "source": {"spectral-cut": "knn"},
     "threshold": {None: 0.5},
-    "view": {"weak": "strong"},
+    "view": {"weak": "strong", "strong": "weak"},
     "statistics": {"own": "ema", "copy": "ema", "ema": "copy"},
+}
+OF_LITTLE: dict[str, Any] = {  # for those of which a near value does nothing to 72 examples
+    "max_class_weight": 0.5,
+    "tol": 0.1,
+    "rounds": 1,
+    "n_background": 12,
+    "n_eigenvectors": 5,
+    "threshold": 0.9,
 }
 SETTINGS = [(name, key) for name, entry in registry.table("recipes").items() for key in entry.parameters]
 
 
-def changed(recipe: str, key: str) -> Any:
+def changed(default: Any, key: str) -> Any:
     """Another value that the recipe takes."""
-    default = registry.lookup("recipes", recipe).parameters[key]
     if default in OTHERS.get(key, {}):
         return OTHERS[key][default]
     if isinstance(default, bool):
@@ -56,4 +65,23 @@ def built(recipe: str, settings: dict[str, Any]) -> list[Any]:
 @pytest.mark.parametrize(("recipe", "key"), SETTINGS)
 def test_a_changed_setting_changes_what_is_built(recipe: str, key: str) -> None:
     assert built(recipe, {}) == built(recipe, {}), "what is compared must not differ by itself"
-    assert built(recipe, {key: changed(recipe, key)}) != built(recipe, {})
+    other = changed(registry.lookup("recipes", recipe).parameters[key], key)
+    assert built(recipe, {key: other}) != built(recipe, {})
+
+
+def learned(recipe: str, settings: dict[str, Any]) -> list[Any]:
+    """The losses, all numbers of the network and of the method, and what the deployed network says."""
+    losses, made, shape = trained(recipe, settings, labeled=(6, 4, 2))
+    states = [tensor.flatten().tolist() for part in (made.net, made.method) for tensor in part.state_dict().values()]
+    examples = torch.randn(20, *shape, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        said = made.method.deployed(made.net).eval()(examples)["class"]
+    return [losses, states, said.tolist()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("recipe", "key"), SETTINGS)
+def test_a_changed_setting_changes_what_is_learned(recipe: str, key: str) -> None:
+    base = small(recipe) if key != "form" else {"batch_size": 40}  # the other form has few settings
+    other = OF_LITTLE.get(key) or changed(base.get(key, registry.lookup("recipes", recipe).parameters[key]), key)
+    assert learned(recipe, base | {key: other}) != learned(recipe, base)
