@@ -236,7 +236,7 @@ RECIPES |= {
         "Two networks that agree, and are kept from erring alike by misleading examples (Qiao et al. 2018).",
         {"lr": 0.1, "weight_decay": 1e-4, "l2_feature": False}
         | {"batch_size": 108, "labeled_batch_size": 16, "agreement": 10.0, "difference": 0.5}
-        | {"ramp_share": 0.133, "epsilon": 0.02},
+        | {"ramp_share": 0.133, "epsilon": 0.08},
     ),
     "tdcnn": Entry(
         "labelprop.training.recipes:tdcnn",

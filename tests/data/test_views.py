@@ -109,6 +109,14 @@ def test_strong_weak_view_is_made_by_policies():
     assert (hidden >= 64).all(), "cutout hides at least a corner of 8x8 in every image"
 
 
+def test_without_shift_and_cutout_a_strong_view_is_what_the_policies_make(monkeypatch):
+    maker, raw = views("shift", 3, 32, 32), pictures(height=32, width=32)
+    monkeypatch.setattr("labelprop.data.views.shift", lambda images, generator, *, flip: images)
+    monkeypatch.setattr("labelprop.data.views.cutout", lambda images, generator: images)
+    expected = maker.preprocessing.standardize(policies.apply_policies(raw, generator()))
+    assert torch.equal(maker.make("strong", raw, generator()), expected)
+
+
 def test_float_images_are_taken_too():
     raw = pictures()
     for name in ("eval", "weak", "strong"):
@@ -265,3 +273,16 @@ def test_every_image_gets_its_own_policy_and_gray_images_no_color():
     assert len({image.numpy().tobytes() for image in made}) > 150
     assert made.min() >= -0.001
     assert made.max() <= 255.001
+
+
+def test_strengths_are_drawn_from_the_whole_range(monkeypatch):
+    seen = []
+
+    def noted(images, levels):
+        seen.extend(levels.flatten().tolist())
+        return images
+
+    monkeypatch.setattr(policies, "COLOR_OPERATIONS", (noted, noted))
+    policies.apply_policies(pictures(batch=1).expand(2000, -1, -1, -1), generator())
+    assert len(seen) == 4000
+    assert np.allclose(np.quantile(seen, [0, 0.25, 0.5, 0.75, 1]), [0, 0.25, 0.5, 0.75, 1], atol=0.05)

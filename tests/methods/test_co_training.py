@@ -59,6 +59,14 @@ def test_divergence_and_crossed_entropy_by_hand() -> None:
     assert jensen_shannon(sure, -sure).item() == pytest.approx(math.log(2))
 
 
+def test_two_that_are_sure_of_the_same_diverge_by_nothing_and_have_a_slope() -> None:
+    first, second = (torch.tensor([[1e3, -1e3]], dtype=torch.float64, requires_grad=True) for _ in range(2))
+    found = jensen_shannon(first, second)
+    found.sum().backward()
+    assert found.item() == 0
+    assert first.grad.tolist() == second.grad.tolist() == [[0, 0]]
+
+
 @pytest.mark.parametrize("loss", [jensen_shannon, cross_entropy_between])
 def test_slopes_against_finite_differences(loss) -> None:
     drawn = [torch.randn(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(s)) for s in (0, 1)]
@@ -77,6 +85,32 @@ def test_a_misleading_step_is_the_sign_of_the_slope() -> None:
     signs = torch.tensor([[-1, 1], [1, -1], [-1, 1], [1, -1]])
     torch.testing.assert_close(moved, 0.1 * signs.double())
     assert torch.equal(misleading(look, x, torch.tensor([1, 0, -1, -1]), 0.0), x)
+    far = torch.full((4, 2), 100.0, dtype=torch.float64)
+    moved = misleading(look, far, torch.tensor([1, 0, 1, 0]), 0.1) - far
+    torch.testing.assert_close(moved, 0.1 * signs.double(), msg="it is not clipped to a range of inputs")
+
+
+def test_no_rise_is_full_weight_from_the_first_step() -> None:
+    net, method = made(ramp_share=0)
+    weights = method.loss(net, batch_of(TASK, ROWS, 3, inputs()), START).weights
+    assert weights == {"supervised": 1, "agreement": 10, "difference": 0.5}
+
+
+def test_neither_network_has_dropout() -> None:
+    net = build(ModelSpec("mlp", (3,), {"class": 2}, {"dropout": 0.5}, False), seed=0)
+    method = CoTraining()
+    method.setup(net, TASK)
+    x = inputs().float()
+    for one in (net, method.peer.net):
+        one.train()
+        torch.testing.assert_close(aside(one)(x)["class"], aside(one)(x)["class"], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("n_labeled", [0, 1])
+def test_a_part_of_a_step_without_a_label_for_each_network_is_refused(n_labeled: int) -> None:
+    net, method = made()
+    with pytest.raises(RequestError, match=rf"has {n_labeled} labeled .*needs 2.*labeled_batch_size=.*--devices"):
+        method.loss(net, batch_of(TASK, ROWS, n_labeled, inputs()), START)
 
 
 def test_the_terms_are_those_of_the_equation() -> None:
@@ -185,10 +219,9 @@ def test_the_second_network_keeps_a_trunk_that_was_trained_before() -> None:
     assert not torch.equal(peer.heads["class"].weight, net.heads["class"].weight)
 
 
-@pytest.mark.parametrize(("rows", "n_labeled"), [([3, 4], 0), ([0, 3], 1), ([0, 1], 2)])
-def test_a_small_part_of_a_batch_is_finite(rows: list[int], n_labeled: int) -> None:
+def test_a_batch_of_labels_alone_is_finite() -> None:
     net, method = made()
-    found = method.loss(net, batch_of(TASK, rows, n_labeled, inputs()[: len(rows)]), START)
+    found = method.loss(net, batch_of(TASK, [0, 1], 2, inputs()[:2]), START)
     found.total().backward()
     assert all(torch.isfinite(term) for term in found.terms.values())
 

@@ -89,6 +89,22 @@ def test_gradients_against_finite_differences(kind) -> None:
     assert torch.autograd.gradcheck(loss, inputs, eps=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize(("kind", "term"), [(Rotation, "rotation"), (Exemplar, "triplet")])
+def test_the_task_beside_the_labels_is_weighed(kind, term: str) -> None:
+    net, x = Linear(heads=(("class", 2), ("rotation", 4), ("embedding", 3))), images()
+    found = set_up(kind(weight=3.0)).loss(net, batch_of(TASK, [0, 1, 2, 3, 4], 2, x, x + 0.1), START)
+    assert found.weights == {"supervised": 1, term: 3}
+
+
+def test_views_that_are_all_alike_are_refused(tmp_path) -> None:
+    generator = np.random.default_rng(0)
+    images = np.stack([pattern("disk", 8, generator) for _ in range(24)])
+    y = np.where(np.arange(24) < 6, np.arange(24) % 2, -1)
+    options = {"epochs": 1, "settings": {"batch_size": 8, "labeled_batch_size": 2}, "baselines": False}
+    with pytest.raises(RequestError, match=r"all views of an example are alike.*--augment, or --set view=strong"):
+        labelprop.train(images, y, out=tmp_path / "run", recipe="s4l-exemplar", augment="none", **options)
+
+
 def test_the_hardest_of_a_batch_by_hand() -> None:
     """On a line: example 0 at 0 and 3, example 1 at 4 and 10."""
     vectors = torch.tensor([[0.0], [3.0], [4.0], [10.0]], dtype=torch.float64)
@@ -104,6 +120,12 @@ def test_rows_without_a_positive_or_a_negative_cost_nothing() -> None:
         losses.sum().backward()
         assert losses.tolist() == [0, 0, 0, 0]
         assert torch.isfinite(vectors.grad).all()
+
+
+def test_a_near_negative_counts_at_its_distance() -> None:
+    vectors = torch.tensor([[0.0], [0.0], [1e-3]], dtype=torch.float64)
+    own_pair = batch_hard(vectors, torch.tensor([0, 0, 1]))[:2]
+    assert own_pair.tolist() == pytest.approx([np.log1p(np.exp(1e-6 - 1e-3))] * 2, abs=1e-9)
 
 
 def test_equal_views_have_a_finite_slope() -> None:
@@ -168,6 +190,9 @@ def test_the_mean_over_rotations_does_not_care_how_an_image_lies_and_is_kept_in_
     x, net = images(), Linear()
     upright, lying = (MeanOfRotations(net)(view)["class"] for view in (x, torch.rot90(x, 1, (2, 3))))
     torch.testing.assert_close(upright, lying)
+    turns = [np.ascontiguousarray(np.rot90(x.numpy(), turn, (2, 3))) for turn in range(4)]
+    by_hand = np.mean([net(torch.from_numpy(turned))["class"].detach().numpy() for turned in turns], axis=0)
+    np.testing.assert_allclose(upright.detach().numpy(), by_hand, atol=1e-12)
     assert not torch.allclose(net(x)["class"], net(torch.rot90(x, 1, (2, 3)))["class"])
     generator, names = np.random.default_rng(0), ("rows", "columns", "disk")
     data = np.stack([pattern(names[index % 3], 8, generator) for index in range(48)])

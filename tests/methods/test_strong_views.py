@@ -83,6 +83,10 @@ def test_uda_learns_sharpened_shares_masked_by_those_that_were_not_sharpened() -
     assert found.terms["strong"].item() == pytest.approx(expected / 4)
 
 
+def test_uda_weighs_its_term() -> None:
+    assert Uda(weight=20.0).loss(Logits(), BATCH, START).weights == {"strong": 20}
+
+
 EVEN = torch.cat([LABELED, torch.tensor([[0.0, 0.0, -1e9]] * 4, dtype=torch.float64)])  # exactly [1/2, 1/2, 0]
 
 
@@ -214,6 +218,13 @@ def test_labels_are_let_in_while_they_are_not_known_yet(annealing, done: float, 
     term, gradient = annealed(annealing, done)
     assert term == pytest.approx(-sum(math.log(p) for p in kept) / max(len(kept), 1))
     assert (gradient.abs().sum(dim=1) > 0).tolist() == [0.9 in kept, 0.5 in kept]
+
+
+def test_what_counts_is_the_share_of_the_label_and_not_the_largest() -> None:
+    """At eta = 1/2 a sure mistake is learned from, and what is known is not."""
+    x = shares([0.05, 0.9, 0.05], [0.05, 0.9, 0.05])
+    found = ready(AnnealedLabels(batch_size=2)).loss(Logits(), batch_of(x, STRONG), Progress(250, 1000, 0, 10))
+    assert found.terms["supervised"].item() == pytest.approx(-math.log(0.05))
 
 
 def test_a_label_known_as_well_as_chance_is_let_in_from_the_beginning() -> None:

@@ -53,11 +53,16 @@ class Exemplar(Copies):
 
     def refuses(self, shape: tuple[int, ...]) -> str | None:
         if len(shape) == 1 and self.view == "weak":
-            return "compares views of an example, and the weak ones of vectors are all alike; use --set view=strong"
+            return "compares views of an example, and weak ones of vectors can be all alike; use --set view=strong"
         return None
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         views_V, own_B = batch.joint.views_V, batch.joint.indices_B
+        if progress.step == 0 and all(torch.equal(view, views_V[0]) for view in views_V):
+            raise RequestError(
+                "all views of an example are alike, so that there is nothing to learn from them: choose another "
+                "--augment, or --set view=strong."
+            )
         found = net(torch.cat(views_V))
         terms = {
             "supervised": self.class_loss(found["class"].reshape(len(views_V), len(own_B), -1), batch),

@@ -2,7 +2,8 @@
 
 (1/B_U) sum 1[max p(x) > threshold] KL(softmax(g(x) / T) || p(strong x)), g(x) of the weak view without gradient; the
 mask is by the unsharpened p and the mean is over all of B_U, masked ones included. The rest of the system are other
-methods: `Sum(Averaged(), Uda(), AnnealedLabels())`.
+methods: `Sum(Averaged(), Uda(), AnnealedLabels())`. Strong views of images are those of FixMatch: two operations of
+its table, each of a random strength, and cutout.
 """
 
 from __future__ import annotations

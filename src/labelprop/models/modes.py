@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
 
 from labelprop.models.network import Network
 
@@ -37,6 +38,13 @@ def learning(net: nn.Module, *, trunk: bool, heads: Collection[str]) -> None:
             for name, head in part.heads.items():
                 if name not in heads:
                     head.requires_grad_(False)
+
+
+def without_dropout(module: nn.Module) -> None:
+    """Takes all dropout layers out of use, for good."""
+    for part in module.modules():
+        if isinstance(part, _DropoutNd):
+            part.p = 0.0
 
 
 def running_statistics(*modules: nn.Module) -> Iterator[torch.Tensor]:

@@ -1,7 +1,7 @@
 """Recipes with a task beside the labels that needs none: S4L (Zhai et al. 2019).
 
 Schedules are the paper's 200 epochs as shares: a warm-up, and drops at epochs 140, 160 and 180. The paper counts
-epochs over the labeled images; here one is a pass over the unlabeled ones, as in all recipes.
+epochs over the labeled images; here one is a pass over the unlabeled ones, as in most recipes.
 """
 
 from __future__ import annotations
