@@ -28,6 +28,7 @@ from labelprop.evaluation.monitor import Monitor
 from labelprop.evaluation.snapshots import FOLDER, Keeper, choose
 from labelprop.export import Classifier
 from labelprop.inputs import Inputs, truth_of
+from labelprop.methods.base import Method
 from labelprop.progress import Reporter, Silent
 from labelprop.run_folder import RunFolder
 from labelprop.training import loop, recipes
@@ -213,3 +214,7 @@ def _announce(reporter: Reporter, jobs: list[Job]) -> None:
         shortest = [steps for phase, steps in zip(job.recipe.phases, job.plan.steps, strict=True) if phase.share != 1]
         least = f" (phases beside the main one have at least {MIN_STEPS})" if MIN_STEPS in shortest else ""
         reporter.say(f"{job.label}: {named} steps, {job.plan.steps_per_epoch:,} an epoch{least}")
+        for index, phase in enumerate(job.recipe.phases):
+            parts = [part for part in phase.method().modules() if isinstance(part, Method)]
+            if any(part.first_epoch >= job.plan.epochs(index) for part in parts):
+                reporter.say(f"{phase.name} learns from the labels alone in its only epoch; give more --epochs")

@@ -56,6 +56,43 @@ def test_divergences_are_nothing_where_both_agree_and_have_the_right_slope(diver
     assert torch.autograd.gradcheck(lambda x: divergence(x, target), (logits,), eps=1e-6, atol=1e-7)
 
 
+def test_kullback_leibler_by_hand() -> None:
+    logits, target = torch.zeros(1, 2), torch.tensor([[0.25, 0.75]])
+    by_hand = 0.25 * math.log(0.25 / 0.5) + 0.75 * math.log(0.75 / 0.5)
+    assert kullback_leibler(logits, target).item() == pytest.approx(by_hand)
+    assert kullback_leibler(logits.expand(4, 2), target.expand(4, 2)).item() == pytest.approx(by_hand), "a mean"
+
+
+def test_divergence_tie_and_weight_are_those_of_the_settings() -> None:
+    net, method = made(divergence="kl", tie=0.5, weight=7, ramp_up=0)
+    x, other = views()
+    found = method.loss(net, batch_of(TASK, [0, 1, 2, 3], 2, x, other), START)
+    target = Heads(3, 2)(other)["class"].softmax(1)
+    expected = kullback_leibler(Heads(3, 2)(x)["consistency"], target)
+    assert found.terms["consistency"].item() == pytest.approx(expected.item(), rel=1e-6)
+    assert found.weights == {"consistency": 7, "tie": 0.5}
+
+
+def test_the_tie_pulls_both_heads() -> None:
+    net, method = made()
+    found = method.loss(net, batch_of(TASK, [0, 1, 2, 3], 2, *views()), START)
+    of_class, of_consistency = torch.autograd.grad(found.terms["tie"], (net.weight, net.other))
+    assert of_class.abs().max() > 1e-3
+    torch.testing.assert_close(of_class, -of_consistency)
+
+
+@pytest.mark.parametrize(("statistics", "mean"), [("own", 0.5), ("copy", 4.0), ("ema", 2.0), (None, 0.5)])
+def test_statistics_of_the_teacher(statistics: str | None, mean: float) -> None:
+    """One step, at which it forgets half; its own are those of its pass, 0.1 of the way to a mean of 5."""
+    net, method = made(**({} if statistics is None else {"statistics": statistics}))
+    x = torch.tensor([[4.0] * 3, [6.0] * 3])
+    batch = batch_of(TASK, [0, 2], 1, x, x)
+    found = method.loss(net, batch, START)
+    net.norm.running_mean.fill_(4.0)
+    method.after_step(net, batch, found.own, START)
+    assert method.teacher.net.norm.running_mean.tolist() == pytest.approx([mean] * 3)
+
+
 def test_without_memory_the_teacher_is_the_student() -> None:
     net, method = made(decay=0)
     batch = batch_of(TASK, [0, 1, 2, 3], 2, *views())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import labelprop
 from labelprop.errors import RequestError
 from labelprop.methods.base import Sum
 from labelprop.methods.pi_model import PiModel
@@ -59,13 +61,60 @@ def test_the_weight_is_nothing_in_the_first_epoch_and_then_grows_to_the_labeled_
         method = kind(batch_size=8, labeled_batch_size=2, ramp_up_share=0.5)
         method.setup(Logits(), TASK)
         at = {epoch: Progress(10 * epoch, 100, epoch, 10) for epoch in (0, 1, 2, 5, 9)}
-        batch = batch_of(TASK, [0, 2], 1, drawn(2, 2), drawn(2, 2))
+        batch = batch_of(TASK, [0, 2], 1, drawn(2, 2), drawn(2, 2, seed=1))
         weights = {e: next(iter(method.loss(Logits(), batch, now).weights.values())) for e, now in at.items()}
         full = largest * 2 / 8
         assert weights[0] == 0
         assert weights[1] == pytest.approx(full * math.exp(-5 * 0.8**2))
         assert weights[2] == pytest.approx(full * math.exp(-5 * 0.6**2))
         assert weights[5] == weights[9] == full
+
+
+def test_the_weight_is_that_of_the_setting_and_grows_within_an_epoch() -> None:
+    for kind, share in ((PiModel, 80 / 300), (TemporalEnsembling, 80 / 300)):
+        method = kind(batch_size=8, labeled_batch_size=2, weight=7)
+        method.setup(Logits(), TASK)
+        batch = batch_of(TASK, [0, 2], 1, drawn(2, 2), drawn(2, 2, seed=1))
+        found = method.loss(Logits(), batch, Progress(13, 100, 1, 10)).weights
+        assert list(found.values()) == pytest.approx([7 * 2 / 8 * math.exp(-5 * (1 - 0.13 / share) ** 2)])
+
+
+def test_two_passes_that_are_alike_are_refused(tmp_path) -> None:
+    generator, classes = np.random.default_rng(0), np.arange(40) % 2
+    vectors = (3 * np.eye(2, 6)[classes] + generator.normal(size=(40, 6))).astype(np.float32)
+    options = {
+        "recipe": "pi",
+        "epochs": 1,
+        "baselines": False,
+        "settings": {"batch_size": 8, "labeled_batch_size": 4},
+    }
+    y = np.where(np.arange(40) < 8, classes, -1)
+    with pytest.raises(
+        RequestError, match=r"two passes of an example are alike.*--augment, or a network with dropout"
+    ):
+        labelprop.train(vectors, y, out=tmp_path / "alike", model="mlp(dropout=0)", **options)
+    labelprop.train(vectors, y, out=tmp_path / "dropout", **options)
+    labelprop.train(vectors, y, out=tmp_path / "noise", model="mlp(dropout=0)", augment="noise", **options)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "epochs", "said"), [("pi", 1, True), ("temporal-ensembling", 1, True), ("pi", 2, False)]
+)
+def test_one_epoch_is_said_to_be_of_the_labels_alone(tmp_path, recipe: str, epochs: int, said: bool) -> None:
+    lines: list[str] = []
+
+    class Said:
+        def say(self, text: str) -> None:
+            lines.append(text)
+
+        def advance(self, stage: str, done: float, total: float) -> None: ...
+
+    vectors = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+    y = np.where(np.arange(40) < 8, np.arange(40) % 2, -1)
+    settings = {"batch_size": 8, "labeled_batch_size": 4}
+    options = {"recipe": recipe, "epochs": epochs, "baselines": False, "settings": settings, "reporter": Said()}
+    labelprop.train(vectors, y, out=tmp_path / "run", **options)
+    assert (f"{recipe} learns from the labels alone in its only epoch; give more --epochs" in lines) == said
 
 
 def test_the_pi_model_beside_labels_makes_one_pass_a_view() -> None:

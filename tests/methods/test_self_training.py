@@ -52,6 +52,8 @@ def test_a_threshold_takes_rows_out_of_the_sum_and_not_of_the_mean() -> None:
     found = online(threshold=0.6).loss(identity, batch(), START)
     assert found.terms["pseudo"].item() == pytest.approx(-(log_p[2, 0] + log_p[3, 1]).item() / 3, abs=1e-12)
     assert online(threshold=1.0).loss(identity, batch(), START).terms["pseudo"].item() == 0
+    even = torch.zeros(5, 2, dtype=torch.float64)  # exactly 1/2
+    assert online(threshold=0.5).loss(identity, batch(even), START).terms["pseudo"].item() == pytest.approx(np.log(2))
 
 
 def test_gradient_against_finite_differences() -> None:

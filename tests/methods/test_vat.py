@@ -146,6 +146,28 @@ def test_parameters_learn_as_if_the_direction_and_the_clean_answer_were_given() 
     assert torch.allclose(net.weight.grad, (q - p).T @ moved / 4)
 
 
+def test_of_the_reversed_divergence_too() -> None:
+    """d KL(q || p) / d logits of q = q (log q - log p - KL): nothing flows through p."""
+    weight_CD, x = drawn(3, 5, seed=1), drawn(4, 5, seed=2)
+    net, options = Linear(weight_CD.clone()), {"epsilon": 0.7, "divergence": "reverse-kl"}
+    term(net, x, **options).backward()
+    moved = x + 0.7 * direction(net, x, divergence="reverse-kl")
+    log_p, log_q = (x @ weight_CD.T).log_softmax(1), (moved @ weight_CD.T).log_softmax(1)
+    apart = log_q - log_p
+    slope = log_q.exp() * (apart - (log_q.exp() * apart).sum(1, keepdim=True))
+    assert torch.allclose(net.weight.grad, slope.T @ moved / 4)
+
+
+def test_terms_are_weighed() -> None:
+    x, task = drawn(4, 5), task_of([0, 1, -1, -1])
+    found = Vat(weight=3.0).loss(Linear(drawn(3, 5, seed=1)), batch_of(task, [0, 1, 2, 3], 2, x), START)
+    assert found.weights == {"adversarial": 3}
+    found = EntropyMinimization(entropy_weight=3.0).loss(
+        Linear(drawn(3, 5, seed=1)), batch_of(task, [0, 1, 2, 3], 2, x), START
+    )
+    assert found.weights == {"entropy": 3}
+
+
 def test_a_network_that_says_the_same_everywhere_is_left_alone() -> None:
     net = Linear(torch.zeros(3, 5))
     found = term(net, drawn(4, 5, dtype=torch.float32))

@@ -60,9 +60,13 @@ class LossTerms:
 
 
 class Method(nn.Module):
-    """Base of all methods: one network, one class head, no state."""
+    """Base of all methods: one network, one class head, no state.
+
+    `first_epoch` is the one, from 0 on, in which its terms begin to count.
+    """
 
     needs: BatchSpec
+    first_epoch: int = 0
     heads: Mapping[str, int | None] = {"class": None}
 
     def refuses(self, shape: tuple[int, ...]) -> str | None:

@@ -7,11 +7,16 @@ this term, is another method's: `Sum(PiModel(), Supervised())` is the paper's sy
 
 from __future__ import annotations
 
+import torch
+
+from labelprop.errors import RequestError
 from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net
-from labelprop.methods.late_weight import RAMP_UP, late_weight
+from labelprop.methods.late_weight import FIRST_EPOCH, RAMP_UP, late_weight
 from labelprop.methods.streams import TWO_VIEWS, two_streams
 from labelprop.types import Batch, Progress
+
+SAME = 1e-12  # a mean squared difference that rounding makes
 
 
 class PiModel(Method):
@@ -23,6 +28,8 @@ class PiModel(Method):
     weight : of the term, times the labeled share of a batch.
     ramp_up_share : of the training, until the weight is reached.
     """
+
+    first_epoch = FIRST_EPOCH
 
     def __init__(
         self,
@@ -41,6 +48,11 @@ class PiModel(Method):
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         first_BC, second_BC = (net(view)["class"].softmax(dim=1) for view in batch.joint.views_V[:2])
         term = (first_BC - second_BC).square().mean()
+        if progress.step == 0 and term.detach() < SAME and torch.equal(*batch.joint.views_V[:2]):
+            raise RequestError(
+                "two passes of an example are alike, so that there is nothing to agree on: choose another --augment, "
+                "or a network with dropout."
+            )
         return LossTerms(
             {"agreement": term}, {"agreement": late_weight(self.weight, self.ramp_up_share, self.needs, progress)}
         )

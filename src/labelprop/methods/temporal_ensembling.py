@@ -14,7 +14,7 @@ from torch import nn
 from labelprop.errors import RequestError
 from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net, Outputs, Tools
-from labelprop.methods.late_weight import RAMP_UP, late_weight
+from labelprop.methods.late_weight import FIRST_EPOCH, RAMP_UP, late_weight
 from labelprop.methods.state import last_of
 from labelprop.methods.streams import two_streams
 from labelprop.types import Batch, Progress, Task
@@ -31,6 +31,7 @@ class TemporalEnsembling(Method):
     momentum : a, the average's memory of itself; 0 keeps the last epoch alone.
     """
 
+    first_epoch = FIRST_EPOCH
     ensemble_NC: torch.Tensor
     visits_N: torch.Tensor
     gathered_NC: torch.Tensor

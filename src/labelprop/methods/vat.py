@@ -7,7 +7,8 @@ count, labeled ones too (the paper draws from all training examples; Kolesnikov'
 Departs from the paper: xi is 0.1, not 1e-6. Inputs have standard deviation 1, and in float32 a change by 1e-6 drowns
 in rounding: the direction found is then noise. All passes are in float32, autocast or not, in training mode, with
 running statistics left alone and one and the same dropout, so that r alone tells them apart and epsilon = 0 costs
-nothing; the released code draws dropout anew for each.
+nothing; the released code draws dropout anew for each. (Convolutions on CUDA may round what they multiply to TF32, as
+torch lets them by default.)
 """
 
 from __future__ import annotations
