@@ -30,7 +30,8 @@ def pseudo_label(
     """Pseudo-Label (Lee 2013). `form="online"`: new guesses at every step; `method`: see `PseudoLabel`.
 
     `form="two-stage"`: a network trained on the labels alone labels all examples once, and a second one learns from
-    these labels from scratch (the form in S4L and LLP). It has no settings of the method.
+    these labels from scratch (the form in S4L and LLP). It has no settings of the method. The given labels stay; the
+    first network trains a quarter as long as the second; rates are those of the other form.
     """
     if form not in FORMS:
         raise RequestError(f"form is '{form}'; it must be one of {', '.join(FORMS)}.")
