@@ -56,6 +56,9 @@ def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
             raise RequestError(f"--set {text} must have the form name=value.")
         if setting not in known:
             raise UnknownNameError(f"setting of {owner}", setting, known)
+        if table == "benches" and setting in registry.PARAMETER_VALUES:
+            parsed[setting] = parse_parameter(setting, value)
+            continue
         optional = registry.PARAMETER_VALUES.get(setting, "").split("|")
         if value.lower() == "none" in optional:
             parsed[setting] = None

@@ -86,6 +86,7 @@ PARAMETER_VALUES: dict[str, str] = {
     "density": "joint|conditional|ratio|none",
     "pool": "unlabeled|all",
     "candidates": "none|NAMES",
+    "splits": "none|WHOLE",
     "epochs": "none|WHOLE",
     "noise": "none|WHOLE",
 }
@@ -172,10 +173,10 @@ COMMON_SETTINGS: dict[str, tuple[str, ...]] = {
 
 BENCH_SETTINGS: dict[str, str] = {
     "subsets": "Random subsets that figures are the mean of.",
-    "splits": "Draws of the labeled images.",
+    "splits": "How many draws of the labeled examples; none: the set's own number.",
     "sets": "Data sets, with commas; none: all.",
     "rows": "Lines of the tables, with commas; default all.",
-    "scale": "Times the image passes of each run.",
+    "scale": "How many times its passes a run has.",
     "precision": "Of the network's passes: auto, float32 or bf16.",
     "epochs": "Epochs of the main phase; others keep their share.",
     "labels": "Labeled images in all, equally many a class.",

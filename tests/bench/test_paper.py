@@ -155,7 +155,7 @@ def test_a_folder_grows_by_calls_with_other_settings_and_nothing_runs_twice(
         (0, True),
     ]
     assert done.stdout.count("Fully supervised") == 2
-    assert "--epochs 0 must be at least 1" in bench(tmp_path, *small[:3], "--epochs", "0").stderr
+    assert "--epochs 0 must be above 0" in bench(tmp_path, *small[:3], "--epochs", "0").stderr
     monkeypatch.setattr(paper, "train", None)  # would fail if it were called
     assert bench(tmp_path, *small, "--recipe", "supervised", "--split", "1").exit_code == 0
     assert bench(tmp_path, "paper-cifar100", "--recipe", "dlp").exit_code == 2, "another bench's folder"

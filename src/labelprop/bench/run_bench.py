@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ def run_bench(
     for setting in settings:
         if setting not in entry.parameters:
             raise UnknownNameError(f"setting of bench {name}", setting, entry.parameters)
+    _check_numbers(settings)
     if not data.is_dir():
         raise RequestError(f"--data {data} is not a folder; it must hold one folder a data set.")
     asked = {"bench": name, "settings": {**entry.parameters, **settings}}
@@ -42,6 +44,13 @@ def run_bench(
     finally:
         folder.close()
     return text
+
+
+def _check_numbers(settings: Mapping[str, Any]) -> None:
+    """Whatever is a number says how many, and none at all would be an empty table; `split` is a seed."""
+    for name, value in settings.items():
+        if name != "split" and isinstance(value, int | float) and not 0 < value < math.inf:
+            raise RequestError(f"--{name.replace('_', '-')} {value} must be above 0. {registry.BENCH_SETTINGS[name]}")
 
 
 def _check_same(out: Path, asked: Mapping[str, Any]) -> None:
