@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from labelprop.bench.equal_passes import Row
 from labelprop.bench.passes import count, steps_within
+from labelprop.bench.recipes import rows_for
 from labelprop.training import recipes
 from labelprop.training.plan import most
 from labelprop.types import Task
@@ -44,6 +46,9 @@ TASK = Task(torch.where(torch.arange(N) < GIVEN, torch.arange(N) % 3, -1), torch
                 ("pseudo-label", 20),
             )
         ),
+        # Four turns of everything, and eight views.
+        ("s4l-rotation", {"batch_size": 20, "labeled_batch_size": 8}, (4 * 20,), (0,), (0,)),
+        ("s4l-exemplar", {"batch_size": 20, "labeled_batch_size": 8}, (8 * 20,), (0,), (0,)),
         ("ir", {"batch_size": 20, "dim": 4}, (20,), (GIVEN / 3,), (GIVEN / 3,)),
         ("llp", {"batch_size": 20, "dim": 4}, (20, 20), (GIVEN / 3, 0), (GIVEN / 3, 0)),
         # Its labels are found once, from the embedding of all that the phase before has left.
@@ -55,6 +60,13 @@ def test_cost(name: str, settings: dict, of_step: tuple, of_first: tuple, of_lat
     assert cost.of_step == pytest.approx(of_step)
     assert cost.of_first == pytest.approx(of_first)
     assert cost.of_later == pytest.approx(of_later)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", rows_for((1, 28, 28)), ids=lambda row: row.name)
+def test_every_recipe_can_be_counted_with_its_defaults(row: Row) -> None:
+    cost = count(recipes.build(row.recipe, row.settings), TASK)
+    assert min(cost.of_step) > 0
 
 
 @pytest.mark.parametrize("name", ["dlp", "supervised", "fixmatch", "dmt"])

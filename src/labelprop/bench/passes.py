@@ -62,7 +62,7 @@ def steps_within(passes: float, recipe: Recipe, task: Task) -> tuple[int, float]
 
 def count(recipe: Recipe, task: Task) -> Cost:
     """Counts examples that pass a small network, with this task's labels and random examples."""
-    content, model = _examples(recipe, task.n)
+    content, model, augment = _examples(recipe, task.n)
     device, shape = torch.device("cpu"), tuple(content.shape)
     spec = ModelSpec(model, shape, recipe.heads(task.n_classes), {}, recipe.l2_feature)
     job = Job(
@@ -70,7 +70,7 @@ def count(recipe: Recipe, task: Task) -> Cost:
         recipe=recipe,
         plan=Plan((STEPS,) * len(recipe.phases), STEPS),
         task=task,
-        loader=Loader.over(content, Views(Preprocessing.measure(content), "none"), device),
+        loader=Loader.over(content, Views(Preprocessing.measure(content), augment), device),
         build=partial(build, spec, seed=0),
         fabric=make_fabric(device, deterministic=False),
         meter=WorkMeter(1),
@@ -93,13 +93,16 @@ def count(recipe: Recipe, task: Task) -> Cost:
     return Cost(tuple(steps), tuple(first), tuple(later))
 
 
-def _examples(recipe: Recipe, n: int) -> tuple[TensorContent, str]:
-    """Random vectors, or tiny pictures where the recipe refuses these, and a network for them."""
+def _examples(recipe: Recipe, n: int) -> tuple[TensorContent, str, str]:
+    """Random vectors, or tiny pictures where the recipe refuses these, and a network and views for them.
+
+    Of pictures the views differ: a recipe may have nothing to learn where they are alike.
+    """
     generator = torch.Generator().manual_seed(0)
     if recipes.refusal(recipe, (DIM,)) is None:
-        return TensorContent(torch.randn(n, DIM, generator=generator), torch.float32), "mlp"
+        return TensorContent(torch.randn(n, DIM, generator=generator), torch.float32), "mlp", "none"
     pixels = torch.randint(256, (n, 1, DIM, DIM), generator=generator, dtype=torch.uint8)
-    return TensorContent(pixels, torch.uint8), "small_cnn"
+    return TensorContent(pixels, torch.uint8), "small_cnn", "shift"
 
 
 @contextmanager
