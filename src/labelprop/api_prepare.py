@@ -79,6 +79,7 @@ class Prepared:
     clock: StageClock
     budget: float | None
     began: float
+    least_steps: int = 0  # of the main phase after a race, whatever it took: as long as the winner was tried
 
     @property
     def group(self) -> Group:

@@ -48,13 +48,14 @@ def decide_by_race(folder: RunFolder | None, request: TrainRequest, prepared: Pr
         heats = [Heat(**heat) for heat in kept.get("heats", ())]
         running = _Race(folder, request, prepared, designs, lengths, _loader(prepared))
         outcome = prepared.group.first(running.run(heats))
+        kept = outcome.to_json() | {"lengths": dict(lengths)}
         if folder is not None:
-            folder.write_json(RECORD, outcome.to_json())
-        kept = outcome.to_json()
+            folder.write_json(RECORD, kept)
     if folder is not None:
         _end_of_race(folder, prepared.clock)
     request.reporter.say(f"recipe: {kept['reason']}")
-    return replace(prepared, design=designs[kept["recipe"]])
+    tried = max(1, round(ROUNDS[-1] * kept["lengths"][kept["recipe"]]))
+    return replace(prepared, design=designs[kept["recipe"]], least_steps=tried)
 
 
 def _kept(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
@@ -123,7 +124,10 @@ def _lengths(request: TrainRequest, prepared: Prepared, designs: Mapping[str, De
             for name, steps in per_epoch.items()
         }
     loader = _loader(prepared)
-    jobs = [_job(prepared, design, design.task, per_epoch[name], loader, request) for name, design in designs.items()]
+    labels_alone_first = sorted(designs.items(), key=lambda item: item[0] != BASELINE)
+    jobs = [
+        _job(prepared, design, design.task, per_epoch[name], loader, request) for name, design in labels_alone_first
+    ]
     spent = time.perf_counter() - prepared.began
     steps = main_steps_within(prepared.budget, jobs, spent=spent, closing=CLOSING_SECONDS, trials=trials)
     return dict.fromkeys(designs, steps)

@@ -202,7 +202,14 @@ def _main_steps(request: TrainRequest, prepared: Prepared, jobs: list[Job]) -> i
     per_epoch = jobs[-1].plan.steps_per_epoch
     if prepared.budget is not None:
         spent = time.perf_counter() - prepared.began
-        return main_steps_within(prepared.budget, jobs, spent=spent, closing=CLOSING_SECONDS)
+        least = prepared.least_steps
+        steps = main_steps_within(prepared.budget, jobs, spent=spent, closing=CLOSING_SECONDS, least=least)
+        if steps == least:
+            request.reporter.say(
+                f"the race took longer than expected: training takes {steps:,} steps all the same, as many as "
+                f"{jobs[-1].label} was tried for, and may end after the budget"
+            )
+        return steps
     return request.steps or (request.epochs or default_epochs(per_epoch)) * per_epoch
 
 

@@ -102,9 +102,9 @@ def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
 ) -> None:
     asked = []
 
-    def steps(seconds, jobs, *, spent, closing, trials=()):
+    def steps(seconds, jobs, *, spent, closing, trials=(), least=0):
         asked.append((len(jobs), spent, len(trials)))
-        return 16
+        return least or 16
 
     monkeypatch.setattr(phases, "MIN_STEPS", 40)  # for dlp to win
     monkeypatch.setitem(RUNNERS, "vector", ("dlp", "supervised"))
@@ -119,13 +119,15 @@ def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
     assert kept["heats"] == []
     assert set(kept["lengths"].values()) == {16}
     (tmp_path / "run" / "race.json").write_text(json.dumps(kept | {"seconds": 1_000, "stages": {"train": USAGE}}))
-    run = labelprop.train(*data, **options, resume=True)
+    said = Said()
+    run = labelprop.train(*data, **options, resume=True, reporter=said)
     (race, trials), (winner, after) = (asked[0][0], asked[0][2]), asked[1][:2]
     assert (race, trials, winner) == (2, 6, 2), "of the rivals once, then of the winner and its baseline"
     assert len(asked) == 2
     assert 1_000 < after < 1_600
     assert run.metrics["recipe"] == "dlp", "else it has no baseline"
     assert run.metrics["seconds"] > USAGE["seconds"]
+    assert any("training takes 4 steps all the same, as many as dlp was tried for" in line for line in said.lines)
 
 
 def test_a_kill_after_the_race_does_not_race_again(raced, data, tmp_path, monkeypatch) -> None:

@@ -104,13 +104,16 @@ def test_a_budget_pays_for_each_job_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found == pytest.approx(800 / (0.01 + 0.03 * 1.25), abs=5)
 
 
-def test_a_budget_pays_for_the_trials_of_all_rivals_and_for_the_dearest_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_budget_pays_for_the_trials_of_all_rivals_and_then_for_the_dearest_and_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(plan, "_time_phase", lambda job, index: Times(RATES[job.recipe.name], 0, 0))
     found = main_steps_within(1_000, jobs_of(*RATES), spent=60, closing=40, trials=(1 / 8, 1 / 4))
-    assert found == pytest.approx(800 / (0.375 * (0.01 + 0.03 * 1.25) + 0.03 * 1.25), abs=5)
+    assert found == pytest.approx(800 / (0.375 * (0.01 + 0.03 * 1.25) + 0.03 * 1.25 + 0.01), abs=5)
 
 
 def test_a_budget_for_nothing_is_refused_with_one_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "_time_phase", lambda job, index: Times(0.01, 0, 0))
-    with pytest.raises(RequestError, match=r"too short: the shortest run takes about 40 s here.* at least 60s"):
+    with pytest.raises(RequestError, match=r"too short: the shortest run needs about 45 s here.* at least 67s"):
         main_steps_within(30, jobs_of("supervised"), spent=30, closing=10)
+    assert main_steps_within(30, jobs_of("supervised"), spent=30, closing=10, least=7) == 7

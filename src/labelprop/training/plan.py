@@ -62,16 +62,16 @@ class Times:
 
 
 def main_steps_within(
-    seconds: float, jobs: Sequence[Job], *, spent: float, closing: float, trials: Sequence[float] = ()
+    seconds: float, jobs: Sequence[Job], *, spent: float, closing: float, trials: Sequence[float] = (), least: int = 0
 ) -> int:
-    """The number of main-phase steps that `seconds` pay for, each job being trained once.
+    """The number of main-phase steps that `seconds` pay for, each job being trained once; `least` in any case.
 
     With `trials` the jobs are rivals: each is trained for each of these shares of it, and then one of them in full,
-    maybe the dearest.
+    maybe the dearest, with the first beside it, the labels alone.
 
     Times 20 warm-up steps of every phase on a throw-away network, and its refreshes; `spent` seconds are gone
     already, `closing` seconds follow training, and a tenth is kept in reserve.
-    Raises RequestError where it does not even pay for the shortest run.
+    Raises RequestError where it does not even pay for the shortest run and there is no `least`.
     """
     began = time.perf_counter()
     timed = [(job, [_time_phase(job, index) for index in range(len(job.recipe.phases))]) for job in jobs]
@@ -81,17 +81,17 @@ def main_steps_within(
         if not trials:
             return sum(whole)
         tried = [_seconds(job, times, round(share * main_steps)) for job, times in timed for share in trials]
-        return sum(tried) + max(whole)
+        return sum(tried) + max(whole) + whole[0]
 
     gone = spent + time.perf_counter() - began
     steps = most(cost, seconds * (1 - RESERVE) - gone - closing)
-    if steps < WARM_UP_STEPS:
-        shortest = gone + closing + cost(WARM_UP_STEPS)
+    if steps < WARM_UP_STEPS and not least:
+        shortest = (gone + closing + cost(WARM_UP_STEPS)) / (1 - RESERVE)
         raise RequestError(
-            f"--budget of {seconds:.0f} s is too short: the shortest run takes about {shortest:.0f} s here, with "
-            f"reading, measuring and reporting. Give at least {shortest * 1.5:.0f}s."
+            f"--budget of {seconds:.0f} s is too short: the shortest run needs about {shortest:.0f} s here, with "
+            f"reading, measuring, reporting and a tenth in reserve. Give at least {shortest * 1.5:.0f}s."
         )
-    return steps
+    return max(steps, least)
 
 
 def most(cost: Callable[[int], float], limit: float) -> int:
