@@ -51,8 +51,7 @@ def wanted() -> Iterator[tuple[Path, str]]:
 def files(folder: Path, parts: Sequence[Part]) -> Iterator[tuple[Path, str]]:
     """table.json and table.md of a folder of cells, as they should be."""
     cells = Cells(folder / "cells.jsonl").rows
-    there = {cell["set"] for cell in cells}
-    summary, text = tables([part for part in parts if part.name in there], cells)
+    summary, text = tables(parts, cells)
     yield folder / "table.json", json.dumps({"sets": summary}, indent=1) + "\n"
     yield folder / "table.md", f"{text}\n{provenance(folder)}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 
@@ -55,4 +56,30 @@ def test_it_runs_on_embeddings_from_files_to_a_table(tmp_path: Path, monkeypatch
     cells = [json.loads(line) for line in (out / "cells.jsonl").read_text().splitlines()]
     assert [cell["row"].split()[0] for cell in cells] == ["supervised", "dlp"]
     assert all(cell["test"] > 0.6 and cell["unlabeled"] > 0.6 for cell in cells)
-    assert "dlp batch_size=12" in (out / "table.md").read_text()
+    table = (out / "table.md").read_text()
+    assert "dlp batch_size=12" in table
+    assert "More passes than that" not in table
+    alone = ["--splits", "1", "--rows", "supervised batch_size=12"]
+    again = CliRunner().invoke(app, ["bench", "recipes", "--data", str(tmp_path), "--out", str(out), *alone])
+    assert again.exit_code == 0, again.output
+    assert (out / "table.md").read_text() == table, "a table has all that the folder has"
+    refused = ["--overwrite", "--rows", "nosuch"]
+    found = CliRunner().invoke(app, ["bench", "recipes", "--data", str(tmp_path), "--out", str(out), *refused])
+    assert found.exit_code == 2
+    assert (out / "table.md").read_text() == table, "what is refused replaces nothing"
+
+
+def test_a_run_longer_than_the_budget_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_banking77(tmp_path / "banking77")
+    rows = (
+        Row("supervised", {"batch_size": 12}),
+        Row("dlp", {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5}),
+    )
+    part = Part("banking77", "toys", partial(split_banking77, per_class=4), "mlp", 300, 1, rows)
+    monkeypatch.setattr(recipes, "parts", lambda: [part])
+    out = tmp_path / "out"
+    found = CliRunner().invoke(app, ["bench", "recipes", "--data", str(tmp_path), "--out", str(out)])
+    assert found.exit_code == 0, found.output
+    noted = re.search(r"More passes than that, .*: dlp [^(]*\(([0-9,]+)\)\.", (out / "table.md").read_text())
+    assert noted is not None
+    assert int(noted[1].replace(",", "")) > 1_000, "100 steps of its first phase"

@@ -29,3 +29,12 @@ def test_numbers_of_which_no_table_can_come_are_refused(asked: list[str], said: 
     assert found.exit_code == 2
     assert said in found.output
     assert not out.exists()
+
+
+def test_a_refused_bench_leaves_no_folder_in_the_way(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = ["bench", "recipes", "--data", str(tmp_path), "--out", str(out), "--sets", "banking77"]
+    found = CliRunner().invoke(app, command)
+    assert found.exit_code == 2
+    assert "emb_minilm_train.f16.npy is missing" in found.output
+    assert not out.exists()

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from labelprop.errors import RequestError
-from labelprop.run_folder import storage_errors
+from labelprop.progress import Reporter
+from labelprop.run_folder import RunFolder, storage_errors
+
+# A bench whose settings are checked: runs what is missing and returns its tables as Markdown.
+Work = Callable[[RunFolder, Reporter], str]
+
+CELLS = "cells.jsonl"
 
 
 class Cells:

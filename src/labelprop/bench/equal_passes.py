@@ -10,6 +10,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ import torch
 from scipy.stats import t as student_t
 
 from labelprop.api import train
-from labelprop.bench.cells import Cells
+from labelprop.bench.cells import CELLS, Cells, Work
 from labelprop.bench.passes import steps_within
 from labelprop.bench.sets import Split
 from labelprop.bench.tables import markdown, percent, spread, write_markdown
@@ -78,15 +79,20 @@ class Asked:
     precision: str = "auto"
 
 
-def run_parts(
-    bench: str, known: Sequence[Part], asked: Asked, data: Path, folder: RunFolder, reporter: Reporter
-) -> str:
-    """Runs what is missing and returns the tables as Markdown, which `table.md` and `table.json` hold too.
+def work_on(bench: str, known: Sequence[Part], asked: Asked, data: Path) -> Work:
+    """What is to run of the known parts. Raises UnknownNameError for a set or row that is not there."""
+    everything = choose(bench, known, Asked(scale=asked.scale))
+    return partial(_run, bench, choose(bench, known, asked), everything, data)
 
-    Raises RequestError naming the file that `data` lacks, UnknownNameError for a set or row that is not there.
+
+def _run(
+    bench: str, wanted: Sequence[Part], known: Sequence[Part], data: Path, folder: RunFolder, reporter: Reporter
+) -> str:
+    """Runs what is missing of what is wanted and returns the tables of all that is there as Markdown.
+
+    `table.md` and `table.json` hold them too. Raises RequestError naming the file that `data` lacks.
     """
-    cells = Cells(folder.path / "cells.jsonl")
-    wanted = choose(bench, known, asked)
+    cells = Cells(folder.path / CELLS)
     for part in wanted:
         for number in range(part.splits):
             for row in part.rows:
@@ -94,14 +100,16 @@ def run_parts(
                 place = folder.path / "runs" / f"{part.name}-{number}-{row.name.replace(' ', '-')}"
                 cells.run(key, lambda p=part, n=number, r=row, f=place: _cell(data, p, n, r, f, reporter))  # type: ignore[misc]
                 reporter.say(f"{bench}: {part.name}, split {number + 1} of {part.splits}, {row.name} is done")
-    summary, text = tables(wanted, cells.rows)
-    folder.write_json("table.json", {"scale": asked.scale, "sets": summary})
+    summary, text = tables(known, cells.rows)
+    folder.write_json("table.json", {"sets": summary})
     write_markdown(folder, text)
     return text
 
 
 def tables(parts: Sequence[Part], cells: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], str]:
-    """What the cells say of each data set, by its name and as Markdown."""
+    """What the cells say of each data set that they have, by its name and as Markdown."""
+    there = {cell["set"] for cell in cells}
+    parts = [part for part in parts if part.name in there]
     summary = {part.name: summarize([cell for cell in cells if cell["set"] == part.name]) for part in parts}
     return summary, "\n".join(section(part, summary[part.name]) for part in parts)
 
@@ -227,7 +235,10 @@ def section(part: Part, summary: Mapping[str, Mapping[str, Any]]) -> str:
                 ]
             )
     title = f"{part.name}: {part.what}, {part.model}, {part.passes:,} passes a run"
-    return f"{title}\n\n{markdown(header, lines)}"
+    passes = {row.name: summary[row.name]["passes"]["mean"] for row in part.rows if row.name in summary}
+    beyond = [f"{name} ({spent:,.0f})" for name, spent in passes.items() if spent > 1.01 * part.passes]
+    note = f"\nMore passes than that, for the least lengths of their phases: {', '.join(beyond)}.\n" if beyond else ""
+    return f"{title}\n\n{markdown(header, lines)}{note}"
 
 
 def _plain(found: Mapping[str, Any] | None) -> str:

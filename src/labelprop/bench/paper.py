@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from labelprop.api import train
-from labelprop.bench.cells import Cells
+from labelprop.bench.cells import CELLS, Cells
 from labelprop.bench.paper_files import Files
 from labelprop.bench.tables import markdown, spread, write_markdown
 from labelprop.progress import Reporter
@@ -57,7 +57,7 @@ class Asked:
 
 def run_rows(asked: Asked, folder: RunFolder, reporter: Reporter) -> str:
     """Runs what is missing and returns the tables as Markdown, which `table.md` and `table.json` hold too."""
-    cells = Cells(folder.path / "cells.jsonl")
+    cells = Cells(folder.path / CELLS)
     for row in asked.rows:
         key = {"table": _title(row, asked), "row": row.name, "split": asked.split}
         place = folder.path / "runs" / _file_name(key)

@@ -10,8 +10,10 @@ a class anew. On ImageNet the labeled images are the first of each class, so tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
+from labelprop.bench.cells import Work
 from labelprop.bench.paper import Asked, run_rows
 from labelprop.bench.paper_files import imagenet_files, table_files
 from labelprop.errors import RequestError
@@ -25,15 +27,13 @@ Make = Callable[[str], PaperRow]
 
 def cifar10(
     data: Path,
-    folder: RunFolder,
-    reporter: Reporter,
     *,
     labels: int = 500,
     split: int = 0,
     recipe: str = "",
     epochs: int | None = None,
     model: str = "",
-) -> str:
+) -> Work:
     """A column of DLP's CIFAR-10 table; rows of its ablation by name. Raises RequestError as the rows do."""
 
     def make(name: str) -> PaperRow:
@@ -43,45 +43,39 @@ def cifar10(
         return paper_dlp.dlp_ablation(name) if only_there else paper_dlp.dlp_cifar10(name, labels)
 
     rows = _rows(recipe, paper_dlp.CIFAR10, make)
-    return _on_table(data, folder, reporter, rows, labels=labels, split=split, epochs=epochs, model=model)
+    return partial(_on_table, data, rows, labels, split, epochs, model)
 
 
 def cifar100(
     data: Path,
-    folder: RunFolder,
-    reporter: Reporter,
     *,
     labels: int = 4000,
     split: int = 0,
     recipe: str = "",
     epochs: int | None = None,
     model: str = "",
-) -> str:
+) -> Work:
     """A CIFAR-100 column of DLP's table. Raises RequestError as the rows do."""
     rows = _rows(recipe, paper_dlp.CIFAR100, lambda name: paper_dlp.dlp_cifar100(name, labels))
-    return _on_table(data, folder, reporter, rows, labels=labels, split=split, epochs=epochs, model=model)
+    return partial(_on_table, data, rows, labels, split, epochs, model)
 
 
 def mini_imagenet(
     data: Path,
-    folder: RunFolder,
-    reporter: Reporter,
     *,
     labels: int = 4000,
     split: int = 0,
     recipe: str = "",
     epochs: int | None = None,
     model: str = "",
-) -> str:
+) -> Work:
     """A mini-ImageNet column of DLP's table. Raises RequestError as the rows do."""
     rows = _rows(recipe, paper_dlp.MINI_IMAGENET, lambda name: paper_dlp.dlp_mini_imagenet(name, labels))
-    return _on_table(data, folder, reporter, rows, labels=labels, split=split, epochs=epochs, model=model)
+    return partial(_on_table, data, rows, labels, split, epochs, model)
 
 
 def imagenet(
     data: Path,
-    folder: RunFolder,
-    reporter: Reporter,
     *,
     percent: int = 10,
     unlabeled_percent: int = 100,
@@ -91,7 +85,7 @@ def imagenet(
     model: str = "",
     image_size: int = 256,
     noise: int | None = paper_llp.NOISE,
-) -> str:
+) -> Work:
     """A column of LLP's Tables 1, 2 or 3; rows of its ablation by name. Raises RequestError as the rows do.
 
     Images are stored as squares of `image_size` pixels, of which the network sees 7/8: 224 of 256.
@@ -105,30 +99,34 @@ def imagenet(
             return paper_llp.llp_ablation(name, network, noise=noise)
         return paper_llp.llp_imagenet(name, network, percent, unlabeled_percent, noise=noise)
 
-    place = folder.path / "data" / f"imagenet-{percent}-{unlabeled_percent}"
     changed = [f"stored at {image_size} pixels"] if image_size != 256 else []
     changed += [f"noise {noise}"] if noise != paper_llp.NOISE else []
-    asked = Asked(
-        rows=_rows(recipe, paper_llp.NUMBERS, make),
-        make_files=lambda: imagenet_files(data, percent, unlabeled_percent, image_size, place),
-        split=0,
-        epochs=epochs,
-        model=model,
-        differs=", ".join(changed),
-    )
-    return run_rows(asked, folder, reporter)
+    rows = _rows(recipe, paper_llp.NUMBERS, make)
+
+    def work(folder: RunFolder, reporter: Reporter) -> str:
+        place = folder.path / "data" / f"imagenet-{percent}-{unlabeled_percent}"
+        asked = Asked(
+            rows=rows,
+            make_files=lambda: imagenet_files(data, percent, unlabeled_percent, image_size, place),
+            split=0,
+            epochs=epochs,
+            model=model,
+            differs=", ".join(changed),
+        )
+        return run_rows(asked, folder, reporter)
+
+    return work
 
 
 def _on_table(
     data: Path,
-    folder: RunFolder,
-    reporter: Reporter,
     rows: list[PaperRow],
-    *,
     labels: int,
     split: int,
     epochs: int | None,
     model: str,
+    folder: RunFolder,
+    reporter: Reporter,
 ) -> str:
     name = rows[0].data
     place = folder.path / "data" / f"{name}-{labels}-{split}"

@@ -11,10 +11,9 @@ from pathlib import Path
 
 import torch
 
-from labelprop.bench.equal_passes import BASELINE, Asked, Part, Row, run_parts
+from labelprop.bench.cells import Work
+from labelprop.bench.equal_passes import BASELINE, Asked, Part, Row, work_on
 from labelprop.bench.sets import split_banking77, split_images
-from labelprop.progress import Reporter
-from labelprop.run_folder import RunFolder
 from labelprop.training import recipes
 
 PASSES = 300_000
@@ -32,7 +31,7 @@ def parts() -> list[Part]:
     found = [
         Part(
             name="banking77",
-            what="10,003 MiniLM embeddings of texts, 5 labels a class",
+            what="MiniLM embeddings of texts, 5 labels a class",
             draw=partial(split_banking77, per_class=5),
             model="mlp",
             passes=PASSES,
@@ -65,14 +64,12 @@ def parts() -> list[Part]:
 
 def run(
     data: Path,
-    folder: RunFolder,
-    reporter: Reporter,
     *,
     splits: int | None = None,
     sets: str = "",
     rows: str = "",
     scale: float = 1,
     precision: str = "auto",
-) -> str:
-    """Runs what is missing and returns the tables as Markdown; see `run_parts` and `Asked`."""
-    return run_parts("recipes", parts(), Asked(sets, rows, splits, scale, precision), data, folder, reporter)
+) -> Work:
+    """The cells of `Asked`; see `work_on`."""
+    return work_on("recipes", parts(), Asked(sets, rows, splits, scale, precision), data)

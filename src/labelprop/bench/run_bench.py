@@ -10,6 +10,7 @@ from typing import Any
 
 from labelprop import registry
 from labelprop.api_record import versions
+from labelprop.bench.cells import CELLS, Work
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.progress import Reporter
 from labelprop.run_folder import RunFolder
@@ -32,6 +33,7 @@ def run_bench(
     _check_numbers(settings)
     if not data.is_dir():
         raise RequestError(f"--data {data} is not a folder; it must hold one folder a data set.")
+    work: Work = entry.load()(data, **settings)  # refuses what it must before anything is replaced
     asked = {"bench": name, "settings": {**entry.parameters, **settings}}
     if out.exists() and not overwrite:
         _check_same(out, asked)
@@ -39,8 +41,12 @@ def run_bench(
     try:
         record = {"format": FORMAT, **asked, "date": datetime.now(UTC).isoformat(timespec="seconds")}
         folder.write_json("run.json", record | {"versions": versions(), "status": "running"})
-        text: str = entry.load()(data, folder, reporter, **settings)
+        text = work(folder, reporter)
         folder.write_json("run.json", record | {"versions": versions(), "status": "finished"})
+    except RequestError:
+        if not (folder.path / CELLS).exists():  # as if it had not been called: other settings may follow
+            (folder.path / "run.json").unlink(missing_ok=True)
+        raise
     finally:
         folder.close()
     return text

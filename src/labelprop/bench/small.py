@@ -9,10 +9,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from labelprop.bench.equal_passes import BASELINE, Asked, Part, Row, run_parts
+from labelprop.bench.cells import Work
+from labelprop.bench.equal_passes import BASELINE, Asked, Part, Row, work_on
 from labelprop.bench.sets import split_images
-from labelprop.progress import Reporter
-from labelprop.run_folder import RunFolder
 
 ROWS = 10_000
 
@@ -44,14 +43,12 @@ PARTS = (
 
 def run(
     data: Path,
-    folder: RunFolder,
-    reporter: Reporter,
     *,
     splits: int | None = None,
     sets: str = "",
     rows: str = "",
     scale: float = 1,
     precision: str = "auto",
-) -> str:
-    """Runs what is missing and returns the tables as Markdown; see `run_parts` and `Asked`."""
-    return run_parts("small", PARTS, Asked(sets, rows, splits, scale, precision), data, folder, reporter)
+) -> Work:
+    """The cells of `Asked`; see `work_on`."""
+    return work_on("small", PARTS, Asked(sets, rows, splits, scale, precision), data)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from labelprop import registry
-from labelprop.bench.cells import Cells
+from labelprop.bench.cells import CELLS, Cells, Work
 from labelprop.bench.fashion_embedding import unlabeled_embedding
 from labelprop.bench.sets import banking77, draw_nested
 from labelprop.bench.tables import markdown, percent, spread, write_markdown
@@ -66,13 +67,18 @@ class Subset:
     places_N: np.ndarray
 
 
-def run(data: Path, folder: RunFolder, reporter: Reporter, *, subsets: int = 10, epochs: int | None = None) -> str:
+def run(data: Path, *, subsets: int = 10, epochs: int | None = None) -> Work:
+    """The tables of so many subsets; see `_run`."""
+    return partial(_run, data, subsets, epochs)
+
+
+def _run(data: Path, subsets: int, epochs: int | None, folder: RunFolder, reporter: Reporter) -> str:
     """Runs what is missing and returns the tables as Markdown, which `table.md` and `table.json` hold too.
 
     `epochs` are those of the `dlp` run whose embedding is used (None: the recipe's small-data default).
     Raises RequestError naming the file that `data` lacks.
     """
-    cells = Cells(folder.path / "cells.jsonl")
+    cells = Cells(folder.path / CELLS)
     vectors_ND, labels_N = banking77(data)
     fashion_ND, fashion_labels_N = unlabeled_embedding(data, folder.path / "fashion_mnist_dlp", epochs, reporter)
     for number in range(subsets):
