@@ -13,6 +13,7 @@ import pytest
 import labelprop
 from labelprop import registry
 from labelprop.errors import RequestError, UnknownNameError
+from labelprop.registry_entry import Entry
 
 TABLES = ("propagators", "recipes", "models", "sources", "neighbors", "benches")
 
@@ -124,6 +125,7 @@ def test_a_package_that_cannot_be_loaded_is_left_out_and_named(monkeypatch: pyte
     points = [
         EntryPoint("broken", "no_such_package:entry", "labelprop.recipes"),
         EntryPoint("strange", "math:pi", "labelprop.recipes"),
+        EntryPoint("fixmatch", "labelprop.registry:DIFFUSION_ENTRY", "labelprop.recipes"),
         EntryPoint("works", "labelprop.registry:DIFFUSION_ENTRY", "labelprop.recipes"),
     ]
     monkeypatch.setattr(registry, "DIFFUSION_ENTRY", registry.lookup("recipes", "dlp"), raising=False)
@@ -139,6 +141,16 @@ def test_a_package_that_cannot_be_loaded_is_left_out_and_named(monkeypatch: pyte
     texts = [str(one.message) for one in said]
     assert any("recipe 'broken' of" in text and "ModuleNotFoundError" in text for text in texts)
     assert any("recipe 'strange' of" in text and "no Entry" in text for text in texts)
+    assert any("recipe 'fixmatch' of" in text and "has one of that name" in text for text in texts)
+    assert "Sohn" in found["fixmatch"].summary
+
+
+@pytest.mark.parametrize("target", ["no_such_package.deep:Thing", "math:no_such_thing"])
+def test_what_a_package_adds_and_cannot_give_is_told_from_what_is_ours(target: str) -> None:
+    with pytest.raises(RequestError, match=rf"'{target}', which an installed package adds \(A thing\.\).*Repair"):
+        Entry(target, "A thing.").load()
+    with pytest.raises(ImportError):
+        Entry("labelprop.nothing:Thing", "Ours.").load()
 
 
 def test_auto_is_among_the_known_recipes() -> None:

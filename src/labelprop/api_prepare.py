@@ -16,7 +16,7 @@ from labelprop.clock import StageClock
 from labelprop.data.batches import check_shared_out
 from labelprop.data.labels import NoLabelsError
 from labelprop.data.preprocessing import ImageFormat
-from labelprop.design import FROZEN, Design, Features, decide, find_start, open_backbone, read_features
+from labelprop.design import FROZEN, Design, Features, check_seed, decide, find_start, open_backbone, read_features
 from labelprop.distributed import Group
 from labelprop.errors import DataError, RequestError, UnknownNameError
 from labelprop.export import described_start, own_backbone
@@ -138,6 +138,7 @@ def _check(request: TrainRequest, n_processes: int) -> float | None:
     for name, value in (("--epochs", request.epochs), ("--steps", request.steps)):
         if value is not None and value < 1:
             raise RequestError(f"{name} {value} must be at least 1.")
+    check_seed(request.seed)
     _check_tune(request)
     if request.init is not None:
         described_start(request.init)

@@ -22,7 +22,7 @@ from labelprop.baselines import CHOICE_SECONDS, FOLDS, Features, Given, hide_lab
 from labelprop.clock import StageClock
 from labelprop.data.contents import TensorContent
 from labelprop.design import Features as SeenFeatures
-from labelprop.design import open_backbone, read_features, resolve_device
+from labelprop.design import check_seed, open_backbone, read_features, resolve_device
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.forecast import Forecast, Size, forecast
 from labelprop.inputs import Inputs, ReadOptions, labels_digest, read_inputs, tell
@@ -56,6 +56,7 @@ class PropagateRequest:
 def propagate(request: PropagateRequest) -> Path:
     """Propagates as requested and returns the run folder. Raises LabelpropError."""
     RunFolder.check(request.out, request.existing, resumable=False)
+    check_seed(request.seed)
     clock, device = StageClock(), resolve_device(request.device)
     estimator = _estimator(request, device)
     with clock.stage("read"):

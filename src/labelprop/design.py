@@ -58,6 +58,12 @@ class Design:
         return build(spec, seed) if self.start is None else self.start.build(spec, seed)
 
 
+def check_seed(seed: int) -> None:
+    """Raises RequestError where numpy or scikit-learn would not take it."""
+    if not 0 <= seed < 2**32:
+        raise RequestError(f"--seed {seed} must be at least 0 and below 2**32.")
+
+
 def resolve_device(name: str) -> torch.device:
     """'auto' is CUDA where there is one; of processes started together each has its own."""
     if name == "auto":

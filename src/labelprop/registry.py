@@ -193,28 +193,36 @@ BENCH_SETTINGS: dict[str, str] = {
 
 def table(name: str) -> dict[str, Entry]:
     """The built-in table `name` ('propagators', 'recipes', ...) and what installed packages add to it."""
-    return {**_TABLES[name], **_installed(name), **_TABLES[name]}  # built-in ones first, and never replaced
+    return {**_TABLES[name], **_installed(name)}
 
 
 @cache
 def _installed(name: str) -> dict[str, Entry]:
-    """What installed packages add to a table. Asked once: it reads the metadata of every package there is."""
+    """What installed packages add to a table, built-in names apart.
+
+    Asked once: it reads the metadata of every package there is.
+    """
     found = {}
     for point in entry_points(group=f"labelprop.{name}"):
         try:
             entry = point.load()
         except Exception as error:  # whatever another's module does when it is imported
             entry = error
-        if isinstance(entry, Entry):
+        taken = point.name in _TABLES[name]
+        if isinstance(entry, Entry) and not taken:
             found[point.name] = entry
             continue
         package = point.dist.name if point.dist is not None else "an unknown package"
         warnings.warn(
             f"{ONE_OF[name]} '{point.name}' of {package} ({point.value}) is left out: "
-            + (f"{type(entry).__name__}: {entry}" if isinstance(entry, Exception) else f"it is {entry!r}, no Entry"),
+            + ("labelprop has one of that name" if taken else _why_not(entry)),
             stacklevel=2,
         )
     return found
+
+
+def _why_not(entry: Any) -> str:
+    return f"{type(entry).__name__}: {entry}" if isinstance(entry, Exception) else f"it is {entry!r}, no Entry"
 
 
 def lookup(name: str, key: str) -> Entry:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from labelprop.errors import RequestError
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -17,5 +19,14 @@ class Entry:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> Any:
+        """What the target names. Raises RequestError where it is in another package and cannot be had."""
         module, _, attribute = self.target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            if module.startswith("labelprop."):
+                raise
+            raise RequestError(
+                f"'{self.target}', which an installed package adds ({self.summary}), cannot be loaded: {error}. "
+                "Repair or uninstall that package."
+            ) from error

@@ -30,7 +30,24 @@ def test_csv_cells_stay_text(tmp_path: Path) -> None:
 def test_tsv_and_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     table = read_table(put(tmp_path / "t.tsv", b"id\tlabel\ncaf\xe9.png\t<b>'x, y'</b>\n"))
     assert table.values("id") == ["caf\\xe9.png"]
-    assert table.values("label") == ["<b>'x, y'</b>"]
+    assert table.values("label") == table.texts("label") == ["<b>'x, y'</b>"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("t.csv", b"id,text\n\n1,fine\n2,caf\xe9\n3,\xdcber\n", "line 4"),
+        ("t.jsonl", b'{"id": 1, "text": "fine"}\n{"id": 2, "text": "caf\xe9"}\n', "line 2"),
+    ],
+)
+def test_texts_that_are_not_utf8_are_refused_with_the_remedy(
+    tmp_path: Path, name: str, content: bytes, place: str
+) -> None:
+    table = read_table(put(tmp_path / name, content))
+    with pytest.raises(DataError, match=rf"{name}, {place}: 'caf\\xe9' in column text is not UTF-8.*iconv"):
+        table.texts("text")
+    assert table.values("text")[1] == "caf\\xe9"
+    assert [str(value) for value in table.texts("id")][:2] == ["1", "2"]
 
 
 def test_very_long_cells_are_read_and_the_global_limit_stays(tmp_path: Path) -> None:

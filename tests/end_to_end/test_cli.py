@@ -149,6 +149,7 @@ def test_no_labels_at_all(tmp_path) -> None:
     write_patterns(tmp_path / "none", labeled=0)
     refused("train", tmp_path / "none", "--out", tmp_path / "run", said="no labels")
     refused("propagate", tmp_path / "none", "--out", tmp_path / "run", said="no labels")
+    refused("propagate", tmp_path / "none", "--out", tmp_path / "run", "--seed", "-1", said="--seed -1 must be")
     assert labelprop("doctor", tmp_path / "none").returncode in (0, 2)
     assert not (tmp_path / "run").exists()
 

@@ -5,49 +5,31 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import numpy as np
 
-PACKAGE = '''
-import torch
-from torch.nn import functional as F
-
-from labelprop.methods.base import LossTerms, Method
-from labelprop.registry_entry import Entry
-from labelprop.training.phases import Phase, Recipe, Sgd
-from labelprop.types import BatchSpec, StreamSpec
+PACKAGE = Path(__file__).parents[2] / "examples" / "plugin"
 
 
-class Smoothed(Method):
-    """Cross-entropy with smoothed labels."""
-
-    def __init__(self, *, batch_size=12, smoothing=0.1):
-        super().__init__()
-        self.needs, self.smoothing = BatchSpec(StreamSpec(batch_size)), smoothing
-
-    def loss(self, net, batch, progress):
-        logits_BC = net(batch.labeled.views_V[0])["class"]
-        term = F.cross_entropy(logits_BC, batch.labels_B, label_smoothing=self.smoothing)
-        return LossTerms({"smoothed": term}, {"smoothed": 1.0})
-
-
-def smoothed(*, batch_size=12, smoothing=0.1):
-    """A recipe of one phase."""
-    settings = dict(locals())
-    phase = Phase(name="smoothed", method=lambda: Smoothed(**settings), optimizer=Sgd(lr=0.05))
-    return Recipe(name="smoothed", phases=(phase,), settings=settings)
-
-
-entry = Entry("toy_labels:smoothed", "Labels, smoothed.", {"batch_size": 12, "smoothing": 0.1})
-'''
+def install(package: Path, target: Path) -> None:
+    """What pip would leave of a package of single modules: these, its name and its entry points."""
+    for module in package.glob("*.py"):
+        (target / module.name).write_bytes(module.read_bytes())
+    project = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+    described = target / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    described.mkdir()
+    named = f"Name: {project['name']}\nVersion: {project['version']}\n"
+    (described / "METADATA").write_text(f"Metadata-Version: 2.1\n{named}")
+    lines = []
+    for group, points in project["entry-points"].items():
+        lines += [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
+    (described / "entry_points.txt").write_text("\n".join(lines) + "\n")
 
 
 def test_a_recipe_of_another_package_is_listed_checked_and_trained(tmp_path) -> None:
-    (tmp_path / "toy_labels.py").write_text(PACKAGE)
-    described = tmp_path / "toy_labels-1.0.dist-info"
-    described.mkdir()
-    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-labels\nVersion: 1.0\n")
-    (described / "entry_points.txt").write_text("[labelprop.recipes]\nsmoothed = toy_labels:entry\n")
+    install(PACKAGE, tmp_path)
     generator, classes = np.random.default_rng(0), np.arange(90) % 3
     np.save(tmp_path / "vectors.npy", (3 * np.eye(6)[classes] + generator.normal(size=(90, 6))).astype(np.float32))
     np.save(tmp_path / "labels.npy", np.where(np.arange(90) < 15, classes, -1))
@@ -74,7 +56,7 @@ def test_a_recipe_of_another_package_is_listed_checked_and_trained(tmp_path) -> 
     wrong = run(*asked, "--recipe", "smoothed", "--set", "smooth=1", "--out", "other")
     assert wrong.returncode == 2
     assert "did you mean 'smoothing'?" in wrong.stderr
-    check = "import toy_labels, labelprop.testing as t; t.check_method(toy_labels.Smoothed)"
+    check = "import smoothed_labels as s, labelprop.testing as t; t.check_method(s.Smoothed)"
     checked = subprocess.run(
         [sys.executable, "-c", check],
         cwd=tmp_path,

@@ -280,6 +280,7 @@ def test_a_budget_becomes_a_number_of_steps_once(patterns, tmp_path) -> None:
         ({"augment": "flip"}, "flip"),
         ({"device": "gpu"}, "use auto, cpu or cuda"),
         ({"epochs": 0}, "--epochs 0 must be at least 1"),
+        ({"seed": -1}, "--seed -1 must be at least 0"),
         ({"budget": "1s"}, "is too short"),
         ({"budget": "5min", "epochs": 3}, "exclude each other"),
     ],

@@ -77,7 +77,7 @@ def _from_table(table: Table) -> list[LabelRow]:
             f"Its first line names {', '.join(table.names) or 'nothing'}."
         )
     ids = [plain_text(value) or "" for value in table.values(columns["id"])]
-    labels = label_texts(table.values(columns["label"]), table.codes(columns["label"]), table.where)
+    labels = label_texts(table.texts(columns["label"]), table.codes(columns["label"]), table.where)
     weights = table.values("weight") if "weight" in table.names else [None] * len(ids)
     selected = {"score", "rank"} <= set(table.names)
     scores = table.values("score") if selected else [None] * len(ids)

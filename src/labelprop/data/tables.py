@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, TypeVar
 
 from labelprop.errors import DataError, RequestError, UnknownNameError
 
@@ -19,6 +20,8 @@ _LONGEST_CELL = 64 * 2**20
 _BATCH_ROWS = 4096  # of a streamed Parquet column, at most
 _BATCH_BYTES = 32 * 2**20
 _BUFFER = 8 * 2**20
+_BAD_BYTE = re.compile("[\udc80-\udcff]")  # as `surrogateescape` writes one
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +37,7 @@ class Table:
     default_class_names: tuple[str, ...] | None = None  # declared without naming a column
     lines: Sequence[int] | None = None  # line numbers of the rows in a text file
     batches: Callable[[str], Iterator[Any]] | None = None  # a column in Arrow arrays, read from disk one by one
+    undecoded: Mapping[str, int] = field(default_factory=dict)  # column -> first row with bytes that are not UTF-8
 
     def column(self, name: str) -> Any:
         """The column `name`. Raises UnknownNameError, with the nearest name, where there is none."""
@@ -56,6 +60,17 @@ class Table:
         """The column as Python objects."""
         column = self.column(name)
         return list(column) if isinstance(column, list) else list(column.to_pylist())
+
+    def texts(self, name: str) -> list[Any]:
+        """The column as Python objects, where it holds texts or labels. Raises DataError where it is not UTF-8."""
+        values = self.values(name)
+        if name in self.undecoded:
+            row = self.undecoded[name]
+            raise DataError(
+                f"{self.row(row)}: '{values[row][:60]}' in column {name} is not UTF-8. Save the file as UTF-8 (a "
+                "spreadsheet calls it CSV UTF-8), or convert it: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW."
+            )
+        return values
 
     def row(self, index: int) -> str:
         """How to point at a row."""
@@ -90,62 +105,100 @@ def _delimiter(first_line: str, usual: str) -> str:
     return there[0] if there else usual
 
 
-def _read_delimited(path: Path, delimiter: str) -> Table:
+def _read_delimited(path: Path, usual: str) -> Table:
     """Text only: no type is inferred. Bytes that are not UTF-8 appear as \\xNN, as they do in ids of files."""
-    lines: list[int] = []
-    rows: list[list[str]] = []
+    (rows, lines), whole = _decoded(path, lambda handle: _rows_of(handle, path, usual))
+    if not rows:
+        raise DataError(f"{path} is empty; its first line must name the columns.")
+    names = tuple(_shown(name.strip()) for name in rows.pop(0))
+    lines.pop(0)
+    if len(set(names)) < len(names):
+        raise DataError(f"{path} has two columns of the same name in its first line: {', '.join(names)}. Rename one.")
+    columns = dict(zip(names, (list(cells) for cells in zip(*rows, strict=True)), strict=True)) if rows else {}
+    return _of_texts(path, names, lines, {name: columns.get(name, []) for name in names}, whole)
+
+
+def _rows_of(handle: TextIO, path: Path, usual: str) -> tuple[list[list[str]], list[int]]:
+    """Cells of each line that has any, as many as the first has, and its number."""
+    rows, lines = [], []
     before = csv.field_size_limit(_LONGEST_CELL)
     try:
-        with path.open(encoding="utf-8-sig", errors="backslashreplace", newline="") as handle:
-            delimiter = _delimiter(handle.readline(), delimiter)
-            handle.seek(0)
-            reader = csv.reader(handle, delimiter=delimiter, strict=True)
-            for row in reader:
-                if row:
-                    rows.append(row)
-                    lines.append(reader.line_num)
+        delimiter = _delimiter(handle.readline(), usual)
+        handle.seek(0)
+        reader = csv.reader(handle, delimiter=delimiter, strict=True)
+        for row in reader:
+            if row:
+                rows.append(row)
+                lines.append(reader.line_num)
     except csv.Error as error:
         raise DataError(
             f"{path}, line {reader.line_num}: {error}. Put a cell with quotes in it in quotes."
         ) from error
     finally:
         csv.field_size_limit(before)
-    if not rows:
-        raise DataError(f"{path} is empty; its first line must name the columns.")
-    names = tuple(name.strip() for name in rows.pop(0))
-    lines.pop(0)
-    if len(set(names)) < len(names):
-        raise DataError(f"{path} has two columns of the same name in its first line: {', '.join(names)}. Rename one.")
     for row, line in zip(rows, lines, strict=True):
-        if len(row) != len(names):
+        if len(row) != len(rows[0]):
             raise DataError(
-                f"{path}, line {line}: {len(row)} cells where the first line has {len(names)} "
-                f"({', '.join(names)}). Put cells that contain '{delimiter}' in quotes."
+                f"{path}, line {line}: {len(row)} cells where the first line has {len(rows[0])} "
+                f"({', '.join(name.strip() for name in rows[0])}). Put cells that contain '{delimiter}' in quotes."
             )
-    columns = dict(zip(names, (list(cells) for cells in zip(*rows, strict=True)), strict=True)) if rows else {}
-    return Table(str(path), path.parent, names, len(rows), lambda name: columns.get(name, []), {}, lines=lines)
+    return rows, lines
 
 
 def _read_json_lines(path: Path) -> Table:
-    lines, records = [], []
-    with path.open(encoding="utf-8-sig", errors="backslashreplace") as handle:
-        for number, line in enumerate(handle, start=1):
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}, line {number}: not JSON ({error.msg}). Each line is one object.") from error
-            if not isinstance(record, dict):
-                raise DataError(f"{path}, line {number}: not a JSON object. Each line is one object.")
-            lines.append(number)
-            records.append(record)
+    (records, lines), whole = _decoded(path, lambda handle: _records_of(handle, path))
     names = tuple(dict.fromkeys(name for record in records for name in record))
+    return _of_texts(path, names, lines, {name: [record.get(name) for record in records] for name in names}, whole)
 
-    def load(name: str) -> list[Any]:
-        return [record.get(name) for record in records]
 
-    return Table(str(path), path.parent, names, len(records), load, {}, lines=lines)
+def _records_of(handle: TextIO, path: Path) -> tuple[list[dict[str, Any]], list[int]]:
+    """The object of each line that is not empty, and its number."""
+    records, lines = [], []
+    for number, line in enumerate(handle, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}, line {number}: not JSON ({error.msg}). Each line is one object.") from error
+        if not isinstance(record, dict):
+            raise DataError(f"{path}, line {number}: not a JSON object. Each line is one object.")
+        records.append(record)
+        lines.append(number)
+    return records, lines
+
+
+def _decoded(path: Path, read: Callable[[TextIO], T]) -> tuple[T, bool]:
+    """What `read` makes of the file, and whether that is UTF-8; where it is not, bad bytes are lone surrogates."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            return read(handle), True
+    except UnicodeDecodeError:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:
+            return read(handle), False
+
+
+def _of_texts(
+    path: Path, names: tuple[str, ...], lines: list[int], columns: dict[str, list[Any]], whole: bool
+) -> Table:
+    """The table of a text file; where not the whole of it is UTF-8, with the first row of each column that is not."""
+    undecoded = {} if whole else _show_bad_bytes(columns)
+    return Table(str(path), path.parent, names, len(lines), columns.__getitem__, {}, lines=lines, undecoded=undecoded)
+
+
+def _show_bad_bytes(columns: Mapping[str, list[Any]]) -> dict[str, int]:
+    """Writes lone surrogates as \\xNN, in place. Returns the first row of each column that has any."""
+    first: dict[str, int] = {}
+    for name, values in columns.items():
+        for row, value in enumerate(values):
+            if isinstance(value, str) and _BAD_BYTE.search(value):
+                values[row] = _shown(value)
+                first.setdefault(name, row)
+    return first
+
+
+def _shown(text: str) -> str:
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _read_parquet(path: Path) -> Table:

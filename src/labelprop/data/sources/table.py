@@ -37,14 +37,14 @@ def found_in_table(table: Table, columns: Columns, name: str) -> Found:
     names = table.codes(label) if label is not None else None
     given: list[str | None] = [None] * table.n_rows
     if label is not None:
-        given = label_texts(table.values(label), names, table.where)
+        given = label_texts(table.texts(label), names, table.where)
     return Found(
         name=name,
         ids=ids_of(table, columns.id),
         given=given,
         images=ImageColumn(table, column) if kind == "image" else None,
         vectors=EmbeddingColumn(table, column) if kind == "embedding" else None,
-        texts=[plain_text(value) or None for value in table.values(column)] if kind == "text" else None,
+        texts=[plain_text(value) or None for value in table.texts(column)] if kind == "text" else None,
         declared=names or (),
     )
 
