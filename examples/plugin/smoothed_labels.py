@@ -1,6 +1,6 @@
 """A recipe in a package of its own: labels, smoothed.
 
-After `pip install -e .` in this folder, `labelprop methods` lists it and `labelprop train DATA --recipe smoothed` runs.
+`pip install -e .` in this folder, and `labelprop methods` lists it and `labelprop train DATA --recipe smoothed` runs.
 The line in pyproject.toml names `entry`; its target is a function of the settings that returns the recipe.
 """
 
