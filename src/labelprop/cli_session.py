@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import traceback
 import warnings
@@ -26,6 +27,9 @@ def guarded(verb: Callable[..., None]) -> Callable[..., None]:
         except (Exception, KeyboardInterrupt) as error:
             if isinstance(error, typer.Exit):
                 raise
+            if isinstance(error, BrokenPipeError):  # whoever reads has enough, as `head`
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise typer.Exit(exit_status(error)) from None
             if kwargs.get("debug"):
                 traceback.print_exc()
             print(f"labelprop: {explain(error)}", file=sys.stderr)

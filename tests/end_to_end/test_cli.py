@@ -417,3 +417,21 @@ def test_classes_that_got_nothing_are_named(tmp_path) -> None:
         done = labelprop(*asked, *(["--epochs", 30, "--no-baselines"] if verb == "train" else []))
         assert "1 of 3 classes got none of the unlabeled rows (c)" in done.stderr
         assert "1 of 3 classes got none" in (tmp_path / verb / "report.html").read_text()
+
+
+def test_a_reader_that_has_enough_is_no_error_to_speak_of() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        command = [sys.executable, "-m", "labelprop", "methods"]
+        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(writing)
+    assert done.stderr == ""
+
+
+def test_a_training_of_a_few_steps_says_so(patterns, tmp_path) -> None:
+    folder, _ = patterns
+    done = labelprop("train", folder, "--out", tmp_path / "run", "--steps", "3", "--recipe", "supervised")
+    assert done.returncode == 0, done.stderr
+    assert "supervised: a network learns little in so few steps; give more --epochs or --steps" in done.stderr

@@ -117,7 +117,10 @@ def _parsed(value: Any) -> Any:
 def _of_lists(rows: list[Any], table: Table, name: str) -> np.ndarray:
     known = next((row for row in rows if isinstance(row, list) and row), None)
     if known is None:
-        raise DataError(f"{table.where}: column '{name}' holds no lists of numbers.")
+        raise DataError(
+            f"{table.where}: column '{name}' holds no lists of numbers ([0.1, 0.2], one a cell). "
+            "Numbers in columns of their own are better kept as an (N, D) array, with the labels apart: .npy or .npz."
+        )
     result = np.full((len(rows), len(known)), np.nan, np.float32)
     for index, row in enumerate(rows):
         if row is None:
