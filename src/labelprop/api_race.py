@@ -54,7 +54,7 @@ def decide_by_race(folder: RunFolder | None, request: TrainRequest, prepared: Pr
     if folder is not None:
         _end_of_race(folder, prepared.clock)
     request.reporter.say(f"recipe: {kept['reason']}")
-    tried = max(1, round(ROUNDS[-1] * kept["lengths"][kept["recipe"]]))
+    tried = max(1, round(ROUNDS[-1] * kept["lengths"][kept["recipe"]])) if kept["heats"] else 0
     return replace(prepared, design=designs[kept["recipe"]], least_steps=tried)
 
 

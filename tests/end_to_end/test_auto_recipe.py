@@ -149,6 +149,9 @@ def test_one_label_a_class_is_not_raced(data, tmp_path) -> None:
     assert run.metrics["recipe"] == "mt+dlp"
     assert any("unraced: every class has a single label" in line for line in said.lines)
     assert not any(line.startswith("race:") for line in said.lines), "what does not happen is not announced"
+    options = {"out": tmp_path / "hurried", "recipe": "auto", "budget": "1s", "reporter": said}
+    with pytest.raises(RequestError, match="too short"):
+        labelprop.train(vectors, y, **options)
 
 
 def test_labels_of_all_leave_nothing_to_choose(data, tmp_path) -> None:
