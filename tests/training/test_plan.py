@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from labelprop.data.batches import draw_epoch, endless, steps_per_epoch
 from labelprop.errors import RequestError, UnknownNameError
 from labelprop.training import plan, recipes
+from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Plan
 from labelprop.training.plan import Times, default_epochs, epoch_length, main_steps_within, parse_budget, plan_steps
 from labelprop.types import BatchSpec, StreamSpec, Task
@@ -117,3 +119,13 @@ def test_a_budget_for_nothing_is_refused_with_one_that_does(monkeypatch: pytest.
     with pytest.raises(RequestError, match=r"too short: the shortest run needs about 45 s here.* at least 67s"):
         main_steps_within(30, jobs_of("supervised"), spent=30, closing=10)
     assert main_steps_within(30, jobs_of("supervised"), spent=30, closing=10, least=7) == 7
+
+
+def test_keeping_an_epoch_is_part_of_its_time_and_leaves_nothing(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = count(step=10.0)
+    monkeypatch.setattr(plan, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    phase = SimpleNamespace(tensors=lambda: {"weight": torch.ones(3)})
+    job = SimpleNamespace(checkpoints=Checkpoints(tmp_path / "checkpoints" / "dlp"))
+    assert plan._time_checkpoint(job, phase) == 10
+    assert not list(tmp_path.iterdir())
+    assert plan._time_checkpoint(SimpleNamespace(checkpoints=None), phase) == 0

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from labelprop.clock import StageClock
 from labelprop.data.batches import steps_per_epoch
 from labelprop.errors import RequestError
+from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, Plan, WorkMeter
 from labelprop.training.phase_run import PhaseRun
 from labelprop.training.phases import Recipe
@@ -54,7 +57,7 @@ def default_epochs(per_epoch: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds of a phase's step, of its first refresh and of a later one."""
+    """Seconds of a phase's step, of its first refresh, and of a later one with the checkpoint after it."""
 
     step: float
     first: float
@@ -110,7 +113,7 @@ def _seconds(job: Job, times: Sequence[Times], main_steps: int) -> float:
 
 
 def _time_phase(job: Job, index: int) -> Times:
-    """Of a step, and of a refresh with its pass over the data."""
+    """Of a step, of a refresh with its pass over the data, and of keeping what an epoch leaves."""
     rehearsal = replace(
         job,
         plan=Plan((WARM_UP_STEPS,) * len(job.recipe.phases), WARM_UP_STEPS),
@@ -129,4 +132,18 @@ def _time_phase(job: Job, index: int) -> Times:
     phase.refresh(1)
     warm = time.perf_counter()
     phase.epoch(0)
-    return Times((time.perf_counter() - warm) / WARM_UP_STEPS, refreshed - began, warm - again)
+    step = (time.perf_counter() - warm) / WARM_UP_STEPS
+    return Times(step, refreshed - began, warm - again + _time_checkpoint(job, phase))
+
+
+def _time_checkpoint(job: Job, phase: PhaseRun) -> float:
+    """Of the second of two, on the disk where they are going to be. Of short epochs it is most of the time."""
+    if job.checkpoints is None:
+        return 0.0
+    place = next(folder for folder in job.checkpoints.folder.parents if folder.is_dir())
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        trial = Checkpoints(Path(folder))
+        trial.save(1, phase.tensors(), {})
+        began = time.perf_counter()
+        trial.save(2, phase.tensors(), {})
+        return time.perf_counter() - began
