@@ -100,6 +100,7 @@ def test_images(tmp_path: Path, put_image: Callable[..., Path]) -> None:
     [
         (["cat ", "cat ", "dog", "dog"], "1 class name with a space at the beginning or end: 'cat '", ("0", "1")),
         (["Cat", "cat", "dog", "dog"], "differ only in case or spaces: 'Cat', 'cat'", ("1",)),
+        (["3", "3.0", "dog", "007"], "are the same number: '3', '3.0'", ("1",)),
         (["NA", "None", "dog", "dog"], "may mean 'no label': 'NA', 'None'", ("0", "1")),
         (["train", "train", "test", "test"], "look like parts of a data set", ()),
         (["a"] * 20 + ["b"], "labels are uneven: 'a' has 20, 'b' has 1", ()),

@@ -164,12 +164,12 @@ def test_a_table_of_bytes_with_class_names(photos: Path, tmp_path: Path) -> None
 
 
 def test_texts_are_read_and_rows_without_one_skipped(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("id,text,label\na,hello,x\nb,,y\n")
+    (tmp_path / "t.csv").write_text("id,text,label\na,hello,x\nb,,y\nc, \t,\n")
     told: list[str] = []
     samples = open_samples(tmp_path / "t.csv", warn=told.append)
     assert (samples.modality, samples.texts, samples.content) == ("text", ("hello",), None)
     assert samples.skipped[0].reason == "no text"
-    assert "cannot read 1 row of 2: 'b' (no text). Skipped." in told[0]
+    assert "cannot read 2 rows of 3: 'b' (no text); 'c' (no text). Skipped." in told[0]
     assert samples.picture(0) is None
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 
 from labelprop.data.findings import Finding, note, warning
 from labelprop.data.labels import is_negative, negative_text, one_class_text, single_label_text
@@ -47,7 +48,7 @@ def check_counts(samples: Samples, texts: Texts) -> Iterator[Finding]:
 
 
 def check_class_names(samples: Samples, texts: Texts) -> Iterator[Finding]:
-    """Spaces around a name, names that differ in case only, names that mean "no label", names of splits."""
+    """Spaces around a name, names alike but for case or as numbers, names that mean "no label", of splits."""
     names = {text for text in texts if text is not None}
     places = _by_name(samples, texts)
     spaced = sorted(name for name in names if name != name.strip())
@@ -61,6 +62,11 @@ def check_class_names(samples: Samples, texts: Texts) -> Iterator[Finding]:
         yield warning(
             f"class names that differ only in case or spaces: {quoted(alike)}. They count as different classes.",
             places(alike[1:]),
+        )
+    for equal in _groups({name for name in names if _number(name) is not None}, _number):
+        yield warning(
+            f"class names that are the same number: {quoted(equal)}. They count as different classes.",
+            places(equal[1:]),
         )
     for name in sorted(filter(is_negative, names)):
         yield warning(negative_text(name), places([name]))
@@ -82,7 +88,12 @@ def _by_name(samples: Samples, texts: Texts) -> Callable[[list[str]], list[str]]
     return lambda names: [name for name, text in zip(samples.ids, texts, strict=True) if text in names]
 
 
-def _groups(names: set[str], key: Callable[[str], str]) -> list[list[str]]:
+def _number(name: str) -> float | None:
+    """What a spreadsheet may have written in two ways: 3 and 3.0, but not 007, which is a name."""
+    return float(name) if re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?", name) else None
+
+
+def _groups(names: set[str], key: Callable[[str], Hashable]) -> list[list[str]]:
     groups = defaultdict(list)
     for name in sorted(names):
         groups[key(name)].append(name)

@@ -44,7 +44,7 @@ def found_in_table(table: Table, columns: Columns, name: str) -> Found:
         given=given,
         images=ImageColumn(table, column) if kind == "image" else None,
         vectors=EmbeddingColumn(table, column) if kind == "embedding" else None,
-        texts=[plain_text(value) or None for value in table.texts(column)] if kind == "text" else None,
+        texts=[_text(value) for value in table.texts(column)] if kind == "text" else None,
         declared=names or (),
     )
 
@@ -78,6 +78,12 @@ def _content_column(table: Table, columns: Columns) -> tuple[str, str]:
         f"{table.where}: {problem}. Name one with --image-col, --text-col or --embedding-col; "
         f"its columns are {', '.join(table.names) or 'none'}."
     )
+
+
+def _text(value: Any) -> str | None:
+    """A cell as text; None where there is nothing to read in it."""
+    text = plain_text(value)
+    return text if text and not text.isspace() else None
 
 
 def ids_of(table: Table, name: str | None) -> list[str]:
