@@ -186,7 +186,7 @@ def _cut(size: Size, values: Mapping[str, Any], k: int, search: str) -> list[Sta
     edges = BOTH_WAYS * n * k
     solve = Stage(
         "solve",
-        2.5 * edges * (INDEX + f) + max(5 * n * width * f, n * width * f + _results(size, values)),
+        2.5 * edges * (INDEX + f) + max(7.5 * n * width * f, n * width * f + _results(size, values)),
         products=40 * n * width**2 + 2 * n * width * c,
         passes=FILTER_STEPS * width * (edges + STEP * n),
     )
