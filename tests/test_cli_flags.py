@@ -9,7 +9,7 @@ import pytest
 
 from labelprop import registry
 from labelprop.cli import propagate
-from labelprop.cli_flags import add_parameter_flags, flag, parse_parameter, parse_parameters
+from labelprop.cli_flags import add_parameter_flags, flag, parse_parameter, parse_parameters, parse_settings
 from labelprop.errors import RequestError, UnknownNameError
 
 # What one command has no use for, or says by another flag; see `registry.SHARED_PARAMETERS`.
@@ -90,3 +90,12 @@ def test_a_flag_of_another_method_is_refused_by_name() -> None:
 
 def test_flags_are_spelled_with_dashes() -> None:
     assert flag("n_neighbors") == "--n-neighbors"
+
+
+def test_settings_of_recipes_and_benches_are_words_and_numbers_as_the_flags_are() -> None:
+    assert parse_settings("recipes", "llp", ["density=none", "pool=all"]) == {"density": None, "pool": "all"}
+    assert parse_settings("recipes", "ir", ["noise=64"]) == {"noise": 64}
+    with pytest.raises(RequestError, match="--set density=jont must be .*; did you mean 'joint'"):
+        parse_settings("recipes", "llp", ["density=jont"])
+    with pytest.raises(RequestError, match="--set splits=two must be none or a whole number"):
+        parse_settings("benches", "small", ["splits=two"])

@@ -37,7 +37,6 @@ from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precisio
 from labelprop.training.phases import MIN_STEPS
 from labelprop.training.plan import CLOSING_SECONDS, default_epochs, epoch_length, main_steps_within, plan_steps
 
-FEW_STEPS = 100  # below, a network has hardly left where it began
 OUT_OF_MEMORY = (
     "the GPU is out of memory: lower the batch (--set batch_size=...), use a smaller --image-size or --model, "
     "or --device cpu. What was finished is saved."
@@ -222,7 +221,7 @@ def _announce(reporter: Reporter, jobs: list[Job]) -> None:
         shortest = [steps for phase, steps in zip(job.recipe.phases, job.plan.steps, strict=True) if phase.share != 1]
         least = f" (phases beside the main one have at least {MIN_STEPS})" if MIN_STEPS in shortest else ""
         reporter.say(f"{job.label}: {named} steps, {job.plan.steps_per_epoch:,} an epoch{least}")
-        if sum(job.plan.steps) < FEW_STEPS:
+        if sum(job.plan.steps) < MIN_STEPS:
             reporter.say(f"{job.label}: a network learns little in so few steps; give more --epochs or --steps")
         for index, phase in enumerate(job.recipe.phases):
             parts = [part for part in phase.method().modules() if isinstance(part, Method)]

@@ -56,14 +56,10 @@ def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
             raise RequestError(f"--set {text} must have the form name=value.")
         if setting not in known:
             raise UnknownNameError(f"setting of {owner}", setting, known)
-        if table == "benches" and setting in registry.PARAMETER_VALUES:
-            parsed[setting] = parse_parameter(setting, value)
-            continue
-        optional = registry.PARAMETER_VALUES.get(setting, "").split("|")
-        if value.lower() == "none" in optional:
-            parsed[setting] = None
-            continue
-        parsed[setting] = registry.parse_value(f"--set {setting}", value, known[setting])
+        if setting in registry.PARAMETER_VALUES:
+            parsed[setting] = parse_parameter(setting, value, f"--set {text}")
+        else:
+            parsed[setting] = registry.parse_value(f"--set {setting}", value, known[setting])
     return parsed
 
 
@@ -143,9 +139,12 @@ def parse_bench_settings(bench: str, given: Mapping[str, Any], texts: list[str])
     return parsed
 
 
-def parse_parameter(name: str, text: str) -> Any:
-    """A flag's text as a value: None, a word, a number, or a list; see `registry.PARAMETER_VALUES`."""
-    allowed = registry.PARAMETER_VALUES.get(name)
+def parse_parameter(name: str, text: str, typed: str = "") -> Any:
+    """A flag's text as a value: None, a word, a number, or a list; see `registry.PARAMETER_VALUES`.
+
+    `typed` is how it was given, for errors; else as a flag.
+    """
+    allowed, typed = registry.PARAMETER_VALUES.get(name), typed or f"{flag(name)} {text}"
     if allowed is None:
         return registry.parse_value(flag(name), text, None)
     words = [part for part in allowed.split("|") if not part.isupper()]
@@ -156,7 +155,7 @@ def parse_parameter(name: str, text: str) -> Any:
         names = [*(name for name in registry.table("propagators") if name != "auto"), *registry.HEADS]
         for part in parts:
             if part not in names:
-                raise UnknownNameError(f"name in {flag(name)} {text}:", part, names)
+                raise UnknownNameError(f"name in {typed}:", part, names)
         return parts
     with contextlib.suppress(ValueError):
         if "WHOLE" in allowed:
@@ -165,7 +164,7 @@ def parse_parameter(name: str, text: str) -> Any:
             return [float(part) for part in parts]
     near = difflib.get_close_matches(text.lower(), words, n=1, cutoff=0.6)
     hint = f"; did you mean '{near[0]}'?" if near else "."
-    raise RequestError(f"{flag(name)} {text} must be {_described(allowed)}{hint}")
+    raise RequestError(f"{typed} must be {_described(allowed)}{hint}")
 
 
 def flag(name: str) -> str:

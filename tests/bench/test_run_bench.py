@@ -15,7 +15,7 @@ from labelprop.cli import app
     [
         (["recipes", "--splits", "0"], "--splits 0 must be above 0"),
         (["recipes", "--splits", "two"], "--splits two must be none or a whole number"),
-        (["recipes", "--set", "splits=two"], "--splits two must be none or a whole number"),
+        (["recipes", "--set", "splits=two"], "--set splits=two must be none or a whole number"),
         (["small", "--scale", "0"], "--scale 0.0 must be above 0"),
         (["small", "--scale", "nan"], "--scale nan must be above 0"),
         (["table5", "--subsets", "-1"], "--subsets -1 must be above 0"),
