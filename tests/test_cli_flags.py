@@ -95,7 +95,7 @@ def test_flags_are_spelled_with_dashes() -> None:
 def test_settings_of_recipes_and_benches_are_words_and_numbers_as_the_flags_are() -> None:
     assert parse_settings("recipes", "llp", ["density=none", "pool=all"]) == {"density": None, "pool": "all"}
     assert parse_settings("recipes", "ir", ["noise=64"]) == {"noise": 64}
-    with pytest.raises(RequestError, match="--set density=jont must be .*; did you mean 'joint'"):
+    with pytest.raises(RequestError, match=r"--set density=jont must be .*; did you mean 'joint'"):
         parse_settings("recipes", "llp", ["density=jont"])
     with pytest.raises(RequestError, match="--set splits=two must be none or a whole number"):
         parse_settings("benches", "small", ["splits=two"])
