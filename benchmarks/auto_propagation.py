@@ -33,9 +33,9 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from common import RESULTS, provenance, save
-from labelprop.neighbors import nearest
-from labelprop.propagators.auto_candidates import EXPECTED, NEIGHBORS, SETTINGS, Candidate, is_voter
-from labelprop.registry import HEADS, lookup
+from labelprop.core.registry import HEADS, lookup
+from labelprop.graph.neighbors import nearest
+from labelprop.propagators.choice.candidates import EXPECTED, NEIGHBORS, SETTINGS, Candidate, is_voter
 
 SETS = ("banking77", "isolet1", "letter", "mnist", "fashion_mnist")
 ROWS, LABELS, DRAWS = 10_000, (1, 2, 5), 10

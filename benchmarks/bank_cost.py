@@ -21,12 +21,12 @@ from typing import Any
 import torch
 
 from common import provenance, save
-from labelprop.distributed import SOLO
+from labelprop.core.distributed import SOLO
+from labelprop.core.types import Batch, Progress, Stream, Task
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.methods.local_labels import LocalLabels
 from labelprop.models.network import ModelSpec, build
 from labelprop.training.phase_run import of_all
-from labelprop.types import Batch, Progress, Stream, Task
 
 NOW = Progress(1, 2, 0, 2)
 

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from common import provenance, save
-from labelprop.demo import run_demo
-from labelprop.progress import Silent
+from labelprop.bench.demo import run_demo
+from labelprop.core.progress import Silent
 
 
 def main() -> None:

@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from common import provenance, save
-from labelprop import api_propagate, registry
-from labelprop.memory import held_bytes
-from labelprop.progress import Silent
+from labelprop.core import registry
+from labelprop.core.memory import held_bytes
+from labelprop.core.progress import Silent
+from labelprop.runs import propagate as api_propagate
 from overlapping import draw_seeds, overlapping_clusters
 
 SIZES = [(5_000, 64, 10), (20_000, 384, 50), (50_000, 128, 100), (50_000, 64, 2), (200_000, 64, 20)]

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 
 from common import provenance, save
+from labelprop.graph.seeds import Seeds
 from labelprop.propagators.local_over_processes import propagate_over_processes
 from labelprop.propagators.local_propagation import propagate_locally
-from labelprop.seeds import Seeds
 from overlapping import draw_seeds, overlapping_clusters
 
 

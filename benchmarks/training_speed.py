@@ -20,18 +20,18 @@ import torch
 
 from common import data_argument, provenance, save
 from labelprop.bench.sets import split_images
-from labelprop.clock import StageClock, peak_memory_bytes
-from labelprop.data.batches import Loader, draw_epoch, steps_per_epoch
-from labelprop.data.preprocessing import Preprocessing
-from labelprop.data.views import Views
+from labelprop.core.clock import StageClock, peak_memory_bytes
+from labelprop.core.progress import Silent
+from labelprop.core.types import BatchSpec, Task
+from labelprop.data.views.batches import Loader, draw_epoch, steps_per_epoch
+from labelprop.data.views.preprocessing import Preprocessing
+from labelprop.data.views.views import Views
 from labelprop.functional.loss import weighted_cross_entropy
-from labelprop.inputs import ReadOptions, read_inputs
 from labelprop.models.network import ModelSpec, build
-from labelprop.progress import Silent
+from labelprop.runs.inputs import ReadOptions, read_inputs
 from labelprop.training import recipes
 from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
 from labelprop.training.phase_run import PhaseRun
-from labelprop.types import BatchSpec, Task
 
 ROWS, PER_CLASS = 10_000, 20
 

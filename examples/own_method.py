@@ -8,11 +8,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from labelprop.clock import StageClock
-from labelprop.data.batches import Loader
+from labelprop.core.clock import StageClock
+from labelprop.core.types import BatchSpec, StreamSpec, Task
 from labelprop.data.contents import TensorContent
-from labelprop.data.preprocessing import Preprocessing
-from labelprop.data.views import Views
+from labelprop.data.views.batches import Loader
+from labelprop.data.views.preprocessing import Preprocessing
+from labelprop.data.views.views import Views
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.methods.base import LossTerms, Method
 from labelprop.models.network import ModelSpec, build
@@ -20,7 +21,6 @@ from labelprop.testing import check_method
 from labelprop.training import loop
 from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
 from labelprop.training.phases import Phase, Recipe
-from labelprop.types import BatchSpec, StreamSpec, Task
 
 
 class EntropyMinimization(Method):

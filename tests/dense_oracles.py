@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from labelprop.graph import AffinityGraph
-from labelprop.seeds import Seeds
+from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.seeds import Seeds
 
 
 @dataclass(frozen=True)

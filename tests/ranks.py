@@ -8,19 +8,19 @@ from pathlib import Path
 import torch
 
 import labelprop
-from labelprop import registry
-from labelprop.clock import StageClock
-from labelprop.data.batches import Loader
-from labelprop.data.preprocessing import Preprocessing
-from labelprop.data.views import Views
-from labelprop.distributed import Group
+from labelprop.core import registry
+from labelprop.core.clock import StageClock
+from labelprop.core.distributed import Group
+from labelprop.core.progress import Reporter
+from labelprop.core.types import Task
+from labelprop.data.views.batches import Loader
+from labelprop.data.views.preprocessing import Preprocessing
+from labelprop.data.views.views import Views
 from labelprop.methods.state import Ema, MemoryBank
 from labelprop.models.network import ModelSpec, build
-from labelprop.progress import Reporter
 from labelprop.training import loop, recipes
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
-from labelprop.types import Task
 from served import content_for
 
 STEPS, PER_EPOCH = 20, 5
@@ -117,7 +117,7 @@ def exchanges(reporter: Reporter) -> bool:
 
 
 def refuse(reporter: Reporter) -> None:
-    raise labelprop.errors.RequestError(f"no: {torch.get_num_threads()}")
+    raise labelprop.core.errors.RequestError(f"no: {torch.get_num_threads()}")
 
 
 def fail(reporter: Reporter) -> None:
@@ -142,7 +142,7 @@ def train_until(number: int, data, labels, out: Path, options: dict, reporter: R
     def stopping(self, at: int, tensors, state) -> None:
         save(self, at, tensors, state)
         if at == number:
-            raise labelprop.errors.WorkError("stopped here")
+            raise labelprop.core.errors.WorkError("stopped here")
 
     Checkpoints.save = stopping
     labelprop.train(data, labels, out=out, **options)

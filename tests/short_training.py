@@ -8,15 +8,15 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from labelprop import registry
-from labelprop.clock import StageClock
-from labelprop.data.batches import Loader
-from labelprop.data.preprocessing import Preprocessing
-from labelprop.data.views import Views
+from labelprop.core import registry
+from labelprop.core.clock import StageClock
+from labelprop.core.types import Task
+from labelprop.data.views.batches import Loader
+from labelprop.data.views.preprocessing import Preprocessing
+from labelprop.data.views.views import Views
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import loop, recipes
 from labelprop.training.job import Job, Plan, Trained, WorkMeter
-from labelprop.types import Task
 from served import content_for
 
 STEPS, PER_EPOCH = 20, 5

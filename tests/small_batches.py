@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.distributed import SOLO
-from labelprop.types import Batch, Progress, Stream, Task
+from labelprop.core.distributed import SOLO
+from labelprop.core.types import Batch, Progress, Stream, Task
 
 START = Progress(0, 10, 0, 10)
 

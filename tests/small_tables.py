@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from labelprop.data.tables import Table, read_table
+from labelprop.data.tables.read import Table, read_table
 
 
 def parquet(folder: Path, **columns: Any) -> Table:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from torch.nn import functional as F
 
+from labelprop.core.entry import Entry
+from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec
 from labelprop.methods.base import LossTerms, Method, Net
-from labelprop.registry_entry import Entry
 from labelprop.training.phases import Phase, Recipe, Sgd
-from labelprop.types import Batch, BatchSpec, Progress, StreamSpec
 
 
 class Smoothed(Method):

@@ -6,29 +6,28 @@ Everything is imported where it is first used, so that `import labelprop` costs 
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
-
-__version__ = "0.1.0"
 
 _HOME = {
     "AutoPropagation": "labelprop.propagators.auto",
     "Diffusion": "labelprop.propagators.diffusion",
     "LabelPropagation": "labelprop.propagators.label_propagation",
     "LabelSpreading": "labelprop.propagators.label_spreading",
-    "LabelpropError": "labelprop.errors",
+    "LabelpropError": "labelprop.core.errors",
     "LocalPropagation": "labelprop.propagators.local_propagation",
     "Poisson": "labelprop.propagators.poisson",
-    "Run": "labelprop.api",
-    "SeedKFold": "labelprop.seeds",
+    "Run": "labelprop.runs.verbs",
+    "SeedKFold": "labelprop.graph.seeds",
     "SpectralCut": "labelprop.propagators.spectral_cut",
     "WeightedKNN": "labelprop.propagators.weighted_knn",
-    "doctor": "labelprop.api",
-    "embed": "labelprop.api",
-    "load": "labelprop.api",
-    "predict": "labelprop.api",
-    "propagate": "labelprop.api",
-    "select": "labelprop.api",
-    "train": "labelprop.api",
+    "doctor": "labelprop.runs.verbs",
+    "embed": "labelprop.runs.verbs",
+    "load": "labelprop.runs.verbs",
+    "predict": "labelprop.runs.verbs",
+    "propagate": "labelprop.runs.verbs",
+    "select": "labelprop.runs.verbs",
+    "train": "labelprop.runs.verbs",
 }
 
 __all__ = [
@@ -54,8 +53,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from labelprop.api import Run, doctor, embed, load, predict, propagate, select, train
-    from labelprop.errors import LabelpropError
+    __version__: str
+    from labelprop.core.errors import LabelpropError
+    from labelprop.graph.seeds import SeedKFold
     from labelprop.propagators.auto import AutoPropagation
     from labelprop.propagators.diffusion import Diffusion
     from labelprop.propagators.label_propagation import LabelPropagation
@@ -64,10 +64,12 @@ if TYPE_CHECKING:
     from labelprop.propagators.poisson import Poisson
     from labelprop.propagators.spectral_cut import SpectralCut
     from labelprop.propagators.weighted_knn import WeightedKNN
-    from labelprop.seeds import SeedKFold
+    from labelprop.runs.verbs import Run, doctor, embed, load, predict, propagate, select, train
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("labelprop")
     if name not in _HOME:
         raise AttributeError(f"module 'labelprop' has no attribute '{name}'")
     return getattr(import_module(_HOME[name]), name)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from labelprop.bench.cells import Cells
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 
 
 def test_a_cell_is_run_once_and_read_again(tmp_path: Path) -> None:

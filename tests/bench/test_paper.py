@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from labelprop.bench import paper
 from labelprop.bench.paper import measured_percent, summarize
 from labelprop.bench.paper_files import imagenet_files, table_files
-from labelprop.cli import app
-from labelprop.errors import DataError, RequestError
+from labelprop.cli.main import app
+from labelprop.core.errors import DataError, RequestError
 from labelprop.training import phases
 from paper_data import write_imagenet, write_table_set
 

@@ -8,9 +8,9 @@ import torch
 from labelprop.bench.equal_passes import Row
 from labelprop.bench.passes import count, steps_within
 from labelprop.bench.recipes import rows_for
+from labelprop.core.types import Task
 from labelprop.training import recipes
 from labelprop.training.plan import most
-from labelprop.types import Task
 
 N, GIVEN = 300, 30
 DMT_FIRST, DMT_LATER = (GIVEN / 3, N / 3), (GIVEN / 3, 0)

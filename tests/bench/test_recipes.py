@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from labelprop import registry
 from labelprop.bench import recipes
 from labelprop.bench.equal_passes import Part, Row
 from labelprop.bench.sets import split_banking77
-from labelprop.cli import app
+from labelprop.cli.main import app
+from labelprop.core import registry
 
 
 def test_every_recipe_that_serves_the_data_takes_part() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from labelprop.cli import app
+from labelprop.cli.main import app
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from labelprop.bench import equal_passes, small
 from labelprop.bench.equal_passes import Asked, Part, Row, choose, paired, summarize
 from labelprop.bench.sets import split_images
 from labelprop.bench.small import PARTS
-from labelprop.cli import app
-from labelprop.errors import UnknownNameError
+from labelprop.cli.main import app
+from labelprop.core.errors import UnknownNameError
 from labelprop.training import recipes
 
 

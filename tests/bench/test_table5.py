@@ -13,7 +13,7 @@ from labelprop.bench import table5
 from labelprop.bench.sets import draw_nested
 from labelprop.bench.table5 import Row, draw_subset, score
 from labelprop.bench.tables import markdown, percent, spread
-from labelprop.cli import app
+from labelprop.cli.main import app
 
 
 def clusters(n_classes: int, members: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -12,9 +12,9 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import KNeighborsTransformer
 
-from labelprop import registry
-from labelprop.errors import DataError, RequestError
-from labelprop.propagators import top_classes
+from labelprop.core import registry
+from labelprop.core.errors import DataError, RequestError
+from labelprop.propagators.estimator import top_classes
 
 NAMES = tuple(registry.table("propagators"))
 VOTERS = {"weighted-knn", "local"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from labelprop import registry
+from labelprop.core import registry
 from labelprop.methods.base import LossTerms, Method, Sum
 from labelprop.methods.diffusion_labels import DiffusionLabels
 from labelprop.methods.local_labels import LocalLabels

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelprop import _check_propagator as suite
-from labelprop import registry
-from labelprop.errors import UnknownNameError
-from labelprop.propagators.base import Propagator
+from labelprop.core import registry
+from labelprop.core.errors import UnknownNameError
 from labelprop.propagators.diffusion import Diffusion
+from labelprop.propagators.estimator.base import Propagator
 from labelprop.testing import check_propagator
+from labelprop.testing import propagator as suite
 
 NAMES = tuple(registry.table("propagators"))
 SHARED = {

@@ -20,8 +20,8 @@ from sklearn.neighbors import KNeighborsTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
-from labelprop import registry
-from labelprop.seeds import SeedKFold
+from labelprop.core import registry
+from labelprop.graph.seeds import SeedKFold
 
 NAMES = tuple(registry.table("propagators"))
 

@@ -14,8 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
+from labelprop.core.errors import DataError, RequestError, StorageError
 from labelprop.data.samples import Columns, ImageFormat, open_samples
-from labelprop.errors import DataError, RequestError, StorageError
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_folder(photos: Path) -> None:
 
 def test_the_second_time_nothing_is_decoded(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = open_samples(photos)
-    monkeypatch.setattr("labelprop.data.pixel_file.to_pixels", None)
+    monkeypatch.setattr("labelprop.data.images.pixel_file.to_pixels", None)
     assert open_samples(photos).digest == first.digest
 
 

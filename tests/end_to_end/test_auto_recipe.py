@@ -10,10 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 import labelprop
-from labelprop import api_race, api_train
-from labelprop.cli import app
-from labelprop.errors import NonFiniteLossError, RequestError
-from labelprop.run_folder import RunFolder
+from labelprop.cli.main import app
+from labelprop.core.errors import NonFiniteLossError, RequestError
+from labelprop.core.run_folder import RunFolder
+from labelprop.runs import race as api_race
+from labelprop.runs import train as api_train
 from labelprop.training import loop, phases
 from labelprop.training.race import RUNNERS
 

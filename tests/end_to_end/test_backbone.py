@@ -10,8 +10,8 @@ import torch
 from typer.testing import CliRunner
 
 import labelprop
-from labelprop.cli import app
-from labelprop.errors import RequestError
+from labelprop.cli.main import app
+from labelprop.core.errors import RequestError
 from patterns import write_patterns
 
 transformers = pytest.importorskip("transformers")

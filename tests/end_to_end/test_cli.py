@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from labelprop import registry
-from labelprop.cli import app
+from labelprop.cli.main import app
+from labelprop.core import registry
 from patterns import write_patterns
 
 TRAIN = ["--epochs", "1", "--no-baselines", "--set", "batch_size=12", "--set", "labeled_batch_size=6"]
@@ -27,7 +27,7 @@ TRAIN += ["--set", "n_neighbors=5"]
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-c", "from labelprop.cli import main; main()", *map(str, arguments)]
+    return [sys.executable, "-c", "from labelprop.cli.main import main; main()", *map(str, arguments)]
 
 
 def labelprop(*arguments: object) -> subprocess.CompletedProcess:

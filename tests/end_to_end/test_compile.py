@@ -22,7 +22,7 @@ def test_a_compiled_run_learns_the_same_and_loads_as_any_other(tmp_path) -> None
     options = {"epochs": 1, "baselines": False, "settings": settings, "model": "mlp(dropout=0)"}
     plain = labelprop.train(*data, out=tmp_path / "plain", **options)
     compiled = labelprop.train(*data, out=tmp_path / "compiled", compile=True, **options)
-    history = [labelprop.run_folder.RunFolder(run.path).history() for run in (plain, compiled)]
+    history = [labelprop.core.run_folder.RunFolder(run.path).history() for run in (plain, compiled)]
     first = [[line["loss"] for line in lines][:3] for lines in history]
     assert first[1] == pytest.approx(first[0], rel=1e-3)
     assert labelprop.load(compiled.path).predict(data[0]).num_rows == 90

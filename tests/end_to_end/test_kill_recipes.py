@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import labelprop
-from labelprop import registry
+from labelprop.core import registry
 from served import examples_for, start_for
 
 SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5, "threshold": 0.4}

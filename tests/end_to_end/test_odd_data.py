@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import labelprop
-from labelprop import registry
-from labelprop.errors import NonFiniteLossError, RequestError, WorkError
-from labelprop.progress import Silent
+from labelprop.core import registry
+from labelprop.core.errors import NonFiniteLossError, RequestError, WorkError
+from labelprop.core.progress import Silent
 from served import examples_for, pictures
 
 NEEDS_A_RUN = {"linear-readout"}
@@ -40,7 +40,7 @@ def test_a_row_that_was_never_drawn_has_no_pseudo_label_and_no_weight(tmp_path) 
     run = labelprop.train(
         vectors_ND, y_N, out=tmp_path / "run", recipe="llp", epochs=1, baselines=False, settings=settings
     )
-    pseudo = labelprop.run_folder.RunFolder(run.path).read_table("pseudo_labels.parquet").to_pydict()
+    pseudo = labelprop.core.run_folder.RunFolder(run.path).read_table("pseudo_labels.parquet").to_pydict()
     missing = [row for row, label in enumerate(pseudo["label"]) if label is None]
     assert 0 < len(missing) <= 100
     assert all(y_N[row] < 0 and pseudo["weight"][row] == 0 and pseudo["certainty"][row] == 0 for row in missing)
@@ -59,7 +59,7 @@ def test_a_class_without_any_pseudo_label_keeps_weights_finite(tmp_path) -> None
         run = labelprop.train(
             vectors_ND, y_N, out=tmp_path / recipe, recipe=recipe, epochs=2, baselines=False, settings=own
         )
-        table = labelprop.run_folder.RunFolder(run.path).read_table("pseudo_labels.parquet")
+        table = labelprop.core.run_folder.RunFolder(run.path).read_table("pseudo_labels.parquet")
         assert np.isfinite(table.column("weight").to_numpy()).all()
 
 
@@ -76,7 +76,7 @@ def test_a_loss_that_is_not_finite_says_so_and_leaves_the_run_resumable(recipe: 
             baselines=False,
             settings={"lr": 1e30},
         )
-    assert not labelprop.run_folder.RunFolder(tmp_path / "run").finished
+    assert not labelprop.core.run_folder.RunFolder(tmp_path / "run").finished
 
 
 def test_dmt_finds_its_labels_by_a_cut_or_by_a_vote(tmp_path) -> None:
@@ -87,7 +87,7 @@ def test_dmt_finds_its_labels_by_a_cut_or_by_a_vote(tmp_path) -> None:
         run = labelprop.train(
             vectors_ND, y_N, out=tmp_path / source, recipe="dmt", epochs=30, baselines=False, settings=settings
         )
-        found.append(labelprop.run_folder.RunFolder(run.path).read_table("pseudo_labels.parquet").to_pydict())
+        found.append(labelprop.core.run_folder.RunFolder(run.path).read_table("pseudo_labels.parquet").to_pydict())
         labels_N = run.labels.column("label").to_pylist()
         assert np.mean([int(label) == row % 3 for row, label in enumerate(labels_N)]) > 0.7
     assert found[0]["certainty"] != found[1]["certainty"]

@@ -37,7 +37,7 @@ def test_a_recipe_of_another_package_is_listed_checked_and_trained(tmp_path) -> 
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", "from labelprop.cli import main; main()", *arguments],
+            [sys.executable, "-c", "from labelprop.cli.main import main; main()", *arguments],
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(tmp_path)},
             capture_output=True,

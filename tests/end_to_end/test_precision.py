@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import labelprop
-from labelprop.cli import app
-from labelprop.errors import RequestError
+from labelprop.cli.main import app
+from labelprop.core.errors import RequestError
 from labelprop.models.network import Network
 from labelprop.training.job import resolve_precision
 
@@ -32,7 +32,7 @@ def train(data, out, *, settings=None, **options):
 
 
 def first_loss(run) -> float:
-    return float(labelprop.run_folder.RunFolder(run.path).history()[0]["loss"])
+    return float(labelprop.core.run_folder.RunFolder(run.path).history()[0]["loss"])
 
 
 def test_bf16_rounds_and_learns_the_same(data, tmp_path) -> None:

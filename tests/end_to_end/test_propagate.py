@@ -15,11 +15,12 @@ from scipy import sparse
 from typer.testing import CliRunner
 
 import labelprop
-from labelprop import api_plan, registry
-from labelprop.api_propagated import warnings_of
-from labelprop.cli import app
-from labelprop.data import spill
-from labelprop.errors import UnknownNameError
+from labelprop.cli.main import app
+from labelprop.core import registry
+from labelprop.core.errors import UnknownNameError
+from labelprop.data.tables import spill
+from labelprop.runs import plan as api_plan
+from labelprop.runs.propagated import warnings_of
 
 N = 90
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 import labelprop
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.training import recipes
 from patterns import write_patterns
 

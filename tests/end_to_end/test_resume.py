@@ -12,7 +12,7 @@ import textwrap
 import pytest
 
 import labelprop
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from patterns import write_patterns
 
 SETTINGS = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5}
@@ -22,7 +22,7 @@ import os, signal, sys
 import torch
 torch.set_num_threads(1)
 import labelprop
-from labelprop import run_folder
+from labelprop.core import run_folder
 from labelprop.training import checkpoint, loop
 
 def die():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import labelprop
-from labelprop import registry
+from labelprop.core import registry
 from labelprop.training.checkpoint import Checkpoints
 from served import examples_for, start_for
 

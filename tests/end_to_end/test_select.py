@@ -15,10 +15,10 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import labelprop
-from labelprop.cli import app
+from labelprop.cli.main import app
+from labelprop.core.errors import DataError, RequestError
+from labelprop.core.progress import Silent
 from labelprop.data.contents import TensorContent
-from labelprop.errors import DataError, RequestError
-from labelprop.progress import Silent
 from patterns import write_patterns
 
 SMALL = {"batch_size": 12}

@@ -13,8 +13,8 @@ import pytest
 from safetensors.numpy import load_file
 
 import labelprop
-from labelprop.errors import RequestError
-from labelprop.progress import Silent
+from labelprop.core.errors import RequestError
+from labelprop.core.progress import Silent
 from labelprop.training.checkpoint import Checkpoints
 
 WORDS = {

@@ -15,10 +15,10 @@ import torch
 from PIL import Image
 
 import labelprop
-from labelprop.errors import RequestError, UnknownNameError
-from labelprop.export import Classifier
-from labelprop.progress import Lines
-from labelprop.report.numbers import percent_of
+from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.progress import Lines
+from labelprop.report.gather.numbers import percent_of
+from labelprop.runs.classifier import Classifier
 from patterns import write_patterns
 
 FILES = {

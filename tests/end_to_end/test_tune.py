@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 import labelprop
-from labelprop import registry
-from labelprop.cli import app
-from labelprop.errors import LabelpropError, RequestError
-from labelprop.models.pretrained import load_pretrained
-from labelprop.run_folder import RunFolder
+from labelprop.cli.main import app
+from labelprop.core import registry
+from labelprop.core.errors import LabelpropError, RequestError
+from labelprop.core.run_folder import RunFolder
+from labelprop.models.trunks.pretrained import load_pretrained
 from tiny_models import save_tiny_vit
 
 pytest.importorskip("transformers")

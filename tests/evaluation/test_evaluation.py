@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from labelprop.core.types import PseudoLabels, Snapshot
 from labelprop.evaluation.metrics import OTHER, UNKNOWN, accuracy, top_k_accuracy, weighted_accuracy
 from labelprop.evaluation.monitor import Monitor
 from labelprop.evaluation.truth import HeldBackTruth, encode
-from labelprop.types import PseudoLabels, Snapshot
 
 
 def test_accuracy_counts_known_rows_only_and_unreached_ones_as_wrong() -> None:

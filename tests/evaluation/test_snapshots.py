@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from labelprop.errors import StorageError
+from labelprop.core.errors import StorageError
+from labelprop.core.types import Snapshot
 from labelprop.evaluation.monitor import Monitor
 from labelprop.evaluation.snapshots import Chosen, Keeper, choose
 from labelprop.evaluation.truth import HeldBackTruth
-from labelprop.types import Snapshot
 
 
 def labeled(codes_N: np.ndarray, every: int) -> np.ndarray:

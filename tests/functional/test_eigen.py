@@ -13,7 +13,7 @@ from scipy import sparse
 
 from labelprop.functional import eigen
 from labelprop.functional.eigen import TOLERANCE, leading_eigenpairs
-from labelprop.graph import AffinityGraph
+from labelprop.graph.affinity import AffinityGraph
 
 
 def chain(n: int) -> sparse.sparray:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from labelprop import registry
+from labelprop.core import registry
 from short_training import small, trained
 
 FOLDER = Path(__file__).parent / "traces"

@@ -10,17 +10,17 @@ import pytest
 import torch
 
 import labelprop
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Progress
 from labelprop.functional.schedule import ramp_up
 from labelprop.functional.two_views import cross_entropy_between, jensen_shannon, misleading
 from labelprop.methods.base import aside
 from labelprop.methods.co_training import CoTraining
 from labelprop.methods.state import Peer
 from labelprop.models.mean_of_two import MeanOfTwo
-from labelprop.models.modes import evaluating
 from labelprop.models.network import ModelSpec, build
+from labelprop.models.trunks.modes import evaluating
 from labelprop.testing import check_method
-from labelprop.types import Progress
 from small_batches import START, Heads, batch_of, task_of
 
 TASK = task_of([0, 1, 1, -1, -1, -1], weights=[1.0, 0.5, 1.0, 1.0, 1.0, 1.0])

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, Progress, Stream, Task
 from labelprop.methods.diffusion_labels import DiffusionLabels
 from labelprop.methods.supervised import Supervised
-from labelprop.types import Batch, Progress, Stream, Task
 from small_batches import Fixed
 
 START = Progress(0, 10, 0, 10)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.functional.bank_loss import instance_loss
 from labelprop.methods.aggregation import Aggregation, default_clusters
 from labelprop.methods.instance import Instance

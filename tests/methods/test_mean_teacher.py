@@ -7,11 +7,11 @@ import math
 import pytest
 import torch
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Progress
 from labelprop.methods.base import Sum
 from labelprop.methods.mean_teacher import MeanTeacher, kullback_leibler, squared_error
 from labelprop.methods.supervised import Supervised
-from labelprop.types import Progress
 from small_batches import START, Heads, batch_of, task_of
 
 TASK = task_of([0, 1, -1, -1])

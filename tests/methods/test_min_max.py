@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.functional.pairs import min_max_features
 from labelprop.methods.min_max import MinMax, dense_trust
 from labelprop.methods.supervised import Supervised

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 import labelprop
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Progress
 from labelprop.methods.base import Sum
 from labelprop.methods.pi_model import PiModel
 from labelprop.methods.supervised import Supervised
 from labelprop.methods.temporal_ensembling import TemporalEnsembling
-from labelprop.types import Progress
 from small_batches import START, Fixed, Heads, batch_of, task_of
 
 TASK = task_of([0, 1, -1, -1, -1])

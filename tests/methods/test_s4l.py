@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import labelprop
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.functional.triplet import batch_hard
 from labelprop.methods.base import Sum
 from labelprop.methods.exemplar import Exemplar

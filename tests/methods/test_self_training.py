@@ -10,17 +10,17 @@ import torch
 from torch.nn import functional as F
 
 import labelprop
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.run_folder import RunFolder
+from labelprop.core.types import Progress
+from labelprop.graph.seeds import Seeds
 from labelprop.methods.labels_once import LabelsOnce, by_cut, by_vote
 from labelprop.methods.pseudo_label import PseudoLabel
 from labelprop.methods.supervised import Supervised
 from labelprop.models.network import ModelSpec, build
 from labelprop.propagators.spectral_cut import SpectralCut
-from labelprop.run_folder import RunFolder
-from labelprop.seeds import Seeds
 from labelprop.training import recipes
 from labelprop.training.checkpoint import Checkpoints
-from labelprop.types import Progress
 from small_batches import START, Fixed, batch_of, task_of
 
 TASK = task_of([0, 1, -1, -1, -1], weights=[1.0, 0.5, 1.0, 1.0, 1.0])

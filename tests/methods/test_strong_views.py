@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, Progress, Stream
 from labelprop.methods.annealed_labels import AnnealedLabels
 from labelprop.methods.averaged import Averaged
 from labelprop.methods.base import Method, Sum
@@ -17,7 +18,6 @@ from labelprop.methods.fixmatch import FixMatch
 from labelprop.methods.freematch import FreeMatch
 from labelprop.methods.supervised import Supervised
 from labelprop.methods.uda import Uda
-from labelprop.types import Batch, Progress, Stream
 from small_batches import START, Heads, task_of
 
 TASK = task_of([0, 1, -1, -1, -1, -1], n_classes=3)

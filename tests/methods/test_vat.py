@@ -10,7 +10,7 @@ from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.methods.base import Sum
 from labelprop.methods.entropy import EntropyMinimization
 from labelprop.methods.supervised import Supervised

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.models.adapt import adapt
-from labelprop.models.hf import ImageConfig, load_hf
-from labelprop.models.modes import evaluating
 from labelprop.models.network import Network
+from labelprop.models.trunks.hf import ImageConfig, load_hf
+from labelprop.models.trunks.modes import evaluating
 from tiny_models import save_tiny_resnet, save_tiny_vit
 
 transformers = pytest.importorskip("transformers")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.models.choose import choose, parse_model
 from labelprop.models.network import ModelSpec, build
 

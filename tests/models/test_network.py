@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from labelprop.errors import RequestError, UnknownNameError
-from labelprop.models.mlp import Mlp
+from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.registry import table
 from labelprop.models.network import ModelSpec, Network, build, channels_last
-from labelprop.registry import table
+from labelprop.models.trunks.mlp import Mlp
 
 SPECS = [
     ModelSpec("small_cnn", (1, 8, 8), {"class": 10}),

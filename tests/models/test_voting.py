@@ -9,10 +9,10 @@ import torch
 from torch.nn import functional as F
 
 from labelprop.data.contents import TensorContent
-from labelprop.data.preprocessing import Preprocessing
-from labelprop.export import Classifier, load_classifier, save_classifier
+from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.models.network import ModelSpec, build
 from labelprop.models.voting import NearestVote
+from labelprop.runs.classifier import Classifier, load_classifier, save_classifier
 
 SPEC = ModelSpec("mlp", (5,), {"embedding": 4})
 

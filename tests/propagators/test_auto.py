@@ -11,16 +11,18 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 
-from labelprop.errors import RequestError
-from labelprop.propagators import auto, auto_contest, graph_propagator
+from labelprop.core.errors import RequestError
+from labelprop.core.registry import HEADS, PROPAGATORS
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators import auto
 from labelprop.propagators.auto import AutoPropagation
-from labelprop.propagators.auto_candidates import EXPECTED, Candidate, lineup
+from labelprop.propagators.choice import contest as auto_contest
+from labelprop.propagators.choice.candidates import EXPECTED, Candidate, lineup
 from labelprop.propagators.diffusion import Diffusion
+from labelprop.propagators.estimator import graph_propagator
 from labelprop.propagators.label_propagation import LabelPropagation
 from labelprop.propagators.spectral_cut import SpectralCut
 from labelprop.propagators.weighted_knn import WeightedKNN
-from labelprop.registry import HEADS, PROPAGATORS
-from labelprop.seeds import Seeds
 
 FIRST = next(iter(EXPECTED))  # of the order of preference
 GRAPHS = ["label-propagation", "diffusion"]

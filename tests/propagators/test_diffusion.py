@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.functional.weigh import entropy_certainty
-from labelprop.graph import symmetric_sum
-from labelprop.propagators import top_classes
+from labelprop.graph.affinity import symmetric_sum
+from labelprop.graph.seeds import Seeds
 from labelprop.propagators.diffusion import Diffusion, diffuse, diffuse_vectors, diffuse_wide
-from labelprop.propagators.diffusion_system import DiffusionSystem
-from labelprop.seeds import Seeds
+from labelprop.propagators.estimator import top_classes
+from labelprop.propagators.systems.diffusion import DiffusionSystem
 
 
 def dense_system(X: np.ndarray, k: int, power: float, alpha: float) -> np.ndarray:
@@ -346,7 +346,7 @@ def test_top_classes_keeps_each_rows_best() -> None:
 
 
 def test_large_graphs_are_renumbered_inside_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from labelprop.propagators import diffusion_system
+    from labelprop.propagators.systems import diffusion as diffusion_system
 
     X, y = problem(500, 5, 12)
     plain = Diffusion(n_neighbors=10).fit(X, y)

@@ -16,11 +16,12 @@ from sklearn.neighbors import KNeighborsTransformer
 from sklearn.semi_supervised import LabelPropagation as Theirs
 
 import dense_oracles as oracle
-from labelprop.errors import RequestError
-from labelprop.graph import AffinityGraph
-from labelprop.propagators import diffusion_system, top_classes
+from labelprop.core.errors import RequestError
+from labelprop.graph.affinity import AffinityGraph
+from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.label_propagation import LabelPropagation, harmonic, harmonic_wide
-from labelprop.propagators.reweight import poisson_reweighted
+from labelprop.propagators.systems import diffusion as diffusion_system
+from labelprop.propagators.systems.reweight import poisson_reweighted
 
 EXACT: dict[str, Any] = {"tol": 1e-12, "max_iter": 5000}
 
@@ -223,7 +224,7 @@ def test_takes_what_users_of_scikit_learn_write() -> None:
 
 
 def test_n_jobs_counts_threads_during_fit_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from labelprop.propagators import kernel_graph
+    from labelprop.propagators.estimator import kernel_graph
 
     X, y = oracle.blobs(60, 3, 3)
     asked: list[int] = []

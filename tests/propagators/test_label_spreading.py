@@ -15,12 +15,14 @@ from sklearn.neighbors import KNeighborsTransformer
 from sklearn.semi_supervised import LabelSpreading as Theirs
 
 import dense_oracles as oracle
-from labelprop.errors import RequestError
-from labelprop.graph import AffinityGraph
-from labelprop.propagators import diffusion_system, elimination_system, top_classes
+from labelprop.core.errors import RequestError
+from labelprop.graph.affinity import AffinityGraph
 from labelprop.propagators.diffusion import Diffusion
-from labelprop.propagators.diffusion_system import DiffusionSystem
+from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.label_spreading import LabelSpreading, spread_labels, spread_labels_wide
+from labelprop.propagators.systems import diffusion as diffusion_system
+from labelprop.propagators.systems import elimination as elimination_system
+from labelprop.propagators.systems.diffusion import DiffusionSystem
 
 EXACT: dict[str, Any] = {"tol": 1e-12, "max_iter": 5000}
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from labelprop.errors import DataError, RequestError
-from labelprop.propagators.electorate import Constituency, poll, voters_of
+from labelprop.core.errors import DataError, RequestError
+from labelprop.graph.seeds import Seeds
 from labelprop.propagators.local_over_processes import propagate_over_processes
 from labelprop.propagators.local_propagation import local_bias, propagate_locally
-from labelprop.seeds import Seeds
+from labelprop.propagators.votes.electorate import Constituency, poll, voters_of
 
 
 def problem(n: int = 240, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

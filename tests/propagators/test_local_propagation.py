@@ -11,11 +11,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from labelprop.errors import RequestError
-from labelprop.propagators import ballots, density, electorate, top_classes
+from labelprop.core.errors import RequestError
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.local_propagation import LocalPropagation, propagate_locally
+from labelprop.propagators.votes import ballots, density, electorate
 from labelprop.propagators.weighted_knn import WeightedKNN
-from labelprop.seeds import Seeds
 
 
 def unit(X: np.ndarray) -> np.ndarray:

@@ -15,12 +15,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import KNeighborsTransformer
 
 import dense_oracles as oracle
-from labelprop.errors import RequestError
-from labelprop.propagators import diffusion_system, top_classes
-from labelprop.propagators.laplacian_system import PoissonSystem
+from labelprop.core.errors import RequestError
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.poisson import Poisson, poisson, poisson_wide
-from labelprop.propagators.seed_components import SeedComponents
-from labelprop.seeds import Seeds
+from labelprop.propagators.systems import diffusion as diffusion_system
+from labelprop.propagators.systems.laplacian import PoissonSystem
+from labelprop.propagators.systems.seed_components import SeedComponents
 
 EXACT: dict[str, Any] = {"tol": 1e-12, "max_iter": 5000}
 

@@ -13,13 +13,15 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from dense_oracles import Problem, parts, random_problem
-from labelprop.errors import DataError, RequestError
+from labelprop.core.errors import DataError, RequestError
 from labelprop.functional import eigen
-from labelprop.graph import AffinityGraph
-from labelprop.propagators import spectral_basis, spectral_cut, top_classes
-from labelprop.propagators.spectral_basis import SpectralBasis
+from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators import spectral_cut
+from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.spectral_cut import SpectralCut
-from labelprop.seeds import Seeds
+from labelprop.propagators.systems import spectral_basis
+from labelprop.propagators.systems.spectral_basis import SpectralBasis
 
 
 def dense_cut(problem: Problem, n_eigenvectors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.neighbors import KNeighborsTransformer
 
-from labelprop.errors import RequestError
-from labelprop.propagators import ballots, top_classes
+from labelprop.core.errors import RequestError
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator import top_classes
+from labelprop.propagators.votes import ballots
 from labelprop.propagators.weighted_knn import WeightedKNN, weighted_knn
-from labelprop.seeds import Seeds
 
 
 def unit(X: np.ndarray) -> np.ndarray:

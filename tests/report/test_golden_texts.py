@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from labelprop.report.gather import read_run
+from labelprop.report.gather.page import read_run
 from labelprop.report.render import render
 from report.pages import said
 from report.states import STATES

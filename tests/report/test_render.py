@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from labelprop.errors import StorageError
+from labelprop.core.errors import StorageError
 from labelprop.report import render
-from labelprop.report.gather import read_run
-from labelprop.report.payload import curve, payload
+from labelprop.report.gather.page import read_run
 from labelprop.report.render import write_report
+from labelprop.report.view.payload import curve, payload
 from report.states import HOSTILE, STATES
 from report.synthetic import Spec, write_run
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from labelprop.report.gather import read_run
-from labelprop.report.training import Curve, read_training
+from labelprop.report.gather.page import read_run
+from labelprop.report.gather.training import Curve, read_training
 from report.synthetic import Spec, write_run
 
 

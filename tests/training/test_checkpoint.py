@@ -6,7 +6,7 @@ import json
 import pytest
 import torch
 
-from labelprop.errors import StorageError
+from labelprop.core.errors import StorageError
 from labelprop.training import checkpoint
 from labelprop.training.checkpoint import Checkpoints, optimizer_tensors, restore_optimizer
 

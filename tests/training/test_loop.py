@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from labelprop.clock import StageClock
-from labelprop.data.batches import Loader
+from labelprop.core.clock import StageClock
+from labelprop.core.errors import NonFiniteLossError
+from labelprop.core.types import Task
 from labelprop.data.contents import TensorContent
-from labelprop.data.preprocessing import Preprocessing
-from labelprop.data.views import Views
-from labelprop.errors import NonFiniteLossError
+from labelprop.data.views.batches import Loader
+from labelprop.data.views.preprocessing import Preprocessing
+from labelprop.data.views.views import Views
 from labelprop.functional import schedule
 from labelprop.methods.base import LossTerms, Sum
 from labelprop.methods.diffusion_labels import DiffusionLabels
@@ -22,7 +23,6 @@ from labelprop.models.network import ModelSpec, build
 from labelprop.training import loop
 from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
 from labelprop.training.phases import Phase, Recipe, Sgd
-from labelprop.types import Task
 
 
 class Lines(list):

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError, UnknownNameError
+from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.types import Task
 from labelprop.models.choose import parse_model
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import recipes
@@ -18,7 +19,6 @@ from labelprop.training.recipes import paper_dlp, paper_llp
 from labelprop.training.recipes.paper import PaperRow
 from labelprop.training.recipes.paper_dlp import dlp_ablation, dlp_cifar10, dlp_cifar100, dlp_mini_imagenet
 from labelprop.training.recipes.paper_llp import llp_ablation, llp_imagenet
-from labelprop.types import Task
 
 IMAGENET = 1_281_167
 DLP_ROWS = [

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from labelprop.data.batches import draw_epoch, endless, steps_per_epoch
-from labelprop.errors import RequestError, UnknownNameError
+from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.types import BatchSpec, StreamSpec, Task
+from labelprop.data.views.batches import draw_epoch, endless, steps_per_epoch
 from labelprop.training import plan, recipes
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Plan
 from labelprop.training.plan import Times, default_epochs, epoch_length, main_steps_within, parse_budget, plan_steps
-from labelprop.types import BatchSpec, StreamSpec, Task
 
 
 def task(n_labeled: int, n_unlabeled: int) -> Task:

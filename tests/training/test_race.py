@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from labelprop.core.types import Task
 from labelprop.training.race import BASELINE, ROUNDS, Heat, folds, race
-from labelprop.types import Task
 
 
 def task(per_class: int, n_classes: int = 3, n: int = 60) -> Task:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from labelprop.core.types import Batch, Progress, Stream, Task
 from labelprop.models.network import ModelSpec, build
 from labelprop.training.recipes.rate_jump import JUMP, mean_teacher_rj
 from labelprop.training.recipes.teacher import mean_teacher
-from labelprop.types import Batch, Progress, Stream, Task
 
 
 def consistency_weight(phase) -> float:

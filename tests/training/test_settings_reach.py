@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from labelprop import registry
+from labelprop.core import registry
 from labelprop.training import recipes
 from short_training import small, trained
 

@@ -14,14 +14,14 @@ import torch
 
 import labelprop
 import ranks
-from labelprop import registry
-from labelprop.data.batches import draw_epoch, part_of_step
-from labelprop.distributed import Group, launch
-from labelprop.errors import RequestError
-from labelprop.models.modes import running_statistics
+from labelprop.core import registry
+from labelprop.core.distributed import Group, launch
+from labelprop.core.errors import RequestError
+from labelprop.core.types import BatchSpec, Progress, Stream, StreamSpec
+from labelprop.data.views.batches import draw_epoch, part_of_step
+from labelprop.models.trunks.modes import running_statistics
 from labelprop.training.checkpoint import optimizer_tensors
 from labelprop.training.phase_run import PhaseRun, epoch_seeds, of_all
-from labelprop.types import BatchSpec, Progress, Stream, StreamSpec
 
 NAMES = sorted(registry.table("recipes"))
 QUICK = ("dlp", "llp", "mt+dlp")
@@ -172,7 +172,7 @@ def test_failures_are_told() -> None:
 
 @pytest.mark.slow
 def test_a_killed_process_and_a_mistake_end_the_others() -> None:
-    with pytest.raises(labelprop.errors.WorkError, match="process 2 of 2 was killed"):
+    with pytest.raises(labelprop.core.errors.WorkError, match="process 2 of 2 was killed"):
         launch(2, ranks.die)
     with pytest.raises(RuntimeError, match="a mistake"):
         launch(2, ranks.fail)
@@ -233,14 +233,14 @@ def test_a_run_on_two_devices_resumes_as_if_unbroken(vectors, tmp_path, augment:
     options = {"recipe": "llp", "epochs": 2, "baselines": False, "settings": ranks.settings_of("llp"), "devices": 2}
     options["augment"] = augment
     unbroken = labelprop.train(*vectors, out=tmp_path / "unbroken", **options)
-    with pytest.raises(labelprop.errors.WorkError, match="stopped here"):
+    with pytest.raises(labelprop.core.errors.WorkError, match="stopped here"):
         launch(2, ranks.train_until, 3, *vectors, tmp_path / "broken", options)
-    assert not labelprop.run_folder.RunFolder(tmp_path / "broken").finished
+    assert not labelprop.core.run_folder.RunFolder(tmp_path / "broken").finished
     resumed = labelprop.train(*vectors, out=tmp_path / "broken", resume=True, **options)
     assert resumed.labels.equals(unbroken.labels)
     for name in ("model.safetensors", "pseudo_labels.parquet"):
         assert (resumed.path / name).read_bytes() == (unbroken.path / name).read_bytes(), name
-    folder = labelprop.run_folder.RunFolder(tmp_path / "broken")
+    folder = labelprop.core.run_folder.RunFolder(tmp_path / "broken")
     folder.write_json("run.json", folder.read_json("run.json") | {"status": "running"})
     with pytest.raises(RequestError, match="devices was 2 and is 1"):
         labelprop.train(*vectors, out=folder.path, resume=True, **options | {"devices": 1})

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from labelprop.errors import RequestError
-from labelprop.progress import Reporter
-from labelprop.run_folder import RunFolder, storage_errors
+from labelprop.core.errors import RequestError
+from labelprop.core.progress import Reporter
+from labelprop.core.run_folder import RunFolder, storage_errors
 
 # A bench whose settings are checked: runs what is missing and returns its tables as Markdown.
 Work = Callable[[RunFolder, Reporter], str]

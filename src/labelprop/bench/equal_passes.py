@@ -17,17 +17,17 @@ from typing import Any, Protocol
 import torch
 from scipy.stats import t as student_t
 
-from labelprop.api import train
 from labelprop.bench.cells import CELLS, Cells, Work
 from labelprop.bench.passes import steps_within
 from labelprop.bench.sets import Split
 from labelprop.bench.tables import markdown, percent, spread, write_markdown
-from labelprop.clock import reset_peak_memory
-from labelprop.errors import UnknownNameError
-from labelprop.progress import Reporter
-from labelprop.run_folder import RunFolder
+from labelprop.core.clock import reset_peak_memory
+from labelprop.core.errors import UnknownNameError
+from labelprop.core.progress import Reporter
+from labelprop.core.run_folder import RunFolder
+from labelprop.core.types import Task
+from labelprop.runs.verbs import train
 from labelprop.training import recipes
-from labelprop.types import Task
 
 BASELINE = "supervised"
 MEASURES = (

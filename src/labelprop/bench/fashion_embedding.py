@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from labelprop.api import load, train
 from labelprop.bench.sets import fashion_mnist_labels, split_images
+from labelprop.core.progress import Reporter
 from labelprop.data.samples import open_samples
-from labelprop.progress import Reporter
+from labelprop.runs.verbs import load, train
 
 ROWS, PER_CLASS, SEED = 10_000, 20, 0  # of the run: the first training images, labels a class
 BATCH = 500

@@ -15,12 +15,12 @@ from typing import Any
 
 import torch
 
-from labelprop.api import train
 from labelprop.bench.cells import CELLS, Cells
 from labelprop.bench.paper_files import Files
 from labelprop.bench.tables import markdown, spread, write_markdown
-from labelprop.progress import Reporter
-from labelprop.run_folder import RunFolder
+from labelprop.core.progress import Reporter
+from labelprop.core.run_folder import RunFolder
+from labelprop.runs.verbs import train
 from labelprop.training.phases import Recipe
 from labelprop.training.recipes.paper import PaperRow
 

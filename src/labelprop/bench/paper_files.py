@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from labelprop.bench.sets import required, split_images
+from labelprop.core.errors import DataError, RequestError
+from labelprop.core.run_folder import write_atomically
 from labelprop.data.sources.folder import IMAGE_SUFFIXES
-from labelprop.errors import DataError, RequestError
-from labelprop.run_folder import write_atomically
 
 PER_PERCENT = 13  # labeled images a class for each percent of ImageNet (released code of LLP)
 

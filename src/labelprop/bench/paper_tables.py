@@ -16,9 +16,9 @@ from pathlib import Path
 from labelprop.bench.cells import Work
 from labelprop.bench.paper import Asked, run_rows
 from labelprop.bench.paper_files import imagenet_files, table_files
-from labelprop.errors import RequestError
-from labelprop.progress import Reporter
-from labelprop.run_folder import RunFolder
+from labelprop.core.errors import RequestError
+from labelprop.core.progress import Reporter
+from labelprop.core.run_folder import RunFolder
 from labelprop.training.recipes import paper_dlp, paper_llp
 from labelprop.training.recipes.paper import PaperRow
 

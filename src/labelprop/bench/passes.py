@@ -14,18 +14,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from labelprop.clock import StageClock
-from labelprop.data.batches import Loader
+from labelprop.core.clock import StageClock
+from labelprop.core.types import Task
 from labelprop.data.contents import TensorContent
-from labelprop.data.preprocessing import Preprocessing
-from labelprop.data.views import Views
+from labelprop.data.views.batches import Loader
+from labelprop.data.views.preprocessing import Preprocessing
+from labelprop.data.views.views import Views
 from labelprop.models.network import ModelSpec, Network, build
 from labelprop.training import recipes
 from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
 from labelprop.training.phase_run import PhaseRun
 from labelprop.training.phases import Recipe
 from labelprop.training.plan import epoch_length, most, plan_steps
-from labelprop.types import Task
 
 FORWARD = 1 / 3
 DIM = 8

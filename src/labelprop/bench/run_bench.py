@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from labelprop import registry
-from labelprop.api_record import versions
 from labelprop.bench.cells import CELLS, Work
-from labelprop.errors import RequestError, UnknownNameError
-from labelprop.progress import Reporter
-from labelprop.run_folder import RunFolder
+from labelprop.core import registry
+from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.progress import Reporter
+from labelprop.core.run_folder import RunFolder
+from labelprop.runs.record import versions
 
 FORMAT = 1
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from labelprop.errors import RequestError
-from labelprop.run_folder import write_atomically
-from labelprop.types import UNLABELED
+from labelprop.core.errors import RequestError
+from labelprop.core.run_folder import write_atomically
+from labelprop.core.types import UNLABELED
 
 
 def banking77(data: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop import registry
 from labelprop.bench.cells import CELLS, Cells, Work
 from labelprop.bench.fashion_embedding import unlabeled_embedding
 from labelprop.bench.sets import banking77, draw_nested
 from labelprop.bench.tables import markdown, percent, spread, write_markdown
+from labelprop.core import registry
+from labelprop.core.progress import Reporter
+from labelprop.core.run_folder import RunFolder
 from labelprop.evaluation.metrics import accuracy
-from labelprop.progress import Reporter
-from labelprop.run_folder import RunFolder
 
 PER_CLASS = 5  # of the paper; the others are ours
 ALL_PER_CLASS = (1, 2, 5, 10)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labelprop.run_folder import RunFolder, write_atomically
+from labelprop.core.run_folder import RunFolder, write_atomically
 
 
 def spread(values: Iterable[float]) -> dict[str, float | int | None]:

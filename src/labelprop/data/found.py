@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -80,3 +83,41 @@ class Source(Protocol):
 def as_path(data: object) -> Path | None:
     """`data` as a path, or None where it is no path at all."""
     return Path(data).expanduser() if isinstance(data, str | Path) else None
+
+
+class Content(Protocol):
+    """N examples addressed by dataset index."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example: (C, H, W) or (D,)."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What `read` gives: uint8 for images, float32 for vectors."""
+        ...
+
+    @property
+    def resident(self) -> bool:
+        """Whether all examples may be loaded to a device as one tensor."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all examples in `dtype`."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """(B, *shape) on the CPU, a copy."""
+        ...
+
+    def stream(self, index_batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
+        """`read` of each batch in order, read ahead where reading decodes files."""
+        ...
+
+    def take(self, indices: np.ndarray) -> Content:
+        """These examples alone."""
+        ...

@@ -5,27 +5,26 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
-import torch
 
-from labelprop.cache import Cache, content_key
-from labelprop.data.decoding import decode_images
-from labelprop.data.embedding_column import EmbeddingColumn
-from labelprop.data.found import NO_COLUMNS, Columns, Found, Originals, Source
-from labelprop.data.image_column import ImageColumn
-from labelprop.data.image_plan import Wish
-from labelprop.data.images import to_eight_bit
-from labelprop.data.preprocessing import ImageFormat
+from labelprop.core.cache import Cache, content_key
+from labelprop.core.errors import DataError, RequestError
+from labelprop.core.registry import table
+from labelprop.data.found import NO_COLUMNS, Columns, Content, Found, Originals, Source
+from labelprop.data.image_format import ImageFormat
+from labelprop.data.images.column import ImageColumn
+from labelprop.data.images.decoding import decode_images
+from labelprop.data.images.pixels import to_eight_bit
+from labelprop.data.images.plan import Wish
 from labelprop.data.sources.folder import IMAGE_SUFFIXES
-from labelprop.data.values import counted, quoted
-from labelprop.data.vectors import describe_bad_row, scan, vector_content
-from labelprop.errors import DataError, RequestError
-from labelprop.registry import table
+from labelprop.data.tables.embedding_column import EmbeddingColumn
+from labelprop.data.tables.values import counted, quoted
+from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -33,44 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["NO_COLUMNS", "SKIPPED", "Columns", "Content", "ImageFormat", "Samples", "Skipped", "find", "open_samples"]
 
 SKIPPED = "Skipped."
-
-
-class Content(Protocol):
-    """N examples addressed by dataset index."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one example: (C, H, W) or (D,)."""
-        ...
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """What `read` gives: uint8 for images, float32 for vectors."""
-        ...
-
-    @property
-    def resident(self) -> bool:
-        """Whether all examples may be loaded to a device as one tensor."""
-        ...
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all examples in `dtype`."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def read(self, indices: np.ndarray | torch.Tensor) -> torch.Tensor:
-        """(B, *shape) on the CPU, a copy."""
-        ...
-
-    def stream(self, index_batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
-        """`read` of each batch in order, read ahead where reading decodes files."""
-        ...
-
-    def take(self, indices: np.ndarray) -> Content:
-        """These examples alone."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

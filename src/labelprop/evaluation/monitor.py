@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from labelprop.core.types import PseudoLabels, Snapshot
 from labelprop.evaluation import analyses
 from labelprop.evaluation.metrics import accuracy, weighted_accuracy
 from labelprop.evaluation.snapshots import Keeper
 from labelprop.evaluation.truth import HeldBackTruth
-from labelprop.types import PseudoLabels, Snapshot
 
 PASSES = 10  # a method that makes no pass over the data of its own is looked at about this often
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from labelprop.run_folder import storage_errors, write_atomically
+from labelprop.core.run_folder import storage_errors, write_atomically
 
 FOLDER = "analyses"  # of a run
 CLASSES, OF_A_CLASS = 5, 100  # followed over time

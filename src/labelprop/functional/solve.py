@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from labelprop.types import Solve, Verdict
+from labelprop.functional.verdict import Solve, Verdict
 
 CACHED = 1 << 19  # numbers of each array worked on at once on a CPU
 ROUNDING = 4  # a residual is known to this many roundings of A x; up to 2 were seen

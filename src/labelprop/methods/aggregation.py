@@ -7,12 +7,12 @@ import math
 import torch
 from torch import nn
 
+from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.bank_loss import neighborhood_loss
 from labelprop.functional.kmeans import cosines, lloyd, nearest_center
 from labelprop.methods.base import LossTerms, Net, Tools
 from labelprop.methods.checks import at_least_one
 from labelprop.methods.embedder import Embedder
-from labelprop.types import Batch, Progress, Task
 
 ROWS_A_CLUSTER = 40  # the paper's 30,000 clusters of 1.28 million images
 FIRST_SEED = 1234  # of the released code: clustering h starts from FIRST_SEED + h

@@ -14,11 +14,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
 from labelprop.methods.base import LossTerms, Method, Net
 from labelprop.methods.checks import at_least_one
 from labelprop.methods.streams import n_labeled
-from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
 
 SCHEDULES: Mapping[str, Callable[[float], float]] = {
     "linear": lambda t: t,

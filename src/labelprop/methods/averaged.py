@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
 from labelprop.methods.base import LossTerms, Method, Net, Outputs
 from labelprop.methods.state import Ema
-from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
 
 LAG = 9
 FOLLOWED = ("copy", "ema")  # of `state.RULES`: nothing passes through the average in training

@@ -14,8 +14,8 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from labelprop.distributed import Group
-from labelprop.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
+from labelprop.core.distributed import Group
+from labelprop.core.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
 
 Outputs = Mapping[str, torch.Tensor]
 Net = Callable[[torch.Tensor], Outputs]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 
 
 def at_least_one(**values: int) -> None:

@@ -19,7 +19,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
 from labelprop.functional.loss import mean_of, weighted_cross_entropy
 from labelprop.functional.schedule import ramp_up
 from labelprop.functional.two_views import cross_entropy_between, jensen_shannon, misleading
@@ -27,8 +28,7 @@ from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net, Outputs, aside, bare
 from labelprop.methods.state import Peer
 from labelprop.models.mean_of_two import MeanOfTwo
-from labelprop.models.modes import evaluating, without_dropout
-from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
+from labelprop.models.trunks.modes import evaluating, without_dropout
 
 
 class CoTraining(Method):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from labelprop.core.types import Batch, Task
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.methods import checks
 from labelprop.methods.base import Method
 from labelprop.methods.streams import two_streams
-from labelprop.types import Batch, Task
 
 
 class Copies(Method):

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
+from labelprop.core.types import Propagation
+from labelprop.graph.seeds import Seeds
 from labelprop.methods.base import Tools
 from labelprop.propagators.diffusion import WARN_ABOVE, diffuse_vectors
-from labelprop.seeds import Seeds
-from labelprop.types import Propagation
 
 
 def diffused(vectors_ND: torch.Tensor, seeds: Seeds, tools: Tools, **parameters: Any) -> Propagation:

@@ -14,17 +14,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, Progress
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.weigh import class_weights, entropy_certainty
+from labelprop.graph.seeds import Seeds
 from labelprop.methods.base import LossTerms, Net, Tools
 from labelprop.methods.diffused import diffused
 from labelprop.methods.label_table import LabelTable
 from labelprop.methods.streams import two_streams
 from labelprop.propagators.diffusion import Diffusion
-from labelprop.propagators.parameters import Number, check_parameters
-from labelprop.seeds import Seeds
-from labelprop.types import Batch, Progress
+from labelprop.propagators.estimator.parameters import Number, check_parameters
 
 Found = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # labels_N, certainty_N, class_weight_C
 Source = Callable[[Tools, str, Seeds, Mapping[str, Any]], Found]

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
 from labelprop.methods.base import Method, Outputs, Tools
 from labelprop.methods.checks import at_least_one
 from labelprop.methods.state import MemoryBank
 from labelprop.models.voting import NearestVote
-from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
 
 VOTE_TEMPERATURE = 0.07
 

@@ -6,12 +6,12 @@ call everything one class.
 
 from __future__ import annotations
 
+from labelprop.core.types import Batch, Progress
 from labelprop.functional.loss import mean_of
 from labelprop.functional.two_views import entropy
 from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net
 from labelprop.methods.streams import n_labeled, two_streams
-from labelprop.types import Batch, Progress
 
 
 class EntropyMinimization(Method):

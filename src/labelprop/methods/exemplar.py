@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import torch
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, Progress
 from labelprop.functional.triplet import batch_hard
 from labelprop.methods.base import LossTerms, Net
 from labelprop.methods.copies import Copies
-from labelprop.types import Batch, Progress
 
 VIEWS = ("weak", "strong")
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from torch.nn import functional as F
 
+from labelprop.core.types import Batch, Progress
 from labelprop.functional.loss import mean_of
 from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net
 from labelprop.methods.strong_views import look, needs_of
-from labelprop.types import Batch, Progress
 
 
 class FixMatch(Method):

@@ -15,12 +15,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.loss import mean_of
 from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net, Outputs
 from labelprop.methods.strong_views import look, needs_of
-from labelprop.types import Batch, Progress, Task
 
 
 class FreeMatch(Method):

@@ -8,11 +8,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.bank_loss import instance_loss, noise_contrastive_loss
 from labelprop.methods.base import LossTerms, Net, Outputs
 from labelprop.methods.embedder import Embedder
-from labelprop.types import Batch, Progress, Task
 
 
 class Instance(Embedder):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from labelprop.core.types import PseudoLabels, Task
 from labelprop.methods.base import Method
-from labelprop.types import PseudoLabels, Task
 
 
 class LabelTable(Method):

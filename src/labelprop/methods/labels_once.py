@@ -13,15 +13,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.vote import vote_shares
+from labelprop.graph.seeds import Seeds
 from labelprop.methods.base import LossTerms, Net, Tools
 from labelprop.methods.checks import at_least_one
 from labelprop.methods.label_table import LabelTable
 from labelprop.propagators.spectral_cut import cut_vectors
-from labelprop.seeds import Seeds
-from labelprop.types import Batch, BatchSpec, Progress, StreamSpec
 
 VOTED_AT_ONCE = 4096  # rows
 

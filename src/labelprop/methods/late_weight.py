@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from labelprop.core.types import BatchSpec, Progress
 from labelprop.functional.schedule import ramp_up
-from labelprop.types import BatchSpec, Progress
 
 FIRST_EPOCH = 1  # in which agreement counts (released code)
 RAMP_UP = 80 / 300  # of the training: the paper's 80 of 300 epochs

@@ -19,18 +19,18 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
 from labelprop.functional.bank_loss import same_label_loss
 from labelprop.functional.vote import vote_shares
+from labelprop.graph.seeds import Seeds
 from labelprop.methods.base import LossTerms, Net, Outputs, Tools
 from labelprop.methods.checks import at_least_one
 from labelprop.methods.diffused import diffused
 from labelprop.methods.embedder import Embedder
 from labelprop.methods.state import last_of
-from labelprop.propagators.electorate import Constituency
 from labelprop.propagators.local_propagation import DENSITIES, POOLS, local_bias, log_ratio
-from labelprop.seeds import Seeds
-from labelprop.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
+from labelprop.propagators.votes.electorate import Constituency
 
 Found = tuple[torch.Tensor, torch.Tensor]  # labels and confidences
 

@@ -14,13 +14,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.schedule import ramp_up
 from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net, Outputs
 from labelprop.methods.state import RULES, Ema
 from labelprop.methods.streams import TWO_VIEWS, two_streams
-from labelprop.types import Batch, Progress, Task
 
 Divergence = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

@@ -20,16 +20,16 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.distributed import SOLO, Group
-from labelprop.errors import RequestError
+from labelprop.core.distributed import SOLO, Group
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, Progress
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.pairs import min_max_features
+from labelprop.graph.neighbors.shared_out import nearest_by_all
 from labelprop.methods.base import LossTerms, Net, Tools
 from labelprop.methods.checks import at_least_one
 from labelprop.methods.label_table import LabelTable
 from labelprop.methods.streams import two_streams
-from labelprop.neighbors.shared_out import nearest_by_all
-from labelprop.types import Batch, Progress
 
 ROUNDING = 8  # of a cosine of equal vectors, in units of the type's precision
 

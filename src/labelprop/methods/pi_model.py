@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import torch
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, Progress
 from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net
 from labelprop.methods.late_weight import FIRST_EPOCH, RAMP_UP, late_weight
 from labelprop.methods.streams import TWO_VIEWS, two_streams
-from labelprop.types import Batch, Progress
 
 SAME = 1e-12  # a mean squared difference that rounding makes
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net
 from labelprop.methods.streams import two_streams
-from labelprop.types import Batch, Progress, Task
 
 
 class PseudoLabel(Method):

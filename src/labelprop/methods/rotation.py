@@ -12,10 +12,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from labelprop.core.types import Batch, Progress
 from labelprop.methods.base import LossTerms, Net
 from labelprop.methods.copies import Copies
 from labelprop.models.rotations import TURNS, MeanOfRotations, turned
-from labelprop.types import Batch, Progress
 
 
 class Rotation(Copies):

@@ -16,7 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from labelprop.methods.base import Method, Outputs, Sum
-from labelprop.models.trunk import Trunk
+from labelprop.models.trunks.trunk import Trunk
 
 RULES = ("own", "copy", "ema")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from labelprop.errors import RequestError
-from labelprop.types import Batch, BatchSpec, StreamSpec
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, BatchSpec, StreamSpec
 
 ONE_VIEW = ("weak",)
 TWO_VIEWS = ("weak", "weak")

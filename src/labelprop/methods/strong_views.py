@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
+from labelprop.core.types import Batch, BatchSpec
 from labelprop.methods.base import Net
 from labelprop.methods.streams import ONE_VIEW, n_labeled, two_streams
-from labelprop.types import Batch, BatchSpec
 
 WEAK_AND_STRONG = ("weak", "strong")
 

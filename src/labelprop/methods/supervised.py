@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.methods.base import LossTerms, Method, Net
 from labelprop.methods.checks import at_least_one
 from labelprop.methods.streams import n_labeled
-from labelprop.types import Batch, BatchSpec, Progress, StreamSpec, Task
 
 OVER = ("batch", "labeled")
 

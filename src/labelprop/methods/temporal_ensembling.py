@@ -11,13 +11,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, Progress, Task
 from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net, Outputs, Tools
 from labelprop.methods.late_weight import FIRST_EPOCH, RAMP_UP, late_weight
 from labelprop.methods.state import last_of
 from labelprop.methods.streams import two_streams
-from labelprop.types import Batch, Progress, Task
 
 
 class TemporalEnsembling(Method):

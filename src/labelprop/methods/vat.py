@@ -19,11 +19,11 @@ from collections.abc import Callable, Mapping
 import torch
 from torch.nn import functional as F
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Batch, Progress
 from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net, Outputs, aside
 from labelprop.methods.streams import two_streams
-from labelprop.types import Batch, Progress
 
 PAPER_EPSILON, PAPER_ENTRIES = 8.0, 3 * 32 * 32  # on CIFAR-10, with augmentation
 

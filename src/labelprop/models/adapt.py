@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError
-from labelprop.models.hf import HfImageTrunk, load_hf, measure_feature_dim
-from labelprop.models.trunk import Trunk
+from labelprop.core.errors import RequestError
+from labelprop.models.trunks.hf import HfImageTrunk, load_hf, measure_feature_dim
+from labelprop.models.trunks.trunk import Trunk
 
 
 class ModuleTrunk(Trunk):

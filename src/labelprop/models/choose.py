@@ -6,8 +6,8 @@ import inspect
 import re
 from typing import TYPE_CHECKING, Any
 
-from labelprop.errors import RequestError, UnknownNameError
-from labelprop.registry import lookup, parse_value
+from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.registry import lookup, parse_value
 
 if TYPE_CHECKING:
     import torch

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.errors import RequestError
-from labelprop.models.trunk import Trunk
-from labelprop.registry import lookup
+from labelprop.core.errors import RequestError
+from labelprop.core.registry import lookup
+from labelprop.models.trunks.trunk import Trunk
 
 FEATURE = "feature"
 EMBEDDING = "embedding"

@@ -10,11 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from labelprop.errors import RequestError
-from labelprop.graph import AffinityGraph
-from labelprop.neighbors import nearest
-from labelprop.neighbors.rows import as_rows
-from labelprop.propagators.auto_candidates import (
+from labelprop.core.errors import RequestError
+from labelprop.core.registry import HEADS
+from labelprop.core.types import Propagation
+from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.neighbors import nearest
+from labelprop.graph.neighbors.rows import as_rows
+from labelprop.graph.seeds import SeedKFold, Seeds
+from labelprop.propagators.choice.candidates import (
     NEIGHBORS,
     SOFT_HEAD,
     Candidate,
@@ -23,16 +26,13 @@ from labelprop.propagators.auto_candidates import (
     lineup,
     with_penalties,
 )
-from labelprop.propagators.auto_choice import Tally, choose
-from labelprop.propagators.auto_contest import Contest, HiddenSeeds, Shared
-from labelprop.propagators.base import Propagator
-from labelprop.propagators.edges import Edges
-from labelprop.propagators.heads import Head, label_all
-from labelprop.propagators.parameters import Number, Rule
-from labelprop.propagators.warm import fingerprint
-from labelprop.registry import HEADS
-from labelprop.seeds import SeedKFold, Seeds
-from labelprop.types import Propagation
+from labelprop.propagators.choice.contest import Contest, HiddenSeeds, Shared
+from labelprop.propagators.choice.crossval import Tally, choose
+from labelprop.propagators.choice.heads import Head, label_all
+from labelprop.propagators.estimator.base import Propagator
+from labelprop.propagators.estimator.edges import Edges
+from labelprop.propagators.estimator.parameters import Number, Rule
+from labelprop.propagators.estimator.warm import fingerprint
 
 FEWEST = 3  # seeds of every class, to hide any
 

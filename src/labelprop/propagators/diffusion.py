@@ -13,21 +13,22 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.distributed import SOLO, Group
-from labelprop.errors import RequestError
+from labelprop.core.distributed import SOLO, Group
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Propagation
 from labelprop.functional.solve import ColumnSolve
+from labelprop.functional.verdict import Verdict
 from labelprop.functional.weigh import entropy_certainty, normalize_rows
-from labelprop.graph import AffinityGraph, neighbor_matrix, symmetric_sum
-from labelprop.neighbors.shared_out import nearest_by_all
-from labelprop.propagators import top_classes as wide
-from labelprop.propagators.diffusion_system import DiffusionSystem
-from labelprop.propagators.edges import Edges
-from labelprop.propagators.graph_propagator import GraphPropagator
-from labelprop.propagators.outcome import check_volume, conclude, rebalanced
-from labelprop.propagators.parameters import Flag, Number, Rule
-from labelprop.propagators.warm import solve_changed
-from labelprop.seeds import Seeds
-from labelprop.types import Propagation, Verdict
+from labelprop.graph.affinity import AffinityGraph, neighbor_matrix, symmetric_sum
+from labelprop.graph.neighbors.shared_out import nearest_by_all
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator import top_classes as wide
+from labelprop.propagators.estimator.edges import Edges
+from labelprop.propagators.estimator.graph_propagator import GraphPropagator
+from labelprop.propagators.estimator.outcome import check_volume, conclude, rebalanced
+from labelprop.propagators.estimator.parameters import Flag, Number, Rule
+from labelprop.propagators.estimator.warm import solve_changed
+from labelprop.propagators.systems.diffusion import DiffusionSystem
 
 if TYPE_CHECKING:
     from scipy import sparse

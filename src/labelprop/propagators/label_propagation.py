@@ -13,20 +13,21 @@ from typing import Any, ClassVar
 
 import torch
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Propagation
 from labelprop.functional.solve import ColumnSolve
+from labelprop.functional.verdict import Verdict
 from labelprop.functional.weigh import normalize_rows
-from labelprop.graph import AffinityGraph
-from labelprop.propagators import top_classes as wide
-from labelprop.propagators.kernel_graph import DropInPropagator
-from labelprop.propagators.laplacian_system import HarmonicSystem
-from labelprop.propagators.outcome import check_shares, conclude, rebalanced, refuse_two
-from labelprop.propagators.parameters import Flag, OneOf, Rule
-from labelprop.propagators.reweight import poisson_reweighted
-from labelprop.propagators.seed_components import SeedComponents
-from labelprop.propagators.softmax_labels import ROUNDING, read_softmax, read_softmax_wide
-from labelprop.seeds import Seeds
-from labelprop.types import Propagation, Verdict
+from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator import top_classes as wide
+from labelprop.propagators.estimator.kernel_graph import DropInPropagator
+from labelprop.propagators.estimator.outcome import check_shares, conclude, rebalanced, refuse_two
+from labelprop.propagators.estimator.parameters import Flag, OneOf, Rule
+from labelprop.propagators.estimator.softmax_labels import ROUNDING, read_softmax, read_softmax_wide
+from labelprop.propagators.systems.laplacian import HarmonicSystem
+from labelprop.propagators.systems.reweight import poisson_reweighted
+from labelprop.propagators.systems.seed_components import SeedComponents
 
 FACTORS = (1e-27, 1e27)  # of a class: a wanted share of 0 leaves rows that only it has their label
 

@@ -10,18 +10,19 @@ from typing import Any, ClassVar
 
 import torch
 
+from labelprop.core.types import Propagation
 from labelprop.functional.solve import ColumnSolve
+from labelprop.functional.verdict import Verdict
 from labelprop.functional.weigh import entropy_certainty, normalize_rows
-from labelprop.graph import AffinityGraph
-from labelprop.propagators import top_classes as wide
-from labelprop.propagators.diffusion_system import DiffusionSystem
-from labelprop.propagators.elimination_system import SpreadingElimination, suits
-from labelprop.propagators.kernel_graph import DropInPropagator
-from labelprop.propagators.outcome import conclude, rebalanced
-from labelprop.propagators.parameters import Number, Rule
-from labelprop.propagators.warm import solve_changed
-from labelprop.seeds import Seeds
-from labelprop.types import Propagation, Verdict
+from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator import top_classes as wide
+from labelprop.propagators.estimator.kernel_graph import DropInPropagator
+from labelprop.propagators.estimator.outcome import conclude, rebalanced
+from labelprop.propagators.estimator.parameters import Number, Rule
+from labelprop.propagators.estimator.warm import solve_changed
+from labelprop.propagators.systems.diffusion import DiffusionSystem
+from labelprop.propagators.systems.elimination import SpreadingElimination, suits
 
 
 @torch.no_grad()

@@ -17,14 +17,14 @@ import torch
 from torch import distributed
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
-from labelprop.distributed import Group
-from labelprop.errors import RequestError, WorkError
-from labelprop.neighbors.rows import as_rows
-from labelprop.propagators.ballots import Ballots, elect
-from labelprop.propagators.electorate import Constituency, poll, voters_of
+from labelprop.core.distributed import Group
+from labelprop.core.errors import RequestError, WorkError
+from labelprop.core.types import UNLABELED, Propagation
+from labelprop.graph.neighbors.rows import as_rows
+from labelprop.graph.seeds import Seeds
 from labelprop.propagators.local_propagation import local_bias
-from labelprop.seeds import Seeds
-from labelprop.types import UNLABELED, Propagation
+from labelprop.propagators.votes.ballots import Ballots, elect
+from labelprop.propagators.votes.electorate import Constituency, poll, voters_of
 
 
 def propagate_over_processes(

@@ -11,15 +11,15 @@ from typing import Any, ClassVar
 
 import torch
 
-from labelprop.neighbors.rows import spans
-from labelprop.propagators.ballots import BLOCK_ELEMENTS, Ballots, elect
-from labelprop.propagators.density import DensityRule, crowd_of_edges, crowd_of_rows
-from labelprop.propagators.edges import Edges
-from labelprop.propagators.electorate import Constituency, poll
-from labelprop.propagators.parameters import Number, OneOf, Rule
-from labelprop.propagators.voter import Voter
-from labelprop.seeds import Seeds
-from labelprop.types import Propagation
+from labelprop.core.types import Propagation
+from labelprop.graph.neighbors.rounding import spans
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator.edges import Edges
+from labelprop.propagators.estimator.parameters import Number, OneOf, Rule
+from labelprop.propagators.votes.ballots import BLOCK_ELEMENTS, Ballots, elect
+from labelprop.propagators.votes.density import DensityRule, crowd_of_edges, crowd_of_rows
+from labelprop.propagators.votes.electorate import Constituency, poll
+from labelprop.propagators.votes.voter import Voter
 
 DENSITIES = ("joint", "conditional", "ratio")
 POOLS = ("unlabeled", "all")

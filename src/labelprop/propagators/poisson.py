@@ -11,16 +11,17 @@ from typing import Any
 
 import torch
 
+from labelprop.core.types import Propagation
 from labelprop.functional.solve import ColumnSolve
-from labelprop.graph import AffinityGraph
-from labelprop.propagators import top_classes as wide
-from labelprop.propagators.kernel_graph import KernelPropagator
-from labelprop.propagators.laplacian_system import SHIFT, PoissonSystem, warn_shifted
-from labelprop.propagators.outcome import check_shares, refuse_two
-from labelprop.propagators.seed_components import SeedComponents
-from labelprop.propagators.softmax_labels import read_softmax, read_softmax_wide
-from labelprop.seeds import Seeds
-from labelprop.types import Propagation, Verdict
+from labelprop.functional.verdict import Verdict
+from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator import top_classes as wide
+from labelprop.propagators.estimator.kernel_graph import KernelPropagator
+from labelprop.propagators.estimator.outcome import check_shares, refuse_two
+from labelprop.propagators.estimator.softmax_labels import read_softmax, read_softmax_wide
+from labelprop.propagators.systems.laplacian import SHIFT, PoissonSystem, warn_shifted
+from labelprop.propagators.systems.seed_components import SeedComponents
 
 
 @torch.no_grad()

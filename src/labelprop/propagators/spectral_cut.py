@@ -15,20 +15,20 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.distributed import SOLO, Group
-from labelprop.errors import DataError
-from labelprop.graph import AffinityGraph, neighbor_matrix
-from labelprop.neighbors.rows import spans
-from labelprop.neighbors.shared_out import nearest_by_all
-from labelprop.propagators import top_classes as wide
-from labelprop.propagators.edges import Edges
-from labelprop.propagators.graph_propagator import GraphPropagator
-from labelprop.propagators.outcome import conclude
-from labelprop.propagators.parameters import Number, Rule
-from labelprop.propagators.seed_components import SeedComponents
-from labelprop.propagators.spectral_basis import ComponentBasis, SpectralBasis
-from labelprop.seeds import Seeds
-from labelprop.types import Propagation
+from labelprop.core.distributed import SOLO, Group
+from labelprop.core.errors import DataError
+from labelprop.core.types import Propagation
+from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
+from labelprop.graph.neighbors.rounding import spans
+from labelprop.graph.neighbors.shared_out import nearest_by_all
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator import top_classes as wide
+from labelprop.propagators.estimator.edges import Edges
+from labelprop.propagators.estimator.graph_propagator import GraphPropagator
+from labelprop.propagators.estimator.outcome import conclude
+from labelprop.propagators.estimator.parameters import Number, Rule
+from labelprop.propagators.systems.seed_components import SeedComponents
+from labelprop.propagators.systems.spectral_basis import ComponentBasis, SpectralBasis
 
 if TYPE_CHECKING:
     from scipy import sparse

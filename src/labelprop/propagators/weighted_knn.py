@@ -11,13 +11,13 @@ from typing import Any, ClassVar
 
 import torch
 
-from labelprop.propagators.ballots import elect
-from labelprop.propagators.edges import Edges
-from labelprop.propagators.electorate import Constituency, poll
-from labelprop.propagators.parameters import Number, Rule
-from labelprop.propagators.voter import Voter
-from labelprop.seeds import Seeds
-from labelprop.types import Propagation
+from labelprop.core.types import Propagation
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator.edges import Edges
+from labelprop.propagators.estimator.parameters import Number, Rule
+from labelprop.propagators.votes.ballots import elect
+from labelprop.propagators.votes.electorate import Constituency, poll
+from labelprop.propagators.votes.voter import Voter
 
 
 @torch.no_grad()

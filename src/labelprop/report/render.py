@@ -12,14 +12,14 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from labelprop.report.against import read_other
-from labelprop.report.gather import Run, read_run
-from labelprop.report.numbers import certainty_text
-from labelprop.report.payload import embed, payload
-from labelprop.report.pictures import Sheets, make_sheets
-from labelprop.report.view import EXCERPT, make_view
+from labelprop.core.run_folder import write_atomically
+from labelprop.report.draw.pictures import Sheets, make_sheets
+from labelprop.report.gather.against import read_other
+from labelprop.report.gather.numbers import certainty_text
+from labelprop.report.gather.page import Run, read_run
+from labelprop.report.view.payload import embed, payload
+from labelprop.report.view.run import EXCERPT, make_view
 from labelprop.report.words import brief, excerpt, number, visible
-from labelprop.run_folder import write_atomically
 
 PAGE_BYTES = 8_000_000
 STYLES = ("base.css", "sections.css", "embedding.css", "small.css")

@@ -16,15 +16,15 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from labelprop.clock import StageClock
-from labelprop.data.batches import Loader
-from labelprop.distributed import Group, started_together, this_machine
-from labelprop.errors import RequestError, UnknownNameError
+from labelprop.core.clock import StageClock
+from labelprop.core.distributed import Group, started_together, this_machine
+from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.progress import Reporter, Silent
+from labelprop.core.types import Snapshot, Task
+from labelprop.data.views.batches import Loader
 from labelprop.methods.base import Method
-from labelprop.progress import Reporter, Silent
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.phases import Recipe
-from labelprop.types import Snapshot, Task
 
 Precision = Literal["float32", "bf16"]
 

@@ -24,17 +24,17 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.data.batches import draw_epoch, part_of_step
-from labelprop.distributed import SOLO, Group
-from labelprop.embedding import collect_outputs
-from labelprop.errors import NonFiniteLossError, RequestError
+from labelprop.core.distributed import SOLO, Group
+from labelprop.core.errors import NonFiniteLossError, RequestError
+from labelprop.core.types import Batch, Progress, Snapshot, Stream
+from labelprop.data.views.batches import draw_epoch, part_of_step
 from labelprop.methods.base import LossTerms, Method, Outputs
 from labelprop.methods.state import State, take_over
-from labelprop.models.modes import learning, running_statistics
+from labelprop.models.trunks.modes import learning, running_statistics
 from labelprop.training.checkpoint import module_tensors, optimizer_tensors, restore_module, restore_optimizer
 from labelprop.training.job import Job, Monitor
+from labelprop.training.outputs import collect_outputs
 from labelprop.training.phases import Phase
-from labelprop.types import Batch, Progress, Snapshot, Stream
 
 LARGEST_LOSS = 1e5  # beyond, the released code of DLP gives up
 CHECK_EVERY = 20  # steps between looks at whether the loss is finite; a look makes a GPU wait

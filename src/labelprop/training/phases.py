@@ -9,10 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.functional import schedule
 from labelprop.methods.base import Method
-from labelprop.models.trunk import Trunk
+from labelprop.models.trunks.trunk import Trunk
 
 MIN_STEPS = 100
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)

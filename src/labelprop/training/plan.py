@@ -10,14 +10,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from labelprop.clock import StageClock
-from labelprop.data.batches import steps_per_epoch
-from labelprop.errors import RequestError
+from labelprop.core.clock import StageClock
+from labelprop.core.errors import RequestError
+from labelprop.core.types import Task
+from labelprop.data.views.batches import steps_per_epoch
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, Plan, WorkMeter
 from labelprop.training.phase_run import PhaseRun
 from labelprop.training.phases import Recipe
-from labelprop.types import Task
 
 DEFAULT_STEPS = 3000  # about what a small network needs on a few thousand examples
 DEFAULT_EPOCHS = (10, 150)  # at least, at most

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import torch
 
-from labelprop.seeds import SeedKFold
-from labelprop.types import UNLABELED, Task
+from labelprop.core.types import UNLABELED, Task
+from labelprop.graph.seeds import SeedKFold
 
 BASELINE = "supervised"
 ROUNDS = (1 / 8, 1 / 4)  # of the full length

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from labelprop.core.errors import DataError, RequestError
 from labelprop.data.samples import Columns
 from labelprop.data.sources.arrays import ArraySource, load_arrays
-from labelprop.errors import DataError, RequestError
 
 SOURCE = ArraySource()
 

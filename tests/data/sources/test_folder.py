@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from labelprop.core.errors import DataError, RequestError
 from labelprop.data.samples import Columns
 from labelprop.data.sources.folder import FolderSource, shown_name
-from labelprop.errors import DataError, RequestError
 
 SOURCE = FolderSource()
 

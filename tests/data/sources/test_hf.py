@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labelprop.data.label_table import read_label_table
+from labelprop.core.errors import RequestError
+from labelprop.data.labels.table import read_label_table
 from labelprop.data.samples import Columns, open_samples
 from labelprop.data.sources.hf import HfSource
-from labelprop.errors import RequestError
 
 datasets = pytest.importorskip("datasets")
 

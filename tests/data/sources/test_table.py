@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from labelprop.core.errors import DataError
 from labelprop.data.sources.table import ids_of
-from labelprop.errors import DataError
 from small_tables import parquet, text
 
 

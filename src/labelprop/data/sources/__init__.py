@@ -1,1 +1,1 @@
-"""One file a kind of DATA; each registers with one line in `labelprop.registry.SOURCES`."""
+"""One file a kind of DATA; each registers with one line in `labelprop.core.registry.SOURCES`."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from labelprop.core.errors import DataError, RequestError
 from labelprop.data.found import NO_COLUMNS, Columns, Found, as_path
-from labelprop.data.originals import PixelArray
-from labelprop.data.values import label_text, plain_text
-from labelprop.errors import DataError, RequestError
+from labelprop.data.images.originals import PixelArray
+from labelprop.data.tables.values import label_text, plain_text
 
 _LOCAL_HEADER = 30  # bytes of a ZIP member's header before its name
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from labelprop.core.errors import DataError, RequestError
 from labelprop.data.found import NO_COLUMNS, Columns, Found, as_path
-from labelprop.data.originals import EncodedImages
-from labelprop.data.tables import TABLE_SUFFIXES
-from labelprop.errors import DataError, RequestError
+from labelprop.data.images.originals import EncodedImages
+from labelprop.data.tables.read import TABLE_SUFFIXES
 
 UNLABELED_FOLDER = "unlabeled"
 IMAGE_SUFFIXES = frozenset(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from labelprop.core.errors import DataError, RequestError
 from labelprop.data.found import Columns, Found, as_path
 from labelprop.data.sources.folder import is_hf_folder
 from labelprop.data.sources.table import found_in_table
-from labelprop.data.tables import TABLE_SUFFIXES, dataset_table
-from labelprop.errors import DataError, RequestError
+from labelprop.data.tables.read import TABLE_SUFFIXES, dataset_table
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*\Z")
 _SPLIT = "train"

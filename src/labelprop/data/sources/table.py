@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from labelprop.data.embedding_column import EmbeddingColumn
+from labelprop.core.errors import DataError, RequestError
 from labelprop.data.found import Columns, Found, as_path
-from labelprop.data.image_column import ImageColumn
-from labelprop.data.tables import TABLE_SUFFIXES, Table, read_table
-from labelprop.data.values import label_texts, plain_text
-from labelprop.errors import DataError, RequestError
+from labelprop.data.images.column import ImageColumn
+from labelprop.data.tables.embedding_column import EmbeddingColumn
+from labelprop.data.tables.read import TABLE_SUFFIXES, Table, read_table
+from labelprop.data.tables.values import label_texts, plain_text
 
 USUAL_NAMES = {"image": ("image", "img"), "text": ("text",), "embedding": ("embedding", "features")}
 

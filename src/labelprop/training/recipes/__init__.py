@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from labelprop import registry
-from labelprop.errors import RequestError, UnknownNameError
+from labelprop.core import registry
+from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.training.phases import Recipe
 from labelprop.training.recipes.auxiliary import s4l_exemplar, s4l_rotation
 from labelprop.training.recipes.co_trained import dct

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.functional.schedule import Schedule, cosine, two_drops
 from labelprop.methods.supervised import Supervised
 from labelprop.training.phases import Phase, Recipe, Sgd

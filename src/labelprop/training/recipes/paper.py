@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
-from labelprop.errors import UnknownNameError
+from labelprop.core.errors import UnknownNameError
 from labelprop.training.phases import Recipe
 
 Measure = Literal["top-1 error", "top-5 error", "top-1 accuracy", "top-5 accuracy"]

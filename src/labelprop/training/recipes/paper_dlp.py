@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.training.phases import Recipe
 from labelprop.training.recipes.diffused import dlp, network_prediction
 from labelprop.training.recipes.labels import supervised

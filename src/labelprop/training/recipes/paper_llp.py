@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.functional.schedule import Schedule, cosine, plateau, step, warm_up
 from labelprop.training.phases import Recipe, Sgd
 from labelprop.training.recipes.embedding import llp

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from labelprop.errors import RequestError
+from labelprop.core.errors import RequestError
 from labelprop.functional.schedule import cosine
 from labelprop.methods.base import Method
 from labelprop.methods.instance import Instance

@@ -1,0 +1,34 @@
+"""The main job on real images that ship with a dependency, the way a user would run it on a folder."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from labelprop.bench.digits import write_digits
+from labelprop.core.progress import Reporter
+from labelprop.core.run_folder import RunFolder, storage_errors
+from labelprop.runs.verbs import Run, train
+
+
+def run_demo(out: Path, *, seed: int, reporter: Reporter) -> Run:
+    """Writes digits as a folder of PNG files beside `out` and trains on it into `out`, replacing an earlier demo."""
+    RunFolder.check(out, "overwrite")
+    digits = out.with_name(f"{out.name}-data") / "digits"
+    with storage_errors(digits):
+        if digits.is_dir():
+            shutil.rmtree(digits)
+        digits.parent.mkdir(parents=True, exist_ok=True)
+    truth = write_digits(digits, seed)
+    command = f"labelprop train {digits} --truth {truth} --recipe dlp --seed {seed} --out {out} --overwrite"
+    reporter.say(f"this demo is the same as\n    {command}")
+    return train(
+        digits,
+        truth=truth,
+        recipe="dlp",
+        seed=seed,
+        out=out,
+        overwrite=True,
+        reporter=reporter,
+        command=command,
+    )

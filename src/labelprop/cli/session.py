@@ -1,0 +1,87 @@
+"""What a command does around its work: progress on stderr, and errors as one line with the right exit status."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from labelprop.core.errors import LabelpropError
+from labelprop.core.progress import Bar, Lines, Reporter, Silent
+
+
+def guarded(verb: Callable[..., None]) -> Callable[..., None]:
+    """Turns errors into one line on stderr and the contract's exit status; --debug adds the traceback."""
+
+    @functools.wraps(verb)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            verb(*args, **kwargs)
+        except (Exception, KeyboardInterrupt) as error:
+            if isinstance(error, typer.Exit):
+                raise
+            if isinstance(error, BrokenPipeError):  # whoever reads has enough, as `head`
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise typer.Exit(exit_status(error)) from None
+            if kwargs.get("debug"):
+                traceback.print_exc()
+            print(f"labelprop: {explain(error)}", file=sys.stderr)
+            raise typer.Exit(exit_status(error)) from None
+
+    return run
+
+
+def explain(error: BaseException) -> str:
+    if isinstance(error, LabelpropError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; what was finished is saved. The same command with --resume continues a training."
+    if isinstance(error, MemoryError):
+        return "out of memory; use a smaller --image-size, fewer rows, or a machine with more."
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, named so that torch need not be imported here
+        return "the GPU is out of memory; use fewer rows, a smaller --image-size, or --device cpu."
+    if type(error).__name__ in ("BackendCompilerFailed", "InvalidCxxCompiler", "InductorError"):
+        return "torch.compile does not work here (it needs a C++ compiler, on a GPU Triton); leave out --compile."
+    if isinstance(error, OSError):
+        return f"{error.filename or 'file'}: {error.strerror or error}"
+    return f"unexpected {type(error).__name__}: {error} (this is a bug; run again with --debug and report it)"
+
+
+def exit_status(error: BaseException) -> int:
+    if isinstance(error, LabelpropError):
+        return error.exit_status
+    return 130 if isinstance(error, KeyboardInterrupt) else 1
+
+
+@contextmanager
+def reporting(quiet: bool) -> Iterator[Reporter]:
+    """A bar on a terminal, plain lines elsewhere, nothing with --quiet. Warnings are lines like any other."""
+    if quiet:
+        with warned(lambda text: print(text, file=sys.stderr)):
+            yield Silent()
+    elif sys.stderr.isatty():
+        with Bar() as bar, warned(bar.say):
+            yield bar
+    else:
+        lines = Lines()
+        with warned(lines.say):
+            yield lines
+
+
+@contextmanager
+def warned(say: Callable[[str], None]) -> Iterator[None]:
+    """Inside, a warning is said in one line, without the place in the code that it came from."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        say(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,276 @@
+"""Processes that work on one training together: which one this is, what they exchange, and how they are started.
+
+Each drives one device. Within a process nothing changes: a group of one exchanges nothing. Processes are started
+here (`launch`), or from outside by torchrun, over one machine or several; both say who is who in the same
+environment variables.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import pickle
+import queue
+import socket
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import distributed, multiprocessing
+
+from labelprop.core.errors import LabelpropError, RequestError, WorkError
+from labelprop.core.progress import Reporter, Silent
+
+LISTEN_S = 0.5  # between looks at whether the processes still live
+GRACE_S = 5.0  # for a better reason to come in, once a process has failed
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """This process among those of one training. All of them must ask for the same exchanges in the same order."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this one writes files and speaks."""
+        return self.rank == 0
+
+    def bounds(self, n: int) -> list[int]:
+        """First row of each one's part of `n` rows, and the end (size + 1,)."""
+        return [n * rank // self.size for rank in range(self.size + 1)]
+
+    def counts(self, n: int) -> list[int]:
+        """How many of `n` rows each one's part has."""
+        return [stop - start for start, stop in pairwise(self.bounds(n))]
+
+    def part(self, n: int) -> slice:
+        """The rows of this one's part."""
+        bounds = self.bounds(n)
+        return slice(bounds[self.rank], bounds[self.rank + 1])
+
+    def parts(self, part: torch.Tensor) -> list[torch.Tensor]:
+        """This tensor of every process, in order; all have the same shape."""
+        if self.size == 1:
+            return [part]
+        parts = [torch.empty_like(part, memory_format=torch.contiguous_format) for _ in range(self.size)]
+        distributed.all_gather(parts, part.contiguous())
+        return parts
+
+    def rows(self, parts: Mapping[str, torch.Tensor], counts: Sequence[int] | None = None) -> dict[str, torch.Tensor]:
+        """Tensors put together along their rows, by one exchange of bytes, whatever their types.
+
+        `counts` are the rows that each process holds; None where all hold as many.
+        """
+        if self.size == 1 or not parts:
+            return dict(parts)
+        n = len(next(iter(parts.values())))
+        counts = [n] * self.size if counts is None else counts
+        packed_BX = torch.cat([_as_bytes(part) for part in parts.values()], dim=1)
+        padded_BX = packed_BX.new_zeros(max(counts), packed_BX.shape[1])
+        padded_BX[:n] = packed_BX
+        received = [part[:count] for part, count in zip(self.parts(padded_BX), counts, strict=True)]
+        whole_NX, found, start = torch.cat(received), {}, 0
+        for name, part in parts.items():
+            width = _row_elements(part) * part.element_size()
+            columns = whole_NX[:, start : start + width].contiguous()
+            found[name] = columns.view(part.dtype).reshape(len(whole_NX), *part.shape[1:])
+            start += width
+        return found
+
+    def mean_(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Each tensor becomes its mean over the processes."""
+        if self.size > 1:
+            for tensor in tensors:
+                distributed.all_reduce(tensor)
+                tensor.div_(self.size)
+
+    def first_(self, tensors: Iterable[torch.Tensor]) -> None:
+        """Each tensor becomes what it is in the leading process."""
+        if self.size > 1:
+            for tensor in tensors:
+                distributed.broadcast(tensor.view(torch.uint8) if tensor.dtype == torch.bool else tensor, src=0)
+
+    def first(self, value: Any) -> Any:
+        """The leading process's value."""
+        if self.size == 1:
+            return value
+        carrier = [value]
+        distributed.broadcast_object_list(carrier, src=0)
+        return carrier[0]
+
+
+SOLO = Group()
+
+
+def _row_elements(part: torch.Tensor) -> int:
+    return math.prod(part.shape[1:])
+
+
+def _as_bytes(part: torch.Tensor) -> torch.Tensor:
+    """(B, bytes of a row) uint8."""
+    return part.contiguous().reshape(len(part), _row_elements(part)).view(torch.uint8)
+
+
+def started_together() -> bool:
+    """Whether this process was started as one of several, by `launch` or by torchrun."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def leads() -> bool:
+    """Whether this process is the first of those started together, or alone."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def local_rank() -> int:
+    """Which of the processes of this machine this one is."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def leave() -> None:
+    """Ends what was joined for one training; another may follow."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def this_machine() -> tuple[int, int]:
+    """How many processes each machine has, and how many machines there are."""
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return here, int(os.environ.get("WORLD_SIZE", "1")) // here
+
+
+# -- starting processes on this machine -----------------------------------------------------------------------
+
+
+class Relay:
+    """A reporter whose words reach the process that started this one."""
+
+    def __init__(self, messages: Any) -> None:
+        self._messages, self._parent = messages, os.getppid()
+
+    def say(self, text: str) -> None:
+        self._messages.put(("say", text))
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        if os.getppid() != self._parent:  # killed: nobody would hear us, and whoever resumes needs the folder
+            os._exit(1)
+        self._messages.put(("advance", (stage, done, total)))
+
+
+def launch(size: int, work: Callable[..., Any], *args: Any, told: Reporter | None = None) -> Any:
+    """Runs `work(*args, reporter)` in `size` new processes of this machine; returns what the first one returns.
+
+    `work` and all that goes in and out must be picklable. What the first process reports reaches `told`.
+    Raises the LabelpropError that any of them raises, WorkError where one dies; the others are then stopped.
+    Scripts that come here need the usual `if __name__ == "__main__":`, since processes are spawned.
+    """
+    context = multiprocessing.get_context("spawn")
+    messages: Any = context.Queue()
+    threads = max(1, torch.get_num_threads() // size)
+    shared = _environment(size)
+    processes = [
+        context.Process(target=_run, args=(rank, shared, threads, messages, work, args), daemon=True)
+        for rank in range(size)
+    ]
+    try:
+        for process in processes:
+            _start(process)
+        return _listen(processes, messages, told or Silent())
+    finally:
+        for process in processes:
+            if process.pid is not None:
+                process.terminate()
+                process.join()
+
+
+def _start(process: Any) -> None:
+    try:
+        process.start()
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise RequestError(
+            f"what is trained on several devices is handed to other processes, and this cannot be: {error}. "
+            "Give files, arrays, or functions that a module names."
+        ) from error
+
+
+def _environment(size: int) -> dict[str, str]:
+    """What torchrun would set, but for the ranks."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    return {
+        "WORLD_SIZE": str(size),
+        "LOCAL_WORLD_SIZE": str(size),
+        "GROUP_RANK": "0",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "TORCHELASTIC_RUN_ID": "labelprop",
+        "GLOO_SOCKET_IFNAME": "lo",  # all on this machine
+    }
+
+
+def _run(
+    rank: int, shared: Mapping[str, str], threads: int, messages: Any, work: Callable[..., Any], args: Sequence[Any]
+) -> None:
+    """One process: its work, and word of how it ended."""
+    os.environ.update(shared, RANK=str(rank), LOCAL_RANK=str(rank))
+    torch.set_num_threads(threads)
+    warnings.showwarning = _relayed(messages if rank == 0 else None)
+    try:
+        value = work(*args, Relay(messages) if rank == 0 else Silent())
+        if rank == 0:
+            messages.put(("done", value))
+    except LabelpropError as error:
+        messages.put(("refused", (error.exit_status, str(error))))
+    except BaseException:
+        messages.put(("failed", traceback.format_exc()))
+    finally:
+        leave()
+
+
+def _relayed(messages: Any) -> Callable[..., None]:
+    """Warnings as messages; unheard without these, since the first process warns of the same."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        if messages is not None:
+            messages.put(("warning", str(message)))
+
+    return show
+
+
+def _listen(processes: Sequence[Any], messages: Any, reporter: Reporter) -> Any:
+    """Passes reports on until the first process is done, or one has failed.
+
+    When one dies the others fail for want of it: what they say is believed only if nothing better comes in a while.
+    """
+    told, until = "", math.inf
+    while time.monotonic() < until:
+        try:
+            kind, content = messages.get(timeout=LISTEN_S)
+        except queue.Empty:
+            killed = [rank for rank, process in enumerate(processes) if process.exitcode not in (None, 0)]
+            if killed:
+                raise WorkError(
+                    f"process {killed[0] + 1} of {len(processes)} was killed or ran out of memory; "
+                    "what was finished is saved, --resume continues."
+                ) from None
+            continue
+        if kind == "done":
+            return content
+        if kind == "say":
+            reporter.say(content)
+        elif kind == "advance":
+            reporter.advance(*content)
+        elif kind == "warning":
+            warnings.warn(content, stacklevel=3)
+        elif kind == "refused":
+            raise (RequestError if content[0] == RequestError.exit_status else WorkError)(content[1])
+        else:
+            told, until = told or content, min(until, time.monotonic() + GRACE_S)
+    raise RuntimeError(f"a process failed:\n{told}")

@@ -1,0 +1,307 @@
+"""Names to code: one line each for propagators, recipes, models, search backends and data sources.
+
+Nothing here imports torch: the command line builds its flags from these tables. Each entry is
+`name: Entry("module:Object", "one sentence", {parameter: default})`; a test holds the parameters against the
+signature of the object. Packages of others add entries through the entry-point groups `labelprop.<table>`;
+such an entry point loads an `Entry`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from labelprop.core.entry import Entry
+from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.recipe_entries import AUTO, DIFFUSION, RECIPES
+
+_SOLVER: dict[str, Any] = {"max_iter": 1000, "tol": 1e-6}
+_DROP_IN: dict[str, Any] = {"kernel": "knn", "gamma": 20.0, "n_neighbors": 10} | _SOLVER
+
+PROPAGATORS: dict[str, Entry] = {
+    "weighted-knn": Entry(
+        "labelprop.propagators.weighted_knn:WeightedKNN",
+        "Lets the nearest labeled rows vote, the nearer ones more (Wu et al. 2018).",
+        {"n_neighbors": 10, "temperature": 0.07},
+    ),
+    "diffusion": Entry(
+        "labelprop.propagators.diffusion:Diffusion",
+        "Diffuses labels over a nearest-neighbor graph by conjugate gradient (Iscen et al. 2019).",
+        DIFFUSION,
+    ),
+    "label-propagation": Entry(
+        "labelprop.propagators.label_propagation:LabelPropagation",
+        "Every row is the mean of its neighbors, seeds are fixed (Zhu et al. 2003); repairs for few labels.",
+        _DROP_IN | {"reweight": None, "center": False, "class_mass": None},
+    ),
+    "label-spreading": Entry(
+        "labelprop.propagators.label_spreading:LabelSpreading",
+        "Labels spread over a normalized graph while seeds keep feeding theirs in (Zhou et al. 2003).",
+        _DROP_IN | {"alpha": 0.99},
+    ),
+    "poisson": Entry(
+        "labelprop.propagators.poisson:Poisson",
+        "Labels are sources on a graph: for one or two a class (Calder et al. 2020).",
+        {"n_neighbors": 10, "class_prior": None} | _SOLVER,
+    ),
+    "local": Entry(
+        "labelprop.propagators.local_propagation:LocalPropagation",
+        "Lets labeled neighbors vote, those in dense regions less (Zhuang et al. 2019).",
+        {"n_neighbors": 10, "n_density": 25, "temperature": 0.07, "density": "joint", "pool": "unlabeled"},
+    ),
+    "spectral-cut": Entry(
+        "labelprop.propagators.spectral_cut:SpectralCut",
+        "Combines the smoothest functions on the graph so that they follow the seeds (Liu et al. 2018).",
+        {"n_neighbors": 20, "n_eigenvectors": 200, "temperature": 0.2},
+    ),
+    "auto": Entry(
+        "labelprop.propagators.auto:AutoPropagation",
+        "Picks one of the others, or a classifier head, by hiding some of the given labels.",
+        {"candidates": None, "cv": 5},
+    ),
+}
+
+# What every propagator has beside its own parameters, as far as one command can use it. The others are flags of
+# another name (`device`, `random_state`: --seed, `verbose`: --quiet), need a second fit (`warm_start`), or do nothing
+# (`n_jobs` is scikit-learn's). Neither do the precomputed metrics have a place: DATA are vectors, not a graph.
+SHARED_PARAMETERS: dict[str, Any] = {"metric": "cosine", "search": "auto", "top_classes": None}
+HAS_VOLUME = ("label-propagation", "label-spreading", "diffusion", "poisson")
+
+HEADS = ("labels-only", "soft-head")  # candidates of `auto` that are no propagators
+
+# Parameters whose values the type of the default does not tell: words, and kinds in capitals, parted by |.
+# NUMBER and WHOLE are one number, NUMBERS several with commas, NAMES several names with commas.
+PARAMETER_VALUES: dict[str, str] = {
+    "metric": "cosine|euclidean",
+    "search": "auto|exact|approximate",
+    "top_classes": "none|WHOLE",
+    "volume": "none|seeds|NUMBERS",
+    "kernel": "knn|rbf",
+    "gamma": "NUMBER",
+    "reweight": "none|poisson",
+    "class_mass": "none|seeds|NUMBERS",
+    "class_prior": "none|NUMBERS",
+    "density": "joint|conditional|ratio|none",
+    "pool": "unlabeled|all",
+    "candidates": "none|NAMES",
+    "splits": "none|WHOLE",
+    "epochs": "none|WHOLE",
+    "noise": "none|WHOLE",
+}
+
+MODELS: dict[str, Entry] = {
+    "small_cnn": Entry(
+        "labelprop.models.trunks.small_cnn:SmallCnn",
+        "Small convolutional network for images of 8 to 64 pixels on a CPU.",
+    ),
+    "conv13": Entry(
+        "labelprop.models.trunks.conv13:Conv13", "The 13-layer network of the DLP paper, for 32-pixel images."
+    ),
+    "preact_resnet18": Entry(
+        "labelprop.models.trunks.preact_resnet:preact_resnet18", "Pre-activation ResNet-18 (v2)."
+    ),
+    "preact_resnet50": Entry(
+        "labelprop.models.trunks.preact_resnet:preact_resnet50", "Pre-activation ResNet-50 (v2)."
+    ),
+    "resnet18": Entry(
+        "labelprop.models.trunks.resnet18:ResNet18", "Post-activation ResNet-18 (mini-ImageNet in DLP)."
+    ),
+    "mlp": Entry("labelprop.models.trunks.mlp:Mlp", "Multi-layer perceptron for vectors and frozen embeddings."),
+    "pretrained": Entry(
+        "labelprop.models.trunks.pretrained:build_pretrained",
+        "A HuggingFace image model that learns; made by --backbone NAME --tune lora (or full).",
+    ),
+}
+
+SOURCES: dict[str, Entry] = {
+    "folder": Entry(
+        "labelprop.data.sources.folder:FolderSource", "A folder of images; class sub-folders are labels."
+    ),
+    "table": Entry("labelprop.data.sources.table:TableSource", "A CSV, Parquet or JSONL table."),
+    "arrays": Entry("labelprop.data.sources.arrays:ArraySource", "A .npy or .npz file of vectors or images."),
+    "hf": Entry("labelprop.data.sources.hf:HfSource", "A HuggingFace dataset on disk or by name (extra `hf`)."),
+}
+
+NEIGHBORS: dict[str, Entry] = {
+    "exact": Entry("labelprop.graph.neighbors.exact:search", "Blocked matrix products; exact."),
+    "approximate": Entry("labelprop.graph.neighbors.approximate:search", "cells of near rows; recall is measured."),
+}
+
+BENCHES: dict[str, Entry] = {
+    "table5": Entry(
+        "labelprop.bench.table5:run",
+        "Propagators on fixed embeddings of banking77 and fashion_mnist (Zhuang et al. 2019, Table 5).",
+        {"subsets": 10, "epochs": None},
+    ),
+    "small": Entry(
+        "labelprop.bench.small:run",
+        "The two papers' systems on 10,000 images of fashion_mnist and cifar10, on a CPU.",
+        {"splits": None, "sets": "", "rows": "", "scale": 1.0, "precision": "auto"},
+    ),
+}
+
+BENCHES |= {
+    "recipes": Entry(
+        "labelprop.bench.recipes:run",
+        "Every recipe with its defaults under one budget, on embeddings of banking77 and on fashion_mnist.",
+        {"splits": None, "sets": "", "rows": "", "scale": 1.0, "precision": "auto"},
+    ),
+}
+
+_PAPER_ROWS = {"recipe": "", "epochs": None, "model": ""}
+
+BENCHES |= {
+    f"paper-{name.replace('_', '-')}": Entry(
+        f"labelprop.bench.paper_tables:{name}",
+        f"Rows of the DLP paper's table on {printed}, with its network and schedule.",
+        {"labels": labels, "split": 0} | _PAPER_ROWS,
+    )
+    for name, printed, labels in (
+        ("cifar10", "CIFAR-10", 500),
+        ("cifar100", "CIFAR-100", 4000),
+        ("mini_imagenet", "mini-ImageNet", 4000),
+    )
+}
+BENCHES["paper-imagenet"] = Entry(
+    "labelprop.bench.paper_tables:imagenet",
+    "Rows of the LLP paper's tables on ImageNet, with their networks and schedules.",
+    {"percent": 10, "unlabeled_percent": 100, "network": "resnet18"}
+    | _PAPER_ROWS
+    | {"image_size": 256, "noise": 4096},
+)
+
+# The settings of a bench that all cells in a folder must have in common, where these are not all: the rest says
+# which cells are wanted, and a folder takes those of several calls.
+COMMON_SETTINGS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("small", "recipes"), ("scale", "precision")),
+    **dict.fromkeys(("paper-cifar10", "paper-cifar100", "paper-mini-imagenet", "paper-imagenet"), ()),
+}
+
+BENCH_SETTINGS: dict[str, str] = {
+    "subsets": "Random subsets that figures are the mean of.",
+    "splits": "How many draws of the labeled examples; none: the set's own number.",
+    "sets": "Data sets, with commas; none: all.",
+    "rows": "Lines of the tables, with commas; default all.",
+    "scale": "How many times its passes a run has.",
+    "precision": "Of the network's passes: auto, float32 or bf16.",
+    "epochs": "Epochs of the main phase; others keep their share.",
+    "labels": "Labeled images in all, equally many a class.",
+    "split": "Seed of the draw of labeled images and of the training.",
+    "recipe": "Rows by name, with commas; none: all of the column.",
+    "model": "Another network than the row's.",
+    "percent": "Percent of the labels, p: 1, 3, 5 or 10.",
+    "unlabeled_percent": "Percent of all images that are used, labeled ones among them, q: 30, 70 or 100.",
+    "network": "resnet18 or resnet50.",
+    "image_size": "Side at which images are kept; the network sees 7/8 of it.",
+    "noise": "Draws of noise-contrastive estimation in the instance phase; none: the full softmax.",
+}
+
+
+def table(name: str) -> dict[str, Entry]:
+    """The built-in table `name` ('propagators', 'recipes', ...) and what installed packages add to it."""
+    return {**_TABLES[name], **_installed(name)}
+
+
+@cache
+def _installed(name: str) -> dict[str, Entry]:
+    """What installed packages add to a table, built-in names apart.
+
+    Asked once: it reads the metadata of every package there is.
+    """
+    found = {}
+    for point in entry_points(group=f"labelprop.{name}"):
+        try:
+            entry = point.load()
+        except Exception as error:  # whatever another's module does when it is imported
+            entry = error
+        taken = point.name in _TABLES[name]
+        if isinstance(entry, Entry) and not taken:
+            found[point.name] = entry
+            continue
+        package = point.dist.name if point.dist is not None else "an unknown package"
+        warnings.warn(
+            f"{ONE_OF[name]} '{point.name}' of {package} ({point.value}) is left out: "
+            + ("labelprop has one of that name" if taken else _why_not(entry)),
+            stacklevel=2,
+        )
+    return found
+
+
+def _why_not(entry: Any) -> str:
+    return f"{type(entry).__name__}: {entry}" if isinstance(entry, Exception) else f"it is {entry!r}, no Entry"
+
+
+def lookup(name: str, key: str) -> Entry:
+    """The entry `key` of table `name`.
+
+    Raises UnknownNameError, with the nearest known name, when there is none.
+    """
+    entries = table(name)
+    if key not in entries:
+        known = {*entries, AUTO} if name == "recipes" else entries
+        raise UnknownNameError(ONE_OF[name], key, known)
+    return entries[key]
+
+
+# What `--augment` may do to an example without changing its label; see `data.views`.
+AUGMENTS = ("none", "shift", "shift+flip", "rotate+crop+flip", "crop+color+flip", "noise", "mix", "strong")
+
+_TABLES = {
+    "propagators": PROPAGATORS,
+    "recipes": RECIPES,
+    "models": MODELS,
+    "sources": SOURCES,
+    "neighbors": NEIGHBORS,
+    "benches": BENCHES,
+}
+ONE_OF = {name: name.removesuffix("s") for name in _TABLES} | {"benches": "bench"}
+
+
+def propagator_flags(method: str) -> dict[str, Any]:
+    """Parameters of a propagator that one command can use, with their defaults; see `SHARED_PARAMETERS`."""
+    own = {name: default for name, default in lookup("propagators", method).parameters.items() if name != "n_jobs"}
+    return own | SHARED_PARAMETERS | ({"volume": None} if method in HAS_VOLUME else {})
+
+
+def propagator_parameters() -> dict[str, dict[str, Any]]:
+    """For each parameter that is a flag of any propagator: its default by method, in order of appearance."""
+    found: dict[str, dict[str, Any]] = {}
+    for method in table("propagators"):
+        for name, default in propagator_flags(method).items():
+            found.setdefault(name, {})[method] = default
+    return {name: found[name] for name in sorted(found, key=lambda name: name in {*SHARED_PARAMETERS, "volume"})}
+
+
+def bench_settings() -> dict[str, dict[str, Any]]:
+    """For each setting of any bench: its default by bench."""
+    found: dict[str, dict[str, Any]] = {}
+    for bench, entry in table("benches").items():
+        for name, default in entry.parameters.items():
+            found.setdefault(name, {})[bench] = default
+    return found
+
+
+def parse_value(what: str, text: str, default: Any) -> Any:
+    """`text` as a value of the type of `default`; where that is None, a number if it looks like one.
+
+    Raises RequestError naming `what`.
+    """
+    if isinstance(default, bool):
+        known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        if text.lower() not in known:
+            raise RequestError(f"{what}={text} must be true or false.")
+        return known[text.lower()]
+    if default is None:
+        if text.lower() == "none":
+            return None
+        kinds: tuple[type, ...] = (int, float, str)
+    else:
+        kinds = (int, float) if isinstance(default, float) else (type(default),)
+    for kind in kinds:
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    raise RequestError(f"{what}={text} must be a {'number' if float in kinds or int in kinds else 'text'}.")

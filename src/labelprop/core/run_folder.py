@@ -1,0 +1,233 @@
+"""The folder of one run: creating, locking, reading and writing it so that a kill never leaves half a file."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from labelprop.core.errors import RequestError, StorageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Existing = Literal["refuse", "resume", "overwrite"]
+FORMAT = 1
+LOCK = ".lock"
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turns the operating system's refusal to write into an error that says which file and what to do."""
+    try:
+        yield
+    except OSError as error:
+        remedy = {
+            errno.ENOSPC: "free some space, then run again with --resume",
+            errno.EFBIG: "raise the limit on file sizes, then run again with --resume",
+            errno.EDQUOT: "raise the quota or free some space, then run again with --resume",
+            errno.EACCES: "make the folder writable or choose another --out",
+            errno.EROFS: "choose an --out on a file system that can be written",
+        }.get(error.errno or 0, "choose another --out or free the file, then run again")
+        raise StorageError(f"cannot write {path}: {error.strerror or error}; {remedy}.") from error
+
+
+def check_writable(path: Path) -> None:
+    """Raises StorageError where `path`, which does not exist yet, could not be made. Leaves nothing behind."""
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    with storage_errors(path), tempfile.TemporaryFile(dir=above):
+        pass
+
+
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Calls `write` on a temporary neighbor of `path`, flushes it to disk and renames it over `path`.
+
+    Raises StorageError when it cannot be written; what was at `path` before is then still there.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with storage_errors(path):
+        try:
+            write(partial)
+            partial.chmod(0o666 & ~_umask())  # some writers make files that only their owner can read
+            flush(partial)
+            os.replace(partial, path)
+            flush(path.parent)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def flush(path: Path) -> None:
+    """fsync of a file or folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    write_atomically(path, lambda partial: _write_bytes(partial, text.encode("utf-8", "surrogateescape")))
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    import pyarrow.parquet as pq
+
+    write_atomically(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
+
+
+def _write_bytes(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+class RunFolder:
+    """One run on disk. `RunFolder.open` decides whether an existing folder may be used."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    # -- opening --------------------------------------------------------------------------------------------
+
+    @classmethod
+    def check(cls, path: Path, existing: Existing, resumable: bool = True) -> None:
+        """Refuses early, before any work, what `open` would refuse. Changes nothing on disk."""
+        if not path.exists():
+            check_writable(path)
+            return
+        if not path.is_dir():
+            raise RequestError(f"--out {path} is a file; choose a folder.")
+        if existing == "refuse":
+            go_on = "continue it with --resume, " if resumable else ""
+            raise RequestError(
+                f"--out {path} exists already; choose another folder, {go_on}or replace it with --overwrite."
+            )
+        if not cls(path).is_ours():
+            raise RequestError(f"--out {path} is not a labelprop run (it has no run.json); choose another folder.")
+
+    @classmethod
+    def open(cls, path: Path, existing: Existing) -> RunFolder:
+        """Creates, continues or replaces the folder and locks it against a second process."""
+        cls.check(path, existing)
+        folder = cls(path)
+        with storage_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+        folder.lock()
+        if existing == "overwrite":
+            folder._empty()
+        return folder
+
+    def is_ours(self) -> bool:
+        """A folder with our run.json, or one that was killed before it could be written."""
+        names = {entry.name for entry in self.path.iterdir()}
+        return "run.json" in names or names == {LOCK}
+
+    def lock(self) -> None:
+        with storage_errors(self.path / LOCK):
+            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RequestError(
+                f"--out {self.path} is in use by another labelprop process; wait for it or choose another folder."
+            ) from error
+
+    def close(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+            (self.path / LOCK).unlink(missing_ok=True)
+            if not any(self.path.iterdir()):  # refused before anything was written: leave nothing in the way
+                self.path.rmdir()
+
+    def _empty(self) -> None:
+        with storage_errors(self.path):
+            for entry in self.path.iterdir():
+                if entry.name == LOCK:
+                    continue
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink()
+
+    # -- files ----------------------------------------------------------------------------------------------
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """The content of `name`; {} where it does not exist. RequestError where it is damaged."""
+        path = self.path / name
+        if not path.exists():
+            return {}
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RequestError(f"{path} cannot be read ({error}); the run is damaged: train it again.") from error
+        return dict(content)
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        write_json(self.path / name, value)
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        write_parquet(self.path / name, table)
+
+    def read_table(self, name: str) -> pa.Table:
+        import pyarrow.parquet as pq
+
+        path = self.path / name
+        if not path.exists():
+            raise RequestError(f"{path} does not exist; finish the run with --resume.")
+        return pq.read_table(path)
+
+    @property
+    def finished(self) -> bool:
+        return self.read_json("run.json").get("status") == "finished"
+
+    # -- history --------------------------------------------------------------------------------------------
+
+    def append_history(self, line: Mapping[str, Any]) -> None:
+        path = self.path / "history.jsonl"
+        with storage_errors(path), path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def cut_history(self, training: str, lines: int) -> None:
+        """Keeps the first `lines` lines of `training` and drops its others and all that came later.
+
+        What a killed run wrote after its last checkpoint is written again.
+        """
+        kept, seen = [], 0
+        for line in self.history():
+            seen += line["training"] == training
+            if seen > lines:
+                break
+            kept.append(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        path = self.path / "history.jsonl"
+        if path.exists():
+            write_atomically(path, lambda partial: _write_bytes(partial, "".join(kept).encode()))
+
+    def history(self) -> Sequence[dict[str, Any]]:
+        path = self.path / "history.jsonl"
+        if not path.exists():
+            return []
+        found = []
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                found.append(dict(json.loads(line)))
+            except ValueError:
+                break  # the kill came in the middle of this line
+        return found

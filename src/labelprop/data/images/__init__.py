@@ -1,0 +1,1 @@
+"""Images: where they stand, how they are decoded, what they become."""

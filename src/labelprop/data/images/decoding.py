@@ -1,0 +1,87 @@
+"""From originals to content: choose a format, decode once or stream, and list what cannot be read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from labelprop.core.cache import Cache, content_key
+from labelprop.data.contents import TensorContent, shared_tensor
+from labelprop.data.found import Originals
+from labelprop.data.image_format import ImageFormat
+from labelprop.data.images import plan as image_plan
+from labelprop.data.images.originals import PixelArray
+from labelprop.data.images.pixel_file import load_pixels, over_rows, write_pixels
+from labelprop.data.images.pixels import DECODER_VERSION, Header, read_header, to_pixels
+from labelprop.data.images.plan import Plan, Wish, choose_plan
+from labelprop.data.images.streamed import StreamedImages
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedImages:
+    """Readable images as content, the rows they come from, and row and reason of the others."""
+
+    content: TensorContent | StreamedImages
+    rows: np.ndarray  # int64 (N,)
+    failures: tuple[tuple[int, str], ...]
+    digest: str
+    note: str | None
+
+
+def decode_images(originals: Originals, wish: Wish, cache: Cache) -> DecodedImages:
+    """Make `originals` readable as uint8 (C, H, W) tensors of one format.
+
+    The second time the same content is opened with the same wish, nothing is decoded. Where no image can be
+    read the content is empty and `failures` names all rows.
+
+    Raises StorageError where the cache cannot be written.
+    """
+    raw = originals.digest()
+    if isinstance(originals, PixelArray) and _usable_as_is(originals, wish):
+        content = TensorContent(shared_tensor(originals.channels_first()), torch.uint8)
+        return DecodedImages(content, np.arange(len(originals)), (), content_key("pixels", raw), None)
+    limits = (image_plan.SMALL_PIXELS, image_plan.LARGEST_SIDE, image_plan.CACHE_LIMIT_BYTES)
+    key = content_key("images", DECODER_VERSION, raw, wish, *limits)
+    pixels_key = f"pixels-{key}.npy"
+    record_path = cache.build(
+        f"images-{key}.json", lambda path: _write_record(path, originals, wish, cache, pixels_key)
+    )
+    record = json.loads(record_path.read_text(encoding="utf-8"))
+    plan = Plan(ImageFormat.from_json(record["format"]), record["cached"], record["note"])
+    failures = tuple((int(row), str(reason)) for row, reason in record["failures"])
+    rows = np.delete(np.arange(len(originals)), [row for row, _ in failures])
+    digest = content_key("images", DECODER_VERSION, raw, plan.format)
+    if not plan.cached:
+        return DecodedImages(StreamedImages(originals, rows, plan.format), rows, failures, digest, plan.note)
+    pixels = load_pixels(cache, pixels_key, originals, rows, plan.format)
+    return DecodedImages(TensorContent(pixels, torch.uint8), rows, failures, digest, plan.note)
+
+
+def _usable_as_is(originals: PixelArray, wish: Wish) -> bool:
+    if not originals.direct or wish.size is not None or not len(originals):
+        return False
+    _, channels, height, width = originals.channels_first().shape
+    if wish.format is not None:
+        return wish.format.shape == (channels, height, width)
+    return bool(height * width <= image_plan.SMALL_PIXELS)
+
+
+def _write_record(path: Path, originals: Originals, wish: Wish, cache: Cache, pixels_key: str) -> None:
+    """Look at all headers, decide, decode once, and note the outcome."""
+    headers = list(over_rows(lambda row: read_header(originals.open(row)), np.arange(len(originals))))
+    failures = {row: header for row, header in enumerate(headers) if isinstance(header, str)}
+    plan = choose_plan([header for header in headers if isinstance(header, Header)], wish)
+    candidates = np.delete(np.arange(len(originals)), list(failures))
+    if plan.cached:
+        cache.write(pixels_key, lambda file: failures.update(write_pixels(file, originals, candidates, plan.format)))
+    else:
+        outcomes = over_rows(lambda row: to_pixels(originals.open(row), plan.format).shape, candidates)
+        failures |= {
+            int(row): outcome for row, outcome in zip(candidates, outcomes, strict=True) if isinstance(outcome, str)
+        }
+    record = {"format": plan.format.to_json(), "cached": plan.cached, "note": plan.note}
+    path.write_text(json.dumps(record | {"failures": sorted(failures.items())}), encoding="utf-8")

@@ -1,0 +1,98 @@
+"""From one image file to 8-bit pixels of a given format, and what its header tells before that.
+
+Gray stays gray; transparency is composited on white; 16-bit gray is scaled to 8 bits; the EXIF orientation is
+applied; an image of another size is scaled so that it covers the format and cropped at the center.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from labelprop.data.image_format import ImageFormat
+
+DECODER_VERSION = 1  # part of every cache key: raise it when the same file would give other pixels
+
+_GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"})
+_ORIENTATION = 0x0112
+_SIDEWAYS = frozenset({5, 6, 7, 8})
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What opening an image tells without decoding it; the size is after its EXIF orientation."""
+
+    width: int
+    height: int
+    gray: bool
+
+
+def read_header(image: Image.Image) -> Header:
+    """The header of an opened image."""
+    width, height = image.size
+    # A PNG may keep its orientation behind the pixels, where looking for it would decode the image; Pillow turns
+    # a TIFF by itself.
+    known = image.format != "TIFF" and ("exif" in image.info or image.format != "PNG")
+    if known and image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+        width, height = height, width
+    return Header(width, height, image.mode in _GRAY_MODES or _has_gray_palette(image))
+
+
+def _has_gray_palette(image: Image.Image) -> bool:
+    if image.mode != "P" or image.palette is None or image.palette.mode != "RGB":
+        return False
+    colors = np.frombuffer(bytes(image.palette.palette), dtype=np.uint8)
+    colors = colors[: len(colors) // 3 * 3].reshape(-1, 3)
+    return bool((colors == colors[:, :1]).all())
+
+
+def to_eight_bit(image: Image.Image) -> Image.Image:
+    """The image upright, in mode L or RGB.
+
+    Raises OSError or ValueError (from Pillow) where the file is damaged, and ValueError for float pixels.
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
+        raise ValueError("its pixels are floating-point numbers of unknown range; save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        sixteen = np.clip(np.asarray(image), 0, 65535).astype(np.float32)
+        return Image.fromarray(np.rint(sixteen / 257).astype(np.uint8))
+    gray = image.mode in _GRAY_MODES or _has_gray_palette(image)
+    if image.has_transparency_data:
+        transparent = image.convert("RGBA")
+        white = Image.new("RGBA", transparent.size, "white")
+        image = Image.alpha_composite(white, transparent)
+    return image.convert("L" if gray else "RGB")
+
+
+def to_pixels(image: Image.Image, target: ImageFormat) -> np.ndarray:
+    """Decode an opened image to `target`: uint8 (C, H, W).
+
+    Raises OSError or ValueError (from Pillow) where the file is damaged.
+    """
+    size = (target.width, target.height)
+    if isinstance(image, ImageFile.ImageFile) and image.format == "JPEG":
+        image.draft(None, (2 * max(size), 2 * max(size)))  # decodes large photos at a reduced scale
+    image = to_eight_bit(image)
+    mode = "L" if target.channels == 1 else "RGB"
+    if image.mode != mode:
+        image = image.convert(mode)
+    if image.size != size:
+        image = ImageOps.fit(image, size, method=Image.Resampling.BILINEAR)
+    pixels = np.asarray(image, dtype=np.uint8)
+    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def failure_reason(error: Exception) -> str:
+    """Why an image could not be read, in words for the user."""
+    match error:
+        case FileNotFoundError():
+            return "the file does not exist"
+        case UnidentifiedImageError():
+            return "not an image, or damaged at its beginning"
+        case OSError() if error.strerror:
+            return error.strerror.lower()
+        case _:
+            return str(error) or type(error).__name__

@@ -1,0 +1,74 @@
+"""Which format a set of images is brought to, and whether its decoded pixels are kept."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from labelprop.data.image_format import ImageFormat
+from labelprop.data.images.pixels import Header
+
+SMALL_PIXELS = 256 * 256  # images of one size up to this are kept as they are
+LARGEST_SIDE = 224  # what larger or mixed images are brought to unless told
+CACHE_LIMIT_BYTES = 8 * 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked of the decoded form: a whole format (`predict`), a side length, or nothing."""
+
+    format: ImageFormat | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How images are read: their format, whether decoded pixels are kept, and a sentence for the user."""
+
+    format: ImageFormat
+    cached: bool
+    note: str | None = None
+
+
+def choose_plan(headers: Sequence[Header], wish: Wish) -> Plan:
+    """Format and storage for images with these headers.
+
+    One channel if all are gray, else three. Small images of one size keep it; others are scaled by their
+    shorter side to the median one, at most 224 pixels, and cropped at the center.
+    """
+    sizes = {(header.width, header.height) for header in headers} or {(1, 1)}
+    target = wish.format or ImageFormat(
+        1 if all(header.gray for header in headers) else 3, *_height_and_width(headers, sizes, wish)
+    )
+    here = f"{target.width}x{target.height}"
+    scaled = f"{_describe(sizes)}, each scaled to {here} (shorter side, then a crop at the center)"
+    if wish == Wish() and not _small_and_equal(sizes):
+        note = f"{scaled} and decoded whenever it is read; --image-size {target.width} decodes once instead"
+        return Plan(target, cached=False, note=note)
+    nbytes = len(headers) * target.channels * target.height * target.width
+    if nbytes > CACHE_LIMIT_BYTES:
+        note = f"images would take {nbytes / 2**30:.1f} GiB once decoded: they are decoded whenever they are read"
+        return Plan(target, cached=False, note=note)
+    same = not headers or sizes == {(target.width, target.height)}
+    return Plan(target, cached=True, note=None if same else scaled)
+
+
+def _height_and_width(headers: Sequence[Header], sizes: set[tuple[int, int]], wish: Wish) -> tuple[int, int]:
+    if wish.size is not None:
+        return wish.size, wish.size
+    if _small_and_equal(sizes):
+        ((width, height),) = sizes
+        return height, width
+    median = statistics.median_low(min(header.width, header.height) for header in headers)
+    return min(median, LARGEST_SIDE), min(median, LARGEST_SIDE)
+
+
+def _small_and_equal(sizes: set[tuple[int, int]]) -> bool:
+    return len(sizes) == 1 and all(width * height <= SMALL_PIXELS for width, height in sizes)
+
+
+def _describe(sizes: set[tuple[int, int]]) -> str:
+    ordered = sorted(sizes, key=lambda size: (size[0] * size[1], size))
+    small, large = (f"{width}x{height}" for width, height in (ordered[0], ordered[-1]))
+    return f"images of {small}" if len(ordered) == 1 else f"images of {len(ordered)} sizes ({small} to {large})"

@@ -1,0 +1,89 @@
+"""Images that are decoded each time they are read, ahead of their use and in threads."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from labelprop.core.errors import WorkError
+from labelprop.data.contents import as_index
+from labelprop.data.found import Originals
+from labelprop.data.image_format import ImageFormat
+from labelprop.data.images.pixels import failure_reason, to_pixels
+
+_AHEAD = 2  # tasks in flight a worker
+
+
+Item = TypeVar("Item")
+
+
+Result = TypeVar("Result")
+
+
+def workers() -> int:
+    """Threads that decode; Pillow releases the interpreter lock while it does."""
+    return max(1, min(8, os.cpu_count() or 1))
+
+
+def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """`function` of each item, in order, computed ahead by a pool of threads but never far ahead."""
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(workers(), thread_name_prefix="decode") as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) > _AHEAD * workers():
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+class StreamedImages:
+    """Images that are decoded, and brought to one format, each time they are read."""
+
+    dtype = torch.uint8
+    resident = False
+
+    def __init__(self, originals: Originals, rows: np.ndarray, image_format: ImageFormat) -> None:
+        """`rows` (N,) are the rows of `originals` that can be read."""
+        self._originals, self._rows, self._format = originals, rows, image_format
+        self.shape: tuple[int, ...] = image_format.shape
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all examples once decoded."""
+        return len(self) * int(np.prod(self.shape))
+
+    def read(self, indices: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """Decoded images. Raises WorkError where a file that could be read before no longer can."""
+        chosen = as_index(indices).numpy()
+        pixels = np.empty((len(chosen), *self.shape), dtype=np.uint8)
+        for place, row in enumerate(self._rows[chosen]):
+            try:
+                pixels[place] = to_pixels(self._originals.open(int(row)), self._format)
+            except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
+                raise WorkError(
+                    f"the image {self._originals.where(int(row))} could be read when the data were opened and no "
+                    f"longer can: {failure_reason(error)}. Put it back, or start again without it."
+                ) from error
+        return torch.from_numpy(pixels)
+
+    def stream(self, index_batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
+        """`read` of each batch in order, decoded ahead by a pool of threads."""
+        return ahead(self.read, index_batches)
+
+    def take(self, indices: np.ndarray) -> StreamedImages:
+        """These examples alone."""
+        return StreamedImages(self._originals, self._rows[indices], self._format)

@@ -1,0 +1,66 @@
+"""What `labelprop doctor` says about data: everything at once, and also where no example has a label yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from labelprop.core.errors import RequestError
+from labelprop.data.found import NO_COLUMNS, Columns
+from labelprop.data.labels.checks import check_class_names, check_counts
+from labelprop.data.labels.content_checks import check_copies, check_ids, check_sizes, check_skipped, check_vectors
+from labelprop.data.labels.findings import Finding, blocking, note
+from labelprop.data.labels.join import join
+from labelprop.data.labels.table import read_label_table
+from labelprop.data.samples import SKIPPED, Samples, open_samples
+from labelprop.data.tables.values import counted
+
+__all__ = ["Finding", "inspect", "inspect_data"]
+
+
+def inspect_data(
+    data: Any,
+    labels: Any = None,
+    *,
+    columns: Columns = NO_COLUMNS,
+    image_size: int | None = None,
+    cache: Path | None = None,
+) -> tuple[Samples | None, tuple[Finding, ...]]:
+    """Open DATA and inspect it. What keeps it from being opened is a blocking finding, and the samples are None."""
+    told: list[str] = []
+    try:
+        samples = open_samples(
+            data, columns=columns, image_size=image_size, check=False, cache=cache, warn=told.append
+        )
+    except RequestError as error:
+        return None, (blocking(str(error)),)
+    notes = [note(text) for text in told if not text.endswith(SKIPPED)]  # `inspect` lists skipped rows itself
+    return samples, (*inspect(samples, labels), *notes)
+
+
+def inspect(samples: Samples, labels: Any = None) -> tuple[Finding, ...]:
+    """All findings about samples and labels, blocking ones first, then warnings, then notes."""
+    findings = [*check_ids(samples), *check_skipped(samples), *check_vectors(samples), *check_sizes(samples)]
+    try:
+        joined = join(samples, read_label_table(labels, samples) if labels is not None else [])
+    except RequestError as error:  # LABELS cannot be read at all; go on with the labels in DATA
+        findings.append(blocking(str(error)))
+        joined = join(samples, [])
+    findings += [*joined.findings, *check_copies(samples, joined.texts)]
+    findings += [*check_counts(samples, joined.texts), *check_class_names(samples, joined.texts)]
+    findings.append(note(_describe(samples, joined.texts)))
+    order = ("blocking", "warning", "note")
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
+
+
+def _describe(samples: Samples, texts: tuple[str | None, ...]) -> str:
+    n, n_labeled = len(samples), sum(text is not None for text in texts)
+    n_classes = len(set(texts) - {None})
+    what = {"image": "images", "vector": "vectors", "text": "texts"}[samples.modality]
+    shape = ""
+    if samples.content is not None:
+        size = samples.content.shape
+        shape = f" of {size[0]} dimensions" if len(size) == 1 else f" of {size[2]}x{size[1]} pixels, "
+        shape += "" if len(size) == 1 else ("gray" if size[0] == 1 else "color")
+    classes = f" in {counted(n_classes, 'class')}" if n_labeled else ""
+    return f"'{samples.name}': {n:,} {what}{shape}; {n_labeled:,} labeled{classes}, {n - n_labeled:,} unlabeled."

@@ -1,0 +1,248 @@
+"""Given labels: those in DATA and those in LABELS joined, with everything that is wrong said at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from labelprop.core.errors import DataError, RequestError
+from labelprop.core.types import UNLABELED
+from labelprop.data.found import NO_COLUMNS, Columns
+from labelprop.data.labels.findings import Finding, blocking, warning
+from labelprop.data.labels.table import LabelRow, read_label_table
+from labelprop.data.samples import Samples, find
+from labelprop.data.tables.values import counted, quoted, sort_classes
+
+_COMPARED = 20_000  # ids that are compared letter by letter in search of the nearest
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GivenLabels:
+    """Labels that training may use: class texts, and for each example a class index (-1 unlabeled) and a weight."""
+
+    classes: tuple[str, ...]
+    labels_N: np.ndarray  # int64
+    weights_N: np.ndarray  # float32; 1 unless LABELS has weights
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Joined:
+    """Label text and weight of every example, and what is wrong with them."""
+
+    texts: tuple[str | None, ...]
+    weights: tuple[float, ...]
+    findings: tuple[Finding, ...]
+
+
+class NoLabelsError(DataError):
+    """Not one example has a label."""
+
+
+def join_labels(samples: Samples, labels: Any = None) -> GivenLabels:
+    """The labels found in DATA joined with LABELS.
+
+    A label of weight 0 counts as none. Raises DataError that says all that is wrong: unknown ids (with the
+    nearest), two labels for one id, a disagreement between DATA and LABELS, no labels at all.
+    """
+    joined = join(samples, read_label_table(labels, samples) if labels is not None else [])
+    problems = [finding.text for finding in joined.findings if finding.severity == "blocking"]
+    if problems:
+        raise DataError("\n".join(problems))
+    classes = sort_classes(text for text in joined.texts if text is not None)
+    if not classes:
+        raise NoLabelsError(
+            f"no labels: none of the {len(samples):,} examples of '{samples.name}' has one. Give --labels with a "
+            "table of columns id and label"
+            + (
+                ", or put labeled images into sub-folders named after their class."
+                if samples.modality == "image"
+                else "."
+            )
+        )
+    index = {name: place for place, name in enumerate(classes)}
+    labels_N = np.array([UNLABELED if text is None else index[text] for text in joined.texts], dtype=np.int64)
+    counts = Counter(text for text in joined.texts if text is not None)
+    single = [name for name in classes if counts[name] == 1]
+    told = [finding.text for finding in joined.findings]
+    if single:
+        told.append(single_label_text(single))
+    if len(classes) == 1:
+        told.append(one_class_text(classes[0]))
+    told += [negative_text(name) for name in classes if is_negative(name)]
+    return GivenLabels(classes, labels_N, np.array(joined.weights, dtype=np.float32), tuple(told))
+
+
+def one_class_text(name: str) -> str:
+    return f"all labels are '{name}': with one class there is nothing to tell apart. Label some of another."
+
+
+def is_negative(name: str) -> bool:
+    """Whether a class name is a negative whole number, as other programs mark rows that have no label."""
+    return name[:1] == "-" and name[1:].isdecimal()
+
+
+def negative_text(name: str) -> str:
+    return f"'{name}' is taken as a class; only -1 and empty cells mark unlabeled examples."
+
+
+def single_label_text(classes: Sequence[str]) -> str:
+    """What to say of classes with one label."""
+    return (
+        f"one label only in {counted(len(classes), 'class')}: {quoted(classes)}. "
+        "Label a few more; nothing can be checked with one."
+    )
+
+
+def join(samples: Samples, rows: Sequence[LabelRow]) -> Joined:
+    """Match rows of LABELS with examples by id, collecting all problems."""
+    index = {name: place for place, name in enumerate(samples.ids)}
+    skipped = {skip.id for skip in samples.skipped}
+    rows, outscored = best_scored(rows)
+    unknown = [row for row in rows if row.id not in index and row.id not in skipped]
+    known: dict[str, LabelRow] = {}
+    conflicting: dict[str, tuple[LabelRow, LabelRow]] = {}
+    repeated = []
+    for row in rows:
+        if row.label is None or row.id not in index:
+            continue
+        first = known.setdefault(row.id, row)
+        if first is row:
+            continue
+        if (first.label, first.weight) != (row.label, row.weight):
+            conflicting.setdefault(row.id, (first, row))
+        else:
+            repeated.append(row.id)
+    texts, weights = list(samples.given), [1.0] * len(samples)
+    disagreeing = []
+    for name, row in known.items():
+        place = index[name]
+        if texts[place] not in (None, row.label):
+            disagreeing.append((row, texts[place]))
+        texts[place], weights[place] = row.label, row.weight
+    weightless = [samples.ids[place] for place, weight in enumerate(weights) if weight == 0]
+    texts = [None if weight == 0 else text for text, weight in zip(texts, weights, strict=True)]
+    guessed = [row.id for row in known.values() if row.guessed]
+    lost = [row.id for row in rows if row.id in skipped and row.label is not None]
+    findings = [
+        *_unknown(unknown, samples),
+        *_conflicting(list(conflicting.values())),
+        *_disagreeing(disagreeing, samples),
+        *_said(repeated, "given more than once, each time the same", "Each counts once."),
+        *_said(outscored, "of examples selected for several classes", "The class with the best score counts."),
+        *_said(guessed, "that a run found, nobody gave", "They are trained on as if they had been given."),
+        *_said(lost, "for examples that cannot be read", "Left out."),
+        *_said(weightless, "of weight 0", "These examples count as unlabeled."),
+    ]
+    return Joined(tuple(texts), tuple(weight or 1.0 for weight in weights), tuple(findings))
+
+
+def best_scored(rows: Sequence[LabelRow]) -> tuple[list[LabelRow], list[str]]:
+    """Rows without those of a selection whose id has a better score elsewhere in it, and the ids of these.
+
+    Equal scores: the earlier row counts.
+    """
+    best: dict[str, tuple[float, LabelRow]] = {}
+    for row in rows:
+        if row.score is not None and (row.id not in best or row.score > best[row.id][0]):
+            best[row.id] = (row.score, row)
+    outscored = [row for row in rows if row.score is not None and best[row.id][1] is not row]
+    left_out = set(map(id, outscored))
+    return [row for row in rows if id(row) not in left_out], [row.id for row in outscored]
+
+
+def _unknown(rows: Sequence[LabelRow], samples: Samples) -> list[Finding]:
+    if not rows:
+        return []
+    examples = "; ".join(f"'{row.id}' ({row.where}{_nearest(row.id, samples.ids)})" for row in rows[:3])
+    rule = (
+        "Ids of images in a folder are paths relative to it, with '/' and extension."
+        if "." in samples.ids[0]
+        else f"The first ids of the data are {quoted(samples.ids[:3])}."
+    )
+    text = (
+        f"{counted(len(rows), 'id')} of the labels not found in '{samples.name}': {examples}. {rule} "
+        "Correct or remove these rows."
+    )
+    return [blocking(text, [row.id for row in rows])]
+
+
+def _nearest(name: str, ids: Sequence[str]) -> str:
+    """The most similar id: one with the same file name or stem, else the nearest in spelling."""
+    stem = name.rpartition("/")[2].rpartition(".")[0] or name.rpartition("/")[2]
+    for candidate in ids:
+        last = candidate.rpartition("/")[2]
+        if stem and stem in (last, last.rpartition(".")[0]):
+            return f"; nearest '{candidate}'"
+    near = difflib.get_close_matches(name, ids[:_COMPARED], n=1, cutoff=0.6)
+    return f"; nearest '{near[0]}'" if near else ""
+
+
+def _conflicting(pairs: Sequence[tuple[LabelRow, LabelRow]]) -> list[Finding]:
+    if not pairs:
+        return []
+    examples = "; ".join(
+        f"'{first.id}' is '{first.label}' ({first.where}) and '{second.label}' ({second.where})"
+        if first.label != second.label
+        else f"'{first.id}' has weight {first.weight:g} ({first.where}) and {second.weight:g} ({second.where})"
+        for first, second in pairs[:_EXAMPLES]
+    )
+    text = f"two different labels or weights for {counted(len(pairs), 'id')}: {examples}. Keep one row for each."
+    return [blocking(text, [first.id for first, _ in pairs])]
+
+
+def _disagreeing(pairs: Sequence[tuple[LabelRow, str | None]], samples: Samples) -> list[Finding]:
+    if not pairs:
+        return []
+    examples = "; ".join(
+        f"'{row.id}' is '{there}' in '{samples.name}' and '{row.label}' in {row.where}"
+        for row, there in pairs[:_EXAMPLES]
+    )
+    text = f"DATA and LABELS disagree on {counted(len(pairs), 'id')}: {examples}. Correct one of the two."
+    return [blocking(text, [row.id for row, _ in pairs])]
+
+
+def _said(ids: Sequence[str], what: str, so: str) -> list[Finding]:
+    return [warning(f"{counted(len(ids), 'label')} {what}: {quoted(ids)}. {so}", ids)] if ids else []
+
+
+def read_truth(
+    truth: Any,
+    samples: Samples,
+    *,
+    data: Any = None,
+    columns: Columns = NO_COLUMNS,
+    classes: Sequence[str] = (),
+) -> tuple[str | None, ...]:
+    """Label texts for scoring, one an example, None where unknown: `--truth F`, or `--truth-col` of DATA.
+
+    For the evaluation alone; nothing that trains may call it. With `classes`, a truth that shares no class with
+    the labels is refused: it is almost always written in other names.
+    """
+    if truth is not None and columns.truth is not None:
+        raise RequestError("--truth and --truth-col both give the truth; leave one out.")
+    if columns.truth is not None:
+        found = find(data, replace(columns, label=columns.truth, truth=None))
+        texts = tuple(found.given[row] for row in samples.rows)
+    elif truth is None:
+        return (None,) * len(samples)
+    else:
+        blank = replace(samples, given=(None,) * len(samples))
+        joined = join(blank, read_label_table(truth, samples))
+        problems = [finding.text for finding in joined.findings if finding.severity == "blocking"]
+        if problems:
+            raise DataError("the truth cannot be used. " + "\n".join(problems))
+        texts = joined.texts
+    known = {text for text in texts if text is not None}
+    if classes and known and not known & set(classes):
+        raise DataError(
+            f"the truth and the labels have no class in common: {quoted(sort_classes(known))} against "
+            f"{quoted(classes)}. Write both in the same names."
+        )
+    return texts

@@ -1,0 +1,164 @@
+"""Reading LABELS (and the truth, which is written the same way): ids with labels and weights, nothing checked yet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from labelprop.core.errors import DataError, RequestError
+from labelprop.data.found import as_path
+from labelprop.data.samples import Samples
+from labelprop.data.sources.arrays import load_arrays
+from labelprop.data.tables.read import TABLE_SUFFIXES, Table, dataset_table, read_table
+from labelprop.data.tables.values import label_text, label_texts, plain_text
+
+PERSONS = (None, "", "given", "accepted")  # what `source` says of a label that a person answers for
+
+
+class LabelRow(NamedTuple):
+    """One row of LABELS; `label` is None where it is unlabeled.
+
+    `score` is how well the example fits the label, where LABELS are a table that `labelprop select` wrote. `guessed`
+    says whether the label is a run's and not a person's.
+    """
+
+    id: str
+    label: str | None
+    weight: float
+    where: str
+    score: float | None = None
+    guessed: bool = False
+
+
+def read_label_table(labels: Any, samples: Samples) -> list[LabelRow]:
+    """Rows of a table file (or a list of such files), a `.npy`, an array aligned with the rows, a data set, or a
+    mapping id -> label.
+
+    Raises RequestError or DataError naming file, row or column.
+    """
+    if isinstance(labels, Mapping):
+        return [
+            LabelRow(plain_text(key) or "", label_text(value), 1.0, f"labels[{key!r}]")
+            for key, value in labels.items()
+        ]
+    if isinstance(labels, list | tuple) and labels and all(_is_file(part) for part in labels):
+        return [row for part in labels for row in read_label_table(part, samples)]
+    path = as_path(labels)
+    if path is None:
+        if type(labels).__module__.partition(".")[0] == "datasets":
+            return _from_table(dataset_table(labels, "labels"))
+        return _aligned(labels, samples, "labels")
+    if path.suffix.lower() == ".npy":
+        return _aligned(load_arrays(path)["X"], samples, str(path))
+    if path.suffix.lower() in TABLE_SUFFIXES:
+        return _from_table(read_table(path))
+    if not path.exists():
+        raise RequestError(f"no file '{path}'. Check the path of the labels.")
+    raise RequestError(
+        f"cannot read labels from '{path}': give a table (.csv .tsv .parquet .jsonl) with columns id and label, "
+        "or a .npy aligned with the rows."
+    )
+
+
+def _is_file(part: Any) -> bool:
+    path = as_path(part)
+    return path is not None and path.suffix.lower() in {".npy", *TABLE_SUFFIXES}
+
+
+def _from_table(table: Table) -> list[LabelRow]:
+    columns = {wanted: _column(table, wanted) for wanted in ("id", "label")}
+    missing = [wanted for wanted, column in columns.items() if not column]
+    if missing:
+        raise DataError(
+            f"{table.where} has no column '{missing[0]}'; labels need id and label (and may have weight). "
+            f"Its first line names {', '.join(table.names) or 'nothing'}."
+        )
+    ids = [plain_text(value) or "" for value in table.values(columns["id"])]
+    labels = label_texts(table.texts(columns["label"]), table.codes(columns["label"]), table.where)
+    weights = table.values("weight") if "weight" in table.names else [None] * len(ids)
+    selected = {"score", "rank"} <= set(table.names)
+    scores = table.values("score") if selected else [None] * len(ids)
+    ours = {"source", "certainty"} <= set(table.names)  # the labels that a run wrote
+    sources = table.values("source") if ours else [None] * len(ids)
+    guessed = [selected or source not in PERSONS for source in sources]
+    rows = []
+    for index, (name, label, weight, score) in enumerate(zip(ids, labels, weights, scores, strict=True)):
+        where = table.row(index)
+        if not name:
+            raise DataError(f"{where}: the id is empty; every row of the labels needs one.")
+        fits = _score(score, where) if selected else None
+        rows.append(LabelRow(name, label, _weight(weight, where), where, fits, guessed[index]))
+    return rows
+
+
+def _column(table: Table, wanted: str) -> str:
+    """The column of that name, else one that differs in case only; '' where there is none."""
+    return next((name for name in (wanted, *table.names) if name in table.names and name.casefold() == wanted), "")
+
+
+def _weight(value: Any, where: str) -> float:
+    if value is None or value == "":
+        return 1.0
+    try:
+        weight = float(value)
+    except (TypeError, ValueError):
+        weight = math.nan
+    if not (math.isfinite(weight) and weight >= 0):
+        raise DataError(f"{where}: weight {value!r} must be a number of at least 0.")
+    return weight
+
+
+def _score(value: Any, where: str) -> float:
+    try:
+        score = float(value)
+    except (TypeError, ValueError):
+        score = math.nan
+    if not math.isfinite(score):
+        raise DataError(f"{where}: score {value!r} must be a number, as `labelprop select` writes it.")
+    return score
+
+
+def _aligned(values: Any, samples: Samples, where: str) -> list[LabelRow]:
+    """One label a row of DATA, counting rows that were skipped; or one an example, where some were."""
+    array = _as_array(values, where)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array.reshape(-1)
+    if array.ndim != 1 or len(array) not in (samples.n_rows, len(samples)):
+        raise DataError(
+            f"{where} has shape {array.shape} where '{samples.name}' has {samples.n_rows:,} rows; aligned labels are "
+            "one a row. Use a table with columns id and label for some of the rows."
+        )
+    chosen = samples.rows.tolist() if len(array) == samples.n_rows else range(len(samples))
+    texts = _texts(array)
+    return [
+        LabelRow(name, text, 1.0, f"{where}, row {row}")
+        for name, row in zip(samples.ids, chosen, strict=True)
+        if (text := texts[row]) is not None
+    ]
+
+
+def _texts(array: np.ndarray) -> list[str | None]:
+    """The label text of each entry; equal numbers are looked at once."""
+    if array.dtype.kind not in "iub":
+        return [label_text(value) for value in array]
+    values, places = np.unique(array, return_inverse=True)
+    texts = [label_text(value) for value in values]
+    return [texts[place] for place in places.tolist()]
+
+
+def _as_array(values: Any, where: str) -> np.ndarray:
+    if hasattr(values, "detach"):
+        return np.asarray(values.detach().cpu())
+    if isinstance(values, np.ndarray):
+        return values
+    if isinstance(values, Sequence) and not isinstance(values, str | bytes):
+        array = np.empty(len(values), dtype=object)  # NumPy would turn [1, "a"] and [None, 2] into something else
+        for place, value in enumerate(values):
+            array[place] = value
+        return array
+    if hasattr(values, "to_numpy"):
+        return np.asarray(values.to_numpy())
+    raise RequestError(f"{where}: labels cannot be read from an object of type {type(values).__name__}.")

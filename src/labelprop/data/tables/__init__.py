@@ -1,0 +1,1 @@
+"""Tables: rows, values, and columns of vectors."""

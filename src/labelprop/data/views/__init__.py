@@ -1,0 +1,1 @@
+"""What a network sees of an example: preprocessing, augmentation, batches."""

@@ -1,0 +1,1 @@
+"""The graph: seeds, neighbors, affinities."""

@@ -1,0 +1,82 @@
+"""Nearest neighbors by cosine, distance or inner product: one search backend a file, recall measured.
+
+`nearest` is imported from here on first use, so that the package itself imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labelprop.core.types import Neighbors
+    from labelprop.graph.neighbors.rows import Rows
+
+EXACT_UP_TO = 20_000  # rows; beyond, an index is quicker than all products (two CPU cores, 128 dimensions)
+EXACT_UP_TO_CUDA = 1_000_000
+
+
+def nearest(
+    vectors_ND: Any,
+    k: int,
+    *,
+    queries: Any = None,
+    exclude_self: bool = True,
+    metric: str = "cosine",
+    search: str = "auto",
+    device: str = "cpu",
+    seed: int = 0,
+) -> Neighbors:
+    """The k nearest rows of every row (or of every query), best first, ties by the lower index.
+
+    Parameters
+    ----------
+    vectors_ND : tensor, array, memory-mapped array, CSR array, or Rows; left as they are and not copied.
+    k : neighbors wanted; cut to the number of rows there are (less one where a row excludes itself).
+    queries : rows to look up, of the same kinds; None takes `vectors_ND` itself.
+    exclude_self : leave out the row itself, by its index; only without `queries`.
+    metric : "cosine"; "euclidean", where similarity is minus the squared distance (0 between duplicates); "inner",
+        the inner product of the rows as they are. Zero vectors have no cosine: they have no neighbors, are nobody's,
+        and fill their places with index -1 and similarity -inf.
+    search : "auto", or a backend of `labelprop.core.registry` ("exact", "approximate").
+
+    Raises DataError naming the row for NaN or infinity, RequestError for an unknown metric or queries of another
+    width, UnknownNameError for an unknown backend.
+    """
+    import torch
+
+    from labelprop.core.registry import lookup
+    from labelprop.graph.neighbors.rows import as_rows
+
+    rows = as_rows(vectors_ND, device, metric)
+    looked_up = None if queries is None else _queries(queries, rows)
+    backend = _choose(rows, rows if looked_up is None else looked_up) if search == "auto" else search
+    find = lookup("neighbors", backend).load()
+    with torch.no_grad(), torch.autocast(rows.device.type, enabled=False):  # callers may train in bfloat16
+        found: Neighbors = find(rows, k, queries=looked_up, exclude_self=exclude_self and queries is None, seed=seed)
+    return found
+
+
+def _queries(queries: Any, rows: Rows) -> Rows:
+    """Queries on the device of the rows; as sparse as they are, where the rows are sparse."""
+    from labelprop.core.errors import RequestError
+    from labelprop.graph.neighbors.rows import DenseRows, as_rows
+    from labelprop.graph.neighbors.sparse_rows import SparseRows
+
+    if isinstance(rows, SparseRows) and not (hasattr(queries, "tocsr") or isinstance(queries, SparseRows)):
+        from scipy import sparse
+
+        queries = queries.read(0, queries.n) if isinstance(queries, DenseRows) else queries
+        queries = sparse.csr_array(queries.cpu() if hasattr(queries, "cpu") else queries)
+    looked_up = as_rows(queries, rows.device, rows.metric)
+    if looked_up.dim != rows.dim:
+        raise RequestError(f"queries have {looked_up.dim} columns, the rows to search have {rows.dim}.")
+    return looked_up
+
+
+def _choose(rows: Rows, queries: Rows) -> str:
+    """Exact where all products cost little, or where no index can hold the rows; else approximate."""
+    from labelprop.graph.neighbors.sparse_rows import SparseRows
+
+    limit = EXACT_UP_TO_CUDA if rows.device.type == "cuda" else EXACT_UP_TO
+    few = rows.n * queries.n <= limit * limit
+    return "exact" if few or isinstance(rows, SparseRows) else "approximate"

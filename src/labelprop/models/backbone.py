@@ -1,0 +1,123 @@
+"""Frozen models that turn raw examples into vectors."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from labelprop.core.errors import RequestError
+from labelprop.models.adapt import as_feature
+from labelprop.models.trunks.hf import HfImageTrunk, HfTextEncoder, load_hf
+from labelprop.models.trunks.modes import evaluating
+from labelprop.models.trunks.sentences import SentenceEncoder
+from labelprop.models.trunks.text_svd import TextSvd
+
+LEARNED = "TF-IDF and SVD of the texts"  # the name of a text model that was learned from the data
+
+
+ACCEPTED = {"image": ("image",), "text": ("text",), "tensor": ("image", "vector"), "any": ("image", "vector", "text")}
+
+
+Embed = Callable[[Any, torch.device], torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Backbone:
+    """A frozen model that turns raw examples into vectors.
+
+    `embed(batch, device)` takes a list of texts, or a tensor of raw examples on `device`, and returns (B, D).
+    `digest` is a hash of weights and configuration, empty where there is nothing to hash (a plain function): then
+    nothing is cached. `modality` "tensor" takes images and vectors, "any" texts as well. `by_name` says whether the
+    name is enough to load it again; else only the caller can bring it. `learned` is a text model that was learned
+    from the data themselves, and is kept with the run.
+    """
+
+    name: str
+    digest: str
+    modality: Literal["image", "text", "tensor", "any"]
+    embed: Embed
+    by_name: bool = False
+    learned: TextSvd | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What a run remembers of it."""
+        described = {"name": self.name, "digest": self.digest, "by_name": self.by_name}
+        return described if self.learned is None else described | {"learned": True}
+
+
+def load_backbone(backbone: str | os.PathLike[str] | nn.Module | TextSvd | Callable[..., Any]) -> Backbone:
+    """A backbone from a HuggingFace folder or name, a module, a text model that was learned, or a function.
+
+    A HuggingFace image model sees images resized and standardized as its folder says; a text model gives the mean of
+    its token vectors, or what sentence-transformers makes of them where it is one of these. A module sees float32
+    images in [0, 1], (B, C, H, W), or vectors, and returns (B, F) or a mapping with "feature". A function sees what
+    was read: uint8 images, float32 vectors, or a list of texts.
+
+    Raises RequestError where it cannot be loaded.
+    """
+    if isinstance(backbone, str | os.PathLike):
+        model = load_hf(backbone)
+        # A folder by its whole path, which a run finds again from wherever it is read.
+        name = os.path.abspath(backbone) if os.path.isdir(backbone) else os.fspath(backbone)
+        if isinstance(model, SentenceEncoder):
+            return Backbone(name, weights_digest(model, model.described), "text", _embed_texts(model), by_name=True)
+        if isinstance(model, HfTextEncoder):
+            return Backbone(name, weights_digest(model), "text", _embed_texts(model), by_name=True)
+        digest = weights_digest(model, model.image_config)
+        return Backbone(name, digest, "image", _embed_images(model), by_name=True)
+    if isinstance(backbone, TextSvd):
+        return Backbone(LEARNED, backbone.digest, "text", _embed_by_svd(backbone), learned=backbone)
+    if isinstance(backbone, nn.Module):
+        return Backbone(type(backbone).__qualname__, weights_digest(backbone), "tensor", _embed_by_module(backbone))
+    if callable(backbone):
+        name = getattr(backbone, "__qualname__", type(backbone).__qualname__)
+        return Backbone(name, "", "any", lambda batch, device: torch.as_tensor(backbone(batch)))
+    raise RequestError(
+        f"backbone is {type(backbone).__name__}; give a HuggingFace folder or name, a torch module or a callable."
+    )
+
+
+def weights_digest(model: nn.Module, *settings: object) -> str:
+    """A hash of the weights by name, of the class, and of configuration objects that matter beside them."""
+    hasher = hashlib.blake2b(digest_size=20)
+    described = (type(model).__qualname__, getattr(getattr(model, "model", model), "config", ""), *settings)
+    hasher.update(repr(described).encode())
+    for name, tensor in sorted(model.state_dict().items()):
+        if isinstance(tensor, torch.Tensor):
+            hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            hasher.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return hasher.hexdigest()
+
+
+def _embed_images(trunk: HfImageTrunk) -> Embed:
+    def embed(raw_B: torch.Tensor, device: torch.device) -> torch.Tensor:
+        feature: torch.Tensor = trunk.to(device)(trunk.image_config.prepare(raw_B))
+        return feature
+
+    return embed
+
+
+def _embed_texts(encoder: HfTextEncoder | SentenceEncoder) -> Embed:
+    def embed(texts: list[str], device: torch.device) -> torch.Tensor:
+        vectors_BD: torch.Tensor = encoder.to(device)(texts, device)
+        return vectors_BD
+
+    return embed
+
+
+def _embed_by_svd(model: TextSvd) -> Embed:
+    return lambda texts, device: torch.from_numpy(model.embed(texts))
+
+
+def _embed_by_module(module: nn.Module) -> Embed:
+    def embed(raw_B: torch.Tensor, device: torch.device) -> torch.Tensor:
+        with evaluating(module.to(device)):
+            return as_feature(module(raw_B.float() / 255 if raw_B.dtype == torch.uint8 else raw_B))
+
+    return embed

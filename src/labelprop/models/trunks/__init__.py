@@ -1,0 +1,1 @@
+"""Trunks: networks from examples to features, one a file."""

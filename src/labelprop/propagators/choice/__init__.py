@@ -1,0 +1,1 @@
+"""What `auto` chooses among, and how."""

@@ -1,0 +1,188 @@
+"""Candidates at work on one data set: they share the search, their graphs and what they prepare for solving."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from labelprop.core.registry import HEADS, lookup
+from labelprop.core.types import UNLABELED, Neighbors, Propagation
+from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
+from labelprop.graph.neighbors.rows import Rows
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.choice.candidates import LABELS_ONLY, SETTINGS, Candidate
+from labelprop.propagators.choice.heads import (
+    LABELS_ONLY_C,
+    LABELS_ONLY_STEPS,
+    SOFT_STEPS,
+    Head,
+    labels_only_head,
+    soft_head,
+)
+from labelprop.propagators.estimator.edges import Edges
+from labelprop.propagators.estimator.graph_propagator import GraphPropagator
+from labelprop.propagators.estimator.warm import Remembered
+
+ROUGH = {"tol": 1e-2, "max_iter": 30}  # labels hardly change beyond; the chosen one is solved as its defaults say
+SOFT_SAMPLE = 2000  # rows a soft head is fitted to while candidates are compared
+ROUGH_LABELS_ONLY_STEPS, ROUGH_SOFT_STEPS = 50, 15  # of heads, then
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shared:
+    """The rows and their 50 neighbors, searched once; or a graph that was given."""
+
+    rows: Rows | None
+    neighbors: Neighbors | None
+    given: Edges | None
+    device: torch.device
+
+    @property
+    def n(self) -> int:
+        if self.given is not None:
+            return self.given.shape[0]
+        assert self.rows is not None
+        return self.rows.n
+
+    @property
+    def recall(self) -> float | None:
+        return None if self.neighbors is None else self.neighbors.recall
+
+    def edges(self, k: int | None) -> Edges:
+        """The k nearest of every row; the given graph as it is."""
+        if self.neighbors is None:
+            assert self.given is not None
+            return self.given
+        found = self.neighbors
+        cut = Neighbors(found.indices_NK[:, :k], found.similarities_NK[:, :k], found.recall)
+        return Edges(neighbor_matrix(cut, self.n), "cosine")
+
+    def graph(self) -> AffinityGraph:
+        """All that was searched or given, as a graph."""
+        return AffinityGraph.from_scipy(self.edges(None).values).to(self.device)
+
+
+@dataclass(eq=False)
+class Contest:
+    """Runs candidates on the shared rows. `settings` are the constructor's parameters that all of them get."""
+
+    shared: Shared
+    classes: np.ndarray
+    settings: Mapping[str, Any]
+    _estimators: dict[Candidate, Any] = field(default_factory=dict)
+    _graphs: dict[Any, AffinityGraph] = field(default_factory=dict)
+
+    def spread(self, candidate: Candidate, seeds: Seeds, *, rough: bool) -> Propagation:
+        """Labels of all rows from a propagator, solved roughly or as its defaults say (then with its warnings)."""
+        estimator = self.estimator(candidate)
+        defaults = lookup("propagators", candidate.method).parameters
+        solving = {name: ROUGH[name] if rough else defaults[name] for name in ROUGH if name in defaults}
+        estimator.set_params(**solving)
+        with warnings.catch_warnings():
+            if rough:
+                warnings.simplefilter("ignore", ConvergenceWarning)
+            if isinstance(estimator, GraphPropagator):
+                return estimator._propagated(seeds)
+            found: Propagation = estimator._spread(self.shared.given or self.shared.rows, seeds)
+            return found
+
+    def reach(self, candidate: Candidate, seeds: Seeds) -> float:
+        """The share of rows that a candidate can label: those in components with seeds, or with votes, or all."""
+        if candidate.method in HEADS:
+            return 1.0
+        estimator = self.estimator(candidate)
+        if not isinstance(estimator, GraphPropagator):
+            return float(self.spread(candidate, seeds, rough=True).reached_N.double().mean())
+        component_N = estimator.graph_.components()
+        seeded = component_N[seeds.mask_N.to(component_N.device)]
+        return float(torch.isin(component_N, seeded).double().mean())
+
+    def estimator(self, candidate: Candidate) -> Any:
+        """The propagator of a candidate, its graph built."""
+        if candidate not in self._estimators:
+            kind = lookup("propagators", candidate.method).load()
+            neighbors = {} if candidate.n_neighbors is None else {"n_neighbors": candidate.n_neighbors}
+            estimator = kind(**{**self.settings, **neighbors, **SETTINGS.get(candidate.method, {})})
+            estimator.classes_ = self.classes
+            if isinstance(estimator, GraphPropagator):
+                self._give_graph(estimator, candidate)
+            self._estimators[candidate] = estimator
+        return self._estimators[candidate]
+
+    def _give_graph(self, estimator: GraphPropagator, candidate: Candidate) -> None:
+        kind = type(estimator)
+        key = (kind._kernel, kind._build_graph, candidate.n_neighbors)  # methods with the same ones share a graph
+        if key not in self._graphs:
+            weights = estimator._kernel(self.shared.edges(candidate.n_neighbors))
+            self._graphs[key] = estimator._build_graph(weights).to(self.shared.device)
+        estimator.graph_, estimator.recall_, estimator._rows = self._graphs[key], self.shared.recall, self.shared.rows
+        # What is remembered here is the prepared system, which does not depend on the seeds.
+        estimator._memory = Remembered((), estimator.graph_, estimator.recall_)
+
+    def forget(self, candidate: Candidate) -> None:
+        """Lets go of a candidate that is out."""
+        self._estimators.pop(candidate, None)
+        held = {id(estimator.graph_) for estimator in self._estimators.values() if hasattr(estimator, "graph_")}
+        self._graphs = {key: graph for key, graph in self._graphs.items() if id(graph) in held}
+
+    def head(self, candidate: Candidate, base: Candidate, seeds: Seeds, *, rough: bool) -> Head:
+        """A head, fitted to the seeds alone or to what `base` propagates from them (of a sample, where rough)."""
+        rows = self.shared.rows
+        assert rows is not None
+        seeds = seeds.to(rows.device)
+        if candidate.method == LABELS_ONLY:
+            steps = ROUGH_LABELS_ONLY_STEPS if rough else LABELS_ONLY_STEPS
+            return labels_only_head(rows, seeds, C=candidate.C or LABELS_ONLY_C, steps=steps)
+        sample_M, steps = None, ROUGH_SOFT_STEPS if rough else SOFT_STEPS
+        if rough and rows.n > SOFT_SAMPLE:
+            every = torch.arange(SOFT_SAMPLE, device=rows.device) * rows.n // SOFT_SAMPLE
+            sample_M = torch.cat([every, seeds.mask_N.nonzero().squeeze(1)]).unique()  # type: ignore[no-untyped-call]
+        found = self.spread(base, seeds, rough=rough)
+        return soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
+
+    def labels(self, candidate: Candidate, base: Candidate, seeds: Seeds, places_H: torch.Tensor) -> torch.Tensor:
+        """Labels (H,) that a candidate finds, roughly, for some rows; -1 where it does not reach them."""
+        if candidate.method not in HEADS:
+            found = self.spread(candidate, seeds, rough=True)
+            return found.labels_N[places_H.to(found.labels_N.device)].cpu()
+        head = self.head(candidate, base, seeds, rough=True)
+        assert self.shared.rows is not None
+        block = self.shared.rows.take(places_H.to(self.shared.rows.device))
+        return head.logits(block).argmax(dim=1).cpu()
+
+
+@dataclass(eq=False)
+class HiddenSeeds:
+    """Folds that each hide some seeds; `right` asks a candidate for them."""
+
+    contest: Contest
+    seeds: Seeds
+    folds: list[np.ndarray]  # hidden rows
+    base: Candidate  # whose labels the soft head takes: the best propagator of the first fold
+    _best: int = -1
+    _shown: dict[int, Seeds] = field(default_factory=dict)
+
+    def right(self, candidate: Candidate, fold: int) -> np.ndarray:
+        """Which of the fold's hidden seeds a candidate gets right, bool; what it does not reach is wrong."""
+        hidden_H = torch.from_numpy(self.folds[fold])
+        if fold not in self._shown:
+            self._shown = {fold: without(self.seeds, hidden_H)}
+        labels_H = self.contest.labels(candidate, self.base, self._shown[fold], hidden_H)
+        right_H: np.ndarray = (labels_H == self.seeds.labels_N[hidden_H].cpu()).numpy()
+        if fold == 0 and candidate.method not in HEADS and int(right_H.sum()) > self._best:
+            self._best, self.base = int(right_H.sum()), candidate
+        return right_H
+
+
+def without(seeds: Seeds, hidden_H: torch.Tensor) -> Seeds:
+    """The same seeds with some of them unlabeled."""
+    hidden_H = hidden_H.to(seeds.labels_N.device)
+    labels_N = seeds.labels_N.index_fill(0, hidden_H, UNLABELED)
+    soft_NC = None if seeds.soft_NC is None else seeds.soft_NC.index_fill(0, hidden_H, 0)
+    return Seeds(labels_N, seeds.weights_N.index_fill(0, hidden_H, 0), seeds.n_classes, soft_NC)

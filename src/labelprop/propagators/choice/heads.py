@@ -1,0 +1,194 @@
+"""Heads: multinomial logistic regression on unit vectors, from the given labels alone or from propagated soft ones.
+
+A head minimizes
+
+    sum_i w_i CE(t_i, softmax(W^T v_i + b)) / sum_i w_i + ||W||^2 / (2 C M)
+
+over M rows v_i of length 1 with targets t_i (distributions) and weights w_i: scikit-learn's `LogisticRegression(C)`
+for weights of mean 1. Rows are read in blocks at every step of L-BFGS, so that CSR stays sparse and memory-mapped
+files stay on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from labelprop.core.types import Propagation
+from labelprop.functional.weigh import normalize_rows
+from labelprop.graph.neighbors.rounding import spans
+from labelprop.graph.neighbors.rows import Rows
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator import top_classes as wide
+from labelprop.propagators.estimator.outcome import conclude
+
+LABELS_ONLY_C, SOFT_C = 100.0, 10.0
+LABELS_ONLY_STEPS, SOFT_STEPS = 200, 30
+GRADIENT_TOLERANCE, LOSS_TOLERANCE = 1e-5, 1e-7  # largest entry, the loss being a mean; relative decrease
+HISTORY = 10  # pairs that L-BFGS remembers
+BLOCK_ELEMENTS = 1 << 24  # features and logits held at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """A fitted logistic regression on unit vectors."""
+
+    weights_DC: torch.Tensor
+    bias_C: torch.Tensor
+
+    @torch.no_grad()
+    def predict(self, rows: Rows) -> Iterator[torch.Tensor]:
+        """Distributions (B, C) of all rows, in blocks."""
+        for start, stop in spans(rows.n, rows.dim + len(self.bias_C), BLOCK_ELEMENTS):
+            yield self.logits(rows.read(start, stop)).softmax(dim=1)
+
+    def logits(self, block: Any) -> torch.Tensor:
+        """(B, C) of a block as `Rows` hands it out."""
+        return _times(block, self.weights_DC) + self.bias_C
+
+
+def labels_only_head(rows: Rows, seeds: Seeds, *, C: float = LABELS_ONLY_C, steps: int = LABELS_ONLY_STEPS) -> Head:
+    """The head fitted to the seeds alone; a soft seed's target is its distribution."""
+    places_M = seeds.mask_N.nonzero().squeeze(1)
+    weights_M = seeds.weights_N[places_M].to(rows.dtype)
+    return _fit(_Examples(rows, places_M, weights_M, seeds), C, steps)
+
+
+def soft_head(
+    rows: Rows,
+    found: Propagation,
+    seeds: Seeds,
+    *,
+    C: float = SOFT_C,
+    steps: int = SOFT_STEPS,
+    places_M: torch.Tensor | None = None,
+) -> Head:
+    """The head fitted to propagated distributions weighted by certainty; seeds count as given, with certainty 1.
+
+    `places_M` are the rows to fit to; None takes all that are reached with any certainty.
+    """
+    usable_N = found.reached_N & (found.certainty_N > 0)
+    places_M = usable_N.nonzero().squeeze(1) if places_M is None else places_M[usable_N[places_M]]
+    weights_M = found.certainty_N[places_M].to(rows.dtype)
+    return _fit(_Examples(rows, places_M, weights_M, seeds, found), C, steps)
+
+
+@torch.no_grad()
+def label_all(head: Head, rows: Rows, seeds: Seeds, top: int | None = None) -> Propagation:
+    """A head's distributions of all rows as a propagation: every row is reached, certainty is the label's share.
+
+    Where N x C > 2^28 scores and distributions are sparse CSR with the `top` (16) best classes a row.
+    """
+    seeds, size = seeds.to(rows.device), (rows.n, seeds.n_classes, rows.dtype, rows.device)
+    if rows.n * seeds.n_classes > wide.DENSE_LIMIT:
+        kept: wide.TopRows | wide.AllRows = wide.TopRows(*size[:2], top or wide.DEFAULT_TOP, *size[2:])
+    else:
+        kept = wide.AllRows(*size)
+    labels, shares, start = [], [], 0
+    for shares_BC in head.predict(rows):
+        best = shares_BC.max(dim=1)  # ties: the lowest class
+        labels.append(best.indices)
+        shares.append(best.values)
+        kept.put(slice(start, start + len(shares_BC)), shares_BC, shares_BC)
+        start += len(shares_BC)
+    reached_N = torch.ones(rows.n, dtype=torch.bool, device=rows.device)
+    verdict: dict[str, Any] = {"steps": 0, "residual": 0.0, "converged": True}
+    return conclude(*kept.result(), torch.cat(shares), reached_N, seeds, labels_N=torch.cat(labels), **verdict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Examples:
+    """What a head is fitted to: M rows with a weight each, the label of seeds, the distribution of others."""
+
+    rows: Rows
+    places_M: torch.Tensor
+    weights_M: torch.Tensor
+    seeds: Seeds
+    found: Propagation | None = None
+
+    def features(self, start: int, stop: int) -> Any:
+        whole = len(self.places_M) == self.rows.n
+        return self.rows.read(start, stop) if whole else self.rows.take(self.places_M[start:stop])
+
+    def targets(self, start: int, stop: int) -> torch.Tensor:
+        """Distributions (B, C)."""
+        places_B, seeds = self.places_M[start:stop], self.seeds
+        if self.found is None:
+            targets_BC = self.weights_M.new_zeros(len(places_B), seeds.n_classes)
+        elif self.found.distributions_NC.layout is torch.strided:
+            targets_BC = self.found.distributions_NC[places_B]
+        else:
+            targets_BC = wide.dense_rows(self.found.distributions_NC, places_B)
+        given_L = seeds.mask_N[places_B].nonzero().squeeze(1)
+        if seeds.soft_NC is not None:
+            given_LC = normalize_rows(seeds.soft_NC[places_B[given_L]]).to(targets_BC.dtype)
+        else:
+            labels_L = seeds.labels_N[places_B[given_L]]
+            given_LC = torch.nn.functional.one_hot(labels_L, seeds.n_classes).to(targets_BC.dtype)
+        return targets_BC.index_copy(0, given_L, given_LC).to(self.weights_M.dtype)
+
+
+class _Objective:
+    """The loss above and its gradient, added up over blocks of examples."""
+
+    def __init__(self, examples: _Examples, C: float) -> None:
+        self._examples, self._penalty = examples, 1 / (C * len(examples.places_M))
+        self._weights_M1 = (examples.weights_M / examples.weights_M.sum(dtype=torch.float64))[:, None]
+        width = examples.rows.dim + examples.seeds.n_classes
+        self._blocks = list(spans(len(examples.places_M), width, BLOCK_ELEMENTS))
+        self._kept = self._read(*self._blocks[0]) if len(self._blocks) == 1 else None
+
+    def _read(self, start: int, stop: int) -> tuple[Any, torch.Tensor, torch.Tensor]:
+        examples = self._examples
+        weights_B1 = self._weights_M1[start:stop].to(examples.weights_M.dtype)
+        return examples.features(start, stop), examples.targets(start, stop), weights_B1
+
+    def __call__(self, W_EC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss and gradient (E, C) at W_EC (D + 1, C), whose last row is the bias."""
+        loss = self._penalty / 2 * W_EC[:-1].square().sum()
+        gradient_EC = self._penalty * W_EC
+        gradient_EC[-1] = 0
+        for start, stop in self._blocks:
+            features, targets_BC, weights_B1 = self._kept or self._read(start, stop)
+            log_BC = (_times(features, W_EC[:-1]) + W_EC[-1]).log_softmax(dim=1)
+            loss -= (targets_BC * log_BC * weights_B1).sum()
+            pull_BC = log_BC.exp_().sub_(targets_BC).mul_(weights_B1)
+            gradient_EC[:-1] += _transposed_times(features, pull_BC)
+            gradient_EC[-1] += pull_BC.sum(dim=0)
+        return loss, gradient_EC
+
+
+@torch.no_grad()
+def _fit(examples: _Examples, C: float, steps: int) -> Head:
+    """The minimum as L-BFGS finds it from zero; loss and gradient are computed in the type of the rows."""
+    from scipy.optimize import minimize  # torch's optimizers import its compiler, which takes seconds
+
+    objective, rows = _Objective(examples, C), examples.rows
+    shape = (rows.dim + 1, examples.seeds.n_classes)
+
+    def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        loss, gradient_EC = objective(torch.from_numpy(flat.reshape(shape)).to(rows.device, rows.dtype))
+        return float(loss), gradient_EC.double().cpu().numpy().ravel()
+
+    limits: Any = {"maxiter": steps, "maxcor": HISTORY, "gtol": GRADIENT_TOLERANCE, "ftol": LOSS_TOLERANCE}
+    found = minimize(loss_and_gradient, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options=limits)
+    fitted_EC = torch.from_numpy(found.x.reshape(shape)).to(rows.device, rows.dtype)
+    return Head(fitted_EC[:-1], fitted_EC[-1])
+
+
+def _times(block: Any, weights_DC: torch.Tensor) -> torch.Tensor:
+    """A block, dense or CSR, times weights."""
+    if isinstance(block, torch.Tensor):
+        return block.to(weights_DC) @ weights_DC
+    return torch.from_numpy(block @ weights_DC.cpu().numpy()).to(weights_DC)
+
+
+def _transposed_times(block: Any, pull_BC: torch.Tensor) -> torch.Tensor:
+    """The transpose of a block, dense or CSR, times (B, C)."""
+    if isinstance(block, torch.Tensor):
+        return (pull_BC.T @ block).T  # the other way round BLAS takes several times as long for few classes
+    return torch.from_numpy(block.T @ pull_BC.cpu().numpy()).to(pull_BC)

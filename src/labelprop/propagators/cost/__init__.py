@@ -1,0 +1,1 @@
+"""What a propagation will take in time and memory."""

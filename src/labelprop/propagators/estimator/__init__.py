@@ -1,0 +1,1 @@
+"""What propagators share: the estimator around each, its parameters, graphs and results."""

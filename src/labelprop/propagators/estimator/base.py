@@ -1,0 +1,211 @@
+"""Propagator: the scikit-learn estimator every propagator is, around a pure propagation function.
+
+A subclass gives its parameters, their rules, and two functions: `_spread` (labels of the fitted rows) and `_votes`
+(distributions of new ones). Reading inputs, markers, verdicts and results are done here.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, column_or_1d
+
+from labelprop.core import registry
+from labelprop.core.errors import DataError, RequestError
+from labelprop.core.progress import tell
+from labelprop.core.types import Propagation
+from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.seeds import Seeds, as_array, read_targets, unlabeled
+from labelprop.propagators.estimator.inputs import read_features, read_graph, read_weights
+from labelprop.propagators.estimator.parameters import Flag, Number, OneOf, Rule, check_parameters
+from labelprop.propagators.estimator.top_classes import compact
+
+PRECOMPUTED = ("precomputed", "precomputed_distances")
+
+
+class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
+    """Labels for all rows from a few of them, by their neighborhood. See the subclasses for the parameters.
+
+    Attributes set by `fit`: `classes_` (C,), `scores_` and `label_distributions_` (n, C), `transduction_`,
+    `certainty_`, `reached_` (n,), `class_weight_` (C,), `n_iter_`, `residual_`, `converged_`, `graph_`, `recall_`,
+    `n_features_in_`. Rows of `label_distributions_` sum to 1; unreached rows are uniform, have certainty 0 and the
+    marker of y for a label.
+    """
+
+    n_neighbors: int
+    metric: str
+    search: str
+    device: str
+    warm_start: bool
+    top_classes: int | None
+    random_state: Any
+    verbose: bool
+    graph_: AffinityGraph
+    recall_: float | None
+
+    metrics: ClassVar[tuple[str, ...]] = ("cosine", *PRECOMPUTED)
+    rules: ClassVar[Mapping[str, Rule]] = {}
+
+    @abstractmethod
+    def _spread(self, given: Any, seeds: Seeds) -> Propagation:
+        """Labels of all rows of `given` (features or Edges), on any device; warns where the verdict asks for it.
+
+        Sets `graph_`, `recall_` and what `_votes` needs.
+        """
+
+    @abstractmethod
+    def _votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Distributions (B, C) of new rows and which of them are reached (B,), in blocks of rows.
+
+        `given` are features or Edges (m, n).
+        """
+
+    def _check_seeds(self, seeds: Seeds) -> None:
+        """Raises RequestError where parameters do not go with these seeds."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Spreads the labels of y over the rows of X.
+
+        Parameters
+        ----------
+        X : features (n, d): array, memory-mapped array, torch tensor, frame or SciPy CSR; or, with a precomputed
+            metric, a graph: SciPy CSR (n, n) or a pair (indices (n, k), values (n, k)).
+        y : (n,) labels with the marker where unlabeled (-1 in numbers, "" in text, None in objects), or floating
+            (n, C >= 2) soft labels with zero or NaN rows where unlabeled.
+        sample_weight : (n,) multiplies a seed's row of Y; a seed of weight 0 is an unlabeled row.
+
+        Raises RequestError or DataError (both ValueError) naming the parameter or row.
+        """
+        if y is None:
+            raise RequestError(
+                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
+            )
+        self._check_parameters()
+        given = self._read_fit(X)
+        n = int(given.shape[0])
+        targets = read_targets(_one_column(y))
+        if len(targets.codes_N) != n:
+            raise DataError(f"y has {len(targets.codes_N)} rows and X has {n}; they must belong together row by row.")
+        seeds = targets.seeds(read_weights(sample_weight, n))
+        self._check_seeds(seeds)
+        self.classes_ = targets.classes
+        self._marker_targets, self._seed_codes = targets, seeds.labels_N.numpy()
+        self._store(self._spread(given, seeds))
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Labels (m,) of new rows from the fitted ones around them; the marker where none has a say."""
+        votes = self._votes(self._read_new(X))
+        codes = [np.where(found_B, means_BC.argmax(axis=1), -1) for means_BC, found_B in votes]
+        return self._marker_targets.decode(np.concatenate(codes))
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Distributions (m, C) of new rows from the fitted ones around them; uniform where none has a say.
+
+        With a precomputed metric X is (m, n) into the fitted rows.
+        """
+        return np.concatenate([means_BC for means_BC, _ in self._votes(self._read_new(X))])
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Accuracy of `predict(X)` on the rows of y that carry a label; rows with the marker are left out."""
+        from sklearn.metrics import accuracy_score
+
+        labels = as_array(y)
+        known = ~unlabeled(labels)
+        if not known.any():
+            raise DataError("y holds no labels to score against: every row carries the marker.")
+        predicted = self.predict(X)
+        weights = None if sample_weight is None else np.asarray(sample_weight)[known]
+        if labels.ndim == 2 and labels.shape[1] > 1:
+            labels = self.classes_[np.nan_to_num(labels).argmax(axis=1)]
+        return float(accuracy_score(labels[known], predicted[known], sample_weight=weights))
+
+    def _check_parameters(self) -> None:
+        searches = ("auto", *registry.table("neighbors"))
+        shared: dict[str, Rule] = {
+            "metric": OneOf(self.metrics),
+            "search": OneOf(searches),
+            "device": OneOf(("auto", "cpu", "cuda")),
+            "warm_start": Flag(),
+            "top_classes": Number(1, whole=True, optional=True),
+            "verbose": Flag(),
+        }
+        check_parameters(type(self).__name__, self.get_params(deep=False), {**shared, **self.rules})
+
+    def _device(self, X: Any) -> torch.device:
+        available = torch.cuda.is_available()
+        if self.device == "cuda" and not available:
+            raise RequestError("device='cuda': torch sees no CUDA device here. Use device='auto' or 'cpu'.")
+        if self.device == "auto":
+            return X.device if isinstance(X, torch.Tensor) else torch.device("cuda" if available else "cpu")
+        return torch.device(self.device)
+
+    def _read_fit(self, X: Any) -> Any:
+        """X checked: features, or Edges (n, n)."""
+        if self.metric not in PRECOMPUTED:
+            return read_features(self, X, reset=True)
+        given = read_graph(X, distances=self.metric == "precomputed_distances", fitted_n=None)
+        self.n_features_in_ = given.shape[1]
+        return given
+
+    def _read_new(self, X: Any) -> Any:
+        """X checked against what was fitted: features, or Edges (m, n)."""
+        check_is_fitted(self)
+        if self.metric not in PRECOMPUTED:
+            return read_features(self, X, reset=False)
+        return read_graph(X, distances=self.metric == "precomputed_distances", fitted_n=self.n_features_in_)
+
+    def _search_seed(self) -> int:
+        """The seed of an approximate search."""
+        return 0 if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _store(self, found: Propagation) -> None:
+        """Sets the attributes of the contract, as NumPy arrays."""
+        if self.top_classes is not None and found.scores_NC.layout is torch.strided:
+            found = compact(found, self.top_classes)
+        self.scores_, self.label_distributions_ = _numpy(found.scores_NC), _numpy(found.distributions_NC)
+        self.transduction_ = self._marker_targets.decode(_numpy(found.labels_N))
+        self.certainty_, self.reached_ = _numpy(found.certainty_N), _numpy(found.reached_N)
+        self.class_weight_ = _numpy(found.class_weight_C)
+        least = 1 if "max_iter" in self.get_params(deep=False) else 0  # scikit-learn asks for 1 there
+        self.n_iter_ = max(least, found.steps)
+        self.residual_, self.converged_ = found.residual, found.converged
+
+    def _say(self, text: str, started: float) -> None:
+        took = f"({time.perf_counter() - started:.2f} s)"
+        if self.verbose:
+            print(f"{type(self).__name__} {text} {took}", file=sys.stderr)
+        tell(f"{text} {took}")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.pairwise = self.metric in PRECOMPUTED
+        return tags
+
+
+def _one_column(y: Any) -> np.ndarray:
+    """y as an array; columns of labels are raveled with scikit-learn's usual warning, soft labels stay."""
+    array = as_array(y)
+    soft = array.ndim == 2 and array.dtype.kind == "f" and array.shape[1] >= 2
+    return array if soft or array.ndim == 1 else column_or_1d(array, warn=True)
+
+
+def _numpy(tensor: torch.Tensor) -> Any:
+    """A tensor as a NumPy array, a sparse one as a SciPy CSR array."""
+    tensor = tensor.cpu()
+    if tensor.layout is not torch.sparse_csr:
+        return tensor.numpy()
+    from scipy import sparse
+
+    parts = (tensor.values(), tensor.col_indices(), tensor.crow_indices())
+    rows, columns = tensor.shape
+    return sparse.csr_array(tuple(part.numpy() for part in parts), shape=(rows, columns))

@@ -1,0 +1,84 @@
+"""Edges: what was measured between rows and their neighbors, before a kernel makes weights of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from labelprop.core.errors import DataError
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+FARTHEST = 2.001  # between unit vectors, and rounding
+
+Measure = Literal["cosine", "squared_distance", "weight"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edges:
+    """Values (m, n) between m rows and n fitted ones, in CSR. A stored zero is a value like any other.
+
+    `measure` says what the values are: cosines, squared distances, or weights a user gave (`metric="precomputed"`).
+    """
+
+    values: sparse.csr_array
+    measure: Measure
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return int(self.values.shape[0]), int(self.values.shape[1])
+
+    @property
+    def given(self) -> bool:
+        """Whether a user gave these as weights, to be taken as they are."""
+        return self.measure == "weight"
+
+    def cosines(self) -> sparse.csr_array:
+        """Cosines; squared distances d^2 between unit vectors are 1 - d^2 / 2, given weights count as cosines.
+
+        Raises DataError for a distance that unit vectors cannot have.
+        """
+        if self.measure != "squared_distance":
+            return self.values
+        far_E = self.values.data > FARTHEST**2
+        if far_E.any():
+            place = int(far_E.argmax())
+            row = int(np.searchsorted(self.values.indptr, place, side="right")) - 1
+            raise DataError(
+                f"row {row} of the precomputed distances holds {self.values.data[place] ** 0.5:.4g}, but this method "
+                "reads cosines off distances between vectors of unit length, which are at most 2. Scale the vectors "
+                "to unit length before measuring, or use LabelSpreading, LabelPropagation or Poisson, which take any."
+            )
+        return self._with(1 - self.values.data / 2).values
+
+    def squared_distances(self) -> sparse.csr_array:
+        """Squared distances; cosines s of unit vectors are 2 - 2 s. Given weights have none (ValueError)."""
+        if self.measure == "weight":
+            raise ValueError("given weights are not distances")
+        if self.measure == "squared_distance":
+            return self.values
+        return self._with(np.maximum(2 - 2 * self.values.data, 0)).values
+
+    def nearest_columns(self, k: int) -> Edges:
+        """The k best entries of every row (ties: the lower column), for methods that cut given graphs."""
+        from scipy import sparse
+
+        keys = self.values.data if self.measure == "squared_distance" else -self.values.data
+        rows = np.repeat(np.arange(self.shape[0]), np.diff(self.values.indptr))
+        order = np.lexsort((self.values.indices, keys, rows))
+        starts = self.values.indptr[:-1]
+        rank = np.arange(len(order)) - np.repeat(starts, np.diff(self.values.indptr))
+        kept = np.sort(order[rank < k])
+        counts = np.bincount(rows[kept], minlength=self.shape[0])
+        crow = np.concatenate([[0], np.cumsum(counts)]).astype(self.values.indptr.dtype)
+        parts = (self.values.data[kept], self.values.indices[kept], crow)
+        return replace(self, values=sparse.csr_array(parts, shape=self.shape))
+
+    def _with(self, data: np.ndarray) -> Edges:
+        from scipy import sparse
+
+        parts = (data, self.values.indices, self.values.indptr)
+        return replace(self, values=sparse.csr_array(parts, shape=self.shape))

@@ -1,0 +1,207 @@
+"""The graph of label propagation, label spreading and Poisson learning: self-tuned weights of nearest neighbors."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from labelprop.core.errors import DataError, RequestError
+from labelprop.core.types import Propagation
+from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.neighbors.rows import as_rows
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator import rbf_kernel
+from labelprop.propagators.estimator import top_classes as wide
+from labelprop.propagators.estimator.base import PRECOMPUTED
+from labelprop.propagators.estimator.edges import Edges
+from labelprop.propagators.estimator.graph_propagator import GraphPropagator
+from labelprop.propagators.estimator.outcome import check_volume
+from labelprop.propagators.estimator.parameters import Number, Rule
+
+if TYPE_CHECKING:
+    from scipy import sparse
+
+SMALLEST_SCALE = 1e-6  # of d_ik^2: rows with k duplicates
+SYMMETRIC = 1e-5  # largest difference to the mirrored weight, relative to the largest weight, taken for rounding
+
+
+def self_tuned(edges: Edges) -> sparse.csr_array:
+    """exp(-d_ij^2 / max(d_ik^2, 1e-6)), d_ik the distance of row i to the farthest of its neighbors.
+
+    Departs from Zelnik-Manor & Perona 2004 by one scale, of the row that chose, in place of two.
+    """
+    from scipy import sparse
+
+    squared = edges.squared_distances()
+    counts = np.diff(squared.indptr)
+    farthest = np.full(len(counts), SMALLEST_SCALE, squared.dtype)
+    filled = counts > 0
+    starts = squared.indptr[:-1][filled]
+    if len(starts):
+        farthest[filled] = np.maximum(np.maximum.reduceat(squared.data, starts), farthest[filled])
+    weights = np.exp(-squared.data / np.repeat(farthest, counts))
+    return sparse.csr_array((weights, squared.indices, squared.indptr), shape=squared.shape)
+
+
+def symmetric_max(directed: sparse.csr_array) -> AffinityGraph:
+    """W = max(A, A^T) of weights without a diagonal."""
+    return AffinityGraph.from_scipy(directed.maximum(directed.T.tocsr()).tocsr())
+
+
+def given_weights(edges: Edges) -> sparse.csr_array:
+    """Weights that a user gave, as they are. Raises DataError naming a row with a negative one."""
+    weights = edges.values
+    if len(weights.data) and weights.data.min() < 0:
+        place = int((weights.data < 0).argmax())
+        row = int(np.searchsorted(weights.indptr, place, side="right")) - 1
+        raise DataError(
+            f"row {row} of the precomputed graph holds the negative weight {weights.data[place]:g}; weights are at "
+            f"least 0. Clip similarities first, for example graph.data.clip(0, out=graph.data)."
+        )
+    return weights
+
+
+class KernelPropagator(GraphPropagator):
+    """A propagator on the symmetric graph of self-tuned weights, or on a graph of weights as given."""
+
+    volume: Any
+    max_iter: int
+    tol: float
+
+    metrics: ClassVar[tuple[str, ...]] = ("cosine", "euclidean", *PRECOMPUTED)
+    rules: ClassVar[Mapping[str, Rule]] = {
+        "n_neighbors": Number(1, whole=True),
+        "max_iter": Number(1, whole=True),
+        "tol": Number(0),
+    }
+
+    def _kernel(self, edges: Edges) -> sparse.csr_array:
+        return given_weights(edges) if edges.given else self_tuned(edges)
+
+    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+        if self.metric == "precomputed" and weights.nnz:
+            gap = abs(weights - weights.T).max()
+            if gap > SYMMETRIC * weights.data.max():
+                warnings.warn(
+                    f"the precomputed graph is not symmetric (two directions of an edge differ by up to {gap:.3g}); "
+                    f"the larger of both weights is taken.",
+                    UserWarning,
+                    stacklevel=2,
+                )
+        return symmetric_max(weights)
+
+    def _check_seeds(self, seeds: Seeds) -> None:
+        check_volume(self.volume, seeds.n_classes)
+        if self.volume is not None and self._is_wide(seeds):
+            raise RequestError(
+                f"volume={self.volume!r} needs all scores at once, and {seeds.n} rows x {seeds.n_classes} classes "
+                f"are more than {wide.DENSE_LIMIT}. Use volume=None, or fewer rows."
+            )
+
+    def _is_wide(self, seeds: Seeds) -> bool:
+        """Whether results can hold only the best classes of a row."""
+        return seeds.n * seeds.n_classes > wide.DENSE_LIMIT
+
+    def _judged(self, found: Propagation) -> Propagation:
+        """The same result; warns where the solver has not converged."""
+        if not found.converged:
+            warnings.warn(
+                f"{type(self).__name__} stopped after {found.steps} steps with relative residual "
+                f"{found.residual:.2g} (tol={self.tol:g}). Raise max_iter, or tol if this is near enough.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        return found
+
+
+class Kernel:
+    """scikit-learn's `kernel`, less functions."""
+
+    def problem(self, value: Any) -> str | None:
+        """What is allowed, where `value` is not; else None."""
+        if isinstance(value, str) and value in ("knn", "rbf"):
+            return None
+        advice = "; for a kernel of your own compute its matrix and pass it with metric='precomputed'"
+        return f"'knn' or 'rbf'{advice if callable(value) else ''}"
+
+
+class Jobs:
+    """scikit-learn's `n_jobs`."""
+
+    def problem(self, value: Any) -> str | None:
+        """What is allowed, where `value` is not; else None."""
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        return None if value is None or (whole and value != 0) else "None or a whole number other than 0"
+
+
+class DropInPropagator(KernelPropagator):
+    """A propagator with scikit-learn's choice of kernels: "knn" as above, or "rbf" over all pairs of rows."""
+
+    kernel: str
+    gamma: float
+    n_jobs: int | None
+
+    graph_parameters: ClassVar[tuple[str, ...]] = (*KernelPropagator.graph_parameters, "kernel", "gamma")
+    rules: ClassVar[Mapping[str, Rule]] = {
+        **KernelPropagator.rules,
+        "kernel": Kernel(),
+        "gamma": Number(0),
+        "n_jobs": Jobs(),
+    }
+
+    def _spread(self, given: Any, seeds: Seeds) -> Propagation:
+        if self._all_pairs:
+            rbf_kernel.check_room(int(given.shape[0]), 8 if given.dtype in (np.float64, torch.float64) else 4)
+        with threads(self.n_jobs):
+            return super()._spread(given, seeds)
+
+    def _kernel(self, edges: Edges) -> sparse.csr_array:
+        if self.kernel == "knn" or edges.given:
+            return super()._kernel(edges)
+        weights = edges.squared_distances().copy()  # distances as given: the kernel of the stored ones
+        weights.data = np.exp(-self.gamma * weights.data)
+        return weights
+
+    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+        return AffinityGraph.from_scipy(weights) if self._all_pairs else super()._build_graph(weights)
+
+    @property
+    def _row_metric(self) -> str:
+        return "euclidean" if self._all_pairs else super()._row_metric
+
+    @property
+    def _all_pairs(self) -> bool:
+        return self.kernel == "rbf" and self.metric not in PRECOMPUTED
+
+    def _weights(self, queries: Any) -> Iterator[sparse.csr_array]:
+        if not self._all_pairs:
+            yield from super()._weights(queries)
+        elif queries is None:
+            assert self._rows is not None
+            self.recall_ = 1.0
+            yield rbf_kernel.all_pairs(self._rows, self.gamma)
+        else:
+            assert self._rows is not None
+            looked_up = as_rows(queries, self._rows.device, "euclidean")
+            yield from rbf_kernel.to_rows(looked_up, self._rows, self.gamma)
+
+
+@contextmanager
+def threads(n_jobs: int | None) -> Iterator[None]:
+    """So many torch threads inside, counted as joblib does (-1: all cores); None leaves them as they are."""
+    if n_jobs is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_jobs if n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + n_jobs))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,88 @@
+"""From solved scores to a `Propagation`: what every propagator does with its distributions at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from labelprop.core.errors import RequestError
+from labelprop.core.types import UNLABELED, Propagation
+from labelprop.functional.weigh import class_weights, normalize_rows, smoothed_shares, volume_factors
+from labelprop.graph.seeds import Seeds
+
+
+def conclude(
+    scores_NC: torch.Tensor,
+    distributions_NC: torch.Tensor,
+    certainty_N: torch.Tensor,
+    reached_N: torch.Tensor,
+    seeds: Seeds,
+    *,
+    steps: int,
+    residual: float,
+    converged: bool,
+    labels_N: torch.Tensor | None = None,
+) -> Propagation:
+    """Labels by argmax (ties: the lowest class); seeds keep theirs with certainty 1, unreached rows get -1 and 0.
+
+    `labels_N` gives the argmax where the distributions hold only some classes of a row.
+    """
+    seeded_N = seeds.mask_N
+    reached_N = reached_N | seeded_N
+    labels_N = distributions_NC.argmax(dim=1) if labels_N is None else labels_N
+    labels_N = labels_N.masked_fill(~reached_N, UNLABELED).where(~seeded_N, seeds.labels_N)
+    certainty_N = certainty_N.masked_fill(~reached_N, 0).masked_fill(seeded_N, 1)
+    weight_C = class_weights(labels_N, seeds.n_classes, certainty_N.dtype)
+    return Propagation(
+        scores_NC, distributions_NC, labels_N, certainty_N, reached_N, weight_C, steps, residual, converged
+    )
+
+
+def rebalanced(distributions_NC: torch.Tensor, reached_N: torch.Tensor, seeds: Seeds, volume: Any) -> torch.Tensor:
+    """Distributions whose argmax shares over reached unlabeled rows match `volume` (methods: volume projection).
+
+    `volume` is "seeds" (shares of the seeds, each class plus one) or wanted shares (C,) of any sum.
+    """
+    open_N = reached_N & ~seeds.mask_N
+    if isinstance(volume, str):
+        shares_C = smoothed_shares(seeds.totals_C())
+    else:
+        shares_C = torch.as_tensor(volume, dtype=torch.float64).to(distributions_NC.device)
+    factors_C = volume_factors(distributions_NC[open_N], shares_C)
+    return torch.where(reached_N[:, None], normalize_rows(distributions_NC * factors_C), distributions_NC)
+
+
+def check_volume(volume: Any, n_classes: int) -> None:
+    """Raises RequestError unless `volume` is None, "seeds", or C shares that are not negative and not all zero."""
+    check_shares("volume", volume, n_classes)
+
+
+def check_shares(
+    name: str, value: Any, n_classes: int, *, words: tuple[str, ...] = ("seeds",), positive: bool = False
+) -> None:
+    """Raises RequestError unless parameter `name` is None, one of `words`, or a share for each class.
+
+    Shares are not negative and not all zero; where `positive`, none of them is zero.
+    """
+    if value is None or (isinstance(value, str) and value in words):
+        return
+    named = "".join(f"{word!r}, " for word in words)
+    wanted = f"None, {named}or an array of one share a class, " + (
+        "all positive" if positive else "not negative and not all zero"
+    )
+    try:
+        shares_C = torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        raise RequestError(f"{name}={value!r}: must be {wanted}.") from None
+    if shares_C.shape != (n_classes,):
+        raise RequestError(f"{name} has shape {tuple(shares_C.shape)} for {n_classes} classes; it must be {wanted}.")
+    allowed_C = shares_C.isfinite() & ((shares_C > 0) if positive else (shares_C >= 0))
+    if not bool(allowed_C.all()) or float(shares_C.sum()) == 0:
+        raise RequestError(f"{name}={shares_C.tolist()}: must be {wanted}.")
+
+
+def refuse_two(name: str, value: Any, volume: Any) -> None:
+    """Raises RequestError where both a class prior of another kind (parameter `name`) and `volume` are given."""
+    if value is not None and volume is not None:
+        raise RequestError(f"{name} and volume both re-weight classes to wanted shares; give one of them.")

@@ -1,0 +1,214 @@
+"""Linear systems of the graph Laplacian D - W: harmonic functions and Poisson's equation, by conjugate gradient.
+
+Both are solved as (I - S) z = D^-1/2 b, S = D^-1/2 W D^-1/2, x = D^-1/2 z: the eigenvalues of I - S are in [0, 2].
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
+from labelprop.core.progress import advance
+from labelprop.functional.elimination import eliminate
+from labelprop.functional.solve import ColumnSolve, Matmul, cg_refined
+from labelprop.functional.verdict import Verdict
+from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.systems.diffusion import class_blocks, times, worth_renumbering
+from labelprop.propagators.systems.elimination import suits
+from labelprop.propagators.systems.seed_components import SeedComponents
+
+SHIFT = 1e-4  # share of D added where D - W alone cannot be solved
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LaplacianSystem:
+    """(D - W) x = b on some rows R of a symmetric graph W; x is 0 in all other rows, and D counts all edges.
+
+    Where R holds whole components (`null` is then given), D - W is singular: b must sum to 0 in each of them, and of
+    all solutions the one with sum_i d_i x_i = 0 in each is found.
+    """
+
+    rows_R: torch.Tensor  # numbers in W of the rows, as ordered here
+    normalized: AffinityGraph  # S in these rows and columns
+    scale_R: torch.Tensor  # D^-1/2
+    null: tuple[AffinityGraph, AffinityGraph] | None  # (G, R) and (R, G): D^1/2 1 of each component, of length 1
+
+    @classmethod
+    def of(
+        cls, graph: AffinityGraph, keep_N: torch.Tensor, component_N: torch.Tensor | None = None
+    ) -> LaplacianSystem:
+        """Prepares the system in the rows `keep_N` (N,) bool; `component_N` where they make up whole components."""
+        rows_R, normalized = keep_N.nonzero().squeeze(1), graph.normalized()
+        if len(rows_R) < graph.n:
+            rows = rows_R.cpu().numpy()
+            normalized = AffinityGraph.from_scipy(normalized.to_scipy()[rows][:, rows], graph.device)
+        if worth_renumbering(normalized):
+            normalized, order_R = normalized.renumbered()
+            rows_R = rows_R[order_R]
+        degree_R = graph.degree()[rows_R]
+        scale_R = degree_R.masked_fill(degree_R <= 0, 1).rsqrt()
+        null = None if component_N is None or not len(rows_R) else _null_vectors(degree_R, component_N[rows_R])
+        return cls(rows_R, normalized, scale_R, null)
+
+    def solve(self, b_RB: torch.Tensor, *, max_iter: int, tol: float, shift: float = 0.0) -> ColumnSolve:
+        """x for (D - W + shift D) x = b, rows in the order of `rows_R`; the residual is that of the scaled system."""
+        if not len(self.rows_R):
+            return ColumnSolve.empty(0, b_RB.shape[1], b_RB.dtype, b_RB.device)
+
+        def operator(dtype: torch.dtype) -> Matmul:
+            product, null = times(self.normalized.astype(dtype).scaled(-1)), self._null(dtype)
+            return lambda z_RB: _project(product(z_RB).add_(z_RB, alpha=1 + shift), null)
+
+        with torch.autocast(b_RB.device.type, enabled=False):  # callers may train in bfloat16
+            null = self._null(b_RB.dtype)
+            b_RB = _project(b_RB * self.scale_R[:, None], null)
+            solved = cg_refined(operator, b_RB, tol=tol, max_iter=max_iter)
+            x_RB = _project(solved.solution_NC, null) * self.scale_R[:, None]
+        return ColumnSolve(x_RB, solved.steps_C, solved.residual_C)
+
+    def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
+        """(start, stop) of classes to solve together."""
+        return class_blocks(self.normalized, n_classes)
+
+    def _null(self, dtype: torch.dtype) -> list[torch.Tensor]:
+        """The null vectors across (G, R) and along (R, G) in this type; none where the system is regular."""
+        return [] if self.null is None else [part.astype(dtype).tensor for part in self.null]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HarmonicSystem:
+    """Functions that equal the given labels on the seeds and the weighted mean of their neighbors elsewhere."""
+
+    rows_R: torch.Tensor  # unlabeled rows of components that hold seeds
+    seeds_L: torch.Tensor  # rows of the seeds
+    cross: AffinityGraph  # W from the former to the latter, (R, L)
+    system: LaplacianSystem | AffinityGraph  # in the rows R; the plain W (R, R) where elimination suits it
+
+    @classmethod
+    def of(cls, graph: AffinityGraph, seeds: Seeds) -> HarmonicSystem:
+        """Prepares the system in all unlabeled rows of components that hold seeds."""
+        seeds_L = seeds.mask_N.nonzero().squeeze(1)
+        component_N = graph.components()
+        seeded = torch.zeros(int(component_N.max()) + 1, dtype=torch.bool, device=graph.device)
+        seeded[component_N[seeds_L]] = True
+        keep_N = seeded[component_N] & ~seeds.mask_N
+        regular = None if suits(graph) else LaplacianSystem.of(graph, keep_N)
+        rows_R = keep_N.nonzero().squeeze(1) if regular is None else regular.rows_R
+        weights = graph.to_scipy()[rows_R.cpu().numpy()]
+        cross = AffinityGraph.from_scipy(weights[:, seeds_L.cpu().numpy()], graph.device)
+        if regular is None:
+            return cls(
+                rows_R, seeds_L, cross, AffinityGraph.from_scipy(weights[:, rows_R.cpu().numpy()], graph.device)
+            )
+        return cls(rows_R, seeds_L, cross, regular)
+
+    def solve(self, seeds: Seeds, classes: Sequence[int], *, max_iter: int, tol: float) -> ColumnSolve:
+        """F for these classes (N, len(classes)): (D - W)_UU F_U = W_UL Y_L, F_L = Y_L, 0 in components without seeds.
+
+        Cut to the range of Y, of which F is a weighted mean: only rounding and unfinished solves leave it.
+        """
+        dtype = self.cross.weights_E.dtype
+        solved = ColumnSolve.empty(seeds.n, len(classes), dtype, self.cross.device)
+        for start, stop in self.class_blocks(len(classes)):
+            advance("solve", start, len(classes))
+            y_LB = seeds.columns(classes[start:stop], dtype)[self.seeds_L]
+            part = self._inner(y_LB, max_iter, tol)
+            solved.solution_NC[self.seeds_L, start:stop] = y_LB
+            inner_RB = part.solution_NC.clamp_min(0).minimum(y_LB.amax(dim=0))
+            solved.solution_NC[self.rows_R, start:stop] = inner_RB
+            solved.steps_C[start:stop], solved.residual_C[start:stop] = part.steps_C, part.residual_C
+        return solved
+
+    def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
+        """(start, stop) of classes to solve together."""
+        return self.system.class_blocks(n_classes) if isinstance(self.system, LaplacianSystem) else [(0, n_classes)]
+
+    def _inner(self, y_LB: torch.Tensor, max_iter: int, tol: float) -> ColumnSolve:
+        """F in the rows of the system."""
+        if isinstance(self.system, LaplacianSystem):
+            return self.system.solve(self.cross.matmul(y_LB), max_iter=max_iter, tol=tol)
+        solved = ColumnSolve.empty(len(self.rows_R), y_LB.shape[1], y_LB.dtype, y_LB.device)
+        cross = self.cross.astype(torch.float64)
+        solved.solution_NC[:] = eliminate(
+            self.system.to_dense().double(), cross.degree(), cross.matmul(y_LB.double())
+        )
+        return solved
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoissonSystem:
+    """(D - W) u = b, b = w_i (y_i - ybar) in the seeds and 0 elsewhere, on components with seeds of several classes.
+
+    ybar is the mean label of the component's seeds, and sum_i d_i u_i = 0 in each component.
+    """
+
+    system: LaplacianSystem
+    parts: SeedComponents
+
+    @classmethod
+    def of(cls, graph: AffinityGraph, parts: SeedComponents) -> PoissonSystem:
+        """Prepares the system."""
+        return cls(LaplacianSystem.of(graph, parts.mixed_N >= 0, parts.mixed_N), parts)
+
+    def solve(
+        self, seeds: Seeds, classes: Sequence[int], *, max_iter: int, tol: float, shift: float = 0.0
+    ) -> ColumnSolve:
+        """u for these classes (N, len(classes)), 0 in all other components; `shift` D is added to D - W."""
+        rows_R, dtype = self.system.rows_R, self.system.scale_R.dtype
+        solved = ColumnSolve.empty(seeds.n, len(classes), dtype, rows_R.device)
+        for start, stop in self.system.class_blocks(len(classes)):
+            advance("solve", start, len(classes))
+            b_RB = self._sources(seeds, classes[start:stop])[rows_R].to(dtype)
+            part = self.system.solve(b_RB, max_iter=max_iter, tol=tol, shift=shift)
+            solved.solution_NC[rows_R, start:stop] = part.solution_NC
+            solved.steps_C[start:stop], solved.residual_C[start:stop] = part.steps_C, part.residual_C
+        return solved
+
+    def _sources(self, seeds: Seeds, classes_B: Sequence[int]) -> torch.Tensor:
+        """b (N, B), float64."""
+        b_NB = seeds.columns(classes_B, torch.float64)
+        rows = (seeds.mask_N & (self.parts.mixed_N >= 0)).nonzero().squeeze(1)
+        mean_LB = self.parts.shares_GC[self.parts.mixed_N[rows]][:, list(classes_B)]
+        b_NB[rows] -= seeds.weights_N[rows, None] * mean_LB
+        return b_NB
+
+
+def warn_shifted(missed: float, then: Verdict) -> None:
+    """Says that another system was solved than was asked for, and how that went."""
+    outcome = (
+        "" if then.converged else f", which stopped at {then.residual:.2g} after {then.steps} steps: raise max_iter"
+    )
+    warnings.warn(
+        f"conjugate gradient on D - W stopped at relative residual {missed:.2g}: the graph is nearly disconnected, "
+        f"or max_iter is low. Solved once more with {SHIFT:g} D added{outcome}. More neighbors connect it better.",
+        ConvergenceWarning,
+        stacklevel=3,
+    )
+
+
+def _project(z_RB: torch.Tensor, null: list[torch.Tensor]) -> torch.Tensor:
+    """z without its part along the null vectors."""
+    if not null:
+        return z_RB
+    across, along = null
+    return torch.addmm(z_RB, along, across @ z_RB, alpha=-1)
+
+
+def _null_vectors(degree_R: torch.Tensor, component_R: torch.Tensor) -> tuple[AffinityGraph, AffinityGraph]:
+    """D^1/2 1 of each component, scaled to length 1, as (G, R) and its transpose."""
+    from scipy import sparse
+
+    degree = degree_R.double().cpu().numpy()
+    _, place = np.unique(component_R.cpu().numpy(), return_inverse=True)
+    volume = np.bincount(place, degree)
+    entries = np.sqrt(degree / np.where(volume > 0, volume, 1)[place]) if len(place) else degree
+    entries = entries if degree_R.dtype == torch.float64 else entries.astype(np.float32)
+    along = sparse.csr_array((entries, place, np.arange(len(place) + 1)), shape=(len(place), len(volume)))
+    across = AffinityGraph.from_scipy(along.T.tocsr(), degree_R.device)
+    return across, AffinityGraph.from_scipy(along, degree_R.device)

@@ -1,0 +1,182 @@
+"""The section "This run": command, settings, files and words, without a path of the machine."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import PurePath, PureWindowsPath
+from typing import Any
+
+from labelprop.report.gather.numbers import percent_of
+from labelprop.report.gather.page import FILES, Run
+from labelprop.report.words import capital, count
+
+Facts = list[tuple[str, str]]
+SKIPPED_SHOWN = 100
+
+
+def without_path(text: str) -> str:
+    """The last part of an absolute path; anything else as it is."""
+    if text.startswith(("/", "~")) and "\n" not in text:
+        return PurePath(text).name or "data"
+    if len(text) > 2 and text[1] == ":" and text[2] in "\\/":
+        return PureWindowsPath(text).name
+    return text
+
+
+def command_without_paths(command: str) -> str:
+    try:
+        tokens = shlex.split(command)
+    except ValueError:
+        tokens = command.split()
+    cut = []
+    for token in tokens:
+        flag, equals, value = token.partition("=")
+        cut.append(f"{flag}={without_path(value)}" if equals and flag.startswith("-") else without_path(token))
+    return shlex.join(cut)
+
+
+def day(date: str) -> str:
+    """20 November 2026."""
+    try:
+        moment = datetime.fromisoformat(date)
+    except ValueError:
+        return date
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s" if whole >= 10 else f"{seconds:.1f} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(nbytes: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if nbytes < 1000:
+            return f"{nbytes:.0f} {unit}"
+        nbytes /= 1000
+    return f"{nbytes:.1f} GB"
+
+
+def plain_value(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {plain_value(part)}" for key, part in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(plain_value(part) for part in value) or "none"
+    return without_path(str(value))
+
+
+def settings(run: Run) -> Facts:
+    facts = [(capital(str(name).replace("_", " ")), plain_value(value)) for name, value in run.settings.items()]
+    facts += verdict(run)
+    if run.device:
+        facts.append(("Device", run.device))
+    seconds = run.metrics.get("seconds") or sum(stage.get("seconds") or 0 for stage in run.stages.values())
+    if seconds:
+        facts.append(("Time", duration(seconds)))
+    if run.metrics.get("peak_memory_bytes"):
+        facts.append(("Most memory", size(run.metrics["peak_memory_bytes"])))
+    if run.versions:
+        facts.append(("Versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())))
+    return facts
+
+
+def verdict(run: Run) -> Facts:
+    """What a propagator says of its own answer."""
+    found, facts = run.verdict, []
+    if found.get("chosen"):
+        k = found.get("n_neighbors")
+        facts.append(("Chosen method", str(found["chosen"]) + (f", {count(k, 'neighbor')}" if k else "")))
+    if found.get("reason"):
+        facts.append(("Why", str(found["reason"])))
+    if found.get("recall") is not None:
+        facts.append(("Neighbors found", f"{percent_of(found['recall'])} of the true ones, measured on a sample"))
+    if found.get("steps"):
+        end = "converged" if found.get("converged") else "stopped at its limit"
+        facts.append(
+            ("Solver", f"{count(found['steps'], 'step')}, {end}, relative residual {found.get('residual') or 0:.2g}")
+        )
+    return facts
+
+
+def agreement(run: Run) -> Facts:
+    """On what share of the rows labeled here the simpler ways say the same."""
+    facts = []
+    for name, part in (("Logistic regression", "baseline"), ("Nearest given label", "nearest_label")):
+        share = (run.metrics.get(part) or {}).get("agreement")
+        if share is not None:
+            facts.append((name, f"the same label on {percent_of(share)} of the unlabeled {run.noun}s"))
+    return facts
+
+
+def stages(run: Run) -> Facts:
+    """Seconds and memory by stage."""
+    facts = []
+    for name, stage in run.stages.items():
+        parts = [duration(stage.get("seconds") or 0)]
+        if stage.get("peak_memory_bytes"):
+            parts.append(size(stage["peak_memory_bytes"]))
+        facts.append((capital(str(name).replace("_", " ")), ", ".join(parts)))
+    return facts
+
+
+def files(run: Run) -> Facts:
+    return [(name, FILES[name].format(noun=run.noun)) for name in run.files]
+
+
+def skipped(run: Run) -> Facts:
+    listed = [(str(entry.get("id")), plain_value(str(entry.get("reason")))) for entry in run.skipped]
+    more = len(listed) - SKIPPED_SHOWN
+    return [*listed[:SKIPPED_SHOWN], ("", f"and {count(more, 'more file')} in run.json")] if more > 0 else listed
+
+
+def words(run: Run) -> Facts:
+    if run.verb == "train":
+        certainty = "The largest probability the classifier gives to any class"
+    else:
+        certainty = f"How clearly {run.recipe} prefers the label over all others, from 0 to 1"
+    trained = [("Pseudo-label", "A label handed on by propagation that the network was trained with.")]
+    return [
+        (
+            "Certainty",
+            f"{certainty}; 1 for labels you gave. It is cut to three decimals before anything is counted. "
+            "It is not yet a promise: see Trust for how often each level was right.",
+        ),
+        ("Margin", "The share of the label minus the share of the next best."),
+        (
+            "95% interval",
+            "Wilson's interval for a share: a procedure that covers the true share 19 times in 20.",
+        ),
+        ("Truth", "Labels you supplied for scoring. Training never saw them."),
+        ("Propagation", f"Handing labels on from {run.noun} to similar {run.noun}."),
+        *(trained if run.verb == "train" else []),
+    ]
+
+
+def again(run: Run) -> str:
+    """The command that uses the saved labels too: the run's own, with one more --labels, into another folder."""
+    tokens = shlex.split(command_without_paths(run.command))
+    if tokens[:2] != ["labelprop", run.verb]:
+        return ""
+    kept, out, skip = [], "", False
+    for token, value in zip(tokens, [*tokens[1:], ""], strict=True):
+        if skip:
+            skip = False
+        elif token == "--out":
+            out, skip = value, True
+        elif token.startswith("--out="):
+            out = token.partition("=")[2]
+        elif token not in ("--overwrite", "--resume"):
+            kept.append(token)
+    return shlex.join([*kept, "--labels", "corrections.csv", "--out", f"{out or 'runs/' + run.name}-2"])

@@ -1,0 +1,1 @@
+"""Numbers and sentences to what the page shows."""

@@ -1,0 +1,1 @@
+"""A request to a run folder: read, decide, work, write."""

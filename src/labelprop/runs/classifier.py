@@ -1,0 +1,151 @@
+"""The classifier that a run deploys: weights in safetensors, everything else in JSON, never a pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from labelprop.core.errors import RequestError
+from labelprop.core.run_folder import write_atomically, write_json
+from labelprop.data.found import Content
+from labelprop.data.views.preprocessing import Preprocessing
+from labelprop.models.backbone import Backbone, weights_digest
+from labelprop.models.deployed import describe, make, plain
+from labelprop.models.network import ModelSpec, Network, build
+from labelprop.models.trunks.text_svd import TextSvd
+
+FORMAT = 1
+BATCH = 500
+
+
+class Classifier(nn.Module):
+    """Preprocessing and network in one: raw examples in, class logits out.
+
+    `forward` takes (B, C, H, W) uint8 images or (B, D) vectors as they were read and returns (B, classes).
+    `classes` are the label texts in the order of the columns.
+    """
+
+    def __init__(self, network: nn.Module, preprocessing: Preprocessing, classes: tuple[str, ...]) -> None:
+        super().__init__()
+        self.network, self.preprocessing, self.classes = network, preprocessing, classes
+
+    def forward(self, raw_B: torch.Tensor) -> torch.Tensor:
+        logits_BC = self.network(self.preprocessing.apply(raw_B))["class"]
+        assert isinstance(logits_BC, torch.Tensor)
+        return logits_BC
+
+    @torch.no_grad()
+    def probabilities(self, raw_B: torch.Tensor) -> torch.Tensor:
+        """softmax of the logits of a batch: (B, classes) float32 on its device; the mode is left as it is."""
+        logits_BC: torch.Tensor = self(raw_B)
+        return logits_BC.float().softmax(1)
+
+    def distributions(self, content: Content, device: torch.device | str = "cpu") -> np.ndarray:
+        """softmax of the logits for all of `content`: (N, C) float32, in eval mode."""
+        self.eval()
+        batches = [np.arange(at, min(at + BATCH, len(content))) for at in range(0, len(content), BATCH)]
+        found = [self.probabilities(raw.to(device)).cpu() for raw in content.stream(batches)]
+        return torch.cat(found).numpy() if found else np.zeros((0, len(self.classes)), np.float32)
+
+
+def save_classifier(
+    folder: Path, classifier: Classifier, spec: ModelSpec, extra: Mapping[str, Any] | None = None
+) -> None:
+    """Writes model.safetensors and model.json; `extra` joins the latter (the backbone and its hash, say)."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in classifier.network.state_dict().items()}
+    write_atomically(folder / "model.safetensors", lambda partial: save_file(tensors, partial))
+    description = {
+        "format": FORMAT,
+        "architecture": spec.to_json(),
+        "classes": list(classifier.classes),
+        "preprocessing": classifier.preprocessing.to_json(),
+    }
+    write_json(folder / "model.json", description | describe(classifier.network) | dict(extra or {}))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """The trunk of a run's network: what it takes to go on from it."""
+
+    spec: ModelSpec
+    preprocessing: Preprocessing
+    tensors: Mapping[str, torch.Tensor]  # by name within the trunk
+    digest: str
+
+    def build(self, spec: ModelSpec, seed: int) -> Network:
+        """The network that `spec` describes, with this trunk in it."""
+        network = build(spec, seed)
+        network.trunk.load_state_dict(dict(self.tensors))
+        network.trunk.learned = True
+        return network
+
+
+def load_trunk(folder: Path, backbone: Backbone | None = None) -> Trained:
+    """The trunk of the model in a run folder, for examples that are embedded by `backbone`.
+
+    Raises RequestError where there is none, or it was trained on what another backbone saw.
+    """
+    description = described_start(folder)
+    trained_with = description.get("backbone")
+    if (trained_with or {}).get("digest") != (backbone.digest if backbone else None):
+        seen = f"vectors by {trained_with['name']}" if trained_with else "the data themselves"
+        now = f"vectors by {backbone.name}" if backbone else "the data themselves"
+        weights = " with other weights" if seen == now else ""
+        raise RequestError(
+            f"--init: the network in {folder} was trained on {seen}, these are {now}{weights}. Leave out --backbone "
+            "to have the run's own."
+        )
+    network = plain(load_classifier(folder, description).network)
+    assert isinstance(network, Network)
+    spec, preprocessing = ModelSpec.from_json(description["architecture"]), description["preprocessing"]
+    digest = weights_digest(network.trunk)
+    return Trained(spec, Preprocessing.from_json(preprocessing), network.trunk.state_dict(), digest)
+
+
+def described_start(folder: Path) -> dict[str, Any]:
+    """model.json of a run that another starts from. Raises RequestError where there is none."""
+    described = folder / "model.json"
+    if not described.is_file():
+        raise RequestError(f"{folder} holds no model; --init must name a finished run of `labelprop train`.")
+    description: dict[str, Any] = json.loads(described.read_text(encoding="utf-8"))
+    return description
+
+
+def own_backbone(folder: Path, description: Mapping[str, Any]) -> str | TextSvd | None:
+    """What the model in a run folder sees data by: a backbone's name, a text model; None where the data themselves.
+
+    Raises RequestError where it was an object of Python, which only the caller can bring again.
+    """
+    trained_with = description.get("backbone")
+    if trained_with is None:
+        return None
+    if trained_with.get("learned"):
+        return TextSvd.load(folder)
+    if not trained_with["by_name"]:
+        raise RequestError(
+            f"{folder} was trained on the embedding by {trained_with['name']}, an object of Python: "
+            "pass backbone= with it."
+        )
+    return str(trained_with["name"])
+
+
+def load_classifier(folder: Path, description: Mapping[str, Any]) -> Classifier:
+    """The inverse of `save_classifier`; `description` is the content of model.json. In eval mode, on the CPU."""
+    try:
+        network = make(build(ModelSpec.from_json(description["architecture"]), seed=0), description)
+        network.load_state_dict(load_file(folder / "model.safetensors"))
+        classifier = Classifier(
+            network, Preprocessing.from_json(description["preprocessing"]), tuple(description["classes"])
+        )
+    except (KeyError, OSError, RuntimeError, SafetensorError) as error:
+        raise RequestError(f"the model in {folder} cannot be loaded ({error}); train it again.") from error
+    return classifier.eval()

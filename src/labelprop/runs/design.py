@@ -1,0 +1,214 @@
+"""What is decided about a training before it begins, each choice said aloud with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from labelprop.core.distributed import local_rank, started_together
+from labelprop.core.errors import RequestError
+from labelprop.core.progress import Reporter
+from labelprop.core.types import Task
+from labelprop.data.contents import TensorContent
+from labelprop.data.found import Content
+from labelprop.data.samples import Samples
+from labelprop.data.views.preprocessing import Preprocessing
+from labelprop.data.views.views import Views, choose_augment, preprocessing_for
+from labelprop.models.backbone import Backbone, load_backbone, weights_digest
+from labelprop.models.choose import choose, parse_model
+from labelprop.models.network import ModelSpec, Network, build
+from labelprop.models.trunks.pretrained import load_pretrained, options_of
+from labelprop.models.trunks.text_svd import TextSvd
+from labelprop.runs.classifier import Trained, load_trunk
+from labelprop.runs.embed import embed_samples
+from labelprop.runs.inputs import Inputs
+from labelprop.training import recipes
+from labelprop.training.phases import Recipe
+
+FROZEN = "frozen"  # of --tune: the backbone embeds the data once, and a small network learns on that
+SHARED_SETTINGS = ("batch_size", "lr", "weight_decay", "l2_feature")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """What the network sees of the examples: themselves, or their embedding by a frozen backbone."""
+
+    content: Content
+    backbone: Backbone | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """One training, decided."""
+
+    recipe: Recipe
+    spec: ModelSpec
+    preprocessing: Preprocessing
+    augment: str
+    features: Features
+    task: Task
+    start: Trained | None = None
+
+    def network(self, heads: Mapping[str, int], seed: int) -> Network:
+        """The network to train, with these heads: new, or on the trunk of another run."""
+        spec = replace(self.spec, heads=heads)
+        return build(spec, seed) if self.start is None else self.start.build(spec, seed)
+
+
+def check_seed(seed: int) -> None:
+    """Raises RequestError where numpy or scikit-learn would not take it."""
+    if not 0 <= seed < 2**32:
+        raise RequestError(f"--seed {seed} must be at least 0 and below 2**32.")
+
+
+def resolve_device(name: str) -> torch.device:
+    """'auto' is CUDA where there is one; of processes started together each has its own."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name not in ("cpu", "cuda"):
+        raise RequestError(f"--device {name} is not known; use auto, cpu or cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise RequestError("--device cuda: torch finds no CUDA device here; use --device cpu.")
+    return torch.device("cuda", local_rank()) if name == "cuda" and started_together() else torch.device(name)
+
+
+def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int = 0) -> Backbone | None:
+    """What examples are embedded by; None where the network sees them as they are.
+
+    Texts without a backbone are embedded by what can be learned from these texts themselves.
+    """
+    if backbone is not None or samples.texts is None:
+        return None if backbone is None else load_backbone(backbone)
+    learned = TextSvd.fit(samples.texts, seed=seed)
+    groups, dimensions = len(learned.vocabulary), len(learned.components_DV)
+    reporter.say(
+        f"no --backbone: texts become vectors by TF-IDF of {groups:,} groups of letters and an SVD to {dimensions} "
+        "dimensions, learned from these texts; a pretrained text model knows more of what they mean"
+    )
+    return load_backbone(learned)
+
+
+def read_features(
+    samples: Samples, backbone: Backbone | None, device: torch.device, cache: str | Path | None, reporter: Reporter
+) -> Features:
+    """Applies the backbone, if there is one."""
+    if backbone is None:
+        assert samples.content is not None  # see `open_backbone`
+        return Features(samples.content, None)
+    reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {backbone.name}")
+    vectors_ND = embed_samples(
+        samples,
+        backbone,
+        device=device,
+        progress=lambda done, total: reporter.advance("embedding", done, total),
+        cache=Path(cache) if cache else None,
+    )
+    return Features(TensorContent(torch.from_numpy(vectors_ND), torch.float32), backbone)
+
+
+def decide(
+    inputs: Inputs,
+    features: Features,
+    *,
+    recipe: str | Recipe,
+    settings: Mapping[str, Any],
+    model: str,
+    augment: str,
+    start: Trained | None = None,
+    seed: int,
+    device: torch.device,
+    reporter: Reporter,
+) -> Design:
+    """Recipe, network, views and preprocessing for these inputs."""
+    given = inputs.given
+    chosen = recipes.build(recipe, settings)
+    if (given.labels_N >= 0).all() and any(phase.method().needs.unlabeled.size for phase in chosen.phases):
+        reporter.say("every example is labeled: there is nothing to propagate to, so this trains recipe supervised")
+        chosen = labels_only(chosen)
+    shape = tuple(features.content.shape)
+    if augment == "auto":
+        augment, why = choose_augment(shape)
+        reporter.say(f"augmentation: {augment} ({why})")
+    if start is not None:
+        check_start(start, shape, model)
+        model = start.spec.name
+    elif not all(phase.trains_trunk for phase in chosen.phases):
+        raise RequestError(f"recipe {chosen.name} trains on a finished network; name its run with --init.")
+    if model == "auto":
+        model, why = choose("image" if len(shape) == 3 else "vector", shape, device)
+        reporter.say(f"model: {model} ({why})")
+    name, options = parse_model(model)
+    if start is None:
+        preprocessing = preprocessing_for(augment, Preprocessing.measure(features.content))
+    else:
+        preprocessing = start.preprocessing
+    Views(preprocessing, augment)  # refuses what these data cannot have
+    recipes.check_serves(chosen, preprocessing.seen_shape)
+    spec = ModelSpec(
+        name=name,
+        input_shape=preprocessing.seen_shape,
+        heads=chosen.heads(len(given.classes)),
+        options=options if start is None else start.spec.options,
+        l2_feature=chosen.l2_feature,
+    )
+    task = Task(
+        labels_N=torch.from_numpy(given.labels_N),
+        weights_N=torch.from_numpy(given.weights_N),
+        n_classes=len(given.classes),
+        seed=seed,
+    )
+    build(spec, seed=seed)  # refuses an unknown model before the run folder exists
+    return Design(chosen, spec, preprocessing, augment, features, task, start)
+
+
+def find_start(
+    init: Path | None, backbone: Any, tune: str, features: Features, seed: int, reporter: Reporter
+) -> Trained | None:
+    """The network that training starts from: a run's, or a pretrained model that is to learn; None for a new one."""
+    if tune != FROZEN:
+        return _pretrained(backbone, tune, features, seed, reporter)
+    return None if init is None else load_trunk(init, features.backbone)
+
+
+def check_start(start: Trained, shape: tuple[int, ...], model: str) -> None:
+    """Raises RequestError where examples of this shape do not fit, or another network was asked for."""
+    if model != "auto":
+        raise RequestError(f"--model {model} excludes --init and --tune: the network is the one named there.")
+    if tuple(start.preprocessing.shape) != shape:
+        raise RequestError(
+            f"the network of --init takes examples of shape {tuple(start.preprocessing.shape)}, these have {shape}; "
+            "--image-size brings images to its size."
+        )
+
+
+def _pretrained(backbone: Any, tune: str, features: Features, seed: int, reporter: Reporter) -> Trained:
+    shape = tuple(features.content.shape)
+    trunk = load_pretrained(backbone, tune, seed)
+    learned = sum(p.numel() for p in trunk.parameters()) - sum(p.numel() for p in trunk.fixed())
+    every = sum(p.numel() for p in trunk.parameters())
+    reporter.say(f"model: {backbone}, of whose {every:,} weights {learned:,} learn (--tune {tune})")
+    image = trunk.image_config
+    channels = [slice(None)] if shape[0] == 1 else [slice(at, at + 1) for at in range(shape[0])]
+    mean, std = (tuple(float(np.mean(values[part])) for part in channels) for values in (image.mean, image.std))
+    return Trained(
+        spec=ModelSpec("pretrained", shape, {}, options_of(trunk)),
+        preprocessing=Preprocessing("image", shape, mean, std),
+        tensors=trunk.state_dict(),
+        digest=weights_digest(trunk),
+    )
+
+
+def labels_only(recipe: Recipe, share: float = 1.0) -> Recipe:
+    """Recipe supervised with the optimizer settings of `recipe`, so that labels are all that differs.
+
+    `share` is its length in units of the recipe's main phase. As a baseline it has the length of DLP's stage 1,
+    as in the paper: trained for longer on a few labels alone, networks get worse, and the comparison would flatter.
+    """
+    kept = {name: recipe.settings[name] for name in SHARED_SETTINGS if name in recipe.settings}
+    found = recipes.build("supervised", kept)
+    return replace(found, phases=tuple(replace(phase, share=share) for phase in found.phases))

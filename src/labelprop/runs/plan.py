@@ -1,0 +1,85 @@
+"""The plan of a propagation in words, said before it begins, and the refusal where memory will not do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from labelprop.core import registry
+from labelprop.core.errors import RequestError
+from labelprop.core.memory import available_bytes, held_bytes
+from labelprop.core.progress import duration
+from labelprop.propagators.cost.forecast import ALL_PAIRS, Forecast, forecast
+
+TIGHT = 0.8  # of what is available
+FEWER_NEIGHBORS = (20, 10, 5)
+FEWER_CLASSES = 16
+
+
+def plan_lines(plan: Forecast, dtype: str) -> list[str]:
+    """What is going to be done, and what it will probably cost."""
+    size, free, pairs = plan.size, free_bytes(plan), plan.search == ALL_PAIRS
+    neighbors = f"{plan.n_neighbors:,} neighbor{'s' if plan.n_neighbors != 1 else ''}"
+    asked = plan.parameters.get("n_neighbors")
+    cut = f" (of {asked:,} asked for: there are no more)" if asked is not None and asked > plan.n_neighbors else ""
+    peak = in_words(held_bytes() + plan.nbytes) if not size.on_gpu else in_words(plan.nbytes)
+    left = "" if free is None else f" ({in_words(free)} free{' on the GPU' if size.on_gpu else ''})"
+    stages = ", ".join(f"{name} {_time(seconds)}" for name, seconds in plan.seconds_by_stage.items())
+    time = f"about {duration(plan.seconds)} ({stages})" if plan.seconds >= 1 else "under 1 s"
+    lines = [
+        f"plan: {size.n:,} {dtype} vectors of {size.d:,} dimensions, {size.n_seeds:,} labeled in {size.n_classes:,} "
+        f"class{'es' if size.n_classes != 1 else ''}",
+        f"plan: {plan.method}, " + (ALL_PAIRS + " of rows" if pairs else f"{neighbors}{cut} by {plan.search} search"),
+        f"plan: peak memory about {peak}{left}; {time}",
+    ]
+    if free is not None and TIGHT * free < plan.nbytes <= free:
+        lines.append("warning: that is close to all the memory that is free")
+    return lines
+
+
+def free_bytes(plan: Forecast) -> int | None:
+    """Memory that is free where the propagation will run."""
+    if not plan.size.on_gpu:
+        return available_bytes()
+    import torch
+
+    return int(torch.cuda.mem_get_info()[0])
+
+
+def check_memory(plan: Forecast) -> None:
+    """Raises RequestError with what would fit, where the propagation will not."""
+    free = free_bytes(plan)
+    if free is None or plan.nbytes <= free:
+        return
+    fitting = [f"{flags} (about {in_words(other.nbytes)})" for flags, other in _smaller(plan) if other.nbytes <= free]
+    advice = f"What would fit: {'; '.join(fitting)}." if fitting else "Take fewer rows, or a larger machine."
+    raise RequestError(
+        f"{plan.method} on these {plan.size.n:,} vectors would take about {in_words(plan.nbytes)} more memory; "
+        f"{in_words(free)} is free. {advice} --force goes on all the same."
+    )
+
+
+def _smaller(plan: Forecast) -> Iterator[tuple[str, Forecast]]:
+    """Flags that need less memory, with their forecasts."""
+    flags, size = registry.propagator_flags(plan.method), plan.size
+
+    def other(method: str, **changes: Any) -> Forecast:
+        return forecast(method, (dict(plan.parameters) if method == plan.method else {}) | changes, size)
+
+    for k in FEWER_NEIGHBORS:
+        if "n_neighbors" in flags and k < plan.n_neighbors:
+            yield f"--n-neighbors {k}", other(plan.method, n_neighbors=k)
+    if size.n_classes > FEWER_CLASSES and plan.parameters.get("top_classes") is None:
+        yield f"--top-classes {FEWER_CLASSES}", other(plan.method, top_classes=FEWER_CLASSES)
+    for method in ("local", "weighted-knn"):
+        if method != plan.method and method in registry.table("propagators"):
+            yield f"--method {method}", other(method)
+
+
+def in_words(nbytes: float) -> str:
+    """Bytes as people say them: '240 MB', '3.4 GB'."""
+    return f"{nbytes / 1e9:.1f} GB" if nbytes >= 1e9 else f"{max(1, round(nbytes / 1e6))} MB"
+
+
+def _time(seconds: float) -> str:
+    return duration(seconds) if seconds >= 1 else "under 1 s"

@@ -1,0 +1,219 @@
+"""What a training was asked for, and what is read and decided before the run folder is touched."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from labelprop.core.clock import StageClock
+from labelprop.core.distributed import Group
+from labelprop.core.errors import DataError, RequestError, UnknownNameError
+from labelprop.core.progress import Reporter, Silent, duration
+from labelprop.core.recipe_entries import AUTO
+from labelprop.core.run_folder import Existing
+from labelprop.data.image_format import ImageFormat
+from labelprop.data.labels.join import NoLabelsError
+from labelprop.data.views.batches import check_shared_out
+from labelprop.models.trunks.pretrained import TRUNK_RATE
+from labelprop.runs.classifier import described_start, own_backbone
+from labelprop.runs.design import (
+    FROZEN,
+    Design,
+    Features,
+    check_seed,
+    decide,
+    find_start,
+    open_backbone,
+    read_features,
+)
+from labelprop.runs.inputs import Inputs, ReadOptions, read_inputs, tell
+from labelprop.training import recipes
+from labelprop.training.phases import Recipe
+from labelprop.training.plan import parse_budget
+from labelprop.training.race import runners
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainRequest:
+    """Everything `labelprop train` can be asked for; defaults are the command's."""
+
+    data: Any
+    out: Path
+    labels: Any = None
+    recipe: str | Recipe = "dlp"
+    model: str = "auto"
+    test: Any = None
+    truth: Any = None
+    seed: int = 0
+    device: str = "auto"
+    devices: int = 1
+    budget: str | float | None = None
+    epochs: int | None = None
+    steps: int | None = None
+    augment: str = "auto"
+    backbone: Any = None
+    tune: str = FROZEN
+    init: Path | None = None
+    only_labeled: bool = False
+    baselines: bool = True
+    deterministic: bool = False
+    compile: bool = False
+    precision: str = "auto"
+    existing: Existing = "refuse"
+    force: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    read: ReadOptions = field(default_factory=ReadOptions)
+    command: str = ""
+    reporter: Reporter = field(default_factory=Silent)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """All that was read and decided, before the run folder is touched."""
+
+    inputs: Inputs
+    test: Inputs | None
+    test_features: Features | None
+    design: Design
+    rivals: tuple[Design, ...]  # of recipe auto, one for each recipe that races; `design` is the first of them
+    device: torch.device
+    fabric: Fabric
+    clock: StageClock
+    budget: float | None
+    began: float
+    least_steps: int = 0  # of the main phase after a race, whatever it took: as long as the winner was tried
+
+    @property
+    def group(self) -> Group:
+        return Group(self.fabric.global_rank, self.fabric.world_size)
+
+
+def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prepared:
+    began, clock = time.perf_counter(), StageClock()
+    budget = _check(request, fabric.world_size)
+    with clock.stage("read"):
+        inputs, features = _read_data(request, device)
+        test = _read_test(request, inputs)
+        test_features = None
+        if test is not None:
+            test_features = read_features(
+                test.samples, features.backbone, device, request.read.cache, request.reporter
+            )
+    names: tuple[str | Recipe, ...] = (request.recipe,)
+    if request.recipe == AUTO:
+        names = runners(tuple(features.content.shape), len(inputs.samples))
+    start = find_start(request.init, request.backbone, request.tune, features, request.seed, request.reporter)
+    designs = [
+        decide(
+            inputs,
+            features,
+            recipe=name,
+            settings=request.settings,
+            model=request.model,
+            augment=request.augment,
+            start=start,
+            seed=request.seed,
+            device=device,
+            reporter=request.reporter if number == 0 else Silent(),  # the rest is decided alike
+        )
+        for number, name in enumerate(names)
+    ]
+    rivals = tuple(designs) if request.recipe == AUTO else ()
+    return Prepared(inputs, test, test_features, designs[0], rivals, device, fabric, clock, budget, began)
+
+
+def _check(request: TrainRequest, n_processes: int) -> float | None:
+    """What can be refused before anything is read; returns the budget in seconds, if there is one."""
+    if request.recipe != AUTO:
+        for phase in recipes.build(request.recipe, request.settings).phases:
+            needs = phase.method().needs
+            check_shared_out(needs.labeled.size + needs.unlabeled.size, n_processes)
+    budget = parse_budget(request.budget) if request.budget is not None else None
+    if budget is not None:
+        request.reporter.say(f"budget: {duration(budget)}")
+    if request.recipe == AUTO and request.settings:
+        raise RequestError("recipe auto has no settings; name the recipe that they belong to.")
+    lengths = {"--epochs": request.epochs, "--steps": request.steps, "--budget": request.budget}
+    given = [name for name, value in lengths.items() if value is not None]
+    if len(given) > 1:
+        raise RequestError(f"{' and '.join(given)} exclude each other; give one of them.")
+    for name, value in (("--epochs", request.epochs), ("--steps", request.steps)):
+        if value is not None and value < 1:
+            raise RequestError(f"{name} {value} must be at least 1.")
+    check_seed(request.seed)
+    _check_tune(request)
+    if request.init is not None:
+        described_start(request.init)
+    return budget
+
+
+def _check_tune(request: TrainRequest) -> None:
+    if request.tune == FROZEN:
+        return
+    if request.tune not in TRUNK_RATE:
+        raise UnknownNameError("--tune", request.tune, (FROZEN, *TRUNK_RATE))
+    if request.init is not None:
+        raise RequestError(f"--tune {request.tune} and --init exclude each other: both name what to start from.")
+    if not isinstance(request.backbone, str | os.PathLike):
+        raise RequestError(
+            f"--tune {request.tune} needs images, and --backbone with the folder or name of a HuggingFace model."
+        )
+
+
+def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Features]:
+    """DATA, and what the network sees of it."""
+    inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
+    if request.only_labeled:
+        inputs = inputs.only_labeled()
+    tell(inputs, request.reporter)
+    backbone = None
+    if request.tune == FROZEN:
+        backbone = open_backbone(inputs.samples, _backbone(request), request.reporter, request.seed)
+    elif inputs.samples.modality != "image":
+        raise RequestError(
+            f"--tune {request.tune} trains an image model on images, and these are {inputs.samples.modality}s; "
+            "leave it out."
+        )
+    return inputs, read_features(inputs.samples, backbone, device, request.read.cache, request.reporter)
+
+
+def _backbone(request: TrainRequest) -> Any:
+    """The one that was asked for, else that of the run to start from."""
+    if request.backbone is not None or request.init is None:
+        return request.backbone
+    return own_backbone(request.init, described_start(request.init))
+
+
+def _read_test(request: TrainRequest, inputs: Inputs) -> Inputs | None:
+    """The test set, read in the image format of DATA."""
+    if request.test is None:
+        return None
+    shape = inputs.samples.content.shape if inputs.samples.content is not None else ()
+    image_format = ImageFormat(*shape) if inputs.samples.modality == "image" else None
+    options = replace(request.read, label_col=request.read.label_col or request.read.truth_col, truth_col=None)
+    try:
+        test = read_inputs(request.test, None, None, options, request.reporter, image_format)
+    except NoLabelsError as error:
+        raise DataError(
+            "--test has no labels to score by: give an .npz with X and y, a table with a column label, or a folder "
+            "with a sub-folder for each class."
+        ) from error
+    if test.samples.modality != inputs.samples.modality:
+        raise RequestError(
+            f"--test holds {test.samples.modality}s but DATA holds {inputs.samples.modality}s; give data of one kind."
+        )
+    unknown = sorted(set(test.given.classes) - set(inputs.given.classes))
+    request.reporter.say(f"test set {test.samples.name}: {int((test.given.labels_N >= 0).sum()):,} labeled")
+    if unknown:
+        request.reporter.say(
+            f"warning: the test set has classes that no label names ({', '.join(unknown[:5])}); its examples of "
+            "these count as wrong"
+        )
+    return test

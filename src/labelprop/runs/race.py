@@ -1,0 +1,226 @@
+"""`--recipe auto`: the race among recipes, its length, and its record in the run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from labelprop.core.clock import StageClock
+from labelprop.core.errors import NonFiniteLossError, RequestError
+from labelprop.core.run_folder import RunFolder
+from labelprop.core.types import UNLABELED, Task
+from labelprop.data.views.batches import Loader
+from labelprop.data.views.views import Views
+from labelprop.runs.design import Design
+from labelprop.runs.prepare import Prepared, TrainRequest
+from labelprop.runs.record import ASKED, check_same_run, configuration
+from labelprop.training import loop
+from labelprop.training.job import Job, WorkMeter
+from labelprop.training.outputs import collect_outputs
+from labelprop.training.plan import CLOSING_SECONDS, default_epochs, epoch_length, main_steps_within, plan_steps
+from labelprop.training.race import BASELINE, ROUNDS, Heat, Outcome, folds, race
+
+RECORD = "race.json"
+KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
+    *("format", "data", "labels", "classes", "backbone", "tune", "init", "augment", "seed", "epochs", "steps"),
+    *("budget", "deterministic", "compile", "precision", "device", "devices", "threads", "versions"),
+)
+RACING = "racing"
+
+
+def decide_by_race(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -> Prepared:
+    """The same with the design that won. A race that was interrupted goes on where it stopped.
+
+    The first of several processes has the folder. Heats are written to race.json as they end, at last the outcome.
+    """
+    designs = {design.recipe.name: design for design in prepared.rivals}
+    if len(designs) == 1:  # every example is labeled: there is nothing to choose
+        return prepared
+    kept = prepared.group.first(_kept(folder, request, prepared))
+    if "recipe" not in kept:
+        prepared = _continued(prepared, kept)
+        lengths = kept.get("lengths") or prepared.group.first(_lengths(request, prepared, designs))
+        heats = [Heat(**heat) for heat in kept.get("heats", ())]
+        running = _Race(folder, request, prepared, designs, lengths, _loader(prepared))
+        outcome = prepared.group.first(running.run(heats))
+        kept = outcome.to_json() | {"lengths": dict(lengths)}
+        if folder is not None:
+            folder.write_json(RECORD, kept)
+    if folder is not None:
+        _end_of_race(folder, prepared.clock)
+    request.reporter.say(f"recipe: {kept['reason']}")
+    tried = max(1, round(ROUNDS[-1] * kept["lengths"][kept["recipe"]])) if kept["heats"] else 0
+    return replace(prepared, design=designs[kept["recipe"]], least_steps=tried)
+
+
+def _kept(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
+    """What is on record of this race. Raises RequestError where the folder is that of another run."""
+    if folder is None:
+        return {}
+    now, previous = configuration(request, prepared), folder.read_json("run.json")
+    racing = (*KNOWN_BEFORE, "model")  # later it is the winner's network, with heads of its own
+    names = racing if previous.get("status", RACING) == RACING else KNOWN_BEFORE
+    if not previous:
+        folder.write_json("run.json", {name: now[name] for name in names} | {"status": RACING})
+    else:
+        _check_raced(folder, previous)
+        if not request.force:
+            check_same_run({name: previous[name] for name in names if name in previous}, now)
+    return folder.read_json(RECORD)
+
+
+def _continued(prepared: Prepared, kept: Mapping[str, Any]) -> Prepared:
+    """What an interrupted race took counts: against the budget, and in the time of each stage."""
+    for stage, usage in kept.get("stages", {}).items():
+        prepared.clock.add(stage, usage)
+    return replace(prepared, began=prepared.began - kept.get("seconds", 0))
+
+
+def _check_raced(folder: RunFolder, previous: Mapping[str, Any]) -> None:
+    if "recipe" in previous and not (folder.path / RECORD).exists():
+        raise RequestError(
+            f"cannot resume: --out {folder.path} is a run of recipe {previous['recipe']}, not of auto. Choose "
+            "another --out, or name that recipe."
+        )
+
+
+def check_finished(request: TrainRequest, prepared: Prepared) -> None:
+    """Says that nothing is left to do. Raises RequestError where the finished run is another than that asked for.
+
+    On what device, in how many threads and with which versions it was made does not matter any more.
+    """
+    folder = RunFolder(request.out)
+    names: Sequence[str] = ASKED
+    previous = folder.read_json("run.json")
+    if len(prepared.rivals) > 1:
+        _check_raced(folder, previous)
+        names = [name for name in ASKED if name in KNOWN_BEFORE]
+    if not request.force:
+        check_same_run({name: previous[name] for name in names if name in previous}, configuration(request, prepared))
+    request.reporter.say(f"{request.out} is finished already; nothing to resume.")
+
+
+def _end_of_race(folder: RunFolder, clock: StageClock) -> None:
+    """From now on the record is compared with the winner, whose network may have other heads; it has the times."""
+    record = folder.read_json("run.json")
+    if record["status"] == RACING:
+        del record["model"]
+        folder.write_json("run.json", record | {"status": "running", "stages": clock.stages})
+        clock.stages.clear()
+
+
+def _lengths(request: TrainRequest, prepared: Prepared, designs: Mapping[str, Design]) -> dict[str, int]:
+    """Steps of the main phase of each recipe at full length: of a budget, what it pays for if all run every round."""
+    per_epoch = {name: epoch_length(design.recipe, design.task) for name, design in designs.items()}
+    trials = ROUNDS * len(folds(prepared.design.task))
+    if prepared.budget is None or not trials:
+        return {
+            name: request.steps or (request.epochs or default_epochs(steps)) * steps
+            for name, steps in per_epoch.items()
+        }
+    loader = _loader(prepared)
+    labels_alone_first = sorted(designs.items(), key=lambda item: item[0] != BASELINE)
+    jobs = [
+        _job(prepared, design, design.task, per_epoch[name], loader, request) for name, design in labels_alone_first
+    ]
+    spent = time.perf_counter() - prepared.began
+    steps = main_steps_within(prepared.budget, jobs, spent=spent, closing=CLOSING_SECONDS, trials=trials)
+    return dict.fromkeys(designs, steps)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Race:
+    """The race as it is run: what is trained, said and kept. `lengths` are the steps of each main phase in full."""
+
+    folder: RunFolder | None
+    request: TrainRequest
+    prepared: Prepared
+    designs: Mapping[str, Design]
+    lengths: Mapping[str, int]
+    loader: Loader
+
+    def run(self, heats: Sequence[Heat]) -> Outcome:
+        """From after these heats on."""
+        task = self.prepared.design.task
+        if n_folds := len(folds(task)):
+            shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
+            self.request.reporter.say(
+                f"race: {', '.join(self.designs)}, each trained up to {n_folds * len(ROUNDS)} times ({shares} of "
+                f"{_steps(self.lengths)}, with each of {n_folds} parts of the given labels hidden); the better half "
+                "goes on"
+            )
+        self._keep(heats)
+        return race(list(self.designs), task, self._train, run_already=heats, note=self._note)
+
+    def _train(self, name: str, task: Task, share: float) -> torch.Tensor:
+        jobs = {
+            rival: _job(
+                self.prepared, design, task, max(1, round(share * self.lengths[rival])), self.loader, self.request
+            )
+            for rival, design in self.designs.items()
+        }
+        job = jobs[name]
+        if name == BASELINE:  # phases before a main one have a least length: labels alone get as long as any rival
+            longest = max(sum(other.plan.steps) for other in jobs.values())
+            job = replace(job, plan=replace(job.plan, steps=(longest,)))
+        try:
+            trained = loop.run(job)
+            found = collect_outputs(trained.method.deployed(trained.net), job.loader)
+        except NonFiniteLossError:
+            if name == BASELINE:
+                raise
+            return torch.full((task.n,), UNLABELED)
+        # The first process decides: devices add in other orders.
+        classes_N: torch.Tensor = self.prepared.group.first(found["class"].argmax(1).cpu())
+        return classes_N
+
+    def _note(self, heats: Sequence[Heat]) -> None:
+        self.request.reporter.say(_said(heats[-1]))
+        self._keep(heats)
+
+    def _keep(self, heats: Sequence[Heat]) -> None:
+        if self.folder is not None:
+            record = {"lengths": dict(self.lengths), "heats": [asdict(heat) for heat in heats]}
+            seconds = round(time.perf_counter() - self.prepared.began, 3)
+            self.folder.write_json(RECORD, record | {"seconds": seconds, "stages": self.prepared.clock.stages})
+
+
+def _steps(lengths: Mapping[str, int]) -> str:
+    """The full length, which differs where recipes have epochs of their own."""
+    least, most = min(lengths.values()), max(lengths.values())
+    return f"{least:,} steps" if least == most else f"{least:,} to {most:,} steps"
+
+
+def _said(heat: Heat) -> str:
+    where = f"round {heat.round + 1} of {len(ROUNDS)}, part {heat.fold + 1}"
+    return f"race, {where}: {heat.recipe} found {heat.right:,} of {heat.hidden:,} hidden labels"
+
+
+def _loader(prepared: Prepared) -> Loader:
+    """Of the examples and views that all rivals have alike."""
+    design = prepared.design
+    return Loader.over(design.features.content, Views(design.preprocessing, design.augment), prepared.device)
+
+
+def _job(
+    prepared: Prepared, design: Design, task: Task, main_steps: int, loader: Loader, request: TrainRequest
+) -> Job:
+    """A training that leaves nothing behind; nobody looks at it but by the hidden labels."""
+    per_epoch = epoch_length(design.recipe, task)
+    return Job(
+        label="race",
+        recipe=design.recipe,
+        plan=plan_steps(design.recipe, per_epoch, main_steps),
+        task=task,
+        loader=loader,
+        build=partial(design.network, design.recipe.heads(task.n_classes), request.seed),
+        fabric=prepared.fabric,
+        meter=WorkMeter(1),
+        compiled=request.compile,
+        clock=prepared.clock,
+    )

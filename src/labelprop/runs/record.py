@@ -1,0 +1,91 @@
+"""The head of run.json: what decides a training's result, and whether a continued run is the same one."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+
+from labelprop.core.errors import RequestError
+from labelprop.runs.inputs import labels_digest
+from labelprop.runs.prepare import Prepared, TrainRequest
+from labelprop.training.job import resolve_precision
+
+ASKED = (  # what a finished run must have in common with the command that would continue it
+    *("recipe", "settings", "model", "augment", "seed", "epochs", "steps", "budget", "baselines"),
+    *("data", "labels", "backbone", "tune", "init"),
+)
+IDENTITY = (*ASKED, "deterministic", "compile", "precision", "device", "devices", "threads", "versions")
+
+
+def check_same_run(previous: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises RequestError where a continued run would not be the run that was interrupted."""
+    different = [key for key in IDENTITY if key in previous and previous[key] != now[key]]
+    if "recipe" in different:  # the rest follows from it
+        different = [key for key in different if key not in ("settings", "model")]
+    if different:
+        said = "; ".join(_difference(key, previous[key], now[key]) for key in different)
+        raise RequestError(
+            f"cannot resume, this is another run: {said}. Repeat the original command with --resume, choose "
+            "another --out, or add --force, after which the result need not equal an unbroken run's."
+        )
+
+
+def _difference(key: str, was: Any, now: Any) -> str:
+    """'seed was 0 and is 1'; of a group of settings only those that differ, of a digest only that it does."""
+    if key in ("data", "labels"):
+        return f"{'the examples' if key == 'data' else 'the given labels'} are not the same"
+    if isinstance(was, dict) and isinstance(now, dict):
+        names = [name for name in sorted({*was, *now}) if was.get(name) != now.get(name)]
+        return "; ".join(f"{key} {name} was {was.get(name)!r} and is {now.get(name)!r}" for name in names)
+    return f"{key} was {was!r} and is {now!r}"
+
+
+def configuration(request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
+    """The head of run.json: what decides the result, and what a reader wants to know."""
+    inputs, design, device = prepared.inputs, prepared.design, prepared.device
+    return {
+        "format": 1,
+        "name": inputs.samples.name,
+        "noun": inputs.noun,
+        "command": request.command,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "recipe": design.recipe.name,
+        "settings": dict(design.recipe.settings),
+        "model": design.spec.to_json(),
+        "augment": design.augment,
+        "seed": request.seed,
+        "epochs": request.epochs,
+        "steps": request.steps,
+        "budget": prepared.budget,
+        "baselines": request.baselines,
+        "deterministic": request.deterministic,
+        "compile": request.compile,
+        "precision": resolve_precision(request.precision, device),
+        "devices": prepared.group.size,
+        "device": "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device),
+        "threads": torch.get_num_threads(),
+        "versions": versions(),
+        "data": inputs.samples.digest,
+        "labels": labels_digest(inputs.given),
+        "backbone": design.features.backbone.to_json() if design.features.backbone else None,
+        "tune": request.tune,
+        "init": None if design.start is None else design.start.digest,
+        "classes": list(inputs.given.classes),
+        "columns": request.read.content_columns,
+        "skipped": [{"id": skipped.id, "reason": skipped.reason} for skipped in inputs.samples.skipped],
+    }
+
+
+def versions() -> dict[str, str]:
+    return {
+        "labelprop": version("labelprop"),
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+    }

@@ -1,0 +1,229 @@
+"""`train`: reads, decides, trains the baseline and the recipe, writes the run folder.
+
+The truth is read here and given to `evaluation` alone; training sees a Task, which has no field for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from labelprop.core.clock import StageClock
+from labelprop.core.distributed import Group, launch, leave, started_together
+from labelprop.core.errors import RequestError, WorkError
+from labelprop.core.progress import Reporter, Silent
+from labelprop.core.run_folder import RunFolder
+from labelprop.data.views.batches import Loader
+from labelprop.data.views.views import Views
+from labelprop.evaluation.monitor import Monitor
+from labelprop.evaluation.snapshots import FOLDER, Keeper, choose
+from labelprop.methods.base import Method
+from labelprop.runs.classifier import Classifier
+from labelprop.runs.design import labels_only, resolve_device
+from labelprop.runs.inputs import Inputs, truth_of
+from labelprop.runs.prepare import Prepared, TrainRequest, prepare
+from labelprop.runs.race import check_finished, decide_by_race
+from labelprop.runs.record import check_same_run, configuration
+from labelprop.runs.results import TrainResults, write_train_results
+from labelprop.training import loop, recipes
+from labelprop.training.checkpoint import Checkpoints
+from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
+from labelprop.training.phases import MIN_STEPS
+from labelprop.training.plan import CLOSING_SECONDS, default_epochs, epoch_length, main_steps_within, plan_steps
+
+OUT_OF_MEMORY = (
+    "the GPU is out of memory: lower the batch (--set batch_size=...), use a smaller --image-size or --model, "
+    "or --device cpu. What was finished is saved."
+)
+
+
+def train(request: TrainRequest) -> Path:
+    """Trains as requested and returns the run folder. Raises LabelpropError.
+
+    With several devices this starts a process for each and waits for them; where it is itself one of several that
+    were started together, it does its part, and the first of them writes the run folder.
+    """
+    if request.devices > 1 and not started_together():
+        return _train_on_devices(request)
+    device = resolve_device(request.device)
+    fabric = make_fabric(device, request.deterministic, resolve_precision(request.precision, device))
+    group = Group(fabric.global_rank, fabric.world_size)
+    if not group.leads:
+        request = replace(request, reporter=Silent())
+    try:
+        if group.first(_is_finished(request) if group.leads else None):
+            check_finished(request, prepare(replace(request, reporter=Silent()), device, fabric))
+        else:
+            prepared = prepare(request, device, fabric)
+            with _opened(request) if group.leads else nullcontext() as folder:
+                if prepared.rivals:
+                    prepared = decide_by_race(folder, request, prepared)
+                _train_in(folder, request, prepared)
+        group.first(None)  # all wait until the files are written
+    except torch.OutOfMemoryError as error:
+        raise WorkError(OUT_OF_MEMORY) from error
+    finally:
+        leave()
+    return request.out
+
+
+def _train_on_devices(request: TrainRequest) -> Path:
+    if request.device != "cpu" and torch.cuda.is_available() and torch.cuda.device_count() < request.devices:
+        raise RequestError(f"--devices {request.devices}: this machine has {torch.cuda.device_count()} CUDA devices.")
+    RunFolder.check(request.out, request.existing)
+    launch(request.devices, _train_as_one_of_several, replace(request, reporter=Silent()), told=request.reporter)
+    return request.out
+
+
+def _train_as_one_of_several(request: TrainRequest, reporter: Reporter) -> None:
+    train(replace(request, reporter=reporter))
+
+
+def _is_finished(request: TrainRequest) -> bool:
+    """Whether there is nothing left to do. Raises RequestError where the run folder may not be used."""
+    RunFolder.check(request.out, request.existing)
+    if request.devices < 1:
+        raise RequestError(f"--devices {request.devices} must be at least 1.")
+    return request.existing == "resume" and request.out.exists() and RunFolder(request.out).finished
+
+
+@contextmanager
+def _opened(request: TrainRequest) -> Iterator[RunFolder]:
+    folder = RunFolder.open(request.out, request.existing)
+    try:
+        yield folder
+    finally:
+        folder.close()
+
+
+def _train_in(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -> None:
+    """Trains; the first of several processes has the folder, and alone goes on to write results."""
+    group = prepared.group
+    previous = group.first(None if folder is None else folder.read_json("run.json"))
+    described = configuration(request, prepared)
+    if previous and not request.force:
+        check_same_run(previous, described)
+    clock = StageClock(previous.get("stages"))
+    for name, usage in prepared.clock.stages.items():
+        clock.add(name, usage)
+    jobs = _jobs(request, prepared, clock, folder)
+    main_steps = previous.get("main_steps") or group.first(_main_steps(request, prepared, jobs))
+    jobs = [replace(job, plan=plan_steps(job.recipe, job.plan.steps_per_epoch, main_steps)) for job in jobs]
+    _announce(request.reporter, jobs)
+    record = described | {
+        "status": "running",
+        "main_steps": main_steps,
+        "steps_per_epoch": jobs[-1].plan.steps_per_epoch,
+        "phases": {
+            job.label: {phase.name: steps for phase, steps in zip(job.recipe.phases, job.plan.steps, strict=True)}
+            for job in jobs
+        },
+    }
+    if folder is not None:
+        folder.write_json("run.json", record | {"stages": clock.stages})
+    meter = WorkMeter(sum(sum(job.plan.steps) for job in jobs), request.reporter)
+    trained = [loop.run(replace(job, meter=meter)) for job in jobs]
+    if folder is None:
+        return
+    given, preprocessing = prepared.inputs.given, prepared.design.preprocessing
+    deployed = [
+        Classifier(found.method.deployed(found.net), preprocessing, given.classes).to(prepared.device)
+        for found in trained
+    ]
+    write_train_results(
+        TrainResults(
+            folder=folder,
+            inputs=prepared.inputs,
+            design=prepared.design,
+            test=prepared.test,
+            test_features=prepared.test_features,
+            trained=trained[-1],
+            classifier=deployed[-1],
+            baseline=deployed[0] if len(deployed) > 1 else None,
+            loader=jobs[-1].loader,
+            device=prepared.device,
+            clock=clock,
+            record=record,
+            reporter=request.reporter,
+        )
+    )
+
+
+def _jobs(request: TrainRequest, prepared: Prepared, clock: StageClock, folder: RunFolder | None) -> list[Job]:
+    """The baseline (labels only, the same network), then the recipe; lengths are filled in later."""
+    design, inputs = prepared.design, prepared.inputs
+    views = Views(design.preprocessing, design.augment)
+    with clock.stage("read"):
+        loader = Loader.over(design.features.content, views, prepared.device)
+    plan = plan_steps(design.recipe, epoch_length(design.recipe, design.task), 0)
+    baseline_monitor, monitor = _monitors(inputs, folder, request.seed)
+    trainings = [(design.recipe.name, design.recipe, monitor)]
+    if request.baselines and design.recipe.name != "supervised":
+        trainings.insert(0, ("baseline", labels_only(design.recipe, recipes.FIRST_SHARE), baseline_monitor))
+    return [
+        Job(
+            label=label,
+            recipe=recipe,
+            plan=plan,
+            task=design.task,
+            loader=loader,
+            build=partial(design.network, recipe.heads(design.task.n_classes), request.seed),
+            fabric=prepared.fabric,
+            meter=WorkMeter(1),
+            compiled=request.compile,
+            clock=clock,
+            checkpoints=None if folder is None else Checkpoints(folder.checkpoints / label),
+            history=folder,
+            monitor=monitor,
+        )
+        for label, recipe, monitor in trainings
+    ]
+
+
+def _monitors(inputs: Inputs, folder: RunFolder | None, seed: int) -> tuple[Monitor | None, Monitor | None]:
+    """Of the baseline and of the recipe, whose embedding alone is kept; none without a truth."""
+    truth = truth_of(inputs)
+    if truth is None:
+        return None, None
+    given_N, n_classes = inputs.given.labels_N, len(inputs.given.classes)
+    keeper = None
+    if folder is not None:
+        keeper = Keeper(folder.path / FOLDER, choose(truth.with_given(given_N), given_N, n_classes, seed))
+    return Monitor(truth, given_N, n_classes), Monitor(truth, given_N, n_classes, keeper)
+
+
+def _main_steps(request: TrainRequest, prepared: Prepared, jobs: list[Job]) -> int:
+    per_epoch = jobs[-1].plan.steps_per_epoch
+    if prepared.budget is not None:
+        spent = time.perf_counter() - prepared.began
+        least = prepared.least_steps
+        steps = main_steps_within(prepared.budget, jobs, spent=spent, closing=CLOSING_SECONDS, least=least)
+        if steps == least:
+            request.reporter.say(
+                f"the race took longer than expected: training takes {steps:,} steps all the same, as many as "
+                f"{jobs[-1].label} was tried for, and may end after the budget"
+            )
+        return steps
+    return request.steps or (request.epochs or default_epochs(per_epoch)) * per_epoch
+
+
+def _announce(reporter: Reporter, jobs: list[Job]) -> None:
+    for job in jobs:
+        named = " + ".join(
+            f"{steps:,} ({phase.name})" for phase, steps in zip(job.recipe.phases, job.plan.steps, strict=True)
+        )
+        shortest = [steps for phase, steps in zip(job.recipe.phases, job.plan.steps, strict=True) if phase.share != 1]
+        least = f" (phases beside the main one have at least {MIN_STEPS})" if MIN_STEPS in shortest else ""
+        reporter.say(f"{job.label}: {named} steps, {job.plan.steps_per_epoch:,} an epoch{least}")
+        if sum(job.plan.steps) < MIN_STEPS:
+            reporter.say(f"{job.label}: a network learns little in so few steps; give more --epochs or --steps")
+        for index, phase in enumerate(job.recipe.phases):
+            parts = [part for part in phase.method().modules() if isinstance(part, Method)]
+            if any(part.first_epoch >= job.plan.epochs(index) for part in parts):
+                reporter.say(f"{phase.name} learns from the labels alone in its only epoch; give more --epochs")

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from labelprop.core import progress
+from labelprop.core.clock import StageClock
+from labelprop.core.progress import Eta, Lines, Staged, advance, duration, heard_by, tell
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
+)
+def test_durations_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_the_eta_counts_from_where_a_resumed_job_began(clock) -> None:
+    eta = Eta()
+    assert eta(500, 1000) is None
+    clock[0] = 10
+    assert eta(600, 1000) == pytest.approx(40)
+
+
+def test_an_eta_appears_early_and_then_not_too_often(clock) -> None:
+    stream = io.StringIO()
+    lines = Lines(stream)
+    for second in range(60):
+        clock[0] = second
+        lines.advance("training", second, 600)
+    said = stream.getvalue().splitlines()
+    assert said[0].startswith("training: ")
+    assert "left" in said[0]
+    assert 4 <= len(said) <= 5
+    assert clock[0] > progress.FIRST_LINE_AFTER_S
+
+
+def test_stages_add_up_over_interruptions() -> None:
+    clock = StageClock({"read": {"seconds": 2.0, "peak_memory_bytes": 5}})
+    with clock.stage("read"):
+        pass
+    clock.add("steps", {"seconds": 1.5, "peak_memory_bytes": 7})
+    assert clock.stages["read"]["seconds"] >= 2.0
+    assert clock.stages["read"]["peak_memory_bytes"] > 5
+    assert clock.seconds == pytest.approx(3.5, abs=0.1)
+
+
+class Heard:
+    """A reporter that remembers."""
+
+    def __init__(self) -> None:
+        self.said: list[object] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        self.said.append((stage, done, total))
+
+
+def test_code_without_a_reporter_is_heard_by_the_one_that_listens() -> None:
+    tell("nobody")
+    advance("search", 1, 2)
+    heard = Heard()
+    with heard_by(heard):
+        tell("somebody")
+        advance("search", 1, 2)
+    tell("nobody")
+    assert heard.said == ["somebody", ("search", 1, 2)]
+
+
+def test_stages_add_up_to_the_whole_job() -> None:
+    heard = Heard()
+    staged = Staged(heard, {"search": 6.0, "solve": 3.0, "report": 1.0})
+    staged.advance("search", 50, 100)
+    staged.advance("solve", 2, 3)
+    staged.advance("elsewhere", 1, 3)
+    staged.advance("report", 9, 3)
+    assert heard.said == [("search", 3.0, 10.0), ("solve", 8.0, 10.0), ("report", 10.0, 10.0)]
+
+
+def test_the_time_left_starts_anew_with_the_next_part_of_a_job(clock) -> None:
+    eta = Eta()
+    assert eta(0, 10) is None
+    clock[0] = 10
+    assert eta(5, 10) == 10
+    clock[0] = 20
+    assert eta(0, 4) is None, "another part begins"
+    clock[0] = 21
+    assert eta(1, 4) == 3

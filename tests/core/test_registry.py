@@ -1,0 +1,116 @@
+"""Each registered name loads, and its table of parameters equals the signature of what it names."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+import labelprop
+from labelprop.core import registry
+from labelprop.core.entry import Entry
+from labelprop.core.errors import RequestError, UnknownNameError
+
+TABLES = ("propagators", "recipes", "models", "sources", "neighbors", "benches")
+
+
+@pytest.mark.parametrize(("table", "name"), [(table, name) for table in TABLES for name in registry.table(table)])
+def test_every_entry_loads(table: str, name: str) -> None:
+    assert callable(registry.lookup(table, name).load())
+
+
+@pytest.mark.parametrize("name", registry.table("recipes"))
+def test_recipe_parameters_are_its_settings(name: str) -> None:
+    entry = registry.lookup("recipes", name)
+    assert dict(entry.load()().settings) == dict(entry.parameters)
+
+
+@pytest.mark.parametrize("name", registry.table("benches"))
+def test_bench_parameters_are_its_settings_and_each_says_what_it_is(name: str) -> None:
+    entry = registry.lookup("benches", name)
+    signature = inspect.signature(entry.load()).parameters.values()
+    keywords = {one.name: one.default for one in signature if one.kind is inspect.Parameter.KEYWORD_ONLY}
+    assert keywords == dict(entry.parameters)
+    assert set(keywords) <= set(registry.BENCH_SETTINGS)
+    assert not {"name", "data", "out", "settings", "overwrite", "quiet", "debug"} & set(keywords)
+
+
+SHARED = {  # files that hold no entry of their own
+    ("propagators", "propagators"): {"local_over_processes"},
+    ("models/trunks", "models"): {"hf", "modes", "pointwise", "sentences", "text_svd", "trunk"},
+    ("data/sources", "sources"): set(),
+}
+
+
+@pytest.mark.parametrize(("folder", "table"), SHARED)
+def test_every_file_is_registered(folder: str, table: str) -> None:
+    files = {path.stem for path in (Path(labelprop.__file__).parent / folder).glob("*.py")} - {"__init__"}
+    entries = registry.table(table).values()
+    assert files - SHARED[folder, table] == {entry.target.split(":")[0].rpartition(".")[2] for entry in entries}
+
+
+def test_unknown_names_suggest_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown propagator 'difusion'; did you mean 'diffusion'\?"):
+        registry.lookup("propagators", "difusion")
+
+
+@pytest.mark.parametrize(
+    ("text", "default", "value"),
+    [("3", 1, 3), ("0.5", 1.0, 0.5), ("yes", False, True), ("none", None, None), ("2", None, 2), ("0.5", None, 0.5)],
+)
+def test_values_take_the_type_of_their_default(text: str, default: object, value: object) -> None:
+    assert registry.parse_value("--set x", text, default) == value
+
+
+@pytest.mark.parametrize(("text", "default"), [("maybe", True), ("many", 3), ("much", 1.0)])
+def test_values_of_another_type_are_refused(text: str, default: object) -> None:
+    with pytest.raises(RequestError, match=f"--set x={text} must be"):
+        registry.parse_value("--set x", text, default)
+
+
+def test_registry_and_package_import_nothing_heavy() -> None:
+    heavy = "('torch', 'sklearn', 'pyarrow', 'numpy')"
+    code = f"import sys, labelprop.cli.main; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_package_that_cannot_be_loaded_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [
+        EntryPoint("broken", "no_such_package:entry", "labelprop.recipes"),
+        EntryPoint("strange", "math:pi", "labelprop.recipes"),
+        EntryPoint("fixmatch", "labelprop.core.registry:DIFFUSION_ENTRY", "labelprop.recipes"),
+        EntryPoint("works", "labelprop.core.registry:DIFFUSION_ENTRY", "labelprop.recipes"),
+    ]
+    monkeypatch.setattr(registry, "DIFFUSION_ENTRY", registry.lookup("recipes", "dlp"), raising=False)
+    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == "labelprop.recipes" else [])
+    registry._installed.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="is left out") as said:
+            found = registry.table("recipes")
+    finally:
+        registry._installed.cache_clear()
+    assert "works" in found
+    assert not {"broken", "strange"} & set(found)
+    texts = [str(one.message) for one in said]
+    assert any("recipe 'broken' of" in text and "ModuleNotFoundError" in text for text in texts)
+    assert any("recipe 'strange' of" in text and "no Entry" in text for text in texts)
+    assert any("recipe 'fixmatch' of" in text and "has one of that name" in text for text in texts)
+    assert "Sohn" in found["fixmatch"].summary
+
+
+@pytest.mark.parametrize("target", ["no_such_package.deep:Thing", "math:no_such_thing"])
+def test_what_a_package_adds_and_cannot_give_is_told_from_what_is_ours(target: str) -> None:
+    with pytest.raises(RequestError, match=rf"'{target}', which an installed package adds \(A thing\.\).*Repair"):
+        Entry(target, "A thing.").load()
+    with pytest.raises(ImportError):
+        Entry("labelprop.nothing:Thing", "Ours.").load()
+
+
+def test_auto_is_among_the_known_recipes() -> None:
+    with pytest.raises(UnknownNameError, match=r"Known: auto, "):
+        registry.lookup("recipes", "autoo")

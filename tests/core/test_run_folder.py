@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import errno
+import os
+
+import pyarrow as pa
+import pytest
+
+from labelprop.core import run_folder
+from labelprop.core.errors import RequestError, StorageError
+from labelprop.core.run_folder import RunFolder, write_atomically, write_json
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path) -> None:
+    path = tmp_path / "labels.parquet"
+    path.write_bytes(b"old")
+
+    def fails(partial) -> None:
+        partial.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StorageError, match=r"cannot write .*labels.parquet: No space left .*; free some space"):
+        write_atomically(path, fails)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["labels.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(errno.EACCES, "make the folder writable"), (errno.EFBIG, "raise the limit"), (None, "another --out")],
+)
+def test_each_refusal_has_its_remedy(tmp_path, code, remedy: str) -> None:
+    def fails(partial) -> None:
+        raise OSError(code, "refused")
+
+    with pytest.raises(StorageError, match=remedy):
+        write_atomically(tmp_path / "x", fails)
+
+
+def test_a_full_disk_while_writing_a_table(tmp_path, monkeypatch) -> None:
+    import pyarrow.parquet as pq
+
+    folder = RunFolder.open(tmp_path / "run", "refuse")
+    folder.write_table("labels.parquet", pa.table({"id": ["a"]}))
+
+    def full(*_args, **_options) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(StorageError, match="free some space"):
+        folder.write_table("labels.parquet", pa.table({"id": ["b"]}))
+    assert folder.read_table("labels.parquet").column("id").to_pylist() == ["a"]
+
+
+def test_files_can_be_read_by_others(tmp_path) -> None:
+    write_json(tmp_path / "x.json", {"a": 1})
+    assert (tmp_path / "x.json").stat().st_mode & 0o777 == 0o666 & ~run_folder._umask()
+
+
+def test_a_second_process_is_kept_out(tmp_path) -> None:
+    first = RunFolder.open(tmp_path / "run", "refuse")
+    first.write_json("run.json", {"status": "running"})
+    with pytest.raises(RequestError, match="in use by another labelprop process"):
+        RunFolder.open(tmp_path / "run", "resume")
+    first.close()
+    RunFolder.open(tmp_path / "run", "resume").close()
+
+
+def test_a_folder_killed_before_its_first_file_can_be_resumed(tmp_path) -> None:
+    RunFolder.open(tmp_path / "run", "refuse")  # never closed: killed
+    assert os.listdir(tmp_path / "run") == [".lock"]
+    RunFolder.check(tmp_path / "run", "resume")
+
+
+def test_a_file_is_no_folder(tmp_path) -> None:
+    (tmp_path / "run").write_text("")
+    for existing in ("refuse", "resume", "overwrite"):
+        with pytest.raises(RequestError, match="is a file"):
+            RunFolder.check(tmp_path / "run", existing)
+
+
+def test_history_is_cut_to_what_the_checkpoint_knows(tmp_path) -> None:
+    folder = RunFolder.open(tmp_path / "run", "refuse")
+    for training, epoch in (("baseline", 1), ("baseline", 2), ("dlp", 1), ("dlp", 2)):
+        folder.append_history({"training": training, "epoch": epoch})
+    with (folder.path / "history.jsonl").open("a") as file:
+        file.write('{"training": "dlp", "epo')  # the kill came here
+    folder.cut_history("baseline", 2)
+    folder.cut_history("dlp", 1)
+    assert [(line["training"], line["epoch"]) for line in folder.history()] == [
+        ("baseline", 1), ("baseline", 2), ("dlp", 1),
+    ]  # fmt: skip
+
+
+def test_a_damaged_run_says_so(tmp_path) -> None:
+    folder = RunFolder.open(tmp_path / "run", "refuse")
+    (folder.path / "run.json").write_text("{")
+    with pytest.raises(RequestError, match=r"run.json cannot be read .*train it again"):
+        folder.read_json("run.json")
+    with pytest.raises(RequestError, match=r"labels.parquet does not exist; finish the run with --resume"):
+        folder.read_table("labels.parquet")
+
+
+@pytest.mark.parametrize("below", ["file", "file/deeper"])
+def test_a_folder_that_cannot_be_made_is_refused_before_any_work(tmp_path, below: str) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StorageError, match="Not a directory"):
+        RunFolder.check(tmp_path / below / "run", "refuse")
+
+
+def test_the_check_leaves_nothing_behind(tmp_path) -> None:
+    RunFolder.check(tmp_path / "a" / "b", "refuse")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from labelprop.data.labels.inspect import Finding, inspect, inspect_data
+from labelprop.data.samples import Columns, open_samples
+
+
+def one(findings: tuple[Finding, ...], text: str) -> Finding:
+    """The only finding that says `text`."""
+    (found,) = [finding for finding in findings if text in finding.text]
+    return found
+
+
+def severities(findings: tuple[Finding, ...]) -> list[str]:
+    return [finding.severity for finding in findings]
+
+
+def random_vectors(n: int = 20, d: int = 3) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(n, d)).astype(np.float32)
+
+
+def test_sound_data_give_notes_only() -> None:
+    findings = inspect(open_samples(random_vectors()), ["a"] * 3 + ["b"] * 3 + [""] * 14)
+    assert [finding.text for finding in findings] == [
+        "'array': 20 vectors of 3 dimensions; 6 labeled in 2 classes, 14 unlabeled."
+    ]
+    assert severities(findings) == ["note"]
+
+
+def test_without_labels_nothing_blocks() -> None:
+    findings = inspect(open_samples(random_vectors()))
+    assert set(severities(findings)) == {"note"}
+    assert "no example has a label yet" in findings[0].text
+
+
+def test_everything_is_collected_and_blocking_comes_first() -> None:
+    X = random_vectors()
+    X[2, 0], X[3], X[5] = np.nan, 0, X[4]
+    X[:, 1] = 7
+    X[3] = 0
+    X[:, 1] = 0
+    labels = {"0": "a", "1": "a", "4": "a", "5": "b", "99": "b"}
+    samples, findings = inspect_data(X, labels)
+    assert samples is not None
+    assert one(findings, "NaN or infinite numbers in 1 row: '2'").severity == "blocking"
+    assert one(findings, "1 id of the labels not found").rows == ("99",)
+    assert one(findings, "nothing but zeros in 1 row: '3'").severity == "warning"
+    assert "1 dimension of 3 with one value throughout: 1." in one(findings, "one value throughout").text
+    assert one(findings, "copies of each other").rows == ("4", "5")
+    assert "'4' is 'a', '5' is 'b'" in one(findings, "copies with different labels").text
+    assert one(findings, "one label only in 1 class: 'b'").rows == ("5",)
+    order = severities(findings)
+    assert order == sorted(order, key=["blocking", "warning", "note"].index)
+
+
+def test_repeated_ids_and_broken_labels_do_not_stop_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,text,label\na,x,cat\na,y,cat\nb,y,\n")
+    (tmp_path / "l.csv").write_text("name,label\na,cat\n")
+    _, findings = inspect_data(tmp_path / "t.csv", tmp_path / "l.csv")
+    assert one(findings, "1 id used more than once: 'a'").severity == "blocking"
+    assert one(findings, "has no column 'id'").severity == "blocking"
+    assert one(findings, "3 texts; 2 labeled in 1 class,").severity == "note"
+    assert one(findings, "all labels are 'cat'").severity == "warning"
+    assert one(findings, "copies of each other").rows == ("a", "b")
+
+
+def test_what_cannot_be_opened_is_one_blocking_finding(tmp_path: Path) -> None:
+    assert inspect_data(tmp_path)[0] is None
+    (finding,) = inspect_data(tmp_path)[1]
+    assert finding.severity == "blocking"
+    assert "holds no images" in finding.text
+
+
+def test_images(tmp_path: Path, put_image: Callable[..., Path]) -> None:
+    for seed in range(6):
+        put_image(tmp_path / "d" / "cat" / f"{seed}.png", (20, 20), seed=seed)
+    put_image(tmp_path / "d" / "unlabelled" / "copy.png", (20, 20), seed=0)
+    put_image(tmp_path / "d" / "tiny.png", (2, 2))
+    put_image(tmp_path / "d" / "long.png", (200, 20))
+    (tmp_path / "d" / "broken.png").write_bytes(b"")
+    (tmp_path / "d" / "bird").mkdir()
+    _, findings = inspect_data(tmp_path / "d")
+    assert one(findings, "1 image unreadable (the file is empty (0 bytes))").rows == ("broken.png",)
+    assert one(findings, "of a size far from the others ('long.png' is 200x20)").rows == ("long.png", "tiny.png")
+    assert one(findings, "copies of each other").rows == ("cat/0.png", "unlabelled/copy.png")
+    assert one(findings, "no label for 1 class: 'bird'")
+    assert "and name the folder 'unlabeled'" in one(findings, "may mean 'no label'").text
+    assert one(findings, "images of 3 sizes").severity == "note"
+    assert one(findings, "9 images of 20x20 pixels, gray").severity == "note"
+
+
+@pytest.mark.parametrize(
+    ("labels", "text", "rows"),
+    [
+        (["cat ", "cat ", "dog", "dog"], "1 class name with a space at the beginning or end: 'cat '", ("0", "1")),
+        (["Cat", "cat", "dog", "dog"], "differ only in case or spaces: 'Cat', 'cat'", ("1",)),
+        (["3", "3.0", "dog", "007"], "are the same number: '3', '3.0'", ("1",)),
+        (["NA", "None", "dog", "dog"], "may mean 'no label': 'NA', 'None'", ("0", "1")),
+        (["train", "train", "test", "test"], "look like parts of a data set", ()),
+        (["a"] * 20 + ["b"], "labels are uneven: 'a' has 20, 'b' has 1", ()),
+        (["a", "b"] * 20, "every example has a label", ()),
+    ],
+)
+def test_odd_labels(labels: list[Any], text: str, rows: tuple[str, ...]) -> None:
+    samples = open_samples(random_vectors(max(len(labels), 5) if len(labels) < 40 else 40))
+    padded = [*labels, *[None] * (len(samples) - len(labels))]
+    assert one(inspect(samples, padded), text).rows == rows
+
+
+def test_a_dimension_that_dominates() -> None:
+    X = random_vectors()
+    X[:, 2] *= 1e6
+    assert (
+        "dimension 2 ranges over more than 1,000 times the usual" in one(inspect(open_samples(X)), "dimension 2").text
+    )
+
+
+def test_only_nan() -> None:
+    _, findings = inspect_data(np.full((3, 2), np.nan))
+    assert one(findings, "NaN or infinite numbers in 3 rows").severity == "blocking"
+
+
+def test_long_lists_are_cut_but_counted() -> None:
+    _, findings = inspect_data(np.full((500, 2), np.nan))
+    found = one(findings, "NaN or infinite numbers in 500 rows: '0', '1', '2', '3', '4' and 495 more")
+    assert len(found.rows) == 100
+
+
+def test_columns_are_passed_on(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("name,words,kind\n007,x,a\n8,y,\n")
+    samples, findings = inspect_data(tmp_path / "t.csv", columns=Columns(id="name", text="words", label="kind"))
+    assert samples is not None
+    assert samples.ids == ("007", "8")
+    assert "blocking" not in severities(findings)

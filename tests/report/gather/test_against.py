@@ -1,0 +1,263 @@
+"""Two runs side by side: what is counted, what is said of it, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from scipy.stats import binomtest
+from typer.testing import CliRunner
+
+import labelprop
+from labelprop.cli.main import app
+from labelprop.core.errors import RequestError
+from labelprop.report.gather.against import (
+    Paired,
+    against_heading,
+    curve_heading,
+    difference_sentence,
+    pair,
+    read_other,
+    scatter_heading,
+)
+from labelprop.report.gather.page import read_run
+from labelprop.report.render import write_report
+from report.pages import said
+from report.states import HOSTILE, STATES
+from report.synthetic import Spec, write_run
+
+SPEC = Spec(n=300, given=5, analyses=True)
+
+
+@pytest.fixture
+def two(tmp_path):
+    """Two finished runs on the same data, the second with more errors and its rows in another order."""
+    return write_run(tmp_path / "a", SPEC), other_run(tmp_path / "b", SPEC)
+
+
+def other_run(folder, spec):
+    """The same examples in the opposite order; of each three unlabeled rows one is made wrong, the others right."""
+    write_run(folder, spec)
+    labels, evidence = pq.read_table(folder / "labels.parquet"), pq.read_table(folder / "evidence.parquet")
+    truth, texts = evidence.column("truth").to_pylist(), labels.column("label").to_pylist()
+    for i in np.flatnonzero([source != "given" for source in labels.column("source").to_pylist()]).tolist():
+        right = truth[i] or texts[i]
+        texts[i] = right if i % 3 else spec.classes[(spec.classes.index(right) + 1) % len(spec.classes)]
+    labels = labels.set_column(labels.column_names.index("label"), "label", [texts])
+    turned = np.arange(spec.n)[::-1]
+    pq.write_table(labels.take(turned), folder / "labels.parquet")
+    pq.write_table(evidence.take(turned), folder / "evidence.parquet")
+    return folder
+
+
+def edit(folder, name, **values) -> None:
+    path = folder / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_rows_are_joined_by_id_and_counted_by_hand(two) -> None:
+    a, b = two
+    tables = []
+    for folder in two:
+        labels, truth = pq.read_table(folder / "labels.parquet"), pq.read_table(folder / "evidence.parquet")
+        known = dict(zip(truth.column("id").to_pylist(), truth.column("truth").to_pylist(), strict=True))
+        tables.append({row["id"]: row["label"] == known[row["id"]] for row in labels.to_pylist() if known[row["id"]]})
+    ours, theirs = tables
+    found = pair(read_run(a), read_run(b))
+    assert found.n == found.known == len(ours) == 250
+    assert found.only_own == sum(right and not theirs[key] for key, right in ours.items()) > 50
+    assert found.only_other == sum(not right and theirs[key] for key, right in ours.items()) >= 1
+    assert pair(read_run(b), read_run(a)) == replace(found, only_own=found.only_other, only_other=found.only_own)
+
+
+def test_rows_given_in_either_run_do_not_count_and_a_truth_known_to_one_counts_for_both(two) -> None:
+    a, b = two
+    labels = pq.read_table(b / "labels.parquet").to_pydict()
+    place = next(i for i, source in enumerate(labels["source"]) if source == "predicted")
+    labels["source"][place] = "given"
+    pq.write_table(
+        pq.read_table(b / "labels.parquet").set_column(4, "source", [labels["source"]]), b / "labels.parquet"
+    )
+    (b / "evidence.parquet").unlink()
+    found = pair(read_run(a), read_run(b))
+    assert found.n == found.known == 249
+
+
+def test_the_difference_and_its_interval_by_hand() -> None:
+    paired = Paired(n=1000, same=950, known=1000, only_own=31, only_other=12)
+    middle, low, high = paired.difference
+    assert middle == pytest.approx(0.019)
+    part_of_43 = binomtest(31, 43).proportion_ci(method="wilson")
+    assert (low, high) == pytest.approx(((2 * part_of_43.low - 1) * 0.043, (2 * part_of_43.high - 1) * 0.043))
+    assert Paired(10, 10, 10, 0, 0).difference == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("paired", "heading", "sentence"),
+    [
+        (Paired(0, 0, 0, 0, 0), "The two runs have no unlabeled image in common", ""),
+        (Paired(200, 150, 0, 0, 0), "Both runs give the same label to 75.0% of 200 images", ""),
+        (
+            Paired(9, 9, 9, 0, 0),
+            "Both runs are right, and wrong, on the same images",
+            "Of the 9 images with truth that neither run was given, both have the same share right.",
+        ),
+        (
+            Paired(1000, 950, 1000, 31, 12),
+            "This run is right where the other is wrong on 31 images, the other way on 12",
+            "Of the 1,000 images with truth that neither run was given, this run has 1.9 percentage points more "
+            "right (95% interval 0.6 to 2.9, counted on the 43 that are right in one run only).",
+        ),
+        (
+            Paired(1000, 950, 1000, 12, 31),
+            "This run is right where the other is wrong on 12 images, the other way on 31",
+            "Of the 1,000 images with truth that neither run was given, this run has 1.9 percentage points fewer "
+            "right (95% interval 0.6 to 2.9, counted on the 43 that are right in one run only).",
+        ),
+        (
+            Paired(100, 90, 100, 1, 0),
+            "This run is right where the other is wrong on 1 image, and never the other way",
+            "Of the 100 images with truth that neither run was given, this run has 1.0 percentage points more right "
+            "(95% interval −0.6 to 1.0, counted on the 1 that is right in one run only), so these runs do not tell "
+            "which is better.",
+        ),
+        (
+            Paired(100, 90, 100, 0, 8),
+            "The other run is right where this is wrong on 8 images, and never the other way",
+            "Of the 100 images with truth that neither run was given, this run has 8.0 percentage points fewer right "
+            "(95% interval 2.8 to 8.0, counted on the 8 that are right in one run only).",
+        ),
+    ],
+)
+def test_heading_and_sentence(paired: Paired, heading: str, sentence: str) -> None:
+    assert against_heading(paired, "image") == heading
+    assert difference_sentence(paired, "image") == sentence
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "text"),
+    [
+        ([0.9, 0.8], [0.8, 0.7], "All 2 classes lie closer together in this run"),
+        ([0.7, 0.6], [0.8, 0.7], "All 2 classes lie farther apart in this run"),
+        ([0.9, 0.9, 0.1], [0.8, 0.7, 0.2], "2 of 3 classes lie closer together in this run"),
+        ([0.1, 0.1, 0.3], [0.8, 0.7, 0.2], "2 of 3 classes lie farther apart in this run"),
+        ([0.9, 0.1], [0.1, 0.9], "Aggregation of the classes in both runs"),
+        ([0.5, np.nan], [0.4, 0.9], "The one class lies closer together in this run"),
+        ([0.5], [0.5], "Aggregation of the classes in both runs"),
+    ],
+)
+def test_scatter_heading(own: list[float], others: list[float], text: str) -> None:
+    assert scatter_heading(np.array(own), np.array(others)) == text
+
+
+def test_curve_heading() -> None:
+    assert (
+        curve_heading("Share right", 0.9, 0.8, "90%", "80%") == "Share right: this run ends higher, 90% against 80%"
+    )
+    assert curve_heading("Share right", 0.7, 0.8, "70%", "80%") == "Share right: this run ends lower, 70% against 80%"
+    assert curve_heading("Share right", 0.81, 0.8, "80%", "80%") == "Share right: both runs end at 80%"
+
+
+def part(page: str) -> str:
+    """The words of the part, as the golden files have them."""
+    start = page.index('<section id="against"')
+    return said(page[start : page.index('<section id="run"')] + '<section id="run"')
+
+
+def test_the_part_has_curves_scatter_and_sentence(two) -> None:
+    a, b = two
+    page = write_report(a, b).read_text()
+    words = part(page)
+    assert "p: Of the 250 images with truth that neither run was given, this run has" in words
+    assert "The other run: recipe dlp, 20 November 2026." in words
+    for what in ("Share right", "Aggregation", "Nearest neighbor", "Pseudo-labels"):
+        assert f"h3: {what}: " in words
+    assert "h3: Aggregation of the classes in both runs" in words
+    assert page.count('class="mark" x1="46" x2="330"') == 1, "the diagonal"
+    assert '<a href="#against">' in page
+    assert str(b) not in page
+    assert 'id="against"' not in write_report(a).read_text(), "and without --against it is gone again"
+
+
+def test_hostile_names_are_text_in_the_part(tmp_path) -> None:
+    spec = STATES["hostile"]
+    page = write_report(write_run(tmp_path / "a", spec), other_run(tmp_path / "b", spec)).read_text()
+    assert page.count("<script") == 2
+    assert "<img" not in page
+    assert "\u202e" not in page.split('id="data">')[0]
+    assert HOSTILE[0] not in page.split('id="data">')[0]
+
+
+def test_runs_without_training_or_truth_share_what_they_have(tmp_path) -> None:
+    spec = Spec(n=120, kind="vector", verb="propagate", truth=0)
+    page = write_report(write_run(tmp_path / "a", spec), other_run(tmp_path / "b", spec)).read_text()
+    assert "h2: Both runs give the same label to" in part(page)
+    assert "h3" not in part(page)
+    assert "The other run: method diffusion" in part(page)
+
+
+def test_more_than_a_hundred_classes_keep_the_table_short(tmp_path) -> None:
+    spec = STATES["analyses_120"]
+    page = write_report(write_run(tmp_path / "a", spec), other_run(tmp_path / "b", spec)).read_text()
+    table = page[page.index("<summary>Numbers of both runs by class") : page.index('<section id="run"')]
+    assert table.count('<th scope="row">') == 20
+    assert "The 20 of 120 that differ most" in table
+
+
+def test_no_run_of_ours(two, tmp_path) -> None:
+    with pytest.raises(RequestError, match=r"--against .*nowhere is not a labelprop run .*no run\.json"):
+        write_report(two[0], tmp_path / "nowhere")
+    with pytest.raises(RequestError, match="is not a labelprop run"):
+        write_report(two[0], tmp_path)
+
+
+def test_an_unfinished_run(two) -> None:
+    edit(two[1], "run.json", status="running")
+    with pytest.raises(RequestError, match=r"--against .*b is not finished; finish it with --resume"):
+        write_report(*two)
+
+
+def test_other_classes_are_named(two) -> None:
+    edit(two[1], "run.json", classes=["0", "1", "2", "3", "4", "5", "6", "7", "x", "y"])
+    with pytest.raises(RequestError, match="has other classes: only here 8 and 9; only there x and y"):
+        write_report(*two)
+
+
+def test_classes_in_another_order_are_the_same_classes(two) -> None:
+    a, b = two
+    before = pair(read_run(a), read_run(b))
+    edit(b, "run.json", classes=list("9876543210"))
+    assert pair(read_run(a), read_other(b, read_run(a))) == before
+
+
+def test_other_examples_are_named(two, tmp_path) -> None:
+    a = two[0]
+    other = write_run(tmp_path / "c", Spec(n=300, given=5, ids=tuple(f"new{k}" for k in range(9))))
+    with pytest.raises(RequestError, match=r"labels other examples: only here .* and 6 more; only there new0, new1"):
+        write_report(a, other)
+
+
+def test_a_refused_run_leaves_the_page_as_it_was(two) -> None:
+    before = write_report(two[0]).read_bytes()
+    edit(two[1], "run.json", status="running")
+    with pytest.raises(RequestError):
+        write_report(*two)
+    assert (two[0] / "report.html").read_bytes() == before
+
+
+def test_the_command_and_the_method_take_the_other_run(two, tmp_path) -> None:
+    a, b = two
+    done = CliRunner().invoke(app, ["report", str(a), "--against", str(b)])
+    assert (done.exit_code, done.stdout) == (0, f"report: {a / 'report.html'}\n")
+    written = (a / "report.html").read_bytes()
+    assert b'id="against"' in written
+    assert labelprop.load(a).write_report(against=b).read_bytes() == written
+    shutil.rmtree(b)
+    done = CliRunner().invoke(app, ["report", str(a), "--against", str(b)])
+    assert done.exit_code == 2
+    assert "is not a labelprop run" in done.stderr
+    assert "Traceback" not in done.stderr

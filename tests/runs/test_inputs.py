@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from labelprop.core.errors import UnknownNameError
+from labelprop.data.labels.join import GivenLabels
+from labelprop.runs.inputs import ReadOptions, labels_digest
+
+np = pytest.importorskip("numpy")
+
+
+def given(labels: list[int], classes: tuple[str, ...] = ("a", "b"), weight: float = 1.0) -> GivenLabels:
+    return GivenLabels(classes, np.array(labels), np.full(len(labels), weight, np.float32))
+
+
+def test_the_digest_changes_with_labels_classes_and_weights() -> None:
+    base = labels_digest(given([0, 1, -1]))
+    assert base == labels_digest(given([0, 1, -1]))
+    others = [given([0, 0, -1]), given([0, 1, -1], ("a", "c")), given([0, 1, -1], weight=0.5)]
+    assert len({base, *map(labels_digest, others)}) == 4
+
+
+def test_read_options_are_the_flags_of_reading() -> None:
+    assert set(ReadOptions.names()) >= {"label_col", "image_size", "strict", "cache"}
+    assert ReadOptions(label_col="y").columns.label == "y"
+
+
+def test_unknown_options_suggest_the_nearest() -> None:
+    import labelprop
+
+    with pytest.raises(UnknownNameError, match="did you mean 'label_col'"):
+        labelprop.doctor("x", label_cols="y")
