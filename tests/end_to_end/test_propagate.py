@@ -19,7 +19,7 @@ from labelprop.cli.main import app
 from labelprop.core import registry
 from labelprop.core.errors import UnknownNameError
 from labelprop.data.tables import spill
-from labelprop.runs import plan as api_plan
+from labelprop.runs import plan as plan_module
 from labelprop.runs.propagated import warnings_of
 
 N = 90
@@ -227,7 +227,7 @@ def test_what_does_not_fit_is_refused_with_what_would(problem, monkeypatch: pyte
     X[:, 1] = 1
     np.save(folder / "many.npy", X)
     np.save(folder / "some.npy", np.where(np.arange(20_000) < 14, np.arange(20_000) % 7, -1))
-    monkeypatch.setattr(api_plan, "available_bytes", lambda: 2**30)
+    monkeypatch.setattr(plan_module, "available_bytes", lambda: 2**30)
     arguments = {"data": "many.npy", "labels": "some.npy"}
     refused(
         r"diffusion on these 20,000 vectors would take about \d.*1\.1 GB is free\. "
@@ -235,7 +235,7 @@ def test_what_does_not_fit_is_refused_with_what_would(problem, monkeypatch: pyte
         *(folder, "--n-neighbors", 19_999),
         **arguments,
     )
-    monkeypatch.setattr(api_plan, "available_bytes", lambda: 10**6)
+    monkeypatch.setattr(plan_module, "available_bytes", lambda: 10**6)
     refused("1 MB is free. Take fewer rows, or a larger machine", folder, **arguments)
     assert "plan: " in done(folder, "--force")
 
