@@ -87,7 +87,8 @@ def _place(vectors_ND: np.ndarray, landmarks_MD: np.ndarray, places_M2: np.ndarr
     from sklearn.neighbors import KNeighborsRegressor
 
     def weights(distances_NK: np.ndarray) -> np.ndarray:
-        return 1 / np.maximum(np.square(distances_NK), 1e-6)
+        found_NK: np.ndarray = 1 / np.maximum(np.square(distances_NK), 1e-6)
+        return found_NK
 
     nearest = KNeighborsRegressor(NEAREST, weights=weights, algorithm="brute").fit(landmarks_MD, places_M2)
     return np.asarray(nearest.predict(vectors_ND), dtype=np.float32)

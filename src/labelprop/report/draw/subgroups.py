@@ -36,11 +36,11 @@ class Subgroups:
 def find_subgroups(vectors_SD: np.ndarray, seed: int = 0) -> Subgroups | None:
     """The partition into two to six groups with the largest mean silhouette (ties: fewer groups).
 
-    Groups have ten rows on average or more. None for fewer than 20 rows, or where fewer differ than there may be groups.
+    Groups have ten rows on average or more. None for fewer than 20 rows, or fewer distinct ones than groups.
     """
     from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     vectors_SD = np.asarray(vectors_SD, dtype=np.float64)
     most = min(MOST, len(vectors_SD) // ROWS_A_GROUP)

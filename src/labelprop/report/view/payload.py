@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from labelprop.report.draw.pictures import COLUMNS, PER_SHEET, Sheets
+from labelprop.report.gather.finished_run import FinishedRun
 from labelprop.report.gather.numbers import Trust
-from labelprop.report.gather.page import Run
 
 CURVE_POINTS = 420
 CROSSES = 400  # more errors are drawn as a histogram
@@ -19,7 +19,7 @@ TOOLTIP = 300  # characters of a text
 MISSING = -1
 
 
-def payload(run: Run, sheets: Sheets | None) -> dict[str, Any]:
+def payload(run: FinishedRun, sheets: Sheets | None) -> dict[str, Any]:
     trust = run.trust
     errors = np.flatnonzero(trust.wrong_P[trust.order_P])
     return {
@@ -59,7 +59,7 @@ def curve(trust: Trust) -> list[tuple[int, int, int, int]]:
     return [(k, int(certainty_P[k - 1]), int(known_P[k - 1]), int(right_P[k - 1])) for k in places]
 
 
-def _rows(run: Run) -> dict[str, Any]:
+def _rows(run: FinishedRun) -> dict[str, Any]:
     rows = run.rows
     shown_M = np.flatnonzero(rows.shown_N)
     place_M2 = np.where(np.isfinite(rows.place_N2), rows.place_N2 * GRID, MISSING)[shown_M].round().astype(int)
