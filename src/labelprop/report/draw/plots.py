@@ -29,7 +29,7 @@ from labelprop.report.gather.history import Curve, Named, PhaseEpochs
 CURVES_RIGHT = 262  # curves leave room for their names
 NAME_GAP = 34  # two lines of text
 NAME_LOWEST = BOTTOM - 14  # so that the second line stays clear of the axis
-BINS = 20
+BINS = 20  # as many as the monitor's histogram of certainties has
 
 
 @dataclass(frozen=True, slots=True)

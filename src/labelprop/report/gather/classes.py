@@ -11,10 +11,10 @@ from labelprop.report.gather.finished_run import FinishedRun
 from labelprop.report.gather.numbers import Share
 from labelprop.report.words import by_class
 
-NAMED_ERRORS = 2  # one error may be anybody's
-COMMON_ERRORS = 3  # fewer of a kind are no reason to label more of a class
+NAMED_ERRORS = 2  # one error does not make a label weak
+COMMON_ERRORS = 3  # fewer errors of a kind are no reason to label more of a class
 COMMON_SHARE = 0.1  # of all errors: rarer ones would change little
-NEIGHBORS_ON_MAP = 10
+NEIGHBORS_ON_MAP = 10  # whose majority says in which group a dot lies
 
 
 @dataclass(frozen=True, slots=True)

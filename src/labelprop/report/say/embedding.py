@@ -51,11 +51,11 @@ def counts_heading(assigned_C: np.ndarray) -> str:
 
 
 def certainty_heading(right_H: np.ndarray, wrong_H: np.ndarray) -> str:
-    """How many of both lie below the certainty under which half of the wrong ones are."""
+    """How many of both lie below the certainty under which half of the wrong ones are, where that is below 1."""
     right, wrong = int(right_H.sum()), int(wrong_H.sum())
-    if not wrong:
-        return f"{count(right, 'pseudo-label')}, 0 wrong"
     half = int(np.searchsorted(wrong_H.cumsum(), wrong / 2)) + 1
+    if not wrong or half == len(wrong_H):
+        return f"{count(right + wrong, 'pseudo-label')}, {number(wrong)} wrong"
     found = f"{number(int(wrong_H[:half].sum()))} of {number(wrong)} wrong pseudo-labels"
     return f"{found}, {number(int(right_H[:half].sum()))} of {number(right)} right, below {half / len(right_H):.2f}"
 

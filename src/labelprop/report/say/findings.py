@@ -15,7 +15,7 @@ from labelprop.report.gather.history import Named
 from labelprop.report.gather.numbers import BAND_EDGES, Trust, certainty_text, edge_text
 from labelprop.report.words import brief, by_class, count, number
 
-FEWEST_ALIKE = 2  # a kind of error
+FEWEST_ALIKE = 2  # errors that make a kind, but where there is only one
 
 
 def headline(run: FinishedRun) -> tuple[str, str]:
@@ -70,9 +70,9 @@ def map_heading(run: FinishedRun) -> str:
     """Errors, and how many of them no certainty shows; else what is to be checked."""
     trust = run.trust
     if trust.all.wrong:
-        firm = f"{number(firm_errors(run))} of them certain and among {run.noun}s with the same label"
+        firm = f"{number(firm_errors(run))} of them kept and among {run.noun}s with the same label"
         return f"{count(trust.all.wrong, 'error')}, {firm}"
-    return f"{count(trust.rest, run.noun)} to check, and where" if trust.rest else f"Where the {run.noun}s lie"
+    return f"Where to check: {count(trust.rest, run.noun)}" if trust.rest else f"Where the {run.noun}s lie"
 
 
 def check_heading(run: FinishedRun) -> str:

@@ -25,7 +25,7 @@ from labelprop.report.view.figures import (
 from labelprop.report.view.layouts import one_class, over_time
 from labelprop.report.words import brief, number
 
-BARS = 15  # so many classes and more are drawn as a histogram
+BARS = 15  # classes; from here on a histogram says more than a long list of bars
 TABLE = "Numbers by epoch"
 
 

@@ -11,10 +11,10 @@ from labelprop.report.draw.pictures import COLUMNS, PER_SHEET, Sheets
 from labelprop.report.gather.finished_run import FinishedRun
 from labelprop.report.gather.numbers import Trust
 
-CURVE_POINTS = 420
+CURVE_POINTS = 420  # about one every two pixels
 CROSSES = 400  # more errors are drawn as a histogram
-BINS = 60
-GRID = 9999  # map coordinates are whole numbers up to this
+BINS = 60  # of that histogram
+GRID = 9999  # map coordinates are whole numbers up to this: exact at any zoom, short to write
 TOOLTIP = 300  # characters of a text
 MISSING = -1
 
