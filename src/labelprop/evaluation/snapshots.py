@@ -1,4 +1,4 @@
-"""Embeddings of a few chosen rows, kept at looks during training: what the papers lay out in two dimensions.
+"""Embeddings of a few chosen rows, kept at moments of the training: what the papers lay out in two dimensions.
 
 Shapes: N examples, D dimensions, S chosen rows.
 """
@@ -50,9 +50,9 @@ def choose_followed(codes_N: np.ndarray, given_N: np.ndarray, n_classes: int, se
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Keeper:
-    """Writes the vectors of the chosen rows to a file a look, named by the steps done.
+    """Writes the vectors of the chosen rows to a file a moment, named by the steps done.
 
-    The same look writes the same file again, so that a continued run leaves what an unbroken one leaves.
+    The same moment writes the same file again, so that a continued run leaves what an unbroken one leaves.
     """
 
     folder: Path

@@ -114,11 +114,10 @@ def _certainty(run: FinishedRun) -> list[Figure]:
     right_H, wrong_H = run.own.last_list("certainty_of_right"), run.own.last_list("certainty_of_wrong")
     if not (right_H.any() or wrong_H.any()):
         return []
-    heading, sub = (
-        say.certainty_heading(right_H, wrong_H),
-        "Pseudo-labels by certainty: right above the line, wrong below it",
-    )
-    return [Figure(heading, sub, plots.mirrored(right_H, wrong_H, "certainty", f"{sub}; {heading}"))]
+    sub = "Pseudo-labels by certainty: right above the line, wrong below it"
+    label = f"{sub}; {int(right_H.sum()):,} right and {int(wrong_H.sum()):,} wrong"
+    drawn = plots.mirrored(right_H, wrong_H, "certainty", label)
+    return [Figure(say.certainty_heading(right_H, wrong_H), sub, drawn)]
 
 
 def _histograms(run: FinishedRun) -> list[Figure]:

@@ -13,7 +13,7 @@ from labelprop.report.gather.numbers import Trust
 
 CURVE_POINTS = 420  # about one every two pixels
 CROSSES = 400  # more errors are drawn as a histogram
-BINS = 60  # of that histogram
+ERROR_BINS = 60  # of that histogram
 GRID = 9999  # map coordinates are whole numbers up to this: exact at any zoom, short to write
 TOOLTIP = 300  # characters of a text
 MISSING = -1
@@ -34,7 +34,7 @@ def payload(run: FinishedRun, sheets: Sheets | None) -> dict[str, Any]:
         "curve": curve(trust),
         "wrong": len(errors),
         "errors": errors.tolist() if len(errors) <= CROSSES else None,
-        "histogram": np.bincount(errors * BINS // max(trust.n, 1), minlength=BINS).tolist(),
+        "histogram": np.bincount(errors * ERROR_BINS // max(trust.n, 1), minlength=ERROR_BINS).tolist(),
         "rows": _rows(run),
         "sheets": None if sheets is None else {"edge": sheets.edge, "columns": COLUMNS, "per": PER_SHEET},
         "original": sheets.original if sheets else 0,

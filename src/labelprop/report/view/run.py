@@ -18,10 +18,10 @@ from labelprop.report.view.embedding import embedding_view
 from labelprop.report.view.figures import COLORS, MANY_CLASSES, SHORT_NAME, Figure, against_labels_only, curve_figure
 from labelprop.report.words import count, number
 
-EXCERPT = 80
+EXCERPT = 80  # characters that stand for a text
 STATIC_ROWS = 25  # of the table To check; the script adds the others
 STRIP, STRIP_MANY, LINES = 7, 4, 3  # examples of a class: pictures, pictures of many classes, lines of text
-CONFUSIONS, CONFUSIONS_MANY, PER_CONFUSION = 6, 30, 8
+CONFUSIONS, CONFUSIONS_MANY, PER_CONFUSION = 6, 30, 8  # the commonest, of many classes, pictures of each
 TO_MEASURE = 100  # examples to label for a first measurement: a 95% interval of at most 10 points to each side
 
 
@@ -116,8 +116,8 @@ def _classes(classes: Classes) -> dict[str, Any]:
         "longest": max(entry.got for entry in classes.counts) or 1,
         "many": many,
         "no_error": findings.no_error(run) if run.has_truth and len(run.classes) > 1 and not classes.pairs else "",
-        "wide": len(run.classes) > 12,
-        "tall_names": any(len(name) > 3 for name in run.classes),
+        "wide": len(run.classes) > 12,  # the matrix does not fit into half the page
+        "tall_names": any(len(name) > 3 for name in run.classes),  # above its columns they stand upright
         "confusions": [
             (found, classes.mistakes(found, PER_CONFUSION if run.has_pictures else LINES)) for found in confused
         ],
