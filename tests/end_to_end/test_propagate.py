@@ -132,7 +132,7 @@ def test_labels_alone_that_do_better_are_warned_of(tmp_path: Path) -> None:
     np.save(tmp_path / "y.npy", np.where(np.arange(n) < 60, side, -1))
     said = done(tmp_path, "--truth", tmp_path / "t.npy", "--n-neighbors", 30)
     assert re.search(r"warning: a logistic regression on the given labels gets 100\.00% of the unlabeled rows", said)
-    assert "The labels are worse than those of a logistic regression" in (tmp_path / "run/report.html").read_text()
+    assert "against 0</b> from a logistic regression on the 60 given" in (tmp_path / "run/report.html").read_text()
 
 
 def test_parquet_columns_are_streamed_and_give_what_arrays_give(problem, monkeypatch: pytest.MonkeyPatch) -> None:

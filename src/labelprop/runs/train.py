@@ -22,7 +22,7 @@ from labelprop.core.run_folder import RunFolder
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.views import Views
 from labelprop.evaluation.monitor import Monitor
-from labelprop.evaluation.snapshots import FOLDER, Keeper, choose
+from labelprop.evaluation.snapshots import FOLDER, Keeper, choose_followed
 from labelprop.methods.base import Method
 from labelprop.runs.design import labels_only, resolve_device
 from labelprop.runs.inputs import Inputs, truth_of
@@ -173,7 +173,7 @@ def _monitors(inputs: Inputs, folder: RunFolder | None, seed: int) -> tuple[Moni
     given_N, n_classes = inputs.given.labels_N, len(inputs.given.classes)
     keeper = None
     if folder is not None:
-        keeper = Keeper(folder.path / FOLDER, choose(truth.with_given(given_N), given_N, n_classes, seed))
+        keeper = Keeper(folder.path / FOLDER, choose_followed(truth.with_given(given_N), given_N, n_classes, seed))
     return Monitor(truth, given_N, n_classes), Monitor(truth, given_N, n_classes, keeper)
 
 

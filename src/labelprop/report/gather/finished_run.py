@@ -15,7 +15,8 @@ from labelprop.core.run_folder import RunFolder
 from labelprop.core.types import UNLABELED
 from labelprop.evaluation.snapshots import FOLDER
 from labelprop.report.gather.evidence import choose_shown
-from labelprop.report.gather.numbers import Trust, thousandths
+from labelprop.report.gather.history import History, PhaseEpochs
+from labelprop.report.gather.numbers import Share, Trust, thousandths
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,8 +34,8 @@ FILES = {
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """N examples in input order. Codes index `Run.names`; -1 is none."""
+class Examples:
+    """N examples in input order. Codes index `FinishedRun.names`; -1 is none."""
 
     ids: tuple[str, ...]
     label_N: np.ndarray
@@ -72,18 +73,8 @@ class Rows:
         return wrong_N
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """Unit vectors of chosen rows at one moment of the training."""
-
-    rows_of_classes_S: np.ndarray
-    vectors_of_classes_SD: np.ndarray
-    rows_of_one_S: np.ndarray
-    vectors_of_one_SD: np.ndarray
-
-
 @dataclass(frozen=True, eq=False)
-class Run:
+class FinishedRun:
     """Everything the page is made from."""
 
     name: str
@@ -93,7 +84,7 @@ class Run:
     date: str
     classes: tuple[str, ...]
     names: tuple[str, ...]  # the classes, then classes that occur in the truth only
-    rows: Rows
+    rows: Examples
     metrics: Mapping[str, Any] = field(default_factory=dict)
     history: Sequence[Mapping[str, Any]] = ()
     command: str = ""
@@ -105,12 +96,39 @@ class Run:
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     projection: str = ""
     files: tuple[str, ...] = ()
-    looks: Mapping[int, Path] = field(default_factory=dict)  # by the steps done, ascending; see `read_look`
+    vectors: Mapping[int, Path] = field(default_factory=dict)  # of followed rows, by the steps done, ascending
 
     @cached_property
     def trust(self) -> Trust:
         rows, pool_N = self.rows, self.rows.pool_N
         return Trust(rows.certainty_N[pool_N], rows.exact_N[pool_N], rows.known_N[pool_N], rows.wrong_N[pool_N])
+
+    @cached_property
+    def own(self) -> History:
+        """The lines of this run's own training; empty for a propagation."""
+        return History([line for line in self.history if line.get("training") in (None, "recipe", self.recipe)])
+
+    @cached_property
+    def baseline(self) -> History:
+        """The lines of the training on the given labels alone."""
+        return History([line for line in self.history if line.get("training") not in (None, "recipe", self.recipe)])
+
+    @property
+    def last_phase(self) -> PhaseEpochs | None:
+        """Where there is more than one."""
+        phases = self.own.phases
+        return phases[-1] if len(phases) > 1 else None
+
+    @property
+    def test(self) -> Share | None:
+        """Right on the test set; None where there was none."""
+        test = self.metrics.get("test") or {}
+        n, accuracy = test.get("n"), test.get("accuracy")
+        return Share(round(accuracy * n), n) if n and accuracy is not None else None
+
+    @property
+    def kind_of_method(self) -> str:
+        return "recipe" if self.verb == "train" else "method"
 
     @property
     def n_given(self) -> int:
@@ -145,14 +163,14 @@ class Run:
         return bool(np.isfinite(self.rows.place_N2).all(1).any())
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path) -> FinishedRun:
     """Reads a finished run folder. RequestError where a file is missing, damaged or of another run."""
     folder = RunFolder(path)
     about, metrics = folder.read_json("run.json"), folder.read_json("metrics.json")
     classes = tuple(about.get("classes") or metrics.get("classes") or ())
     rows, names = _rows(folder, classes)
     history = folder.history()
-    return Run(
+    return FinishedRun(
         name=Path(about.get("name") or "data").name,
         noun=about.get("noun") or "example",
         verb="train" if history or (path / "model.json").exists() else "propagate",
@@ -172,28 +190,13 @@ def read_run(path: Path) -> Run:
         stages=about.get("stages") or {},
         projection=about.get("projection") or "",
         files=tuple(name for name in FILES if (path / name).exists()),
-        looks={int(file.stem): file for file in sorted((path / FOLDER).glob("*.safetensors")) if file.stem.isdigit()},
+        vectors={
+            int(file.stem): file for file in sorted((path / FOLDER).glob("*.safetensors")) if file.stem.isdigit()
+        },
     )
 
 
-def read_look(path: Path, n: int) -> Look:
-    """Vectors as float32, of rows below `n`. RequestError where the file is damaged or of another run."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
-    try:
-        found = load_file(path)
-        rows = [found["rows_of_classes"], found["rows_of_one"]]
-        vectors = [found["vectors_of_classes"].astype(np.float32), found["vectors_of_one"].astype(np.float32)]
-        fits = all(len(a) == len(b) and (a < n).all() and b.ndim == 2 for a, b in zip(rows, vectors, strict=True))
-    except (OSError, KeyError, SafetensorError) as error:
-        raise RequestError(f"{path} cannot be read ({error}); remove it, and the page is made without it.") from error
-    if not fits:
-        raise RequestError(f"{path} is not of this run; remove it, and the page is made without it.")
-    return Look(rows[0], vectors[0], rows[1], vectors[1])
-
-
-def _rows(folder: RunFolder, classes: Sequence[str]) -> tuple[Rows, tuple[str, ...]]:
+def _rows(folder: RunFolder, classes: Sequence[str]) -> tuple[Examples, tuple[str, ...]]:
     labels = folder.read_table("labels.parquet")
     ids = tuple(labels.column("id").to_pylist())
     evidence = _evidence(folder, ids)
@@ -209,7 +212,7 @@ def _rows(folder: RunFolder, classes: Sequence[str]) -> tuple[Rows, tuple[str, .
         shown_N = np.array(evidence["shown"], dtype=bool)
     else:
         shown_N = choose_shown(label_N, exact_N, given_N, wrong_N)
-    rows = Rows(
+    rows = Examples(
         ids=ids,
         label_N=label_N,
         exact_N=exact_N,

@@ -5,27 +5,24 @@ import pytest
 from safetensors.numpy import save_file
 
 from labelprop.core.errors import RequestError
-from labelprop.report.gather.embedding import moments, near_their_own, read_analyses
-from labelprop.report.gather.page import read_run
+from labelprop.report.gather.finished_run import read_run
+from labelprop.report.gather.followed import moments
 from labelprop.report.render import write_report
 from report.states import STATES
 from report.synthetic import Spec, write_run
 
 
-def test_curves_are_this_runs_and_the_labels_alones(tmp_path) -> None:
-    found = read_analyses(read_run(write_run(tmp_path, STATES["analyses"])))
-    assert found.aggregation.epochs == tuple(range(1, 25))
-    assert (found.aggregation.values[0], found.aggregation.last) == pytest.approx((0.285, 0.86))
-    assert found.baseline_aggregation.values == pytest.approx([0.5] * 24)
-    assert found.pseudo.epochs == tuple(range(7, 25)), "pseudo-labels start with the second phase"
-    assert found.correlation.last == pytest.approx(0.4)
-    assert found.aggregation_C.shape == found.density_C.shape == found.assigned_C.shape == (10,)
-    assert found.right_H.sum() + found.wrong_H.sum() <= 500
+def test_numbers_of_classes_and_of_bins_are_the_last_ones(tmp_path) -> None:
+    own = read_run(write_run(tmp_path, STATES["analyses"])).own
+    assert own.monitored("pseudo_label_accuracy").epochs == tuple(range(7, 25)), "they start with the second phase"
+    for name in ("aggregation_of_class", "density_of_class", "assigned_to_class"):
+        assert own.last_list(name, 10).shape == (10,)
+        assert len(own.last_list(name, 9)) == 0
+    assert own.last_list("certainty_of_right").sum() + own.last_list("certainty_of_wrong").sum() <= 500
 
 
 def test_a_run_without_analyses_has_none(tmp_path) -> None:
     run = read_run(write_run(tmp_path, STATES["truth"]))
-    assert not read_analyses(run)
     assert moments(run) == []
     assert 'id="embedding"' not in write_report(tmp_path).read_text()
 
@@ -36,7 +33,6 @@ def test_lists_of_other_lengths_than_the_classes_are_left_out(tmp_path) -> None:
     for line in lines:
         line["monitor"]["aggregation_of_class"] = [0.5, None]
     (folder / "history.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert len(read_analyses(read_run(folder)).aggregation_C) == 0
     assert 'id="embedding"' in write_report(folder).read_text()
 
 
@@ -57,10 +53,10 @@ def test_moments_are_four_with_the_first_and_the_last_named_by_epoch(tmp_path) -
     run = read_run(write_run(tmp_path, STATES["analyses"]))
     found = moments(run)
     assert [moment.epoch for moment in found] == [3, 9, 18, 24]
-    assert sorted(run.looks) == [30, 60, 90, 120, 150, 180, 210, 240], "steps count over both phases"
-    rows = found[0].look.rows_of_classes_S
-    assert all(moment.look.rows_of_classes_S.tolist() == rows.tolist() for moment in found)
-    assert found[0].look.vectors_of_classes_SD.dtype == np.float32
+    assert sorted(run.vectors) == [30, 60, 90, 120, 150, 180, 210, 240], "steps count over both phases"
+    rows = found[0].rows_of_classes_S
+    assert all(moment.rows_of_classes_S.tolist() == rows.tolist() for moment in found)
+    assert found[0].vectors_of_classes_SD.dtype == np.float32
 
 
 def test_a_look_of_an_epoch_that_the_history_lacks_is_not_shown(tmp_path) -> None:
@@ -108,15 +104,9 @@ def test_a_damaged_or_foreign_look_is_named_with_what_to_do(tmp_path, content, s
         write_report(folder)
 
 
-def test_near_their_own_leaves_the_row_itself_out() -> None:
-    vectors = np.array([[1, 0], [0.99, 0.1], [0, 1], [0.1, 0.99]], np.float32)
-    assert near_their_own(vectors, np.array([0, 0, 1, 0])) == 0.5
-    assert near_their_own(vectors, np.array([0, 0, 1, 1])) == 1
-
-
 def test_one_class_has_no_neighbors_to_tell(tmp_path) -> None:
     page = write_report(write_run(tmp_path, STATES["analyses_one_class"])).read_text()
-    assert "The nearest neighbor is of the same class" not in page
+    assert "Nearest neighbor alike" not in page
     assert 'class="plane"' in page
 
 

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from labelprop.core.errors import RequestError
-from labelprop.report.gather.page import read_run
+from labelprop.report.gather.finished_run import read_run
 from labelprop.report.render import write_report
 from report.synthetic import Spec, write_run
 
