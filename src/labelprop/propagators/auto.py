@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from labelprop.propagators.choice.crossval import Tally, choose
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
+from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.parameters import Number, Rule
 from labelprop.propagators.estimator.warm import fingerprint
 
@@ -99,7 +100,7 @@ class AutoPropagation(Propagator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _spread(self, given: Any, seeds: Seeds) -> Propagation:
+    def spread(self, given: Any, seeds: Seeds) -> Propagation:
         shared = self._shared(given)
         contenders = lineup(self.candidates, shared.n, seeds.n_classes, given_graph=isinstance(given, Edges))
         if not contenders:
@@ -117,22 +118,22 @@ class AutoPropagation(Propagator):
         else:
             chosen, self.reason_ = _by_order(contest, contenders, seeds, fewest)
             base = _default_base(contenders, seeds)
-        self._say(f"choice: {self.reason_}", started)
+        self.say(f"choice: {self.reason_}", started)
         return self._finish(contest, chosen, base, seeds)
 
     def _shared(self, given: Any) -> Shared:
         """The one search; with `warm_start` that of the last fit, if X is the same."""
         if isinstance(given, Edges):
-            return Shared(None, None, given, self._device(given))
-        rows = as_rows(given, self._device(given))
-        key = (fingerprint(given), self.search, self._search_seed(), str(rows.device)) if self.warm_start else None
+            return Shared(None, None, given, self.device_of(given))
+        rows = as_rows(given, self.device_of(given))
+        key = (fingerprint(given), self.search, self.search_seed(), str(rows.device)) if self.warm_start else None
         known = getattr(self, "_searched", None)
         if known is None or key is None or known[0] != key:
             started = time.perf_counter()
             found = nearest(
-                rows, max(NEIGHBORS), search=self.search, device=str(rows.device), seed=self._search_seed()
+                rows, max(NEIGHBORS), search=self.search, device=str(rows.device), seed=self.search_seed()
             )
-            self._say(f"search: {rows.n} rows, recall {found.recall:.4f}", started)
+            self.say(f"search: {rows.n} rows, recall {found.recall:.4f}", started)
             known = (key, found)
         self._searched = known if self.warm_start else None
         return Shared(rows, known[1], None, rows.device)
@@ -162,20 +163,21 @@ class AutoPropagation(Propagator):
             return label_all(self._head, as_rows(contest.shared.rows), seeds, self.top_classes)
         found = contest.spread(chosen, seeds, rough=False)
         self._estimator = contest.estimator(chosen)
-        self._estimator._memory = None  # a solver's system, which nobody needs any more
+        if isinstance(self._estimator, GraphPropagator):
+            self._estimator.forget()
         self.graph_: AffinityGraph = self._estimator.graph_
         self.recall_ = self._estimator.recall_
         return replace(found, certainty_N=_share_of_label(found, seeds))
 
-    def _store(self, found: Propagation) -> None:
-        super()._store(found)
-        if self._estimator is not None:  # predicts as if it had been fitted
-            names = ("label_distributions_", "reached_", "_seed_codes", "_marker_targets")
-            vars(self._estimator).update({name: vars(self)[name] for name in names})
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        super().fit(X, y, sample_weight)
+        if self._estimator is not None:
+            self._estimator.adopt(self)
+        return self
 
-    def _votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if self._head is None:
-            yield from self._estimator._votes(given)
+            yield from self._estimator.votes(given)
             return
         for shares_BC in self._head.predict(as_rows(given, self._head.bias_C.device)):
             yield shares_BC.cpu().numpy(), np.ones(len(shares_BC), dtype=bool)

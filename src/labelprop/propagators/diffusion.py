@@ -27,7 +27,6 @@ from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.outcome import check_volume, conclude, rebalanced
 from labelprop.propagators.estimator.parameters import Flag, Number, Rule
-from labelprop.propagators.estimator.warm import solve_changed
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 
 if TYPE_CHECKING:
@@ -260,13 +259,13 @@ class Diffusion(GraphPropagator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _kernel(self, edges: Edges) -> sparse.csr_array:
+    def weigh(self, edges: Edges) -> sparse.csr_array:
         return clipped_power(edges.cosines(), self.power)
 
-    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+    def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         return symmetric_sum(weights)
 
-    def _check_seeds(self, seeds: Seeds) -> None:
+    def check_seeds(self, seeds: Seeds) -> None:
         check_volume(self.volume, seeds.n_classes)
         if self.volume is not None and seeds.n * seeds.n_classes > wide.DENSE_LIMIT:
             raise RequestError(
@@ -274,13 +273,13 @@ class Diffusion(GraphPropagator):
                 f"are more than {wide.DENSE_LIMIT}. Use volume=None, or fewer rows."
             )
 
-    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+    def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         reading: dict[str, Any] = {"balance_seeds": self.balance_seeds, "max_normalize": self.max_normalize}
         solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
         if graph.n * seeds.n_classes > wide.DENSE_LIMIT:
             found = diffuse_wide(graph, seeds, self.top_classes or wide.DEFAULT_TOP, **solving, **reading)
         else:
-            solved = self._solve(graph, seeds, solving)
+            solved = self.solved(DiffusionSystem.of, seeds, **solving)
             found = read_labels(solved, seeds, tol=self.tol, volume=self.volume, **reading)
         if found.residual > WARN_ABOVE:
             warnings.warn(
@@ -290,10 +289,3 @@ class Diffusion(GraphPropagator):
                 stacklevel=3,
             )
         return found
-
-    def _solve(self, graph: AffinityGraph, seeds: Seeds, solving: dict[str, Any]) -> ColumnSolve:
-        """All classes; with `warm_start` those whose seeds are as in the last fit come from memory."""
-        if self._memory is None:
-            return DiffusionSystem.of(graph).solve(seeds, range(seeds.n_classes), **solving)
-        solved, self._memory = solve_changed(self._memory, DiffusionSystem.of, seeds, self.classes_, solving)
-        return solved

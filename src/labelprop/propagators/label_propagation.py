@@ -251,8 +251,8 @@ class LabelPropagation(DropInPropagator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _check_seeds(self, seeds: Seeds) -> None:
-        super()._check_seeds(seeds)
+    def check_seeds(self, seeds: Seeds) -> None:
+        super().check_seeds(seeds)
         check_shares("class_mass", self.class_mass, seeds.n_classes)
         refuse_two("class_mass", self.class_mass, self.volume)
         if self.center and self.class_mass is not None and self._is_wide(seeds):
@@ -261,7 +261,7 @@ class LabelPropagation(DropInPropagator):
                 f"classes are more than {wide.DENSE_LIMIT}. Leave one of them out, or give fewer rows."
             )
 
-    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+    def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         names = ("max_iter", "tol", "reweight", "center", "class_mass")
         asked = {name: getattr(self, name) for name in names}
         if self._is_wide(seeds):

@@ -20,7 +20,6 @@ from labelprop.propagators.estimator import top_classes as wide
 from labelprop.propagators.estimator.kernel_graph import DropInPropagator
 from labelprop.propagators.estimator.outcome import conclude, rebalanced
 from labelprop.propagators.estimator.parameters import Number, Rule
-from labelprop.propagators.estimator.warm import solve_changed
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 from labelprop.propagators.systems.elimination import SpreadingElimination, suits
 
@@ -175,11 +174,9 @@ class LabelSpreading(DropInPropagator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+    def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
         if self._is_wide(seeds):
             return self._judged(spread_labels_wide(graph, seeds, self.top_classes or wide.DEFAULT_TOP, **solving))
-        if self._memory is None:
-            return self._judged(spread_labels(graph, seeds, volume=self.volume, **solving))
-        solved, self._memory = solve_changed(self._memory, spreading_system, seeds, self.classes_, solving)
+        solved = self.solved(spreading_system, seeds, **solving)
         return self._judged(read_spread(solved, seeds, alpha=self.alpha, tol=self.tol, volume=self.volume))

@@ -188,7 +188,7 @@ class LocalPropagation(Voter):
         else:
             bias_M = local_bias(given, **own, **self._polling())
         if self.density is not None:
-            self._say(f"density: of {len(self._labeled_M)} seeds", started)
+            self.say(f"density: of {len(self._labeled_M)} seeds", started)
         return bias_M
 
     def _bias_of_edges(self, edges: Edges, seeds: Seeds) -> torch.Tensor | None:

@@ -146,12 +146,12 @@ class Poisson(KernelPropagator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _check_seeds(self, seeds: Seeds) -> None:
-        super()._check_seeds(seeds)
+    def check_seeds(self, seeds: Seeds) -> None:
+        super().check_seeds(seeds)
         check_shares("class_prior", self.class_prior, seeds.n_classes, words=(), positive=True)
         refuse_two("class_prior", self.class_prior, self.volume)
 
-    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+    def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         asked: dict[str, Any] = {"class_prior": self.class_prior, "max_iter": self.max_iter, "tol": self.tol}
         if self._is_wide(seeds):
             return poisson_wide(graph, seeds, self.top_classes or wide.DEFAULT_TOP, **asked)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -260,14 +259,14 @@ class SpectralCut(GraphPropagator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _kernel(self, edges: Edges) -> sparse.csr_array:
+    def weigh(self, edges: Edges) -> sparse.csr_array:
         return exponential(edges, self.temperature)
 
-    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+    def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         return symmetric_mean(weights)
 
-    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
-        basis = self._basis(graph)
+    def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+        basis = self.prepared(SpectralBasis, self.n_eigenvectors)
         found = spectral_cut(graph, seeds, basis=basis, top=self.top_classes)
         if not found.converged:
             warnings.warn(
@@ -277,14 +276,3 @@ class SpectralCut(GraphPropagator):
                 stacklevel=3,
             )
         return found
-
-    def _basis(self, graph: AffinityGraph) -> SpectralBasis:
-        """Eigenvectors of the graph; with `warm_start` those of the last fit where the graph is the same."""
-        memory = getattr(self, "_memory", None)
-        if memory is None:
-            return SpectralBasis(graph, self.n_eigenvectors)
-        basis: SpectralBasis | None = memory.system
-        if basis is None or basis.n_eigenvectors != self.n_eigenvectors:
-            basis = SpectralBasis(graph, self.n_eigenvectors)
-            self._memory = replace(memory, system=basis)
-        return basis

@@ -93,7 +93,7 @@ def _estimator(request: PropagateRequest, device: torch.device) -> Any:
         if name not in known:
             raise UnknownNameError(f"parameter of {request.method}", name, known)
     estimator = entry.load()(**request.parameters, device=device.type, random_state=request.seed)
-    estimator._check_parameters()
+    estimator.validate()
     return estimator
 
 

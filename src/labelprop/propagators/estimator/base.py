@@ -1,7 +1,6 @@
 """Propagator: the scikit-learn estimator every propagator is, around a pure propagation function.
 
-A subclass gives its parameters, their rules, and two functions: `_spread` (labels of the fitted rows) and `_votes`
-(distributions of new ones). Reading inputs, markers, verdicts and results are done here.
+Reading inputs, markers, verdicts and results are done here.
 """
 
 from __future__ import annotations
@@ -34,6 +33,10 @@ PRECOMPUTED = ("precomputed", "precomputed_distances")
 class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Labels for all rows from a few of them, by their neighborhood. See the subclasses for the parameters.
 
+    A subclass gives its parameters, their `rules`, and two functions: `spread` (labels of the fitted rows) and
+    `votes` (distributions of new ones). One on a graph of all rows is shorter as a `GraphPropagator`, one whose
+    labeled rows vote as a `Voter`. `labelprop.testing.check_propagator` tests it, `Entry` makes its name known.
+
     Attributes set by `fit`: `classes_` (C,), `scores_` and `label_distributions_` (n, C), `transduction_`,
     `certainty_`, `reached_` (n,), `class_weight_` (C,), `n_iter_`, `residual_`, `converged_`, `graph_`, `recall_`,
     `n_features_in_`. Rows of `label_distributions_` sum to 1; unreached rows are uniform, have certainty 0 and the
@@ -54,22 +57,26 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
     metrics: ClassVar[tuple[str, ...]] = ("cosine", *PRECOMPUTED)
     rules: ClassVar[Mapping[str, Rule]] = {}
 
+    # -- what a subclass gives --------------------------------------------------------------------------------
+
     @abstractmethod
-    def _spread(self, given: Any, seeds: Seeds) -> Propagation:
+    def spread(self, given: Any, seeds: Seeds) -> Propagation:
         """Labels of all rows of `given` (features or Edges), on any device; warns where the verdict asks for it.
 
-        Sets `graph_`, `recall_` and what `_votes` needs.
+        Sets `graph_`, `recall_` and what `votes` needs.
         """
 
     @abstractmethod
-    def _votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Distributions (B, C) of new rows and which of them are reached (B,), in blocks of rows.
 
         `given` are features or Edges (m, n).
         """
 
-    def _check_seeds(self, seeds: Seeds) -> None:
+    def check_seeds(self, seeds: Seeds) -> None:
         """Raises RequestError where parameters do not go with these seeds."""
+
+    # -- what it has from here --------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Spreads the labels of y over the rows of X.
@@ -88,22 +95,22 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             raise RequestError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
             )
-        self._check_parameters()
+        self.validate()
         given = self._read_fit(X)
         n = int(given.shape[0])
         targets = read_targets(_one_column(y))
         if len(targets.codes_N) != n:
             raise DataError(f"y has {len(targets.codes_N)} rows and X has {n}; they must belong together row by row.")
         seeds = targets.seeds(read_weights(sample_weight, n))
-        self._check_seeds(seeds)
+        self.check_seeds(seeds)
         self.classes_ = targets.classes
         self._marker_targets, self._seed_codes = targets, seeds.labels_N.numpy()
-        self._store(self._spread(given, seeds))
+        self._store(self.spread(given, seeds))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Labels (m,) of new rows from the fitted ones around them; the marker where none has a say."""
-        votes = self._votes(self._read_new(X))
+        votes = self.votes(self._read_new(X))
         codes = [np.where(found_B, means_BC.argmax(axis=1), -1) for means_BC, found_B in votes]
         return self._marker_targets.decode(np.concatenate(codes))
 
@@ -112,7 +119,7 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
         With a precomputed metric X is (m, n) into the fitted rows.
         """
-        return np.concatenate([means_BC for means_BC, _ in self._votes(self._read_new(X))])
+        return np.concatenate([means_BC for means_BC, _ in self.votes(self._read_new(X))])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy of `predict(X)` on the rows of y that carry a label; rows with the marker are left out."""
@@ -128,7 +135,8 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             labels = self.classes_[np.nan_to_num(labels).argmax(axis=1)]
         return float(accuracy_score(labels[known], predicted[known], sample_weight=weights))
 
-    def _check_parameters(self) -> None:
+    def validate(self) -> None:
+        """Raises one RequestError that names every parameter with a value it cannot have."""
         searches = ("auto", *registry.table("neighbors"))
         shared: dict[str, Rule] = {
             "metric": OneOf(self.metrics),
@@ -140,7 +148,13 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         }
         check_parameters(type(self).__name__, self.get_params(deep=False), {**shared, **self.rules})
 
-    def _device(self, X: Any) -> torch.device:
+    def adopt(self, fitted: Propagator) -> None:
+        """Predicts as if the labels that another propagator found of the same rows were its own."""
+        names = ("classes_", "label_distributions_", "reached_", "_seed_codes", "_marker_targets")
+        self.__dict__.update({name: vars(fitted)[name] for name in names})
+
+    def device_of(self, X: Any) -> torch.device:
+        """The device to work on. Raises RequestError where there is none such."""
         available = torch.cuda.is_available()
         if self.device == "cuda" and not available:
             raise RequestError("device='cuda': torch sees no CUDA device here. Use device='auto' or 'cpu'.")
@@ -163,7 +177,7 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             return read_features(self, X, reset=False)
         return read_graph(X, distances=self.metric == "precomputed_distances", fitted_n=self.n_features_in_)
 
-    def _search_seed(self) -> int:
+    def search_seed(self) -> int:
         """The seed of an approximate search."""
         return 0 if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
 
@@ -179,7 +193,8 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.n_iter_ = max(least, found.steps)
         self.residual_, self.converged_ = found.residual, found.converged
 
-    def _say(self, text: str, started: float) -> None:
+    def say(self, text: str, started: float) -> None:
+        """Tells of a stage that began at `started` (`time.perf_counter`)."""
         took = f"({time.perf_counter() - started:.2f} s)"
         if self.verbose:
             print(f"{type(self).__name__} {text} {took}", file=sys.stderr)

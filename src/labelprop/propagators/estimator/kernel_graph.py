@@ -82,10 +82,10 @@ class KernelPropagator(GraphPropagator):
         "tol": Number(0),
     }
 
-    def _kernel(self, edges: Edges) -> sparse.csr_array:
+    def weigh(self, edges: Edges) -> sparse.csr_array:
         return given_weights(edges) if edges.given else self_tuned(edges)
 
-    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+    def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         if self.metric == "precomputed" and weights.nnz:
             gap = abs(weights - weights.T).max()
             if gap > SYMMETRIC * weights.data.max():
@@ -97,7 +97,7 @@ class KernelPropagator(GraphPropagator):
                 )
         return symmetric_max(weights)
 
-    def _check_seeds(self, seeds: Seeds) -> None:
+    def check_seeds(self, seeds: Seeds) -> None:
         check_volume(self.volume, seeds.n_classes)
         if self.volume is not None and self._is_wide(seeds):
             raise RequestError(
@@ -156,21 +156,21 @@ class DropInPropagator(KernelPropagator):
         "n_jobs": Jobs(),
     }
 
-    def _spread(self, given: Any, seeds: Seeds) -> Propagation:
+    def spread(self, given: Any, seeds: Seeds) -> Propagation:
         if self._all_pairs:
             rbf_kernel.check_room(int(given.shape[0]), 8 if given.dtype in (np.float64, torch.float64) else 4)
         with threads(self.n_jobs):
-            return super()._spread(given, seeds)
+            return super().spread(given, seeds)
 
-    def _kernel(self, edges: Edges) -> sparse.csr_array:
+    def weigh(self, edges: Edges) -> sparse.csr_array:
         if self.kernel == "knn" or edges.given:
-            return super()._kernel(edges)
+            return super().weigh(edges)
         weights = edges.squared_distances().copy()  # distances as given: the kernel of the stored ones
         weights.data = np.exp(-self.gamma * weights.data)
         return weights
 
-    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
-        return AffinityGraph.from_scipy(weights) if self._all_pairs else super()._build_graph(weights)
+    def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+        return AffinityGraph.from_scipy(weights) if self._all_pairs else super().build_graph(weights)
 
     @property
     def _row_metric(self) -> str:

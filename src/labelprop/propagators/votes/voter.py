@@ -33,8 +33,8 @@ class Voter(Propagator):
     def _bias(self, given: Constituency | Edges, seeds: Seeds) -> torch.Tensor | None:
         """Log of the factor of each seed's vote (M,), in row order of the seeds; None for equal factors."""
 
-    def _spread(self, given: Any, seeds: Seeds) -> Propagation:
-        device = self._device(given)
+    def spread(self, given: Any, seeds: Seeds) -> Propagation:
+        device = self.device_of(given)
         seeds = seeds.to(device)
         self._labeled_M, self._voters = seeds.mask_N.nonzero().squeeze(1), voters_of(seeds)
         self._voting = self._bias_M = None
@@ -46,7 +46,7 @@ class Voter(Propagator):
             bias_M = self._bias(seats, seeds)
             started = time.perf_counter()
             ballots, self._voting, self.recall_ = poll(seats, bias_M, **self._polling())
-            self._say(f"votes: {seats.labeled.n} seeds on {ballots.n} rows, recall {self.recall_:.4f}", started)
+            self.say(f"votes: {seats.labeled.n} seeds on {ballots.n} rows, recall {self.recall_:.4f}", started)
         self.graph_ = ballots.graph()
         return elect(ballots, self._voters, seeds, self.top_classes)
 
@@ -55,13 +55,13 @@ class Voter(Propagator):
         cosines = edges.cosines()[:, self._labeled_M.cpu().numpy()]
         return ballots_of_matrix(cosines, self.n_neighbors, self.temperature, self._bias_M).to(self._labeled_M.device)
 
-    def _votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if isinstance(given, Edges):
             ballots = self._stored(given)
         else:
             assert self._voting is not None
             k, search = self.n_neighbors, self.search
-            ballots, _ = self._voting.ballots(given, k, search=search, seed=self._search_seed())
+            ballots, _ = self._voting.ballots(given, k, search=search, seed=self.search_seed())
         for start, stop in spans(ballots.n, len(self.classes_), BLOCK_ELEMENTS):
             scores_BC = ballots.part(start, stop).tally(self._voters)
             yield normalize_rows(scores_BC).cpu().numpy(), (scores_BC > 0).any(dim=1).cpu().numpy()
@@ -71,5 +71,5 @@ class Voter(Propagator):
             "n_neighbors": self.n_neighbors,
             "temperature": self.temperature,
             "search": self.search,
-            "seed": self._search_seed(),
+            "seed": self.search_seed(),
         }
