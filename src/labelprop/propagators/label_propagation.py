@@ -52,12 +52,14 @@ def harmonic(
     by the degree of the source: the fixed point of that is another one.
     """
     graph, before = _reweighted(graph, seeds, reweight, max_iter, tol)
-    solved = HarmonicSystem.of(graph, seeds).solve(seeds, range(seeds.n_classes), max_iter=max_iter, tol=tol)
+    solved = HarmonicSystem.of(graph, seeds, graph.components()).solve(
+        seeds, range(seeds.n_classes), max_iter=max_iter, tol=tol
+    )
     verdict = Verdict.worst(solved.verdict(tol), before)
     scores_NC = solved.solution_NC
     pi_C = None if class_mass is None else _wanted(class_mass, seeds)
     if center:
-        parts = SeedComponents.of(graph, seeds)
+        parts = SeedComponents.of(graph.components(), seeds)
         masses = None if pi_C is None else partial(_mass_factors, pi_B=pi_C)
         return read_softmax(_centered(scores_NC, parts, seeds), verdict, parts, seeds, masses=masses, volume=volume)
     reached_N = (scores_NC > 0).any(dim=1)
@@ -94,10 +96,10 @@ def harmonic_wide(
     `center` solves twice, and not together with `class_mass`.
     """
     graph, verdict = _reweighted(graph, seeds, reweight, max_iter, tol)
-    system = HarmonicSystem.of(graph, seeds)
+    system = HarmonicSystem.of(graph, seeds, graph.components())
     blocks = system.class_blocks(seeds.n_classes)
     if center:
-        parts = SeedComponents.of(graph, seeds)
+        parts = SeedComponents.of(graph.components(), seeds)
 
         def columns(classes: Sequence[int]) -> ColumnSolve:
             solved = system.solve(seeds, classes, max_iter=max_iter, tol=tol)

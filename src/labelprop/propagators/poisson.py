@@ -41,7 +41,7 @@ def poisson(
     component is solved for itself, and takes the class of its seeds where they share one; (2) by conjugate gradient
     instead of the paper's iteration; where that misses `tol` in any class, 1e-4 D is added to D - W, with a warning.
     """
-    parts = SeedComponents.of(graph, seeds)
+    parts = SeedComponents.of(graph.components(), seeds)
     system = PoissonSystem.of(graph, parts)
     solved = system.solve(seeds, range(seeds.n_classes), max_iter=max_iter, tol=tol)
     missed = solved.verdict(tol)
@@ -63,7 +63,7 @@ def poisson_wide(
     tol: float = 1e-6,
 ) -> Propagation:
     """As `poisson`, a block of classes at a time, each solved twice; results are CSR, `top` classes a row."""
-    parts = SeedComponents.of(graph, seeds)
+    parts = SeedComponents.of(graph.components(), seeds)
     system = PoissonSystem.of(graph, parts)
     prior = None if class_prior is None else torch.as_tensor(class_prior, dtype=torch.float64)
 
@@ -71,7 +71,7 @@ def poisson_wide(
         def columns(classes: Sequence[int]) -> ColumnSolve:
             return system.solve(seeds, classes, max_iter=max_iter, tol=tol, shift=shift)
 
-        blocks = system.system.class_blocks(seeds.n_classes)
+        blocks = system.class_blocks(seeds.n_classes)
         return read_softmax_wide(graph, columns, blocks, parts, seeds, top, tol=tol, class_prior=prior)
 
     found = attempt(0.0)

@@ -100,7 +100,7 @@ def spectral_cut(
     Where N x C > 2^28 scores and distributions are sparse CSR with the `top` (16) best classes a row.
     """
     basis = SpectralBasis(graph, n_eigenvectors) if basis is None else basis
-    parts = SeedComponents.of(graph, seeds)
+    parts = SeedComponents.of(basis.component_N, seeds)
     answer = _Answer(graph, seeds, top or wide.DEFAULT_TOP)
     with torch.autocast(graph.device.type, enabled=False):  # callers may train in bfloat16
         for number in torch.unique(parts.component_N[parts.mixed_N >= 0]).tolist():
