@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
@@ -32,12 +32,13 @@ from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
-from labelprop.propagators.estimator.parameters import Number, Rule
+from labelprop.propagators.estimator.parameters import Number
 from labelprop.propagators.estimator.warm import fingerprint
 
 FEWEST = 3  # seeds of every class, to hide any
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class AutoPropagation(Propagator):
     """Chooses a propagator, its number of neighbors, or a classifier head, and says in one line what and why.
 
@@ -53,17 +54,11 @@ class AutoPropagation(Propagator):
     candidates : names of propagators, "labels-only" and "soft-head"; None takes all. A graph that was given has no
         vectors, so no heads.
     cv : folds of hidden seeds; cut to the number of seeds of the smallest class.
-    metric : "cosine"; "precomputed" takes similarities, "precomputed_distances" distances d (cos = 1 - d^2 / 2).
-    search : "auto", "exact" or "approximate".
-    device : "auto", "cpu" or "cuda".
-    warm_start : on the next fit with the same X keep the search.
-    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
-    random_state : for the approximate search; None gives the same answer every time.
-    verbose : say on stderr how long the stages take.
 
-    Attributes: see `Propagator`; and `method_` (a name as in `candidates`), `n_neighbors_` (of the propagator; of the
-    one whose labels the soft head was fitted to; None for "labels-only" and for given graphs, which are not cut) and
-    `reason_`. `certainty_` is the share of the label, whatever was chosen.
+    With `warm_start` the search is kept. Other parameters and attributes: see `Propagator`. It sets `method_` (a name
+    as in `candidates`), `n_neighbors_` (of the propagator; of the one whose labels the soft head was fitted to; None
+    for "labels-only" and for given graphs, which are not cut) and `reason_`. `certainty_` is the share of the label,
+    whatever was chosen.
 
     Examples
     --------
@@ -75,37 +70,15 @@ class AutoPropagation(Propagator):
     array([0, 0, 1, 1])
     """
 
-    rules: ClassVar[Mapping[str, Rule]] = {"candidates": Names(), "cv": Number(2, whole=True)}
-
-    def __init__(
-        self,
-        *,
-        candidates: Any = None,
-        cv: int = 5,
-        metric: str = "cosine",
-        search: str = "auto",
-        device: str = "auto",
-        warm_start: bool = False,
-        top_classes: int | None = None,
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.candidates = candidates
-        self.cv = cv
-        self.metric = metric
-        self.search = search
-        self.device = device
-        self.warm_start = warm_start
-        self.top_classes = top_classes
-        self.random_state = random_state
-        self.verbose = verbose
+    candidates: Annotated[Any, Names()] | None = None
+    cv: Annotated[int, Number(2, whole=True)] = 5
 
     def spread(self, given: Any, seeds: Seeds) -> Propagation:
         shared = self._shared(given)
         contenders = lineup(self.candidates, shared.n, seeds.n_classes, given_graph=isinstance(given, Edges))
         if not contenders:
             raise RequestError(
-                f"candidates={list(self.candidates)}: heads need vectors, and metric={self.metric!r} gives none. "
+                f"candidates={self.candidates}: heads need vectors, and metric={self.metric!r} gives none. "
                 f"Name a propagator as well, or fit on vectors."
             )
         settings = {"metric": self.metric, "search": self.search, "random_state": self.random_state}

@@ -7,6 +7,7 @@ ICML 2020.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes as wide
 from labelprop.propagators.estimator.kernel_graph import KernelPropagator
 from labelprop.propagators.estimator.outcome import check_shares, refuse_two
+from labelprop.propagators.estimator.parameters import Shares
 from labelprop.propagators.estimator.softmax_labels import read_softmax, read_softmax_wide
 from labelprop.propagators.systems.laplacian import SHIFT, PoissonSystem, warn_shifted
 from labelprop.propagators.systems.seed_components import SeedComponents
@@ -82,6 +84,7 @@ def poisson_wide(
     return again
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Poisson(KernelPropagator):
     """Poisson learning (Calder et al., ICML 2020): for very few labels, where the harmonic solution collapses.
 
@@ -92,21 +95,12 @@ class Poisson(KernelPropagator):
 
     Parameters
     ----------
-    n_neighbors : neighbors of each row; cut to n - 1.
     class_prior : None, or positive shares pi (C,) of the classes: labels are argmax_j (pi_j / ybar_j) u_ij, ybar the
         shares of the seeds, and distributions are multiplied by pi / ybar. Not together with `volume`.
     max_iter, tol : conjugate-gradient steps and relative residual. Where they do not suffice, 1e-4 D is added to the
         equation, with a warning; `converged_`, `residual_` and `n_iter_` are of that solve.
-    metric : "cosine" or "euclidean"; "precomputed" takes a graph of weights, "precomputed_distances" distances.
-    search : "auto", "exact" or "approximate".
-    device : "auto", "cpu" or "cuda".
-    warm_start : on the next fit with the same X keep the graph.
-    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
-    volume : None, "seeds" (class shares of the seeds, each plus one) or wanted shares (C,) of unlabeled rows.
-    random_state : for the approximate search; None gives the same answer every time.
-    verbose : say on stderr how long the stages take.
 
-    Attributes: see `Propagator`.
+    Other parameters and attributes: see the base classes.
 
     Examples
     --------
@@ -117,34 +111,7 @@ class Poisson(KernelPropagator):
     array([0, 0, 1, 1])
     """
 
-    def __init__(
-        self,
-        *,
-        n_neighbors: int = 10,
-        class_prior: Any = None,
-        max_iter: int = 1000,
-        tol: float = 1e-6,
-        metric: str = "cosine",
-        search: str = "auto",
-        device: str = "auto",
-        warm_start: bool = False,
-        top_classes: int | None = None,
-        volume: Any = None,
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.n_neighbors = n_neighbors
-        self.class_prior = class_prior
-        self.max_iter = max_iter
-        self.tol = tol
-        self.metric = metric
-        self.search = search
-        self.device = device
-        self.warm_start = warm_start
-        self.top_classes = top_classes
-        self.volume = volume
-        self.random_state = random_state
-        self.verbose = verbose
+    class_prior: Shares | None = None
 
     def check_seeds(self, seeds: Seeds) -> None:
         super().check_seeds(seeds)

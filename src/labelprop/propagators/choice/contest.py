@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.core.registry import HEADS, lookup
+from labelprop.core.registry import HEADS, lookup, parameters
 from labelprop.core.types import UNLABELED, Neighbors, Propagation
 from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
 from labelprop.graph.neighbors.rows import Rows
@@ -80,7 +80,7 @@ class Contest:
     def spread(self, candidate: Candidate, seeds: Seeds, *, rough: bool) -> Propagation:
         """Labels of all rows from a propagator, solved roughly or as its defaults say (then with its warnings)."""
         estimator = self.estimator(candidate)
-        defaults = lookup("propagators", candidate.method).parameters
+        defaults = parameters("propagators", candidate.method)
         solving = {name: ROUGH[name] if rough else defaults[name] for name in ROUGH if name in defaults}
         estimator.set_params(**solving)
         with warnings.catch_warnings():

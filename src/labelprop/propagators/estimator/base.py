@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -24,38 +25,73 @@ from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds, as_array, read_targets, unlabeled
 from labelprop.propagators.estimator.inputs import read_features, read_graph, read_weights
-from labelprop.propagators.estimator.parameters import Flag, Number, OneOf, Rule, check_parameters
+from labelprop.propagators.estimator.parameters import Count, OneOf, check_parameters, rules_of
 from labelprop.propagators.estimator.top_classes import compact
 
 PRECOMPUTED = ("precomputed", "precomputed_distances")
 
 
-class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
-    """Labels for all rows from a few of them, by their neighborhood. See the subclasses for the parameters.
+class SearchName:
+    """The rule of `search`: "auto", or a search backend by name."""
 
-    A subclass gives its parameters, their `rules`, and two functions: `spread` (labels of the fitted rows) and
-    `votes` (distributions of new ones). One on a graph of all rows is shorter as a `GraphPropagator`, one whose
-    labeled rows vote as a `Voter`. `labelprop.testing.check_propagator` tests it, `Entry` makes its name known.
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("auto", *registry.table("neighbors"))
 
-    Attributes set by `fit`: `classes_` (C,), `scores_` and `label_distributions_` (n, C), `transduction_`,
-    `certainty_`, `reached_` (n,), `class_weight_` (C,), `n_iter_`, `residual_`, `converged_`, `graph_`, `recall_`,
-    `n_features_in_`. Rows of `label_distributions_` sum to 1; unreached rows are uniform, have certainty 0 and the
-    marker of y for a label.
+    def problem(self, value: Any) -> str | None:
+        """What is allowed, where `value` is not; else None."""
+        return OneOf(self.names).problem(value)
+
+
+class Fitted:
+    """Attributes set by `fit`. Rows of `label_distributions_` sum to 1.
+
+    Unreached rows are uniform, have certainty 0 and the marker of y for a label.
     """
 
-    n_neighbors: int
-    metric: str
-    search: str
-    device: str
-    warm_start: bool
-    top_classes: int | None
-    random_state: Any
-    verbose: bool
+    classes_: np.ndarray  # (C,)
+    scores_: Any  # (n, C), as `label_distributions_`: an array, or SciPy CSR where only some classes are kept
+    label_distributions_: Any
+    transduction_: np.ndarray  # (n,) labels
+    certainty_: np.ndarray  # (n,) in [0, 1]; 1 on seeds
+    reached_: np.ndarray  # (n,) bool
+    class_weight_: np.ndarray  # (C,)
+    n_iter_: int
+    residual_: float
+    converged_: bool
     graph_: AffinityGraph
-    recall_: float | None
+    recall_: float | None  # of the search; None where there was none
+    n_features_in_: int
 
-    metrics: ClassVar[tuple[str, ...]] = ("cosine", *PRECOMPUTED)
-    rules: ClassVar[Mapping[str, Rule]] = {}
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[misc]
+    """Labels for all rows from a few of them, by their neighborhood. `fit` sets what `Fitted` lists.
+
+    A subclass is a dataclass like this one, whose fields are its parameters (or has an `__init__` as scikit-learn
+    asks for), and gives two functions: `spread` (labels of the fitted rows) and `votes` (distributions of new ones).
+    One on a graph of all rows is shorter as a `GraphPropagator`, one whose labeled rows vote as a `Voter`.
+    `labelprop.testing.check_propagator` tests it, `Entry` makes its name known.
+
+    Parameters
+    ----------
+    metric : "cosine"; "precomputed" takes a graph of similarities, "precomputed_distances" one of distances d, where
+        cosines are wanted 1 - d^2 / 2. Some take "euclidean", too.
+    search : of neighbors: "auto", "exact" or "approximate".
+    device : "auto", "cpu" or "cuda".
+    warm_start : on the next fit with the same X keep what does not depend on the seeds.
+    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
+    random_state : for the approximate search; None gives the same answer every time.
+    verbose : say on stderr how long the stages take.
+    """
+
+    metric: Literal["cosine", "precomputed", "precomputed_distances"] = "cosine"
+    search: Annotated[str, SearchName()] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    warm_start: bool = False
+    top_classes: Count | None = None
+    random_state: Any = None
+    verbose: bool = False
 
     # -- what a subclass gives --------------------------------------------------------------------------------
 
@@ -137,16 +173,7 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
     def validate(self) -> None:
         """Raises one RequestError that names every parameter with a value it cannot have."""
-        searches = ("auto", *registry.table("neighbors"))
-        shared: dict[str, Rule] = {
-            "metric": OneOf(self.metrics),
-            "search": OneOf(searches),
-            "device": OneOf(("auto", "cpu", "cuda")),
-            "warm_start": Flag(),
-            "top_classes": Number(1, whole=True, optional=True),
-            "verbose": Flag(),
-        }
-        check_parameters(type(self).__name__, self.get_params(deep=False), {**shared, **self.rules})
+        check_parameters(type(self).__name__, self.get_params(deep=False), rules_of(type(self)))
 
     def adopt(self, fitted: Propagator) -> None:
         """Predicts as if the labels that another propagator found of the same rows were its own."""

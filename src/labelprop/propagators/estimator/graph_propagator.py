@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -24,6 +24,7 @@ from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.inductive import weighted_mean
+from labelprop.propagators.estimator.parameters import Count
 from labelprop.propagators.estimator.warm import Remembered, fingerprint, solve_changed
 
 if TYPE_CHECKING:
@@ -34,17 +35,19 @@ System = TypeVar("System")
 PREDICT_ELEMENTS = 1 << 24  # probabilities held at once by `predict`
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class GraphPropagator(Propagator):
     """Labels spread over a graph of all rows; new rows take the weighted mean of their neighbors' distributions.
 
     A subclass gives three functions: `weigh` (the kernel), `build_graph` (from directed weights) and `propagate`
     (labels from seeds on the graph); and in `graph_parameters` the names of parameters that the graph depends on.
+
+    Parameters
+    ----------
+    n_neighbors : neighbors of each row; cut to n - 1.
     """
 
-    n_neighbors: int
-    _rows: Rows | None
-    _memory: Remembered | None
-    _order_N: torch.Tensor | None  # of the rows, as the search sorted them
+    n_neighbors: Count = 10
 
     graph_parameters: ClassVar[tuple[str, ...]] = ("n_neighbors", "metric", "search", "device", "random_state")
 
@@ -74,8 +77,9 @@ class GraphPropagator(Propagator):
         `rows` are what new rows will be compared with, None where they will come as a graph. What `propagate` keeps
         of the graph for the next seeds (see `warm_start`) is kept until `forget`.
         """
-        self.graph_, self.recall_, self._rows = graph, recall, rows
-        self._memory = Remembered((), graph, recall)
+        self.graph_, self.recall_ = graph, recall
+        self._rows: Rows | None = rows
+        self._memory: Remembered | None = Remembered((), graph, recall)
         return self
 
     def label(self, seeds: Seeds) -> Propagation:
@@ -130,8 +134,8 @@ class GraphPropagator(Propagator):
         if self.warm_start and known is not None and known.graph_key == key:
             self.graph_, self.recall_ = known.graph, known.recall
             return
-        self._rows = self._order_N = None
-        self.recall_ = None
+        self._rows = self.recall_ = None
+        self._order_N: torch.Tensor | None = None  # of the rows, as the search sorted them
         if isinstance(given, Edges):
             self._set_weights(self.weigh(given), device)
         else:

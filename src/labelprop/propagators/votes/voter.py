@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,27 @@ from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
+from labelprop.propagators.estimator.parameters import Count, Positive
 from labelprop.propagators.votes.ballots import BLOCK_ELEMENTS, Ballots, ballots_of_matrix, elect
 from labelprop.propagators.votes.electorate import Constituency, Electorate, poll, voters_of
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Voter(Propagator):
-    """Labeled rows vote on all others, and afresh on new ones. See the subclasses."""
+    """Labeled rows vote on all others, and afresh on new ones.
 
-    temperature: float
-    _voting: Electorate | None
+    `graph_` (n, M) holds the vote weights, a column for each seed in row order.
+
+    Parameters
+    ----------
+    n_neighbors : labeled rows that vote; cut to the number there is.
+    temperature : small values let the nearest decide, large ones count heads.
+    metric : of precomputed graphs the labeled ones among the stored columns vote, the best `n_neighbors` of a row.
+    warm_start : accepted like everywhere; nothing here outlasts a change of seeds.
+    """
+
+    n_neighbors: Count = 10
+    temperature: Positive = 0.07
 
     @abstractmethod
     def _bias(self, given: Constituency | Edges, seeds: Seeds) -> torch.Tensor | None:
@@ -37,7 +50,8 @@ class Voter(Propagator):
         device = self.device_of(given)
         seeds = seeds.to(device)
         self._labeled_M, self._voters = seeds.mask_N.nonzero().squeeze(1), voters_of(seeds)
-        self._voting = self._bias_M = None
+        self._voting: Electorate | None = None
+        self._bias_M: torch.Tensor | None = None
         if isinstance(given, Edges):
             self._bias_M = self._bias(given, seeds)
             ballots, self.recall_ = self._stored(given), None
