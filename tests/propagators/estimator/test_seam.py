@@ -60,8 +60,7 @@ class NearestSeed(Propagator):
         self.graph_, self.recall_ = AffinityGraph(crow, col, cosines_NL.flatten(), tuple(cosines_NL.shape)), 1.0
         shares_NC = torch.nn.functional.one_hot(self.codes_L[cosines_NL.argmax(dim=1)], seeds.n_classes).double()
         everywhere_N = torch.ones(seeds.n, dtype=torch.bool)
-        verdict: dict[str, Any] = {"steps": 0, "residual": 0.0, "converged": True}
-        return conclude(shares_NC, shares_NC, shares_NC.amax(dim=1), everywhere_N, seeds, **verdict)
+        return conclude(shares_NC, shares_NC, shares_NC.amax(dim=1), everywhere_N, seeds)
 
     def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         nearest_M = self.codes_L[(self._unit(given) @ self.seeds_LD.T).argmax(dim=1)].numpy()

@@ -6,7 +6,7 @@ Shapes: M seeds (the columns of a vote), K of them vote on a row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,8 +16,7 @@ from labelprop.functional.weigh import normalize_rows
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.estimator import top_classes as wide
-from labelprop.propagators.estimator.outcome import conclude
+from labelprop.propagators.estimator.sinks import RowSink
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -86,67 +85,15 @@ def elect(ballots: Ballots, voters: Seeds, seeds: Seeds, top: int | None = None)
     """Labels of all rows from their ballots; certainty is the share of the label.
 
     `voters` are the M labeled rows of `seeds`, in their order. Where N x C > 2^28 scores and distributions are
-    sparse CSR with at most the `top` (16) best classes a row.
+    sparse CSR with the `top` (16) best classes a row.
     """
-    verdict: dict[str, Any] = {"steps": 0, "residual": 0.0, "converged": True}
-    if ballots.n * voters.n_classes > wide.DENSE_LIMIT:
-        scores, shares, certainty_N, labels_N, reached_N = _counted_wide(ballots, voters, top or wide.DEFAULT_TOP)
-        return conclude(scores, shares, certainty_N, reached_N, seeds, labels_N=labels_N, **verdict)
-    scores_NC = ballots.tally(voters)
-    shares_NC = normalize_rows(scores_NC)
-    reached_N = (scores_NC > 0).any(dim=1)
-    return conclude(scores_NC, shares_NC, shares_NC.amax(dim=1), reached_N, seeds, **verdict)
-
-
-def _counted_wide(ballots: Ballots, voters: Seeds, top: int) -> tuple[torch.Tensor, ...]:
-    """Scores and distributions (sparse), share of the label, label, and whether there is one; some rows at a time."""
-    top = min(top, voters.n_classes)
-    named_BG = _named if voters.soft_NC is None else _all_classes
-    width = voters.n_classes if voters.soft_NC is not None else ballots.exponents_NK.shape[1]
-    parts = []
-    for start, stop in spans(ballots.n, width, BLOCK_ELEMENTS):
-        classes_BG, totals_BG = named_BG(ballots.part(start, stop), voters)
-        classes_BG, totals_BG = (_padded(part_BG, top) for part_BG in (classes_BG, totals_BG))
-        best_B1 = totals_BG.amax(dim=1, keepdim=True)
-        sum_B = totals_BG.sum(dim=1)
-        label_B = classes_BG.gather(1, (totals_BG == best_B1).int().argmax(dim=1, keepdim=True)).squeeze(1)
-        places_BM = totals_BG.topk(top, dim=1).indices.sort(dim=1).values
-        classes_BM = classes_BG.gather(1, places_BM)
-        classes_BM[sum_B == 0] = torch.arange(top, device=classes_BM.device)  # their shares are equal
-        certainty_B = best_B1.squeeze(1) / sum_B.masked_fill(sum_B == 0, 1)
-        parts.append((classes_BM, totals_BG.gather(1, places_BM), certainty_B, label_B, sum_B > 0))
-    classes_NM, totals_NM, *rest = (torch.cat(part) for part in zip(*parts, strict=True))
-    shares_NM, size = normalize_rows(totals_NM), (ballots.n, voters.n_classes)
-    scores = wide.sparse_rows(classes_NM, totals_NM, totals_NM > 0, size)
-    return scores, wide.sparse_rows(classes_NM, shares_NM, shares_NM > 0, size), *rest
-
-
-def _named(ballots: Ballots, voters: Seeds) -> tuple[torch.Tensor, torch.Tensor]:
-    """The classes that a row's voters name, ascending, and their scores, (N, K) each; score 0 where there are fewer.
-
-    Takes no more than N x K, however many classes there are.
-    """
-    weights_NK = ballots.weights() * voters.weights_N[ballots.columns_NK].to(ballots.exponents_NK.dtype)
-    classes_NK, order_NK = voters.labels_N[ballots.columns_NK].sort(dim=1, stable=True)
-    weights_NK = weights_NK.gather(1, order_NK)
-    new_NK = torch.ones_like(classes_NK, dtype=torch.bool)
-    new_NK[:, 1:] = classes_NK[:, 1:] != classes_NK[:, :-1]
-    place_NK = new_NK.cumsum(dim=1) - 1
-    totals_NK = torch.zeros_like(weights_NK)
-    for rank in range(weights_NK.shape[1]):  # one after the other: the same bits on any device
-        totals_NK.scatter_add_(1, place_NK[:, rank, None], weights_NK[:, rank, None])
-    return torch.zeros_like(classes_NK).scatter_(1, place_NK, classes_NK), totals_NK
-
-
-def _all_classes(ballots: Ballots, voters: Seeds) -> tuple[torch.Tensor, torch.Tensor]:
-    """All classes and their scores (N, C): soft seeds name many."""
-    scores_NC = ballots.tally(voters)
-    return torch.arange(voters.n_classes, device=scores_NC.device).expand_as(scores_NC), scores_NC
-
-
-def _padded(values_BG: torch.Tensor, width: int) -> torch.Tensor:
-    """With columns of zeros up to this width."""
-    return torch.nn.functional.pad(values_BG, (0, max(0, width - values_BG.shape[1])))
+    kept = RowSink(seeds, top, ballots.exponents_NK)
+    for start, stop in spans(ballots.n, voters.n_classes, BLOCK_ELEMENTS):
+        scores_BC = ballots.part(start, stop).tally(voters)
+        rows_B = (scores_BC > 0).any(dim=1).nonzero().squeeze(1)
+        shares_BC = normalize_rows(scores_BC[rows_B])
+        kept.put(rows_B + start, scores_BC[rows_B], shares_BC, shares_BC.amax(dim=1))
+    return kept.concluded()
 
 
 def ballots_of_matrix(
