@@ -20,7 +20,7 @@ _HOME = {
     "RequestError": "labelprop.core.errors",
     "Rule": "labelprop.propagators.estimator.parameters",
     "Seeds": "labelprop.graph.seeds",
-    "Voter": "labelprop.propagators.votes.voter",
+    "VotePropagator": "labelprop.propagators.votes.vote_propagator",
     "conclude": "labelprop.propagators.estimator.outcome",
     "symmetric_sum": "labelprop.graph.affinity",
 }
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from labelprop.propagators.estimator.parameters import Number as Number
     from labelprop.propagators.estimator.parameters import OneOf as OneOf
     from labelprop.propagators.estimator.parameters import Rule as Rule
-    from labelprop.propagators.votes.voter import Voter as Voter
+    from labelprop.propagators.votes.vote_propagator import VotePropagator as VotePropagator
 
 
 def __getattr__(name: str) -> Any:

@@ -25,7 +25,7 @@ BLOCK_ELEMENTS = 1 << 24  # scores (rows x classes) held at once where the resul
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ballots:
+class Votes:
     """The K seeds that vote on each of N rows, strongest first (ties: the lower column), with log vote weights."""
 
     columns_NK: torch.Tensor  # int64, places among the M seeds; any where the exponent is -inf
@@ -43,13 +43,13 @@ class Ballots:
         peak_N1 = self.exponents_NK[:, :1]
         return (self.exponents_NK - peak_N1.masked_fill(peak_N1 == -torch.inf, 0)).exp()
 
-    def part(self, start: int, stop: int) -> Ballots:
-        """The ballots of some rows."""
-        return Ballots(self.columns_NK[start:stop], self.exponents_NK[start:stop], self.n_seeds)
+    def part(self, start: int, stop: int) -> Votes:
+        """The votes of some rows."""
+        return Votes(self.columns_NK[start:stop], self.exponents_NK[start:stop], self.n_seeds)
 
-    def to(self, device: torch.device | str) -> Ballots:
-        """The same ballots on a device."""
-        return Ballots(self.columns_NK.to(device), self.exponents_NK.to(device), self.n_seeds)
+    def to(self, device: torch.device | str) -> Votes:
+        """The same votes on a device."""
+        return Votes(self.columns_NK.to(device), self.exponents_NK.to(device), self.n_seeds)
 
     def graph(self) -> AffinityGraph:
         """The vote weights as a graph (N, M)."""
@@ -64,41 +64,41 @@ class Ballots:
             crow.to(index), columns_NK[kept_NK].to(index), weights_NK[kept_NK], (self.n, self.n_seeds)
         )
 
-    def tally(self, voters: Seeds) -> torch.Tensor:
+    def tally(self, seeds_M: Seeds) -> torch.Tensor:
         """w_j = sum of the weights of the votes for class j, (N, C). A soft seed splits its vote.
 
         Added up one voter after the other: the same order, hence the same bits, on any device.
         """
         weights_NK = self.weights()
-        scores_NC = weights_NK.new_zeros(self.n, voters.n_classes)
+        scores_NC = weights_NK.new_zeros(self.n, seeds_M.n_classes)
         for rank in range(weights_NK.shape[1]):
             column_N, weight_N = self.columns_NK[:, rank], weights_NK[:, rank]
-            weight_N = weight_N * voters.weights_N[column_N].to(weight_N.dtype)
-            if voters.soft_NC is None:
-                scores_NC.scatter_add_(1, voters.labels_N[column_N, None], weight_N[:, None])
+            weight_N = weight_N * seeds_M.weights_N[column_N].to(weight_N.dtype)
+            if seeds_M.soft_NC is None:
+                scores_NC.scatter_add_(1, seeds_M.labels_N[column_N, None], weight_N[:, None])
             else:
-                scores_NC += weight_N[:, None] * voters.soft_NC[column_N].to(weight_N.dtype)
+                scores_NC += weight_N[:, None] * seeds_M.soft_NC[column_N].to(weight_N.dtype)
         return scores_NC
 
 
-def elect(ballots: Ballots, voters: Seeds, seeds: Seeds, top: int | None = None) -> Propagation:
-    """Labels of all rows from their ballots; certainty is the share of the label.
+def count_votes(votes: Votes, seeds_M: Seeds, seeds: Seeds, top: int | None = None) -> Propagation:
+    """Labels of all rows from their votes; certainty is the share of the label.
 
-    `voters` are the M labeled rows of `seeds`, in their order. Where N x C > 2^28 scores and distributions are
+    `seeds_M` are the M labeled rows of `seeds`, in their order. Where N x C > 2^28 scores and distributions are
     sparse CSR with the `top` (16) best classes a row.
     """
-    kept = RowSink(seeds, top, ballots.exponents_NK)
-    for start, stop in spans(ballots.n, voters.n_classes, BLOCK_ELEMENTS):
-        scores_BC = ballots.part(start, stop).tally(voters)
+    kept = RowSink(seeds, top, votes.exponents_NK)
+    for start, stop in spans(votes.n, seeds_M.n_classes, BLOCK_ELEMENTS):
+        scores_BC = votes.part(start, stop).tally(seeds_M)
         rows_B = (scores_BC > 0).any(dim=1).nonzero().squeeze(1)
         shares_BC = normalize_rows(scores_BC[rows_B])
         kept.put(rows_B + start, scores_BC[rows_B], shares_BC, shares_BC.amax(dim=1))
     return kept.concluded()
 
 
-def ballots_of_matrix(
+def votes_of_matrix(
     cosines: sparse.csr_array, k: int, temperature: float, bias_M: torch.Tensor | None = None
-) -> Ballots:
+) -> Votes:
     """The K strongest of the voters stored in each row of (N, M), vote weights exp(cos / temperature + bias)."""
     indptr, columns = cosines.indptr.astype(np.int64), cosines.indices
     exponents = cosines.data / temperature
@@ -113,4 +113,4 @@ def ballots_of_matrix(
     exponents_NK = np.full(columns_NK.shape, -np.inf, dtype=cosines.data.dtype)
     columns_NK[row_E[kept], rank_E[kept]] = columns[order][kept]
     exponents_NK[row_E[kept], rank_E[kept]] = exponents[order][kept]
-    return Ballots(torch.from_numpy(columns_NK), torch.from_numpy(exponents_NK), int(cosines.shape[1]))
+    return Votes(torch.from_numpy(columns_NK), torch.from_numpy(exponents_NK), int(cosines.shape[1]))

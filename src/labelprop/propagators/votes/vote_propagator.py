@@ -1,6 +1,6 @@
-"""Voter: a propagator whose labeled rows vote on every row. No graph of all rows: O(N M) for M seeds.
+"""VotePropagator: a propagator whose labeled rows vote on every row. No graph of all rows: O(N M) for M seeds.
 
-A subclass gives the bias of each seed's vote (`_bias`); finding who votes, precomputed forms and prediction are here.
+Finding who votes, precomputed forms and prediction are done here.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.parameters import Count, Positive
-from labelprop.propagators.votes.ballots import BLOCK_ELEMENTS, Ballots, ballots_of_matrix, elect
-from labelprop.propagators.votes.electorate import Constituency, Electorate, poll, voters_of
+from labelprop.propagators.votes.voters import SeededRows, Voters, collect_votes, labeled_only
+from labelprop.propagators.votes.votes import BLOCK_ELEMENTS, Votes, count_votes, votes_of_matrix
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class Voter(Propagator):
-    """Labeled rows vote on all others, and afresh on new ones.
+class VotePropagator(Propagator):
+    """Labeled rows vote on all others, and afresh on new ones. A subclass gives the `bias` of each seed's vote.
 
     `graph_` (n, M) holds the vote weights, a column for each seed in row order.
 
@@ -43,44 +43,45 @@ class Voter(Propagator):
     temperature: Positive = 0.07
 
     @abstractmethod
-    def _bias(self, given: Constituency | Edges, seeds: Seeds) -> torch.Tensor | None:
+    def bias(self, given: SeededRows | Edges, seeds: Seeds) -> torch.Tensor | None:
         """Log of the factor of each seed's vote (M,), in row order of the seeds; None for equal factors."""
 
     def spread(self, given: Any, seeds: Seeds) -> Propagation:
         device = self.device_of(given)
         seeds = seeds.to(device)
-        self._labeled_M, self._voters = seeds.mask_N.nonzero().squeeze(1), voters_of(seeds)
-        self._voting: Electorate | None = None
+        self._labeled_M, self._seeds_M = seeds.mask_N.nonzero().squeeze(1), labeled_only(seeds)
+        self._voters: Voters | None = None
         self._bias_M: torch.Tensor | None = None
         if isinstance(given, Edges):
-            self._bias_M = self._bias(given, seeds)
-            ballots, self.recall_ = self._stored(given), None
+            self._bias_M = self.bias(given, seeds)
+            votes, self.recall_ = self._stored(given), None
         else:
-            seats = Constituency.whole(given, seeds, device)
-            bias_M = self._bias(seats, seeds)
+            seeded = SeededRows.whole(given, seeds, device)
+            bias_M = self.bias(seeded, seeds)
             started = time.perf_counter()
-            ballots, self._voting, self.recall_ = poll(seats, bias_M, **self._polling())
-            self.say(f"votes: {seats.labeled.n} seeds on {ballots.n} rows, recall {self.recall_:.4f}", started)
-        self.graph_ = ballots.graph()
-        return elect(ballots, self._voters, seeds, self.top_classes)
+            votes, self._voters, self.recall_ = collect_votes(seeded, bias_M, **self.voting())
+            self.say(f"votes: {seeded.labeled.n} seeds on {votes.n} rows, recall {self.recall_:.4f}", started)
+        self.graph_ = votes.graph()
+        return count_votes(votes, self._seeds_M, seeds, self.top_classes)
 
-    def _stored(self, edges: Edges) -> Ballots:
-        """Ballots among the stored columns of a precomputed graph."""
+    def _stored(self, edges: Edges) -> Votes:
+        """Votes among the stored columns of a precomputed graph."""
         cosines = edges.cosines()[:, self._labeled_M.cpu().numpy()]
-        return ballots_of_matrix(cosines, self.n_neighbors, self.temperature, self._bias_M).to(self._labeled_M.device)
+        return votes_of_matrix(cosines, self.n_neighbors, self.temperature, self._bias_M).to(self._labeled_M.device)
 
     def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if isinstance(given, Edges):
-            ballots = self._stored(given)
+            votes = self._stored(given)
         else:
-            assert self._voting is not None
+            assert self._voters is not None
             k, search = self.n_neighbors, self.search
-            ballots, _ = self._voting.ballots(given, k, search=search, seed=self.search_seed())
-        for start, stop in spans(ballots.n, len(self.classes_), BLOCK_ELEMENTS):
-            scores_BC = ballots.part(start, stop).tally(self._voters)
+            votes, _ = self._voters.votes(given, k, search=search, seed=self.search_seed())
+        for start, stop in spans(votes.n, len(self.classes_), BLOCK_ELEMENTS):
+            scores_BC = votes.part(start, stop).tally(self._seeds_M)
             yield normalize_rows(scores_BC).cpu().numpy(), (scores_BC > 0).any(dim=1).cpu().numpy()
 
-    def _polling(self) -> dict[str, Any]:
+    def voting(self) -> dict[str, Any]:
+        """Who votes, and how they are found, as `collect_votes` takes it."""
         return {
             "n_neighbors": self.n_neighbors,
             "temperature": self.temperature,
