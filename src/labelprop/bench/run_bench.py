@@ -25,15 +25,16 @@ def run_bench(request: BenchRequest) -> str:
     holds something else.
     """
     name, out, settings = request.name, request.folder, request.settings
-    entry = registry.lookup("benches", name)
+    defaults = registry.parameters("benches", name)
     for setting in settings:
-        if setting not in entry.parameters:
-            raise UnknownNameError(f"setting of bench {name}", setting, entry.parameters)
+        if setting not in defaults:
+            raise UnknownNameError(f"setting of bench {name}", setting, defaults)
     _check_numbers(settings)
     if not request.data.is_dir():
         raise RequestError(f"--data {request.data} is not a folder; it must hold one folder a data set.")
-    work: Work = entry.load()(request.data, **settings)  # refuses what it must before anything is replaced
-    asked = {"bench": name, "settings": {**entry.parameters, **settings}}
+    run = registry.lookup("benches", name).load()
+    work: Work = run(request.data, **settings)  # refuses what it must before anything is replaced
+    asked = {"bench": name, "settings": {**defaults, **settings}}
     if out.exists() and not request.overwrite:
         _check_same(out, asked)
     folder = RunFolder.open(out, "overwrite" if request.overwrite else "resume")

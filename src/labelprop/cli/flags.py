@@ -104,15 +104,15 @@ def _is_switch(defaults: Mapping[str, Any]) -> bool:
 
 def _flag_type(name: str, defaults: Mapping[str, Any]) -> Any:
     """What typer reads by itself: numbers and switches; everything else comes as text."""
-    allowed = registry.PARAMETER_VALUES.get(name)
+    allowed = registry.allowed_values().get(name)
     if allowed is not None:
-        return float if allowed == "NUMBER" else str
+        return str
     kinds = {type(default) for default in defaults.values()}
     return kinds.pop() if len(kinds) == 1 and kinds <= {bool, int, float} else str
 
 
 def _metavar(name: str) -> str | None:
-    allowed = registry.PARAMETER_VALUES.get(name, "")
+    allowed = registry.allowed_values().get(name, "")
     return f"[{allowed}]" if "|" in allowed else None
 
 

@@ -18,7 +18,7 @@ def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
         if texts:
             raise RequestError(f"--set {texts[0]}: recipe auto has no settings; name the recipe that they belong to.")
         return {}
-    known, owner = registry.lookup(table, name).parameters, f"{registry.ONE_OF[table]} {name}"
+    known, owner = registry.parameters(table, name), f"{registry.ONE_OF[table]} {name}"
     parsed: dict[str, Any] = {}
     for text in texts:
         setting, equals, value = text.partition("=")
@@ -26,7 +26,7 @@ def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
             raise RequestError(f"--set {text} must have the form name=value.")
         if setting not in known:
             raise UnknownNameError(f"setting of {owner}", setting, known)
-        if setting in registry.PARAMETER_VALUES:
+        if setting in registry.allowed_values():
             parsed[setting] = parse_parameter(setting, value, f"--set {text}")
         else:
             parsed[setting] = registry.parse_value(f"--set {setting}", value, known[setting])
@@ -48,7 +48,7 @@ def parse_bench_settings(bench: str, given: Mapping[str, Any], texts: list[str])
 
     Raises RequestError for a flag that this bench does not have, or a setting that is given both ways.
     """
-    known, parsed = registry.lookup("benches", bench).parameters, parse_settings("benches", bench, texts)
+    known, parsed = registry.parameters("benches", bench), parse_settings("benches", bench, texts)
     for name, value in _of_owner(f"bench {bench}", bench, known, registry.bench_settings(), given).items():
         if name in parsed:
             raise RequestError(f"{flag(name)} and --set {name}=... say the same; leave one out.")
@@ -72,11 +72,11 @@ def _of_owner(
 
 
 def parse_parameter(name: str, text: str, typed: str = "") -> Any:
-    """A flag's text as a value: None, a word, a number, or a list; see `registry.PARAMETER_VALUES`.
+    """A flag's text as a value: None, a word, a number, or a list; see `registry.allowed_values`.
 
     `typed` is how it was given, for errors; else as a flag.
     """
-    allowed, typed = registry.PARAMETER_VALUES.get(name), typed or f"{flag(name)} {text}"
+    allowed, typed = registry.allowed_values().get(name), typed or f"{flag(name)} {text}"
     if allowed is None:
         return registry.parse_value(flag(name), text, None)
     words = [part for part in allowed.split("|") if not part.isupper()]

@@ -1,4 +1,4 @@
-"""Who votes on which rows: the labeled rows, and the search for those whose votes weigh most on each row."""
+"""Voters: the labeled rows, and the search for those whose votes weigh most on each row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labelprop.core.types import UNLABELED
 from labelprop.graph.neighbors import nearest
 from labelprop.graph.neighbors.rows import DenseRows, Rows, as_rows, subset
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.votes.ballots import Ballots
+from labelprop.propagators.votes.votes import Votes
 
 Gather = Callable[[torch.Tensor], list[torch.Tensor]]
 
@@ -25,7 +25,7 @@ def alone(part: torch.Tensor) -> list[torch.Tensor]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Constituency:
+class SeededRows:
     """Rows to be voted on, and all M seeds. The rows may be a part of all of them; `gather` collects from all parts.
 
     The seeds' vectors are a copy: they are few, and what votes later on new rows should not hold all others.
@@ -33,19 +33,19 @@ class Constituency:
 
     rows: Rows
     labeled: Rows  # (M, D)
-    voters: Seeds  # labels and weights of the M seeds
+    seeds: Seeds  # labels and weights of the M seeds
     own_N: torch.Tensor  # each row's place among the seeds; -1 where unlabeled
     gather: Gather = alone
 
     @classmethod
-    def whole(cls, vectors: Any, seeds: Seeds, device: torch.device | str) -> Constituency:
+    def whole(cls, vectors: Any, seeds: Seeds, device: torch.device | str) -> SeededRows:
         """All rows in one process."""
         rows, seeds = as_rows(vectors, device), seeds.to(device)
         seeded_N = seeds.mask_N
         labeled = as_rows(rows.take(seeded_N.nonzero().squeeze(1)), rows.device)
-        return cls(rows, labeled, voters_of(seeds), (seeded_N.cumsum(0) - 1).masked_fill(~seeded_N, UNLABELED))
+        return cls(rows, labeled, labeled_only(seeds), (seeded_N.cumsum(0) - 1).masked_fill(~seeded_N, UNLABELED))
 
-    def shared_out(self, group: Group) -> Constituency:
+    def shared_out(self, group: Group) -> SeededRows:
         """This process's part of the rows, where each of a group has them all."""
         if group.size == 1:
             return self
@@ -66,14 +66,14 @@ class Constituency:
         return places_M
 
 
-def voters_of(seeds: Seeds) -> Seeds:
+def labeled_only(seeds: Seeds) -> Seeds:
     """The labeled rows of seeds alone, in their order."""
     labeled_M = seeds.mask_N.nonzero().squeeze(1)
     soft_MC = None if seeds.soft_NC is None else seeds.soft_NC[labeled_M]
     return Seeds(seeds.labels_N[labeled_M], seeds.weights_N[labeled_M], seeds.n_classes, soft_MC)
 
 
-class Electorate:
+class Voters:
     """M labeled rows, ready to vote: row i votes on v with weight exp(v . v_i / temperature + bias_i).
 
     A zero vector is similar to nothing: it neither votes nor is voted on. Ranking by the weighted vote is a
@@ -89,9 +89,9 @@ class Electorate:
         else:
             self._rows = as_rows(_widened(vectors_VD, temperature * bias_M[self._able_V]), labeled.device, "inner")
 
-    def ballots(
+    def votes(
         self, queries: Any, k: int, *, search: str, seed: int, own_N: torch.Tensor | None = None
-    ) -> tuple[Ballots, float]:
+    ) -> tuple[Votes, float]:
         """The K strongest votes on each query (features or Rows), and the recall of the search.
 
         `own_N` is each query's own place among the seeds (-1: none): a row does not vote on itself.
@@ -101,7 +101,7 @@ class Electorate:
             queries = as_rows(queries, rows.device)
         if not width:
             nobody_NW = torch.full((queries.n, 0), -torch.inf, dtype=rows.dtype, device=rows.device)
-            return Ballots(nobody_NW.long(), nobody_NW, self._n_seeds), 1.0
+            return Votes(nobody_NW.long(), nobody_NW, self._n_seeds), 1.0
         asked = _with_ones(queries) if self._biased else queries
         found = nearest(
             rows, width, queries=asked, metric=rows.metric, search=search, device=str(rows.device), seed=seed
@@ -112,7 +112,7 @@ class Electorate:
             exponents_NW.masked_fill_(queries.zero_N.to(exponents_NW.device)[:, None], -torch.inf)
         if own_N is not None:
             columns_NW, exponents_NW = _without_self(columns_NW, exponents_NW, own_N)
-        return Ballots(columns_NW[:, :k], exponents_NW[:, :k], self._n_seeds), found.recall
+        return Votes(columns_NW[:, :k], exponents_NW[:, :k], self._n_seeds), found.recall
 
 
 class _RowsWithOnes(DenseRows):
@@ -138,19 +138,19 @@ def _with_ones(queries: Rows) -> Any:
 
 
 @torch.no_grad()
-def poll(
-    seats: Constituency,
+def collect_votes(
+    seeded: SeededRows,
     bias_M: torch.Tensor | None,
     *,
     n_neighbors: int,
     temperature: float,
     search: str = "auto",
     seed: int = 0,
-) -> tuple[Ballots, Electorate, float]:
-    """Ballots of a constituency's rows, the electorate for later votes, and the recall of the search."""
-    electorate = Electorate(seats.labeled, temperature, bias_M)
-    ballots, recall = electorate.ballots(seats.rows, n_neighbors, search=search, seed=seed, own_N=seats.own_N)
-    return ballots, electorate, recall
+) -> tuple[Votes, Voters, float]:
+    """Votes on these rows, the voters for later votes, and the recall of the search."""
+    voters = Voters(seeded.labeled, temperature, bias_M)
+    votes, recall = voters.votes(seeded.rows, n_neighbors, search=search, seed=seed, own_N=seeded.own_N)
+    return votes, voters, recall
 
 
 def _widened(block: Any, column_B: torch.Tensor | None) -> Any:
