@@ -191,7 +191,10 @@ def test_the_vote_counts_a_label_by_the_trust_in_it() -> None:
         (lambda: LabelsOnce(fraction=0), "fraction=0 must"),
         (lambda: LabelsOnce(batch_size=0), "batch_size=0 must"),
         (lambda: recipes.build("pseudo-label", {"form": "twice"}), "form is 'twice'"),
-        (lambda: recipes.build("pseudo-label", {"form": "two-stage", "threshold": 0.9}), "no setting threshold"),
+        (
+            lambda: recipes.build("pseudo-label", {"form": "two-stage", "threshold": 0.9}),
+            "'two-stage' 'threshold'",
+        ),
     ],
 )
 def test_bad_parameters_are_refused(make, said: str) -> None:
@@ -203,7 +206,7 @@ def test_dmt_weighs_all_or_keeps_a_share() -> None:
     kept = [
         (method.fraction, method.weighted)
         for settings in ({}, {"weighted": True}, {"weighted": True, "fraction": 0.5})
-        for method in [recipes.build("dmt", settings).phases[1].method()]
+        for method in [recipes.build("dmt", settings).phases[1].method]
     ]
     assert kept == [(0.2, False), (1.0, True), (0.5, True)]
 

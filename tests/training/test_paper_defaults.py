@@ -14,6 +14,7 @@ from labelprop.methods.exemplar import Exemplar
 from labelprop.methods.fixmatch import FixMatch
 from labelprop.methods.freematch import FreeMatch
 from labelprop.methods.min_max import MinMax
+from labelprop.methods.phases import Phase
 from labelprop.methods.pi_model import PiModel
 from labelprop.methods.pseudo_label import PseudoLabel
 from labelprop.methods.rotation import Rotation
@@ -22,7 +23,6 @@ from labelprop.methods.temporal_ensembling import TemporalEnsembling
 from labelprop.methods.uda import Uda
 from labelprop.methods.vat import Vat, from_clean
 from labelprop.training import recipes
-from labelprop.training.phases import Phase
 
 
 def main(recipe: str) -> Phase:
@@ -31,11 +31,11 @@ def main(recipe: str) -> Phase:
 
 def part(recipe: str, kind: type[Method]) -> Any:
     """The method of this kind in a recipe's main phase."""
-    return next(part for part in main(recipe).method().modules() if isinstance(part, kind))
+    return next(part for part in main(recipe).method.modules() if isinstance(part, kind))
 
 
 def streams(recipe: str) -> tuple[int, int]:
-    needs = main(recipe).method().needs
+    needs = main(recipe).needs
     return needs.labeled.size, needs.unlabeled.size
 
 

@@ -20,8 +20,8 @@ from labelprop.bench.paper_files import Files
 from labelprop.bench.tables import markdown, spread, write_markdown
 from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
+from labelprop.methods.phases import Recipe
 from labelprop.runs.verbs import train
-from labelprop.training.phases import Recipe
 from labelprop.training.recipes.paper import PaperRow
 
 HEADER = (
@@ -122,7 +122,7 @@ def images_per_second(record: Mapping[str, Any], metrics: Mapping[str, Any], rec
     """Training images a second of the steps alone; an image that is shown twice a step counts once."""
     images = 0
     for phase in recipe.phases:
-        needs, steps = phase.method().needs, record["phases"][recipe.name][phase.name]
+        needs, steps = phase.needs, record["phases"][recipe.name][phase.name]
         pool = metrics["unlabeled"]["n"] if needs.labeled.size else metrics["n"]
         images += steps * (needs.labeled.size + min(needs.unlabeled.size, pool))
     return round(float(images / record["stages"][f"{recipe.name}: steps"]["seconds"]), 1)

@@ -48,7 +48,7 @@ def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
         if texts:
             raise RequestError(f"--set {texts[0]}: recipe auto has no settings; name the recipe that they belong to.")
         return {}
-    known, owner = registry.lookup(table, name).parameters, f"{registry.ONE_OF[table]} {name}"
+    known, owner = registry.parameters(table, name), f"{registry.ONE_OF[table]} {name}"
     parsed: dict[str, Any] = {}
     for text in texts:
         setting, equals, value = text.partition("=")

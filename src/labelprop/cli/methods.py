@@ -27,7 +27,7 @@ def _described(name: str) -> str:
         settings, flag = registry.propagator_flags(name), "labelprop propagate --{}"
         docs = [_doc(entry.load())]
     else:
-        settings, flag = dict(entry.parameters), "labelprop train --set {}=VALUE"
+        settings, flag = dict(registry.parameters("recipes", name)), "labelprop train --set {}=VALUE"
         docs = [_doc(entry.load()), *_of_methods(entry.load()())]
     listed = "\n".join(f"  {key} = {value}" for key, value in settings.items())
     usage = flag.format("NAME" if name in recipes else "NAME VALUE")
@@ -45,7 +45,7 @@ def _of_methods(recipe: Any) -> list[str]:
     found: Mapping[type, None] = {
         type(part): None
         for phase in recipe.phases
-        for part in phase.method().modules()
+        for part in phase.method.modules()
         if isinstance(part, Method) and not isinstance(part, Sum)
     }
     return [f"{kind.__name__}: {_doc(kind)}" for kind in found]

@@ -12,7 +12,10 @@ from labelprop.core.errors import RequestError
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where an object lives (`module:attribute`), what it is for, and its parameters with their defaults."""
+    """Where an object lives (`module:attribute`), what it is for, and its parameters with their defaults.
+
+    A recipe's may be left out: they are then the `settings` of the recipe that it makes without any.
+    """
 
     target: str
     summary: str

@@ -2,20 +2,21 @@
 
 Nothing here imports torch: the command line builds its flags from these tables. Each entry is
 `name: Entry("module:Object", "one sentence", {parameter: default})`; a test holds the parameters against the
-signature of the object. Packages of others add entries through the entry-point groups `labelprop.<table>`;
-such an entry point loads an `Entry`.
+signature of the object. Recipes say their settings themselves. Packages of others add entries through the
+entry-point groups `labelprop.<table>`; such an entry point loads an `Entry`.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
 from labelprop.core.entry import Entry
 from labelprop.core.errors import RequestError, UnknownNameError
-from labelprop.core.recipe_entries import AUTO, DIFFUSION, RECIPES
+from labelprop.core.recipe_entries import AUTO, RECIPES
 
 _SOLVER: dict[str, Any] = {"max_iter": 1000, "tol": 1e-6}
 _DROP_IN: dict[str, Any] = {"kernel": "knn", "gamma": 20.0, "n_neighbors": 10} | _SOLVER
@@ -29,7 +30,8 @@ PROPAGATORS: dict[str, Entry] = {
     "diffusion": Entry(
         "labelprop.propagators.diffusion:Diffusion",
         "Diffuses labels over a nearest-neighbor graph by conjugate gradient (Iscen et al. 2019).",
-        DIFFUSION,
+        {"n_neighbors": 50, "power": 3.0, "alpha": 0.99, "max_iter": 20, "tol": 1e-6}
+        | {"balance_seeds": True, "max_normalize": True},
     ),
     "label-propagation": Entry(
         "labelprop.propagators.label_propagation:LabelPropagation",
@@ -243,6 +245,18 @@ def lookup(name: str, key: str) -> Entry:
         known = {*entries, AUTO} if name == "recipes" else entries
         raise UnknownNameError(ONE_OF[name], key, known)
     return entries[key]
+
+
+def parameters(name: str, key: str) -> Mapping[str, Any]:
+    """Settings of the entry `key` of table `name` with their defaults: its own, or those of the recipe that it loads.
+
+    Raises UnknownNameError. Loading a recipe imports torch.
+    """
+    entry = lookup(name, key)
+    if name == "recipes" and not entry.parameters:
+        settings: Mapping[str, Any] = entry.load()().settings
+        return settings
+    return entry.parameters
 
 
 # What `--augment` may do to an example without changing its label; see `data.views`.

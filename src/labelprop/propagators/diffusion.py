@@ -229,7 +229,7 @@ class Diffusion(GraphPropagator):
         self,
         *,
         n_neighbors: int = 50,
-        power: float = 3,
+        power: float = 3.0,
         alpha: float = 0.99,
         max_iter: int = 20,
         tol: float = 1e-6,

@@ -21,6 +21,7 @@ from labelprop.core.run_folder import Existing
 from labelprop.data.image_format import ImageFormat
 from labelprop.data.labels.join import NoLabelsError
 from labelprop.data.views.batches import check_shared_out
+from labelprop.methods.phases import Recipe
 from labelprop.models.trunks.pretrained import TRUNK_RATE
 from labelprop.runs.classifier import described_start, own_backbone
 from labelprop.runs.design import (
@@ -35,7 +36,6 @@ from labelprop.runs.design import (
 )
 from labelprop.runs.inputs import Inputs, ReadOptions, read_inputs, tell
 from labelprop.training import recipes
-from labelprop.training.phases import Recipe
 from labelprop.training.plan import parse_budget
 from labelprop.training.race import runners
 
@@ -133,7 +133,7 @@ def _check(request: TrainRequest, n_processes: int) -> float | None:
     """What can be refused before anything is read; returns the budget in seconds, if there is one."""
     if request.recipe != AUTO:
         for phase in recipes.build(request.recipe, request.settings).phases:
-            needs = phase.method().needs
+            needs = phase.needs
             check_shared_out(needs.labeled.size + needs.unlabeled.size, n_processes)
     budget = parse_budget(request.budget) if request.budget is not None else None
     if budget is not None:

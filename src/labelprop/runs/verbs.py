@@ -13,6 +13,7 @@ from labelprop.core.progress import Reporter, Silent
 from labelprop.core.run_folder import Existing
 from labelprop.data.labels.findings import Finding
 from labelprop.data.labels.inspect import inspect_data
+from labelprop.methods.phases import Recipe
 from labelprop.runs.design import open_backbone, read_features, resolve_device
 from labelprop.runs.inputs import read_options, split_options
 from labelprop.runs.prepare import TrainRequest
@@ -20,7 +21,6 @@ from labelprop.runs.propagate import PropagateRequest
 from labelprop.runs.propagate import propagate as run_propagation
 from labelprop.runs.run import Run
 from labelprop.runs.train import train as run_training
-from labelprop.training.phases import Recipe
 
 if TYPE_CHECKING:
     import pyarrow as pa

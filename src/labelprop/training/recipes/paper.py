@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 from labelprop.core.errors import UnknownNameError
-from labelprop.training.phases import Recipe
+from labelprop.methods.phases import Recipe
 
 Measure = Literal["top-1 error", "top-5 error", "top-1 accuracy", "top-5 accuracy"]
 Value = TypeVar("Value")

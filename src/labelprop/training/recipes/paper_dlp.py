@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labelprop.core.errors import RequestError
-from labelprop.training.phases import Recipe
+from labelprop.methods.phases import Recipe
 from labelprop.training.recipes.diffused import dlp, network_prediction
 from labelprop.training.recipes.labels import supervised
 from labelprop.training.recipes.paper import Measure, PaperRow, Published, pick, with_first_share

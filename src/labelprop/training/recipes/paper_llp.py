@@ -21,10 +21,12 @@ from typing import Any
 
 from labelprop.core.errors import RequestError
 from labelprop.functional.schedule import Schedule, cosine, plateau, step, warm_up
-from labelprop.training.phases import Recipe, Sgd
+from labelprop.methods.instance import Instance
+from labelprop.methods.phases import Recipe, Sgd
+from labelprop.methods.settings import Settings
 from labelprop.training.recipes.embedding import llp
 from labelprop.training.recipes.labels import supervised
-from labelprop.training.recipes.paper import PaperRow, Published, pick, with_first_share
+from labelprop.training.recipes.paper import PaperRow, Published, pick
 from labelprop.training.recipes.rate_jump import with_rate_jump
 from labelprop.training.recipes.teacher import mean_teacher
 
@@ -196,9 +198,12 @@ def _llp(network: str, percent: int, noise: int | None, **changes: Any) -> tuple
     schedule: Schedule = (
         step(*((drop - INSTANCE_EPOCHS) / epochs for drop in drops)) if drops else plateau(patience=10)
     )
-    recipe = with_first_share(llp(noise=noise, **changes), INSTANCE_EPOCHS / epochs)
+    recipe = llp(**changes)
     instance, main = recipe.phases
-    return replace(recipe, phases=(instance, replace(main, schedule=schedule)), pass_over="all"), epochs
+    method = Settings(recipe.settings).make(Instance, noise=noise)
+    phases = (replace(instance, method=method, share=INSTANCE_EPOCHS / epochs), replace(main, schedule=schedule))
+    settings = {**recipe.settings, "noise": noise}
+    return replace(recipe, phases=phases, pass_over="all", settings=settings), epochs
 
 
 def _mean_teacher() -> tuple[Recipe, int]:
