@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -219,10 +220,10 @@ def _installed(name: str) -> dict[str, Entry]:
         except Exception as error:  # whatever another's module does when it is imported
             entry = error
         taken = point.name in _TABLES[name]
-        if isinstance(entry, Entry) and not taken:
-            found[point.name] = entry
-            continue
         package = point.dist.name if point.dist is not None else "an unknown package"
+        if isinstance(entry, Entry) and not taken:
+            found[point.name] = replace(entry, package=package)
+            continue
         warnings.warn(
             f"{ONE_OF[name]} '{point.name}' of {package} ({point.value}) is left out: "
             + ("labelprop has one of that name" if taken else _why_not(entry)),
@@ -233,6 +234,16 @@ def _installed(name: str) -> dict[str, Entry]:
 
 def _why_not(entry: Any) -> str:
     return f"{type(entry).__name__}: {entry}" if isinstance(entry, Exception) else f"it is {entry!r}, no Entry"
+
+
+def added_by(module: str) -> str | None:
+    """What the package of this module adds to the tables, as "recipe 'x' of y"; None where it adds nothing."""
+    root = module.partition(".")[0]
+    for name in _TABLES:
+        for key, entry in _installed(name).items():
+            if entry.target.partition(":")[0].partition(".")[0] == root:
+                return f"{ONE_OF[name]} '{key}' of {entry.package}"
+    return None
 
 
 def lookup(name: str, key: str) -> Entry:

@@ -64,7 +64,9 @@ class Method(nn.Module):
 
     Before `setup` a method is its parameters: the constructor takes keywords, refuses what it cannot use, says what
     it `needs` and, where they are not the class head alone, its `heads`, and builds nothing. A phase of a recipe
-    holds such a method to be looked at, and each training sets up a copy. `first_epoch` is the one, from 0 on, in which its terms begin to count.
+    holds such a method to be looked at, and each training sets up a copy.
+
+    `first_epoch` is the one, from 0 on, in which its terms begin to count.
     """
 
     needs: BatchSpec

@@ -26,8 +26,10 @@ def build(wanted: str | Recipe, settings: Mapping[str, Any]) -> Recipe:
     for key in settings:
         if key not in known:
             raise UnknownNameError(f"setting of recipe {wanted}", key, known)
-    recipe = registry.lookup("recipes", wanted).load()(**settings)
-    assert isinstance(recipe, Recipe)
+    entry = registry.lookup("recipes", wanted)
+    recipe = entry.load()(**settings)
+    if not isinstance(recipe, Recipe):
+        raise RequestError(f"recipe {wanted}: '{entry.target}' returns {recipe!r}, which is no Recipe.")
     return recipe
 
 
