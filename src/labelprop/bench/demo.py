@@ -23,12 +23,5 @@ def run_demo(out: Path, *, seed: int, reporter: Reporter) -> Run:
     command = f"labelprop train {digits} --truth {truth} --recipe dlp --seed {seed} --out {out} --overwrite"
     reporter.say(f"this demo is the same as\n    {command}")
     return train(
-        digits,
-        truth=truth,
-        recipe="dlp",
-        seed=seed,
-        out=out,
-        overwrite=True,
-        reporter=reporter,
-        command=command,
+        digits, truth=truth, recipe="dlp", seed=seed, out=out, overwrite=True, reporter=reporter, command=command
     )

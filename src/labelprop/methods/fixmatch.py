@@ -27,12 +27,7 @@ class FixMatch(Method):
     """
 
     def __init__(
-        self,
-        *,
-        batch_size: int = 512,
-        labeled_batch_size: int = 64,
-        weight: float = 1.0,
-        threshold: float = 0.95,
+        self, *, batch_size: int = 512, labeled_batch_size: int = 64, weight: float = 1.0, threshold: float = 0.95
     ) -> None:
         super().__init__()
         checks.at_least_zero(weight=weight, threshold=threshold)

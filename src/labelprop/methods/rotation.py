@@ -31,12 +31,7 @@ class Rotation(Copies):
     heads: Mapping[str, int | None] = {"class": None, "rotation": TURNS}
 
     def __init__(
-        self,
-        *,
-        batch_size: int = 512,
-        labeled_batch_size: int = 256,
-        weight: float = 1.0,
-        average: bool = False,
+        self, *, batch_size: int = 512, labeled_batch_size: int = 256, weight: float = 1.0, average: bool = False
     ) -> None:
         super().__init__(batch_size=batch_size, labeled_batch_size=labeled_batch_size, weight=weight, views=("weak",))
         self.average = average
