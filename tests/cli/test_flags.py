@@ -12,8 +12,8 @@ from labelprop.cli.main import propagate
 from labelprop.core import registry
 from labelprop.core.errors import RequestError, UnknownNameError
 
-# What one command has no use for, or says by another flag; see `registry.SHARED_PARAMETERS`.
-NO_FLAG = {"device", "random_state", "verbose", "warm_start", "n_jobs"}
+# What one command has no use for, or says by another flag; see `registry.NO_FLAGS`.
+NO_FLAG = set(registry.NO_FLAGS)
 
 
 @pytest.mark.parametrize("method", registry.table("propagators"))
@@ -30,7 +30,7 @@ def test_a_default_is_the_constructors_and_can_be_said(method: str) -> None:
     constructor = inspect.signature(registry.lookup("propagators", method).load()).parameters
     for name, default in registry.propagator_flags(method).items():
         assert constructor[name].default == default
-        if name in registry.PARAMETER_VALUES and not isinstance(default, int | float):
+        if name in registry.allowed_values() and not isinstance(default, int | float):
             assert parse_parameter(name, "none" if default is None else default) == default
 
 

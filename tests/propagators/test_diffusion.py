@@ -346,13 +346,13 @@ def test_top_classes_keeps_each_rows_best() -> None:
 
 
 def test_large_graphs_are_renumbered_inside_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from labelprop.propagators.systems import diffusion as diffusion_system
+    from labelprop.propagators.systems import operator
 
     X, y = problem(500, 5, 12)
     plain = Diffusion(n_neighbors=10).fit(X, y)
-    monkeypatch.setattr(diffusion_system, "RENUMBER_FROM", 10)
-    monkeypatch.setattr(diffusion_system, "CPU_COLUMNS", 2)
-    monkeypatch.setattr(diffusion_system, "BLOCK_ELEMENTS", {"cpu": 1})
+    monkeypatch.setattr(operator, "RENUMBER_FROM", 10)
+    monkeypatch.setattr(operator, "CPU_COLUMNS", 2)
+    monkeypatch.setattr(operator, "BLOCK_ELEMENTS", {"cpu": 1})
     moved = Diffusion(n_neighbors=10).fit(X, y)
     np.testing.assert_allclose(moved.scores_, plain.scores_, rtol=1e-6, atol=1e-9)
     assert moved.residual_ == pytest.approx(plain.residual_, rel=1e-3)

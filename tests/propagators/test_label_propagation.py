@@ -20,7 +20,7 @@ from labelprop.core.errors import RequestError
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.label_propagation import LabelPropagation, harmonic, harmonic_wide
-from labelprop.propagators.systems import diffusion as diffusion_system
+from labelprop.propagators.systems import operator
 from labelprop.propagators.systems.reweight import poisson_reweighted
 
 EXACT: dict[str, Any] = {"tol": 1e-12, "max_iter": 5000}
@@ -391,9 +391,9 @@ def test_large_graphs_are_renumbered_inside_only(monkeypatch: pytest.MonkeyPatch
     for options in ({}, {"reweight": "poisson"}, {"center": True}):
         plain = LabelPropagation(**options, **EXACT).fit(X, y)
         with monkeypatch.context() as patch:
-            patch.setattr(diffusion_system, "RENUMBER_FROM", 10)
-            patch.setattr(diffusion_system, "CPU_COLUMNS", 2)
-            patch.setattr(diffusion_system, "BLOCK_ELEMENTS", {"cpu": 1})
+            patch.setattr(operator, "RENUMBER_FROM", 10)
+            patch.setattr(operator, "CPU_COLUMNS", 2)
+            patch.setattr(operator, "BLOCK_ELEMENTS", {"cpu": 1})
             moved = LabelPropagation(**options, **EXACT).fit(X, y)
         np.testing.assert_allclose(moved.scores_, plain.scores_, rtol=1e-6, atol=1e-9)
 
@@ -410,8 +410,8 @@ def test_a_block_of_classes_at_a_time_gives_the_same_answers(
     parameters: dict[str, Any] = {"n_neighbors": 3, "metric": "euclidean", **options, **EXACT}
     whole = LabelPropagation(**parameters).fit(X, y)
     monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
-    monkeypatch.setattr(diffusion_system, "CPU_COLUMNS", 7)
-    monkeypatch.setattr(diffusion_system, "BLOCK_ELEMENTS", {"cpu": 1})
+    monkeypatch.setattr(operator, "CPU_COLUMNS", 7)
+    monkeypatch.setattr(operator, "BLOCK_ELEMENTS", {"cpu": 1})
     blocked = LabelPropagation(**parameters).fit(X, y)
     np.testing.assert_array_equal(blocked.transduction_, whole.transduction_)
     np.testing.assert_array_equal(blocked.reached_, whole.reached_)

@@ -20,8 +20,8 @@ from labelprop.graph.affinity import AffinityGraph
 from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.label_spreading import LabelSpreading, spread_labels, spread_labels_wide
-from labelprop.propagators.systems import diffusion as diffusion_system
 from labelprop.propagators.systems import elimination as elimination_system
+from labelprop.propagators.systems import operator
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 
 EXACT: dict[str, Any] = {"tol": 1e-12, "max_iter": 5000}
@@ -250,8 +250,8 @@ def test_a_block_of_classes_at_a_time_gives_the_same_answers(
     X, y = oracle.blobs(300, n_classes, 10, dim=12)
     whole = LabelSpreading(kernel, gamma=0.5).fit(X, y)
     monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
-    monkeypatch.setattr(diffusion_system, "CPU_COLUMNS", 7)
-    monkeypatch.setattr(diffusion_system, "BLOCK_ELEMENTS", {"cpu": 1})
+    monkeypatch.setattr(operator, "CPU_COLUMNS", 7)
+    monkeypatch.setattr(operator, "BLOCK_ELEMENTS", {"cpu": 1})
     blocked = LabelSpreading(kernel, gamma=0.5).fit(X, y)
     np.testing.assert_array_equal(blocked.transduction_, whole.transduction_)
     np.testing.assert_array_equal(blocked.reached_, whole.reached_)

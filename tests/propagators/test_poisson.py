@@ -19,7 +19,7 @@ from labelprop.core.errors import RequestError
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.poisson import Poisson, poisson, poisson_wide
-from labelprop.propagators.systems import diffusion as diffusion_system
+from labelprop.propagators.systems import operator
 from labelprop.propagators.systems.laplacian import PoissonSystem
 from labelprop.propagators.systems.seed_components import SeedComponents
 
@@ -136,11 +136,12 @@ def test_scores_are_linear_in_the_weights_of_the_sources() -> None:
     )
     torch.testing.assert_close(tripled.scores_NC, 3 * plain.scores_NC, rtol=0, atol=1e-9)
     torch.testing.assert_close(tripled.distributions_NC, plain.distributions_NC)
-    system = PoissonSystem.of(p.graph, SeedComponents.of(p.graph, p.seeds)).system
+    system = PoissonSystem.of(p.graph, SeedComponents.of(p.graph.components(), p.seeds)).system
     one, two = torch.zeros(60, 1).double(), torch.zeros(60, 1).double()
-    rows = (system.rows_R[0], system.rows_R[1], system.rows_R[2])
+    rows_R = system.normalized.rows_R
+    rows = (rows_R[0], rows_R[1], rows_R[2])
     one[0], one[1], two[1], two[2] = 1, -1, 0.5, -0.5
-    solve = lambda b: system.solve(b[: len(system.rows_R)], **EXACT).solution_NC  # noqa: E731
+    solve = lambda b: system.solve(b[: len(rows_R)], **EXACT).solution_NC  # noqa: E731
     torch.testing.assert_close(solve(one + two), solve(one) + solve(two), rtol=0, atol=1e-9)
     assert len(set(map(int, rows))) == 3
 
@@ -286,9 +287,9 @@ def test_a_block_of_classes_at_a_time_gives_the_same_answers(
     parameters: dict[str, Any] = {"n_neighbors": 3, "metric": "euclidean", "class_prior": class_prior, **EXACT}
     whole = Poisson(**parameters).fit(X, y)
     monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
-    monkeypatch.setattr(diffusion_system, "RENUMBER_FROM", 10)
-    monkeypatch.setattr(diffusion_system, "CPU_COLUMNS", 7)
-    monkeypatch.setattr(diffusion_system, "BLOCK_ELEMENTS", {"cpu": 1})
+    monkeypatch.setattr(operator, "RENUMBER_FROM", 10)
+    monkeypatch.setattr(operator, "CPU_COLUMNS", 7)
+    monkeypatch.setattr(operator, "BLOCK_ELEMENTS", {"cpu": 1})
     blocked = Poisson(**parameters).fit(X, y)
     np.testing.assert_array_equal(blocked.transduction_, whole.transduction_)
     np.testing.assert_array_equal(blocked.reached_, whole.reached_)

@@ -26,15 +26,16 @@ def run_bench(
     Returns the tables as Markdown. Raises RequestError for a wrong name, setting, data folder, or a folder `out` that
     holds something else.
     """
-    entry = registry.lookup("benches", name)
+    defaults = registry.parameters("benches", name)
     for setting in settings:
-        if setting not in entry.parameters:
-            raise UnknownNameError(f"setting of bench {name}", setting, entry.parameters)
+        if setting not in defaults:
+            raise UnknownNameError(f"setting of bench {name}", setting, defaults)
     _check_numbers(settings)
     if not data.is_dir():
         raise RequestError(f"--data {data} is not a folder; it must hold one folder a data set.")
-    work: Work = entry.load()(data, **settings)  # refuses what it must before anything is replaced
-    asked = {"bench": name, "settings": {**entry.parameters, **settings}}
+    run = registry.lookup("benches", name).load()
+    work: Work = run(data, **settings)  # refuses what it must before anything is replaced
+    asked = {"bench": name, "settings": {**defaults, **settings}}
     if out.exists() and not overwrite:
         _check_same(out, asked)
     folder = RunFolder.open(out, "overwrite" if overwrite else "resume")

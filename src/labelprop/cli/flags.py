@@ -56,7 +56,7 @@ def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
             raise RequestError(f"--set {text} must have the form name=value.")
         if setting not in known:
             raise UnknownNameError(f"setting of {owner}", setting, known)
-        if setting in registry.PARAMETER_VALUES:
+        if setting in registry.allowed_values():
             parsed[setting] = parse_parameter(setting, value, f"--set {text}")
         else:
             parsed[setting] = registry.parse_value(f"--set {setting}", value, known[setting])
@@ -121,7 +121,7 @@ def parse_bench_settings(bench: str, given: Mapping[str, Any], texts: list[str])
 
     Raises RequestError for a flag that this bench does not have, or a setting that is given both ways.
     """
-    known, parsed = registry.lookup("benches", bench).parameters, parse_settings("benches", bench, texts)
+    known, parsed = registry.parameters("benches", bench), parse_settings("benches", bench, texts)
     for name, value in given.items():
         if value is None:
             continue
@@ -140,11 +140,11 @@ def parse_bench_settings(bench: str, given: Mapping[str, Any], texts: list[str])
 
 
 def parse_parameter(name: str, text: str, typed: str = "") -> Any:
-    """A flag's text as a value: None, a word, a number, or a list; see `registry.PARAMETER_VALUES`.
+    """A flag's text as a value: None, a word, a number, or a list; see `registry.allowed_values`.
 
     `typed` is how it was given, for errors; else as a flag.
     """
-    allowed, typed = registry.PARAMETER_VALUES.get(name), typed or f"{flag(name)} {text}"
+    allowed, typed = registry.allowed_values().get(name), typed or f"{flag(name)} {text}"
     if allowed is None:
         return registry.parse_value(flag(name), text, None)
     words = [part for part in allowed.split("|") if not part.isupper()]
@@ -189,15 +189,15 @@ def _is_switch(defaults: Mapping[str, Any]) -> bool:
 
 def _flag_type(name: str, defaults: Mapping[str, Any]) -> Any:
     """What typer reads by itself: numbers and switches; everything else comes as text."""
-    allowed = registry.PARAMETER_VALUES.get(name)
+    allowed = registry.allowed_values().get(name)
     if allowed is not None:
-        return float if allowed == "NUMBER" else str
+        return str
     kinds = {type(default) for default in defaults.values()}
     return kinds.pop() if len(kinds) == 1 and kinds <= {bool, int, float} else str
 
 
 def _metavar(name: str, defaults: Mapping[str, Any]) -> str | None:
-    allowed = registry.PARAMETER_VALUES.get(name, "")
+    allowed = registry.allowed_values().get(name, "")
     return f"[{allowed}]" if "|" in allowed else None
 
 

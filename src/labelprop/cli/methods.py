@@ -25,7 +25,8 @@ def _described(name: str) -> str:
         raise UnknownNameError("propagator or recipe", name, {*propagators, *recipes, AUTO})
     if name in propagators:
         settings, flag = registry.propagator_flags(name), "labelprop propagate --{}"
-        docs = [_doc(entry.load())]
+        documented = [kind for kind in entry.load().__mro__ if "\n    ----" in (vars(kind).get("__doc__") or "")]
+        docs = [_doc(kind) for kind in documented]  # the shared parameters stand in its bases
     else:
         settings, flag = dict(registry.parameters("recipes", name)), "labelprop train --set {}=VALUE"
         docs = [_doc(entry.load()), *_of_methods(entry.load()())]

@@ -6,8 +6,8 @@ Iscen, Tolias, Avrithis, Chum, "Label Propagation for Deep Semi-supervised Learn
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -26,8 +26,7 @@ from labelprop.propagators.estimator import top_classes as wide
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.outcome import check_volume, conclude, rebalanced
-from labelprop.propagators.estimator.parameters import Flag, Number, Rule
-from labelprop.propagators.estimator.warm import solve_changed
+from labelprop.propagators.estimator.parameters import Count, NotNegative, Positive, Share, Shares
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 
 if TYPE_CHECKING:
@@ -178,6 +177,7 @@ def _certainty(certainty_N: torch.Tensor, reached_N: torch.Tensor, max_normalize
     return certainty_N / peak.masked_fill(peak == 0, 1) if max_normalize else certainty_N
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Diffusion(GraphPropagator):
     """Label diffusion of deep label propagation (Iscen et al., CVPR 2019) on a graph of nearest neighbors.
 
@@ -187,23 +187,16 @@ class Diffusion(GraphPropagator):
 
     Parameters
     ----------
-    n_neighbors : neighbors of each row; cut to n - 1.
     power : exponent of the similarity (gamma in the paper).
     alpha : share of a score that comes from neighbors, in [0, 1).
     max_iter, tol : conjugate-gradient steps and relative residual. Twenty steps are part of the method: a solve
         cut there says `converged_ = False` and warns only where the relative residual exceeds 0.1.
     balance_seeds : give every class the same total of seeds, whatever their number.
     max_normalize : divide certainties by the largest.
-    metric : "cosine"; "precomputed" takes similarities, "precomputed_distances" distances d (cos = 1 - d^2 / 2).
-    search : "auto", "exact" or "approximate".
-    device : "auto", "cpu" or "cuda".
     warm_start : on the next fit with the same X keep the graph, and re-solve only classes whose seeds changed.
-    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
     volume : None, "seeds" (class shares of the seeds, each plus one) or wanted shares (C,) of unlabeled rows.
-    random_state : for the approximate search; None gives the same answer every time.
-    verbose : say on stderr how long the stages take.
 
-    Attributes: see `Propagator`.
+    Other parameters and attributes: see the base classes.
 
     Examples
     --------
@@ -214,59 +207,24 @@ class Diffusion(GraphPropagator):
     array([0, 0, 1, 1])
     """
 
+    n_neighbors: Count = 50
+    power: Positive = 3.0
+    alpha: Share = 0.99
+    max_iter: Count = 20
+    tol: NotNegative = 1e-6
+    balance_seeds: bool = True
+    max_normalize: bool = True
+    volume: Literal["seeds"] | Shares | None = None
+
     graph_parameters: ClassVar[tuple[str, ...]] = (*GraphPropagator.graph_parameters, "power")
-    rules: ClassVar[Mapping[str, Rule]] = {
-        "n_neighbors": Number(1, whole=True),
-        "power": Number(0, low_open=True),
-        "alpha": Number(0, 1, high_open=True),
-        "max_iter": Number(1, whole=True),
-        "tol": Number(0),
-        "balance_seeds": Flag(),
-        "max_normalize": Flag(),
-    }
 
-    def __init__(
-        self,
-        *,
-        n_neighbors: int = 50,
-        power: float = 3.0,
-        alpha: float = 0.99,
-        max_iter: int = 20,
-        tol: float = 1e-6,
-        balance_seeds: bool = True,
-        max_normalize: bool = True,
-        metric: str = "cosine",
-        search: str = "auto",
-        device: str = "auto",
-        warm_start: bool = False,
-        top_classes: int | None = None,
-        volume: Any = None,
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.n_neighbors = n_neighbors
-        self.power = power
-        self.alpha = alpha
-        self.max_iter = max_iter
-        self.tol = tol
-        self.balance_seeds = balance_seeds
-        self.max_normalize = max_normalize
-        self.metric = metric
-        self.search = search
-        self.device = device
-        self.warm_start = warm_start
-        self.top_classes = top_classes
-        self.volume = volume
-        self.random_state = random_state
-        self.verbose = verbose
-
-    def _kernel(self, edges: Edges) -> sparse.csr_array:
+    def weigh(self, edges: Edges) -> sparse.csr_array:
         return clipped_power(edges.cosines(), self.power)
 
-    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+    def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         return symmetric_sum(weights)
 
-    def _check_seeds(self, seeds: Seeds) -> None:
+    def check_seeds(self, seeds: Seeds) -> None:
         check_volume(self.volume, seeds.n_classes)
         if self.volume is not None and seeds.n * seeds.n_classes > wide.DENSE_LIMIT:
             raise RequestError(
@@ -274,13 +232,13 @@ class Diffusion(GraphPropagator):
                 f"are more than {wide.DENSE_LIMIT}. Use volume=None, or fewer rows."
             )
 
-    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+    def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         reading: dict[str, Any] = {"balance_seeds": self.balance_seeds, "max_normalize": self.max_normalize}
         solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
         if graph.n * seeds.n_classes > wide.DENSE_LIMIT:
             found = diffuse_wide(graph, seeds, self.top_classes or wide.DEFAULT_TOP, **solving, **reading)
         else:
-            solved = self._solve(graph, seeds, solving)
+            solved = self.solved(DiffusionSystem.of, seeds, **solving)
             found = read_labels(solved, seeds, tol=self.tol, volume=self.volume, **reading)
         if found.residual > WARN_ABOVE:
             warnings.warn(
@@ -290,10 +248,3 @@ class Diffusion(GraphPropagator):
                 stacklevel=3,
             )
         return found
-
-    def _solve(self, graph: AffinityGraph, seeds: Seeds, solving: dict[str, Any]) -> ColumnSolve:
-        """All classes; with `warm_start` those whose seeds are as in the last fit come from memory."""
-        if self._memory is None:
-            return DiffusionSystem.of(graph).solve(seeds, range(seeds.n_classes), **solving)
-        solved, self._memory = solve_changed(self._memory, DiffusionSystem.of, seeds, self.classes_, solving)
-        return solved

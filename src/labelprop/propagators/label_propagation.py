@@ -6,10 +6,10 @@ Calder, "Poisson Reweighted Laplacian Uncertainty Sampling for Graph-Based Activ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, Literal
 
 import torch
 
@@ -23,7 +23,7 @@ from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes as wide
 from labelprop.propagators.estimator.kernel_graph import DropInPropagator
 from labelprop.propagators.estimator.outcome import check_shares, conclude, rebalanced, refuse_two
-from labelprop.propagators.estimator.parameters import Flag, OneOf, Rule
+from labelprop.propagators.estimator.parameters import Shares
 from labelprop.propagators.estimator.softmax_labels import ROUNDING, read_softmax, read_softmax_wide
 from labelprop.propagators.systems.laplacian import HarmonicSystem
 from labelprop.propagators.systems.reweight import poisson_reweighted
@@ -52,12 +52,14 @@ def harmonic(
     by the degree of the source: the fixed point of that is another one.
     """
     graph, before = _reweighted(graph, seeds, reweight, max_iter, tol)
-    solved = HarmonicSystem.of(graph, seeds).solve(seeds, range(seeds.n_classes), max_iter=max_iter, tol=tol)
+    solved = HarmonicSystem.of(graph, seeds, graph.components()).solve(
+        seeds, range(seeds.n_classes), max_iter=max_iter, tol=tol
+    )
     verdict = Verdict.worst(solved.verdict(tol), before)
     scores_NC = solved.solution_NC
     pi_C = None if class_mass is None else _wanted(class_mass, seeds)
     if center:
-        parts = SeedComponents.of(graph, seeds)
+        parts = SeedComponents.of(graph.components(), seeds)
         masses = None if pi_C is None else partial(_mass_factors, pi_B=pi_C)
         return read_softmax(_centered(scores_NC, parts, seeds), verdict, parts, seeds, masses=masses, volume=volume)
     reached_N = (scores_NC > 0).any(dim=1)
@@ -94,10 +96,10 @@ def harmonic_wide(
     `center` solves twice, and not together with `class_mass`.
     """
     graph, verdict = _reweighted(graph, seeds, reweight, max_iter, tol)
-    system = HarmonicSystem.of(graph, seeds)
+    system = HarmonicSystem.of(graph, seeds, graph.components())
     blocks = system.class_blocks(seeds.n_classes)
     if center:
-        parts = SeedComponents.of(graph, seeds)
+        parts = SeedComponents.of(graph.components(), seeds)
 
         def columns(classes: Sequence[int]) -> ColumnSolve:
             solved = system.solve(seeds, classes, max_iter=max_iter, tol=tol)
@@ -163,6 +165,7 @@ def _mass_factors(shares_UB: torch.Tensor, pi_B: torch.Tensor) -> torch.Tensor:
     return factors_B.to(shares_UB.dtype)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LabelPropagation(DropInPropagator):
     """Label propagation (harmonic solution, Zhu et al., ICML 2003); takes scikit-learn's parameters.
 
@@ -173,29 +176,13 @@ class LabelPropagation(DropInPropagator):
 
     Parameters
     ----------
-    kernel : "knn": weights exp(-d_ij^2 / d_ik^2) to the k nearest neighbors, d_ik the distance to the k-th, the
-        larger of both directions; "rbf": exp(-gamma |x - x'|^2) between all rows of X as given, up to 20,000 rows.
-        Given graphs (`metric="precomputed"`) are taken as they are; "rbf" applies to given distances.
-    gamma : of the rbf kernel.
-    n_neighbors : neighbors of each row; cut to n - 1.
-    max_iter, tol : conjugate-gradient steps and relative residual. In scikit-learn they count rounds of another
-        iteration and bound the sum of absolute changes: 1e-3 there is a looser demand here.
-    n_jobs : torch threads during `fit`, counted as joblib does (-1: all cores); None leaves them as they are.
     reweight : None, or "poisson": edges grow toward the seeds (Miller & Calder 2023).
     center : take column means over the unlabeled rows off the scores; distributions and certainties are then read
         as `Poisson` reads them, from softmax(score / s).
     class_mass : None, "seeds" or shares pi (C,): column j of the distributions times pi_j / (its sum over unlabeled
         rows), Zhu's class mass normalization. Not together with `volume`.
-    metric : "cosine" or "euclidean"; "precomputed" takes a graph of weights, "precomputed_distances" distances.
-    search : "auto", "exact" or "approximate".
-    device : "auto", "cpu" or "cuda".
-    warm_start : on the next fit with the same X keep the graph.
-    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
-    volume : None, "seeds" (class shares of the seeds, each plus one) or wanted shares (C,) of unlabeled rows.
-    random_state : for the approximate search; None gives the same answer every time.
-    verbose : say on stderr how long the stages take.
 
-    Attributes: see `Propagator`.
+    Other parameters and attributes: see the base classes.
 
     Examples
     --------
@@ -206,53 +193,12 @@ class LabelPropagation(DropInPropagator):
     array([0, 0, 1, 1])
     """
 
-    rules: ClassVar[Mapping[str, Rule]] = {
-        **DropInPropagator.rules,
-        "reweight": OneOf(("poisson",), optional=True),
-        "center": Flag(),
-    }
+    reweight: Literal["poisson"] | None = None
+    center: bool = False
+    class_mass: Literal["seeds"] | Shares | None = None
 
-    def __init__(
-        self,
-        kernel: str = "knn",
-        *,
-        gamma: float = 20,
-        n_neighbors: int = 10,
-        max_iter: int = 1000,
-        tol: float = 1e-6,
-        n_jobs: int | None = None,
-        reweight: str | None = None,
-        center: bool = False,
-        class_mass: Any = None,
-        metric: str = "cosine",
-        search: str = "auto",
-        device: str = "auto",
-        warm_start: bool = False,
-        top_classes: int | None = None,
-        volume: Any = None,
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.kernel = kernel
-        self.gamma = gamma
-        self.n_neighbors = n_neighbors
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
-        self.reweight = reweight
-        self.center = center
-        self.class_mass = class_mass
-        self.metric = metric
-        self.search = search
-        self.device = device
-        self.warm_start = warm_start
-        self.top_classes = top_classes
-        self.volume = volume
-        self.random_state = random_state
-        self.verbose = verbose
-
-    def _check_seeds(self, seeds: Seeds) -> None:
-        super()._check_seeds(seeds)
+    def check_seeds(self, seeds: Seeds) -> None:
+        super().check_seeds(seeds)
         check_shares("class_mass", self.class_mass, seeds.n_classes)
         refuse_two("class_mass", self.class_mass, self.volume)
         if self.center and self.class_mass is not None and self._is_wide(seeds):
@@ -261,7 +207,7 @@ class LabelPropagation(DropInPropagator):
                 f"classes are more than {wide.DENSE_LIMIT}. Leave one of them out, or give fewer rows."
             )
 
-    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+    def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         names = ("max_iter", "tol", "reweight", "center", "class_mass")
         asked = {name: getattr(self, name) for name in names}
         if self._is_wide(seeds):

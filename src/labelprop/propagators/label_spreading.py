@@ -5,8 +5,8 @@ Zhou, Bousquet, Lal, Weston, Schoelkopf, "Learning with Local and Global Consist
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -19,8 +19,7 @@ from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes as wide
 from labelprop.propagators.estimator.kernel_graph import DropInPropagator
 from labelprop.propagators.estimator.outcome import conclude, rebalanced
-from labelprop.propagators.estimator.parameters import Number, Rule
-from labelprop.propagators.estimator.warm import solve_changed
+from labelprop.propagators.estimator.parameters import Share
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 from labelprop.propagators.systems.elimination import SpreadingElimination, suits
 
@@ -101,6 +100,7 @@ def _scores(solved: ColumnSolve, alpha: float) -> torch.Tensor:
     return (solved.solution_NC * (1 - alpha)).clamp_min_(0)
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LabelSpreading(DropInPropagator):
     """Label spreading (Zhou et al., NIPS 2003) on a graph of nearest neighbors; takes scikit-learn's parameters.
 
@@ -109,25 +109,10 @@ class LabelSpreading(DropInPropagator):
 
     Parameters
     ----------
-    kernel : "knn": weights exp(-d_ij^2 / d_ik^2) to the k nearest neighbors, d_ik the distance to the k-th, the
-        larger of both directions; "rbf": exp(-gamma |x - x'|^2) between all rows of X as given, up to 20,000 rows.
-        Given graphs (`metric="precomputed"`) are taken as they are; "rbf" applies to given distances.
-    gamma : of the rbf kernel.
-    n_neighbors : neighbors of each row; cut to n - 1.
     alpha : share of a score that comes from neighbors, in [0, 1). scikit-learn's default is 0.2, the paper's 0.99.
-    max_iter, tol : conjugate-gradient steps and relative residual. In scikit-learn they count rounds of the paper's
-        iteration and bound the sum of absolute changes: 1e-3 there is a looser demand here.
-    n_jobs : torch threads during `fit`, counted as joblib does (-1: all cores); None leaves them as they are.
-    metric : "cosine" or "euclidean"; "precomputed" takes a graph of weights, "precomputed_distances" distances.
-    search : "auto", "exact" or "approximate".
-    device : "auto", "cpu" or "cuda".
     warm_start : on the next fit with the same X keep the graph, and re-solve only classes whose seeds changed.
-    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
-    volume : None, "seeds" (class shares of the seeds, each plus one) or wanted shares (C,) of unlabeled rows.
-    random_state : for the approximate search; None gives the same answer every time.
-    verbose : say on stderr how long the stages take.
 
-    Attributes: see `Propagator`.
+    Other parameters and attributes: see the base classes.
 
     Examples
     --------
@@ -138,48 +123,11 @@ class LabelSpreading(DropInPropagator):
     array([0, 0, 1, 1])
     """
 
-    rules: ClassVar[Mapping[str, Rule]] = {**DropInPropagator.rules, "alpha": Number(0, 1, high_open=True)}
+    alpha: Share = 0.99
 
-    def __init__(
-        self,
-        kernel: str = "knn",
-        *,
-        gamma: float = 20,
-        n_neighbors: int = 10,
-        alpha: float = 0.99,
-        max_iter: int = 1000,
-        tol: float = 1e-6,
-        n_jobs: int | None = None,
-        metric: str = "cosine",
-        search: str = "auto",
-        device: str = "auto",
-        warm_start: bool = False,
-        top_classes: int | None = None,
-        volume: Any = None,
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.kernel = kernel
-        self.gamma = gamma
-        self.n_neighbors = n_neighbors
-        self.alpha = alpha
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
-        self.metric = metric
-        self.search = search
-        self.device = device
-        self.warm_start = warm_start
-        self.top_classes = top_classes
-        self.volume = volume
-        self.random_state = random_state
-        self.verbose = verbose
-
-    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+    def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
         if self._is_wide(seeds):
             return self._judged(spread_labels_wide(graph, seeds, self.top_classes or wide.DEFAULT_TOP, **solving))
-        if self._memory is None:
-            return self._judged(spread_labels(graph, seeds, volume=self.volume, **solving))
-        solved, self._memory = solve_changed(self._memory, spreading_system, seeds, self.classes_, solving)
+        solved = self.solved(spreading_system, seeds, **solving)
         return self._judged(read_spread(solved, seeds, alpha=self.alpha, tol=self.tol, volume=self.volume))

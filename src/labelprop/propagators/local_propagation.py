@@ -6,8 +6,8 @@ Zhuang, Ding, Murli, Yamins, "Local Label Propagation for Large-Scale Semi-Super
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -15,14 +15,15 @@ from labelprop.core.types import Propagation
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.edges import Edges
-from labelprop.propagators.estimator.parameters import Number, OneOf, Rule
+from labelprop.propagators.estimator.parameters import Count
 from labelprop.propagators.votes.ballots import BLOCK_ELEMENTS, Ballots, elect
 from labelprop.propagators.votes.density import DensityRule, crowd_of_edges, crowd_of_rows
 from labelprop.propagators.votes.electorate import Constituency, poll
 from labelprop.propagators.votes.voter import Voter
 
-DENSITIES = ("joint", "conditional", "ratio")
-POOLS = ("unlabeled", "all")
+Density = Literal["joint", "conditional", "ratio"]
+Pool = Literal["unlabeled", "all"]
+DENSITIES, POOLS = get_args(Density), get_args(Pool)
 
 
 @torch.no_grad()
@@ -107,6 +108,7 @@ def log_ratio(voters: Seeds, counts_C: torch.Tensor) -> torch.Tensor:
     return log_C[voters.labels_N]
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LocalPropagation(Voter):
     """Local label propagation (Zhuang et al., 2019): labeled neighbors vote, those in dense regions less.
 
@@ -117,22 +119,13 @@ class LocalPropagation(Voter):
 
     Parameters
     ----------
-    n_neighbors : labeled rows that vote; cut to the number there is.
     n_density : neighbors that make up a density; cut to the number there is.
-    temperature : small values let the nearest decide, large ones count heads.
     density : "joint" (version 2 of the paper); "conditional" (version 1: divided by the sum over all other rows);
         "ratio" (its ablation: class shares instead of densities); None, which is `WeightedKNN`.
     pool : "unlabeled" or "all": which rows make up a density; a row never counts for itself.
-    metric : "cosine"; "precomputed" takes similarities, "precomputed_distances" distances d (cos = 1 - d^2 / 2). Of
-        the stored columns the labeled ones vote; densities come from what is stored in the labeled rows.
-    search : "auto", "exact" or "approximate".
-    device : "auto", "cpu" or "cuda".
-    warm_start : accepted like everywhere; nothing here outlasts a change of seeds.
-    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
-    random_state : for the approximate search; None gives the same answer every time.
-    verbose : say on stderr how long the stages take.
+    metric : of precomputed graphs, densities come from what is stored in the labeled rows.
 
-    Attributes: see `Propagator`; `graph_` (n, M) holds the vote weights, a column for each seed in row order.
+    Other parameters and attributes: see the base classes.
 
     Examples
     --------
@@ -143,42 +136,9 @@ class LocalPropagation(Voter):
     array([0, 0, 1, 1])
     """
 
-    rules: ClassVar[Mapping[str, Rule]] = {
-        "n_neighbors": Number(1, whole=True),
-        "n_density": Number(1, whole=True),
-        "temperature": Number(0, low_open=True),
-        "density": OneOf(DENSITIES, optional=True),
-        "pool": OneOf(POOLS),
-    }
-
-    def __init__(
-        self,
-        *,
-        n_neighbors: int = 10,
-        n_density: int = 25,
-        temperature: float = 0.07,
-        density: str | None = "joint",
-        pool: str = "unlabeled",
-        metric: str = "cosine",
-        search: str = "auto",
-        device: str = "auto",
-        warm_start: bool = False,
-        top_classes: int | None = None,
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.n_neighbors = n_neighbors
-        self.n_density = n_density
-        self.temperature = temperature
-        self.density = density
-        self.pool = pool
-        self.metric = metric
-        self.search = search
-        self.device = device
-        self.warm_start = warm_start
-        self.top_classes = top_classes
-        self.random_state = random_state
-        self.verbose = verbose
+    n_density: Count = 25
+    density: Density | None = "joint"
+    pool: Pool = "unlabeled"
 
     def _bias(self, given: Constituency | Edges, seeds: Seeds) -> torch.Tensor | None:
         started = time.perf_counter()
@@ -188,7 +148,7 @@ class LocalPropagation(Voter):
         else:
             bias_M = local_bias(given, **own, **self._polling())
         if self.density is not None:
-            self._say(f"density: of {len(self._labeled_M)} seeds", started)
+            self.say(f"density: of {len(self._labeled_M)} seeds", started)
         return bias_M
 
     def _bias_of_edges(self, edges: Edges, seeds: Seeds) -> torch.Tensor | None:

@@ -7,9 +7,8 @@ Maji, Vishnoi, Malik, "Biased Normalized Cuts", CVPR 2011.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -26,7 +25,7 @@ from labelprop.propagators.estimator import top_classes as wide
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.outcome import conclude
-from labelprop.propagators.estimator.parameters import Number, Rule
+from labelprop.propagators.estimator.parameters import Count, Positive
 from labelprop.propagators.systems.seed_components import SeedComponents
 from labelprop.propagators.systems.spectral_basis import ComponentBasis, SpectralBasis
 
@@ -101,7 +100,7 @@ def spectral_cut(
     Where N x C > 2^28 scores and distributions are sparse CSR with the `top` (16) best classes a row.
     """
     basis = SpectralBasis(graph, n_eigenvectors) if basis is None else basis
-    parts = SeedComponents.of(graph, seeds)
+    parts = SeedComponents.of(basis.component_N, seeds)
     answer = _Answer(graph, seeds, top or wide.DEFAULT_TOP)
     with torch.autocast(graph.device.type, enabled=False):  # callers may train in bfloat16
         for number in torch.unique(parts.component_N[parts.mixed_N >= 0]).tolist():
@@ -196,6 +195,7 @@ class _Answer:
         )
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class SpectralCut(GraphPropagator):
     """Constrained normalized cut of Deep Metric Transfer (Liu et al., 2018) on a graph of nearest neighbors.
 
@@ -205,19 +205,11 @@ class SpectralCut(GraphPropagator):
 
     Parameters
     ----------
-    n_neighbors : neighbors of each row; cut to n - 1.
     n_eigenvectors : functions used in each connected component; cut to what it has.
     temperature : of the weights exp(-(1 - cos) / temperature).
-    metric : "cosine"; "precomputed" takes similarities for cosines, "precomputed_distances" distances d
-        (cos = 1 - d^2 / 2).
-    search : "auto", "exact" or "approximate".
-    device : "auto", "cpu" or "cuda".
     warm_start : on the next fit with the same X keep the graph and its eigenvectors.
-    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
-    random_state : for the approximate search; None gives the same answer every time.
-    verbose : say on stderr how long the stages take.
 
-    Attributes: see `Propagator`.
+    Other parameters and attributes: see the base classes.
 
     Examples
     --------
@@ -228,46 +220,20 @@ class SpectralCut(GraphPropagator):
     array([0, 0, 1, 1])
     """
 
+    n_neighbors: Count = 20
+    n_eigenvectors: Count = 200
+    temperature: Positive = 0.2
+
     graph_parameters: ClassVar[tuple[str, ...]] = (*GraphPropagator.graph_parameters, "temperature")
-    rules: ClassVar[Mapping[str, Rule]] = {
-        "n_neighbors": Number(1, whole=True),
-        "n_eigenvectors": Number(1, whole=True),
-        "temperature": Number(0, low_open=True),
-    }
 
-    def __init__(
-        self,
-        *,
-        n_neighbors: int = 20,
-        n_eigenvectors: int = 200,
-        temperature: float = 0.2,
-        metric: str = "cosine",
-        search: str = "auto",
-        device: str = "auto",
-        warm_start: bool = False,
-        top_classes: int | None = None,
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.n_neighbors = n_neighbors
-        self.n_eigenvectors = n_eigenvectors
-        self.temperature = temperature
-        self.metric = metric
-        self.search = search
-        self.device = device
-        self.warm_start = warm_start
-        self.top_classes = top_classes
-        self.random_state = random_state
-        self.verbose = verbose
-
-    def _kernel(self, edges: Edges) -> sparse.csr_array:
+    def weigh(self, edges: Edges) -> sparse.csr_array:
         return exponential(edges, self.temperature)
 
-    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+    def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         return symmetric_mean(weights)
 
-    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
-        basis = self._basis(graph)
+    def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+        basis = self.prepared(SpectralBasis, self.n_eigenvectors)
         found = spectral_cut(graph, seeds, basis=basis, top=self.top_classes)
         if not found.converged:
             warnings.warn(
@@ -277,14 +243,3 @@ class SpectralCut(GraphPropagator):
                 stacklevel=3,
             )
         return found
-
-    def _basis(self, graph: AffinityGraph) -> SpectralBasis:
-        """Eigenvectors of the graph; with `warm_start` those of the last fit where the graph is the same."""
-        memory = getattr(self, "_memory", None)
-        if memory is None:
-            return SpectralBasis(graph, self.n_eigenvectors)
-        basis: SpectralBasis | None = memory.system
-        if basis is None or basis.n_eigenvectors != self.n_eigenvectors:
-            basis = SpectralBasis(graph, self.n_eigenvectors)
-            self._memory = replace(memory, system=basis)
-        return basis

@@ -88,12 +88,12 @@ def propagate(request: PropagateRequest) -> Path:
 def _estimator(request: PropagateRequest, device: torch.device) -> Any:
     """The propagator with its parameters, checked before anything is read."""
     entry = registry.lookup("propagators", request.method)
-    known = {*entry.parameters, *registry.propagator_flags(request.method)}
+    known = registry.propagator_flags(request.method)
     for name in request.parameters:
         if name not in known:
             raise UnknownNameError(f"parameter of {request.method}", name, known)
     estimator = entry.load()(**request.parameters, device=device.type, random_state=request.seed)
-    estimator._check_parameters()
+    estimator.validate()
     return estimator
 
 
