@@ -6,31 +6,31 @@ python examples/own_method.py
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 import labelprop as lp
-from labelprop.methods import BatchSpec, LossTerms, Method, Settings, StreamSpec, recipe, weighted_cross_entropy
+from labelprop.methods import LossTerms, NotNegative, Settings, TwoStreams, recipe, weighted_cross_entropy
 from labelprop.testing import check_method
 
 
-class EntropyMinimization(Method):
+@dataclass(eq=False, repr=False, kw_only=True)
+class EntropyMinimization(TwoStreams):
     """Cross-entropy on the labeled, plus the entropy of the prediction on the unlabeled (Grandvalet 2004)."""
 
-    def __init__(self, *, weight: float = 0.1, labeled: int = 8, unlabeled: int = 16) -> None:
-        super().__init__()
-        self.weight = weight
-        self.needs = BatchSpec(StreamSpec(labeled), StreamSpec(unlabeled))
+    batch_size: int = 24
+    labeled_batch_size: int = 8
+    weight: NotNegative = 0.1
 
     def loss(self, net, batch, progress):
         logits_BC = net(batch.joint.views_V[0])["class"]
         n_labeled = len(batch.labels_B)
         log_p_UC = logits_BC[n_labeled:].log_softmax(1)
+        ones_B = logits_BC.new_ones(n_labeled)
         terms = {
-            "supervised": weighted_cross_entropy(
-                logits_BC[:n_labeled], batch.labels_B, logits_BC.new_ones(n_labeled)
-            ),
+            "supervised": weighted_cross_entropy(logits_BC[:n_labeled], batch.labels_B, ones_B),
             "entropy": -(log_p_UC.exp() * log_p_UC).sum(1).mean(),
         }
         return LossTerms(terms, {"supervised": 1.0, "entropy": self.weight})

@@ -21,7 +21,7 @@ from labelprop.methods.rotation import Rotation
 from labelprop.methods.supervised import Supervised
 from labelprop.methods.temporal_ensembling import TemporalEnsembling
 from labelprop.methods.uda import Uda
-from labelprop.methods.vat import Vat, from_clean
+from labelprop.methods.vat import Vat
 from labelprop.training import recipes
 
 
@@ -89,7 +89,7 @@ def test_schedule(recipe: str, factors: dict[float, float]) -> None:
         ("fixmatch", FixMatch, {"weight": 1.0, "threshold": 0.95}),
         ("freematch", FreeMatch, {"weight": 1.0, "momentum": 0.999}),
         ("tdcnn", MinMax, {"n_neighbors": 10, "margin": 1.0, "quantile": 1.0}),
-        ("vat", Vat, {"weight": 1.0, "epsilon": None, "power_steps": 1, "divergence": from_clean}),
+        ("vat", Vat, {"weight": 1.0, "epsilon": None, "power_steps": 1, "divergence": "kl"}),
         ("pi", PiModel, {"weight": 100.0, "ramp_up_share": 80 / 300}),
         ("temporal-ensembling", TemporalEnsembling, {"weight": 30.0, "momentum": 0.6, "ramp_up_share": 80 / 300}),
         ("pseudo-label", PseudoLabel, {"weight": 3.0, "threshold": None}),

@@ -40,7 +40,7 @@ LLP_ROWS = [
 ]
 ABLATION_ROWS = [
     *map(dlp_ablation, paper_dlp.ABLATION),
-    *(llp_ablation(name, network) for name, (_, values) in paper_llp.ABLATION.items() for network in values),
+    *(llp_ablation(name, network) for name, (_, _, values) in paper_llp.ABLATION.items() for network in values),
 ]
 ROWS = [*DLP_ROWS, *LLP_ROWS, *ABLATION_ROWS]
 

@@ -17,7 +17,11 @@ _HOME = {
     **dict.fromkeys(("constant", "cosine", "plateau", "step", "warm_up"), "labelprop.functional.schedule"),
     "Entry": "labelprop.core.entry",
     "RequestError": "labelprop.core.errors",
-    "two_streams": "labelprop.methods.streams",
+    **dict.fromkeys(("TwoStreams", "two_streams"), "labelprop.methods.streams"),
+    **dict.fromkeys(
+        ("Count", "NotNegative", "Number", "OneOf", "Portion", "Positive", "Share"),
+        "labelprop.propagators.estimator.parameters",
+    ),
     "weighted_cross_entropy": "labelprop.functional.loss",
 }
 
@@ -50,7 +54,15 @@ if TYPE_CHECKING:
     from labelprop.methods.phases import Sgd as Sgd
     from labelprop.methods.settings import Settings as Settings
     from labelprop.methods.settings import recipe as recipe
+    from labelprop.methods.streams import TwoStreams as TwoStreams
     from labelprop.methods.streams import two_streams as two_streams
+    from labelprop.propagators.estimator.parameters import Count as Count
+    from labelprop.propagators.estimator.parameters import NotNegative as NotNegative
+    from labelprop.propagators.estimator.parameters import Number as Number
+    from labelprop.propagators.estimator.parameters import OneOf as OneOf
+    from labelprop.propagators.estimator.parameters import Portion as Portion
+    from labelprop.propagators.estimator.parameters import Positive as Positive
+    from labelprop.propagators.estimator.parameters import Share as Share
 
 
 def __getattr__(name: str) -> Any:

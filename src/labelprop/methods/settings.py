@@ -16,12 +16,20 @@ FIRST_SHARE = 1 / 4  # of the main phase: the length of a phase before it
 RATES: Mapping[str, Any] = {"lr": 0.05, "weight_decay": 2e-4, "l2_feature": False}  # where a recipe says no other
 
 Kind = TypeVar("Kind", bound=Method)
+Value = TypeVar("Value")
 
 
 def defaults(kind: Callable[..., Any], *names: str) -> dict[str, Any]:
     """Parameters of a method or a propagator with the defaults of its constructor: those named, or all."""
     known = inspect.signature(kind).parameters
     return {name: known[name].default for name in names or known}
+
+
+def pick(what: str, name: str, known: Mapping[str, Value]) -> Value:
+    """The value of that name. Raises UnknownNameError that lists what there is."""
+    if name not in known:
+        raise UnknownNameError(what, name, known)
+    return known[name]
 
 
 class Settings(dict[str, Any]):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labelprop.core.errors import RequestError
 from labelprop.functional.schedule import Schedule, cosine, two_drops
 from labelprop.methods.phases import Phase, Recipe
-from labelprop.methods.settings import Settings, defaults, recipe
+from labelprop.methods.settings import Settings, defaults, pick, recipe
 from labelprop.methods.supervised import Supervised
 
 SCHEDULES: Mapping[str, Schedule] = {"cosine": cosine, "two-drops": two_drops}
@@ -20,9 +19,7 @@ def supervised(s: Settings) -> tuple[Phase, ...]:
     `schedule` of the rate: "cosine", or "two-drops" to a tenth, as in fine-tuning after other labels (Zhuang et al.
     2019, appendix B: from `lr` 0.003).
     """
-    if s["schedule"] not in SCHEDULES:
-        raise RequestError(f"schedule is '{s['schedule']}'; it must be one of {', '.join(SCHEDULES)}.")
-    schedule = SCHEDULES[s["schedule"]]
+    schedule = pick("schedule", s["schedule"], SCHEDULES)
     return (s.phase("supervised", s.make(Supervised), schedule=schedule),)
 
 

@@ -16,9 +16,10 @@ from typing import Any
 
 from labelprop.core.errors import RequestError
 from labelprop.methods.phases import Recipe
+from labelprop.methods.settings import pick
 from labelprop.training.recipes.diffused import dlp, network_prediction
 from labelprop.training.recipes.labels import supervised
-from labelprop.training.recipes.paper import Measure, PaperRow, Published, pick, with_first_share
+from labelprop.training.recipes.paper import Measure, PaperRow, Published, with_first_share
 from labelprop.training.recipes.teacher import mean_teacher, mt_dlp
 
 EPOCHS = 180

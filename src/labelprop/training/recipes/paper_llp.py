@@ -23,10 +23,10 @@ from labelprop.core.errors import RequestError
 from labelprop.functional.schedule import Schedule, cosine, plateau, step, warm_up
 from labelprop.methods.instance import Instance
 from labelprop.methods.phases import Recipe
-from labelprop.methods.settings import Settings
+from labelprop.methods.settings import Settings, pick
 from labelprop.training.recipes.embedding import llp
 from labelprop.training.recipes.labels import supervised
-from labelprop.training.recipes.paper import PaperRow, Published, pick
+from labelprop.training.recipes.paper import PaperRow, Published
 from labelprop.training.recipes.rate_jump import with_rate_jump
 from labelprop.training.recipes.teacher import mean_teacher
 

@@ -7,14 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from labelprop.core.errors import RequestError
 from labelprop.functional.schedule import cosine
 from labelprop.methods.instance import Instance
 from labelprop.methods.labels_once import LabelsOnce
 from labelprop.methods.min_max import MinMax
 from labelprop.methods.phases import Phase, Recipe
 from labelprop.methods.pseudo_label import PseudoLabel
-from labelprop.methods.settings import FIRST_SHARE, Settings, defaults, recipe
+from labelprop.methods.settings import FIRST_SHARE, Settings, defaults, pick, recipe
 from labelprop.methods.supervised import Supervised
 from labelprop.propagators.spectral_cut import SpectralCut
 
@@ -26,9 +25,7 @@ def pseudo_label(*, form: str = "online", **settings: Any) -> Recipe:
     these labels from scratch (the form in S4L and LLP). It has no settings of the method. The given labels stay; the
     first network trains a quarter as long as the second; rates are those of the other form.
     """
-    if form not in FORMS:
-        raise RequestError(f"form is '{form}'; it must be one of {', '.join(FORMS)}.")
-    made = FORMS[form](**settings)
+    made = pick("form", form, FORMS)(**settings)
     return replace(made, name="pseudo-label", settings={"form": form, **made.settings})
 
 
@@ -73,11 +70,9 @@ def dmt(s: Settings) -> tuple[Phase, ...]:
     both end at 0 where the code ends at 1e-5.
     """
     cut = {name: s[name] for name in ("n_neighbors", "n_eigenvectors")} | {"temperature": s["cut_temperature"]}
-    found_by = {"spectral-cut": cut, "knn": VOTE}
-    if s["source"] not in found_by:
-        raise RequestError(f"source is '{s['source']}'; it must be one of {', '.join(found_by)}.")
+    found_by = pick("source", s["source"], {"spectral-cut": cut, "knn": VOTE})
     fraction = s["fraction"] if s["fraction"] is not None else 1.0 if s["weighted"] else FRACTION
-    labels = s.make(LabelsOnce, fraction=fraction, parameters=found_by[s["source"]])
+    labels = s.make(LabelsOnce, fraction=fraction, source_parameters=found_by)
 
     schedule = partial(cosine, stretch=1)
     first = s.phase("ir", s.make(Instance), optimizer=s.sgd(lr=s["metric_lr"]), schedule=schedule)
