@@ -84,7 +84,7 @@ def compare(name: str, options: argparse.Namespace) -> dict[str, Any]:
     task, loader, spec = prepare(options)
     recipe = recipes.build(name, {})
     index = len(recipe.phases) - 1
-    needs = recipe.main.method().needs
+    needs = recipe.main.needs
     steps = steps_per_epoch(task, needs.unlabeled.size or needs.labeled.size // 2, needs.labeled.size)
     images = steps * (needs.labeled.size + needs.unlabeled.size)
     clock = StageClock()

@@ -13,9 +13,10 @@ import labelprop
 from labelprop.cli.main import app
 from labelprop.core.errors import NonFiniteLossError, RequestError
 from labelprop.core.run_folder import RunFolder
+from labelprop.methods import phases
 from labelprop.runs import race as race_module
 from labelprop.runs import train as train_module
-from labelprop.training import loop, phases
+from labelprop.training import loop
 from labelprop.training.race import RUNNERS
 
 USAGE = {"seconds": 5_000.0, "peak_memory_bytes": 1}

@@ -18,13 +18,13 @@ from labelprop.core.recipe_entries import AUTO
 from labelprop.data.image_format import ImageFormat
 from labelprop.data.labels.join import NoLabelsError
 from labelprop.data.views.batches import check_shared_out
+from labelprop.methods.phases import Recipe
 from labelprop.models.trunks.pretrained import TRUNK_RATE
 from labelprop.runs.classifier import described_start, own_backbone
 from labelprop.runs.design import Design, Features, check_seed, decide, find_start, open_backbone, read_features
 from labelprop.runs.inputs import Inputs, read_inputs, tell
 from labelprop.runs.requests import FROZEN, TrainRequest
 from labelprop.training import recipes
-from labelprop.training.phases import Recipe
 from labelprop.training.plan import parse_budget
 from labelprop.training.race import runners
 
@@ -77,7 +77,7 @@ def _check(request: TrainRequest, n_processes: int) -> float | None:
     """What can be refused before anything is read; returns the budget in seconds, if there is one."""
     if request.recipe != AUTO:
         for phase in recipes.build(request.recipe, request.settings).phases:
-            needs = phase.method().needs
+            needs = phase.needs
             check_shared_out(needs.labeled.size + needs.unlabeled.size, n_processes)
     budget = parse_budget(request.budget) if request.budget is not None else None
     if budget is not None:

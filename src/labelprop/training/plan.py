@@ -14,10 +14,10 @@ from labelprop.core.clock import StageClock
 from labelprop.core.errors import RequestError
 from labelprop.core.types import Task
 from labelprop.data.views.batches import steps_per_epoch
+from labelprop.methods.phases import Recipe
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, Plan, WorkMeter
 from labelprop.training.phase_run import PhaseRun
-from labelprop.training.phases import Recipe
 
 DEFAULT_STEPS = 3000  # about what a small network needs on a few thousand examples
 DEFAULT_EPOCHS = (10, 150)  # at least, at most
@@ -37,7 +37,7 @@ def parse_budget(text: str | float) -> float:
 
 def epoch_length(recipe: Recipe, task: Task) -> int:
     """Steps of an epoch: one pass over U by the main phase's unlabeled stream, or over what the recipe says."""
-    needs = recipe.main.method().needs
+    needs = recipe.main.needs
     if recipe.pass_over == "labeled":
         return max(1, len(task.labeled_L) // max(1, needs.labeled.size))
     if recipe.pass_over == "all":
