@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 from labelprop.bench.digits import write_digits
+from labelprop.core.files import storage_errors
 from labelprop.core.progress import Reporter
-from labelprop.core.run_folder import RunFolder, storage_errors
+from labelprop.core.run_folder import RunFolder
 from labelprop.runs.verbs import Run, train
 
 

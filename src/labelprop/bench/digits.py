@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from labelprop.core.errors import RequestError, StorageError
+from labelprop.core.errors import RequestError
+from labelprop.core.files import storage_errors, write_csv
 from labelprop.data.labels.split import draw_per_class
 from labelprop.data.sources.folder import UNLABELED_FOLDER
 
@@ -35,14 +35,9 @@ def write_digits(folder: Path, seed: int, per_class: int = 10) -> Path:
     names = {int(row): f"{labels[row]}/{place:04d}.png" for place, row in enumerate(labeled, start=1)}
     names |= {int(row): f"{UNLABELED_FOLDER}/{place:04d}.png" for place, row in enumerate(others, start=1)}
     truth = folder.with_name(f"{folder.name}-truth.csv")
-    try:
+    with storage_errors(folder):
         for row, name in names.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels[row]).save(folder / name)
-        with truth.open("w", newline="", encoding="utf-8") as handle:
-            writer = csv.writer(handle)
-            writer.writerow(["id", "label"])
-            writer.writerows([names[int(row)], labels[row]] for row in others)
-    except OSError as error:
-        raise StorageError(f"cannot write the digits to '{folder}': {error.strerror or error}.") from error
+    write_csv(truth, ["id", "label"], ([names[int(row)], labels[row]] for row in others))
     return truth

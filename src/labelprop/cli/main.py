@@ -310,7 +310,8 @@ def embed(
     debug: Debug = False,
 ) -> None:
     """Embed images or text with a frozen backbone."""
-    from labelprop.cli.files import check_table_path, write_array, write_ids
+    from labelprop.cli.files import check_table_path
+    from labelprop.core.files import write_array, write_csv
     from labelprop.runs import verbs as api
 
     check_table_path(out, overwrite, (".npy",))
@@ -330,7 +331,7 @@ def embed(
         )
     write_array(out, vectors_ND)
     if ids is not None:
-        write_ids(ids, names)
+        write_csv(ids, ["id"], ([name] for name in names))
     print(f"{vectors_ND.shape[0]:,} vectors of {vectors_ND.shape[1]:,} dimensions: {out}")
 
 

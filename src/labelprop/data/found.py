@@ -42,7 +42,7 @@ class Originals(Protocol):
         """How to point at a row: its file, where it has one."""
         ...
 
-    def fingerprint(self, row: int) -> bytes:
+    def fingerprint(self, row: int) -> str:
         """A hash of the stored content of a row; equal for copies."""
         ...
 

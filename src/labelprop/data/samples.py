@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -12,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
-from labelprop.core.cache import Cache, content_key
+from labelprop.core.cache import Cache
 from labelprop.core.errors import DataError, RequestError
+from labelprop.core.files import Digest, content_key
 from labelprop.core.registry import table
+from labelprop.core.text import counted, quoted
 from labelprop.data.found import NO_COLUMNS, Columns, Content, Found, Originals, Source
 from labelprop.data.image_format import ImageFormat
 from labelprop.data.images.column import ImageColumn
@@ -23,7 +24,6 @@ from labelprop.data.images.pixels import to_eight_bit
 from labelprop.data.images.plan import Wish
 from labelprop.data.sources.folder import IMAGE_SUFFIXES
 from labelprop.data.tables.embedding_column import EmbeddingColumn
-from labelprop.data.tables.values import counted, quoted
 from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
 
 if TYPE_CHECKING:
@@ -181,11 +181,10 @@ def _open_texts(found: Found) -> Samples:
     rows = np.array([row for row, text in enumerate(found.texts) if text is not None], dtype=np.int64)
     texts = tuple(text for text in found.texts if text is not None)
     skipped = [Skipped(found.ids[row], "no text", row) for row, text in enumerate(found.texts) if text is None]
-    hasher = hashlib.blake2b(digest_size=20)
+    digest = Digest()
     for text in texts:
-        encoded = text.encode("utf-8", "surrogatepass")
-        hasher.update(len(encoded).to_bytes(8, "little") + encoded)
-    samples = Samples((), "text", None, texts, (), found.name, hasher.hexdigest(), rows)
+        digest.add_sized(text)
+    samples = Samples((), "text", None, texts, (), found.name, digest.hex(), rows)
     return _with_rows(samples, found, skipped)
 
 

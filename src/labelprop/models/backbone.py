@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from labelprop.core.errors import RequestError
+from labelprop.core.files import Digest
 from labelprop.models.adapt import as_feature
 from labelprop.models.trunks.hf import HfImageTrunk, HfTextEncoder, load_hf
 from labelprop.models.trunks.modes import evaluating
@@ -85,14 +85,13 @@ def load_backbone(backbone: str | os.PathLike[str] | nn.Module | TextSvd | Calla
 
 def weights_digest(model: nn.Module, *settings: object) -> str:
     """A hash of the weights by name, of the class, and of configuration objects that matter beside them."""
-    hasher = hashlib.blake2b(digest_size=20)
     described = (type(model).__qualname__, getattr(getattr(model, "model", model), "config", ""), *settings)
-    hasher.update(repr(described).encode())
+    digest = Digest(repr(described))
     for name, tensor in sorted(model.state_dict().items()):
         if isinstance(tensor, torch.Tensor):
-            hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            hasher.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return hasher.hexdigest()
+            digest.add(f"{name} {tensor.dtype} {tuple(tensor.shape)}")
+            digest.add(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hex()
 
 
 def _embed_images(trunk: HfImageTrunk) -> Embed:

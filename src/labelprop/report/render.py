@@ -12,7 +12,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from labelprop.core.run_folder import write_atomically
+from labelprop.core.files import write_text
 from labelprop.report.draw.pictures import Sheets, make_sheets
 from labelprop.report.gather.against import read_other
 from labelprop.report.gather.numbers import certainty_text
@@ -37,7 +37,7 @@ def write_report(run_folder: Path, against: Path | None = None) -> Path:
     run = read_run(run_folder)
     page = render(run, read_other(against, run) if against is not None else None)
     path = run_folder / "report.html"
-    write_atomically(path, lambda partial: _write(partial, page))
+    write_text(path, page)
     return path
 
 
@@ -98,7 +98,3 @@ def _environment() -> Environment:
 
 def _part(name: str) -> str:
     return (resources.files("labelprop.report") / "page" / name).read_text(encoding="utf-8")
-
-
-def _write(path: Path, page: str) -> None:
-    path.write_text(page, encoding="utf-8")

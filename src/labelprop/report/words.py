@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from labelprop.core.text import counted
+
 Kind = Literal["plain", "strong", "wrong", "code", "link"]
 
+count = counted
 _NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 # Control characters, line separators and everything that turns the direction of text around.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -64,10 +67,6 @@ def none_or(n: int, none: str = "none") -> str:
 def numeral(n: int) -> str:
     """Words up to twelve, digits above."""
     return _NUMERALS[n] if n < len(_NUMERALS) else number(n)
-
-
-def count(n: int, noun: str) -> str:
-    return f"{number(n)} {noun if n == 1 else noun + 's'}"
 
 
 def be(n: int) -> str:

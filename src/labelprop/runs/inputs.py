@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.files import Digest
 from labelprop.core.progress import Reporter
+from labelprop.core.text import counted
 from labelprop.data.found import as_path
 from labelprop.data.labels.checks import check_class_names
 from labelprop.data.labels.join import GivenLabels, join_labels, read_truth
 from labelprop.data.samples import Columns, Samples, open_samples
-from labelprop.data.tables.values import counted
 from labelprop.evaluation.truth import HeldBackTruth
 
 if TYPE_CHECKING:
@@ -160,7 +160,5 @@ def tell(inputs: Inputs, reporter: Reporter) -> None:
 
 def labels_digest(given: GivenLabels) -> str:
     """A hash of classes, labels and weights: what must not change between a run and its continuation."""
-    digest = hashlib.blake2b("\0".join(given.classes).encode("utf-8", "surrogatepass"), digest_size=16)
-    digest.update(np.ascontiguousarray(given.labels_N).tobytes())
-    digest.update(np.ascontiguousarray(given.weights_N).tobytes())
-    return digest.hexdigest()
+    arrays = (given.labels_N.tobytes(), given.weights_N.tobytes())
+    return Digest("\0".join(given.classes), *arrays, size=16).hex()

@@ -15,9 +15,10 @@ from lightning_fabric import Fabric
 from labelprop.core.clock import StageClock
 from labelprop.core.distributed import Group
 from labelprop.core.errors import DataError, RequestError, UnknownNameError
-from labelprop.core.progress import Reporter, Silent, duration
+from labelprop.core.progress import Reporter, Silent
 from labelprop.core.recipe_entries import AUTO
 from labelprop.core.run_folder import Existing
+from labelprop.core.text import duration, parse_duration
 from labelprop.data.image_format import ImageFormat
 from labelprop.data.labels.join import NoLabelsError
 from labelprop.data.views.batches import check_shared_out
@@ -36,7 +37,6 @@ from labelprop.runs.design import (
 from labelprop.runs.inputs import Inputs, ReadOptions, read_inputs, tell
 from labelprop.training import recipes
 from labelprop.training.phases import Recipe
-from labelprop.training.plan import parse_budget
 from labelprop.training.race import runners
 
 
@@ -135,7 +135,7 @@ def _check(request: TrainRequest, n_processes: int) -> float | None:
         for phase in recipes.build(request.recipe, request.settings).phases:
             needs = phase.method().needs
             check_shared_out(needs.labeled.size + needs.unlabeled.size, n_processes)
-    budget = parse_budget(request.budget) if request.budget is not None else None
+    budget = parse_duration(request.budget, "--budget") if request.budget is not None else None
     if budget is not None:
         request.reporter.say(f"budget: {duration(budget)}")
     if request.recipe == AUTO and request.settings:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from labelprop.core.cache import Cache, content_key
+from labelprop.core.cache import Cache
+from labelprop.core.files import content_key
 from labelprop.data.contents import TensorContent, shared_tensor
 from labelprop.data.found import Originals
 from labelprop.data.image_format import ImageFormat

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from labelprop.core.text import byte_size
 from labelprop.data.image_format import ImageFormat
 from labelprop.data.images.pixels import Header
 
@@ -48,7 +49,7 @@ def choose_plan(headers: Sequence[Header], wish: Wish) -> Plan:
         return Plan(target, cached=False, note=note)
     nbytes = len(headers) * target.channels * target.height * target.width
     if nbytes > CACHE_LIMIT_BYTES:
-        note = f"images would take {nbytes / 2**30:.1f} GiB once decoded: they are decoded whenever they are read"
+        note = f"images would take {byte_size(nbytes)} once decoded: they are decoded whenever they are read"
         return Plan(target, cached=False, note=note)
     same = not headers or sizes == {(target.width, target.height)}
     return Plan(target, cached=True, note=None if same else scaled)

@@ -6,10 +6,11 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator
 
+from labelprop.core.text import counted, quoted
 from labelprop.data.labels.findings import Finding, note, warning
 from labelprop.data.labels.join import is_negative, negative_text, one_class_text, single_label_text
 from labelprop.data.samples import Samples
-from labelprop.data.tables.values import counted, quoted, sort_classes
+from labelprop.data.tables.values import sort_classes
 
 _MISSING = frozenset(
     {"na", "n/a", "nan", "none", "null", "nil", "unknown", "?", "-", "missing", "unlabeled", "unlabelled"}

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.core.text import counted, quoted
 from labelprop.core.types import UNLABELED
 from labelprop.data.found import NO_COLUMNS, Columns
 from labelprop.data.labels.findings import Finding, blocking, warning
 from labelprop.data.labels.table import LabelRow, read_label_table
 from labelprop.data.samples import Samples, find
-from labelprop.data.tables.values import counted, quoted, sort_classes
+from labelprop.data.tables.values import sort_classes
 
 _COMPARED = 20_000  # ids that are compared letter by letter in search of the nearest
 _EXAMPLES = 5

@@ -7,7 +7,6 @@ a logistic regression on these vectors was right in 62% of all cases, on vectors
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from labelprop.core.errors import RequestError
-from labelprop.core.run_folder import write_atomically, write_json
+from labelprop.core.files import Digest, write_atomically, write_json
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -73,10 +72,8 @@ class TextSvd:
     @property
     def digest(self) -> str:
         """A hash of all that was learned."""
-        hasher = hashlib.blake2b(json.dumps([FORMAT, LETTERS, self.vocabulary]).encode(), digest_size=20)
-        for array in (self.idf_V, self.components_DV):
-            hasher.update(np.ascontiguousarray(array).tobytes())
-        return hasher.hexdigest()
+        arrays = (self.idf_V.tobytes(), self.components_DV.tobytes())
+        return Digest(json.dumps([FORMAT, LETTERS, self.vocabulary]), *arrays).hex()
 
     def save(self, folder: Path) -> None:
         """Writes text.json and text.safetensors. Raises StorageError where that cannot be done."""

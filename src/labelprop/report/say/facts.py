@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
+from labelprop.core.text import byte_size, duration
 from labelprop.report.gather.numbers import percent_of
 from labelprop.report.gather.page import FILES, Run
 from labelprop.report.words import capital, count
@@ -46,23 +47,6 @@ def day(date: str) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
-def duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s" if whole >= 10 else f"{seconds:.1f} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def size(nbytes: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if nbytes < 1000:
-            return f"{nbytes:.0f} {unit}"
-        nbytes /= 1000
-    return f"{nbytes:.1f} GB"
-
-
 def plain_value(value: Any) -> str:
     if value is None:
         return "not set"
@@ -86,7 +70,7 @@ def settings(run: Run) -> Facts:
     if seconds:
         facts.append(("Time", duration(seconds)))
     if run.metrics.get("peak_memory_bytes"):
-        facts.append(("Most memory", size(run.metrics["peak_memory_bytes"])))
+        facts.append(("Most memory", byte_size(run.metrics["peak_memory_bytes"])))
     if run.versions:
         facts.append(("Versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())))
     return facts
@@ -126,7 +110,7 @@ def stages(run: Run) -> Facts:
     for name, stage in run.stages.items():
         parts = [duration(stage.get("seconds") or 0)]
         if stage.get("peak_memory_bytes"):
-            parts.append(size(stage["peak_memory_bytes"]))
+            parts.append(byte_size(stage["peak_memory_bytes"]))
         facts.append((capital(str(name).replace("_", " ")), ", ".join(parts)))
     return facts
 
