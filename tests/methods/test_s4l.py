@@ -17,7 +17,7 @@ from labelprop.methods.base import Sum
 from labelprop.methods.exemplar import Exemplar
 from labelprop.methods.rotation import Rotation
 from labelprop.methods.supervised import Supervised
-from labelprop.models.rotations import MeanOfRotations
+from labelprop.models.deployed import MeanOfRotations
 from labelprop.training import recipes
 from patterns import pattern
 from small_batches import START, batch_of, task_of

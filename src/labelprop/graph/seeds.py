@@ -177,7 +177,7 @@ def unlabeled(y: np.ndarray) -> np.ndarray:
 def _soft(array: np.ndarray) -> Targets:
     empty_N = np.isnan(array).all(axis=1)
     soft_NC = np.where(empty_N[:, None], 0, array).astype(np.float64)
-    wrong = _first(~((soft_NC >= 0) & np.isfinite(soft_NC)).all(axis=1))
+    wrong = _first(np.any(~((soft_NC >= 0) & np.isfinite(soft_NC)), axis=1))
     if wrong is not None:
         raise DataError(
             f"row {wrong} of the soft labels holds a negative, infinite or partly missing value; "
@@ -213,7 +213,7 @@ def _refuse_strange(array: np.ndarray) -> None:
         raise DataError(f"row {row} of y is {array[row]}; labels are not negative, {meant}.")
 
 
-def _first(wrong_N: np.ndarray) -> int | None:
+def _first(wrong_N: Any) -> int | None:
     """The first row that is wrong, if any."""
     return int(wrong_N.argmax()) if wrong_N.any() else None
 

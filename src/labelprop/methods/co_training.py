@@ -27,7 +27,7 @@ from labelprop.functional.two_views import cross_entropy_between, jensen_shannon
 from labelprop.methods import checks
 from labelprop.methods.base import LossTerms, Method, Net, Outputs, aside, bare
 from labelprop.methods.state import Peer
-from labelprop.models.mean_of_two import MeanOfTwo
+from labelprop.models.deployed import MeanOfTwo
 from labelprop.models.trunks.modes import evaluating, without_dropout
 
 

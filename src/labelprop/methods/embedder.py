@@ -12,7 +12,7 @@ from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
 from labelprop.methods.base import Method, Outputs, Tools
 from labelprop.methods.checks import at_least_one
 from labelprop.methods.state import MemoryBank
-from labelprop.models.voting import NearestVote
+from labelprop.models.deployed import NearestVote
 
 VOTE_TEMPERATURE = 0.07
 
