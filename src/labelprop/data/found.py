@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -56,14 +56,15 @@ class Found:
     """All rows of a source before anything is decoded or checked.
 
     Exactly one of `images`, `vectors` (n, D) and `texts` is set. `given` holds label texts, None where
-    unlabeled; `declared` the class names the source knows, also those without an example.
+    unlabeled; `declared` the class names the source knows, also those without an example. What takes long to read
+    may come as a function, which is then called with a folder for large files.
     """
 
     name: str
     ids: Sequence[str]
     given: Sequence[str | None]
-    images: Any = None  # Originals, or an ImageColumn that is read when it is needed
-    vectors: Any = None  # an array, or an EmbeddingColumn that is read when it is needed
+    images: Originals | Callable[[Path], Originals] | None = None
+    vectors: Any = None  # an array or tensor, or what reads one, as with `images`
     texts: Sequence[str | None] | None = None
     declared: tuple[str, ...] = ()
 

@@ -18,12 +18,10 @@ from labelprop.core.registry import table
 from labelprop.core.text import counted, quoted
 from labelprop.data.found import NO_COLUMNS, Columns, Content, Found, Originals, Source
 from labelprop.data.image_format import ImageFormat
-from labelprop.data.images.column import ImageColumn
 from labelprop.data.images.decoding import decode_images
 from labelprop.data.images.pixels import to_eight_bit
 from labelprop.data.images.plan import Wish
 from labelprop.data.sources.folder import IMAGE_SUFFIXES
-from labelprop.data.tables.embedding_column import EmbeddingColumn
 from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
 
 if TYPE_CHECKING:
@@ -163,8 +161,7 @@ def _refuse_repeated(found: Found) -> None:
 
 
 def _open_images(found: Found, wish: Wish, cache: Cache, warn: Callable[[str], None]) -> Samples:
-    images = found.images
-    originals: Originals = images.read(cache.root) if isinstance(images, ImageColumn) else images
+    originals: Any = found.images(cache.root) if callable(found.images) else found.images
     decoded = decode_images(originals, wish, cache)
     if decoded.note is not None and len(decoded.rows):
         warn(f"'{found.name}': {decoded.note}.")
@@ -189,9 +186,7 @@ def _open_texts(found: Found) -> Samples:
 
 
 def _open_vectors(found: Found, cache: Cache, warn: Callable[[str], None], *, check: bool) -> Samples:
-    vectors = found.vectors
-    if isinstance(vectors, EmbeddingColumn):
-        vectors = vectors.read(cache.root)
+    vectors = found.vectors(cache.root) if callable(found.vectors) else found.vectors
     content = vector_content(vectors, f"'{found.name}'")
     result = scan(content)
     if check and len(result.bad_rows):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -14,10 +14,18 @@ from labelprop.core.files import Digest
 _DIGEST_BLOCK = 4_096
 
 
-class EncodedImages:
-    """Image files. A cell is a path, the bytes of a file, or None where there is nothing."""
+class Cells(Protocol):
+    """Paths, the bytes of files, or None where there is nothing, by row; a list, for instance."""
 
-    def __init__(self, cells: Sequence[Path | str | bytes | memoryview | None]) -> None:
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int, /) -> Path | str | bytes | memoryview | None: ...
+
+
+class EncodedImages:
+    """Image files."""
+
+    def __init__(self, cells: Cells) -> None:
         self.cells = cells
 
     def __len__(self) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labelprop.core.errors import DataError, RequestError
 from labelprop.data.found import Columns, Found, as_path
-from labelprop.data.images.column import ImageColumn
-from labelprop.data.tables.embedding_column import EmbeddingColumn
+from labelprop.data.images.column import read_images
+from labelprop.data.tables.embedding_column import read_embeddings
 from labelprop.data.tables.read import TABLE_SUFFIXES, Table, read_table
 from labelprop.data.tables.values import label_texts, plain_text
 
@@ -42,8 +43,8 @@ def found_in_table(table: Table, columns: Columns, name: str) -> Found:
         name=name,
         ids=ids_of(table, columns.id),
         given=given,
-        images=ImageColumn(table, column) if kind == "image" else None,
-        vectors=EmbeddingColumn(table, column) if kind == "embedding" else None,
+        images=partial(read_images, table, column) if kind == "image" else None,
+        vectors=partial(read_embeddings, table, column) if kind == "embedding" else None,
         texts=[_text(value) for value in table.texts(column)] if kind == "text" else None,
         declared=names or (),
     )
