@@ -17,10 +17,9 @@ from labelprop.core.files import Digest, content_key
 from labelprop.core.registry import table
 from labelprop.core.text import counted, quoted
 from labelprop.data.found import NO_COLUMNS, Columns, Content, Found, Originals, Source
-from labelprop.data.image_format import ImageFormat
 from labelprop.data.images.decoding import decode_images
-from labelprop.data.images.pixels import to_eight_bit
-from labelprop.data.images.plan import Wish
+from labelprop.data.images.pixels import ImageFormat, to_eight_bit
+from labelprop.data.images.plan import Wanted
 from labelprop.data.sources.folder import IMAGE_SUFFIXES
 from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
 
@@ -142,7 +141,7 @@ def open_samples(
     if check:
         _refuse_repeated(found)
     if found.images is not None:
-        samples = _open_images(found, Wish(image_format, image_size), Cache(cache), warn)
+        samples = _open_images(found, image_format or image_size, Cache(cache), warn)
     elif found.texts is not None:
         samples = _open_texts(found)
     else:
@@ -160,9 +159,9 @@ def _refuse_repeated(found: Found) -> None:
         )
 
 
-def _open_images(found: Found, wish: Wish, cache: Cache, warn: Callable[[str], None]) -> Samples:
+def _open_images(found: Found, wanted: Wanted, cache: Cache, warn: Callable[[str], None]) -> Samples:
     originals: Any = found.images(cache.root) if callable(found.images) else found.images
-    decoded = decode_images(originals, wish, cache)
+    decoded = decode_images(originals, wanted, cache)
     if decoded.note is not None and len(decoded.rows):
         warn(f"'{found.name}': {decoded.note}.")
     skipped = [Skipped(found.ids[row], reason, row) for row, reason in decoded.failures]

@@ -20,7 +20,7 @@ from labelprop.data.samples import Columns, Samples, open_samples
 from labelprop.evaluation.truth import HeldBackTruth
 
 if TYPE_CHECKING:
-    from labelprop.data.image_format import ImageFormat
+    from labelprop.data.images.pixels import ImageFormat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from labelprop.core.progress import Reporter, Silent
 from labelprop.core.recipe_entries import AUTO
 from labelprop.core.run_folder import Existing
 from labelprop.core.text import duration, parse_duration
-from labelprop.data.image_format import ImageFormat
+from labelprop.data.images.pixels import ImageFormat
 from labelprop.data.labels.join import NoLabelsError
 from labelprop.data.views.batches import check_shared_out
 from labelprop.models.trunks.pretrained import TRUNK_RATE

@@ -14,8 +14,7 @@ import torch
 from labelprop.core.errors import WorkError
 from labelprop.data.contents import as_index
 from labelprop.data.found import Originals
-from labelprop.data.image_format import ImageFormat
-from labelprop.data.images.pixels import failure_reason, to_pixels
+from labelprop.data.images.pixels import ImageFormat, failure_reason, to_pixels
 
 _AHEAD = 2  # tasks in flight a worker
 

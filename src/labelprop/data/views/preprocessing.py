@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import DataError
-from labelprop.data.image_format import ImageFormat
+from labelprop.data.images.pixels import ImageFormat
 
 if TYPE_CHECKING:
     from labelprop.data.found import Content
