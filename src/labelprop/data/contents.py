@@ -4,11 +4,50 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 
 RESIDENT_BYTES = 4 * 2**30  # above this a set is not moved to a device as one tensor
+
+
+class Content(Protocol):
+    """N examples addressed by dataset index."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one example: (C, H, W) or (D,)."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What `read` gives: uint8 for images, float32 for vectors."""
+        ...
+
+    @property
+    def resident(self) -> bool:
+        """Whether all examples may be loaded to a device as one tensor."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all examples in `dtype`."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: np.ndarray | torch.Tensor) -> torch.Tensor:
+        """(B, *shape) on the CPU, a copy."""
+        ...
+
+    def stream(self, index_batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
+        """`read` of each batch in order, read ahead where reading decodes files."""
+        ...
+
+    def take(self, indices: np.ndarray) -> Content:
+        """These examples alone."""
+        ...
 
 
 def as_index(indices: np.ndarray | torch.Tensor) -> torch.Tensor:

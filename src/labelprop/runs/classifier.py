@@ -16,7 +16,7 @@ from torch import nn
 
 from labelprop.core.errors import RequestError
 from labelprop.core.files import write_atomically, write_json
-from labelprop.data.found import Content
+from labelprop.data.contents import Content
 from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.models.backbone import Backbone, weights_digest
 from labelprop.models.deployed import describe, make, plain

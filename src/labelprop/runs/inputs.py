@@ -13,10 +13,10 @@ from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.files import Digest
 from labelprop.core.progress import Reporter
 from labelprop.core.text import counted
-from labelprop.data.found import as_path
 from labelprop.data.labels.checks import check_class_names
 from labelprop.data.labels.join import GivenLabels, join_labels, read_truth
-from labelprop.data.samples import Columns, Samples, open_samples
+from labelprop.data.samples import Samples, open_samples
+from labelprop.data.source import Columns, as_path
 from labelprop.evaluation.truth import HeldBackTruth
 
 if TYPE_CHECKING:

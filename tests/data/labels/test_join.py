@@ -13,7 +13,8 @@ import torch
 from labelprop.core.errors import DataError, RequestError
 from labelprop.data.labels.join import join_labels, read_truth
 from labelprop.data.labels.table import read_label_table
-from labelprop.data.samples import Columns, Samples, open_samples
+from labelprop.data.samples import Samples, open_samples
+from labelprop.data.source import Columns
 
 
 @pytest.fixture

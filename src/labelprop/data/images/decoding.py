@@ -12,13 +12,13 @@ import torch
 from labelprop.core.cache import Cache
 from labelprop.core.files import content_key
 from labelprop.data.contents import TensorContent, shared_tensor
-from labelprop.data.found import Originals
 from labelprop.data.images import plan as image_plan
 from labelprop.data.images.originals import PixelArray
 from labelprop.data.images.pixel_file import load_pixels, over_rows, write_pixels
 from labelprop.data.images.pixels import DECODER_VERSION, Header, ImageFormat, read_header, to_pixels
 from labelprop.data.images.plan import Plan, Wanted, choose_plan
 from labelprop.data.images.streamed import StreamedImages
+from labelprop.data.source import Originals
 
 
 @dataclass(frozen=True, slots=True, eq=False)

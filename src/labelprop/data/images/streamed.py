@@ -13,8 +13,8 @@ import torch
 
 from labelprop.core.errors import WorkError
 from labelprop.data.contents import as_index
-from labelprop.data.found import Originals
 from labelprop.data.images.pixels import ImageFormat, failure_reason, to_pixels
+from labelprop.data.source import Originals
 
 _AHEAD = 2  # tasks in flight a worker
 

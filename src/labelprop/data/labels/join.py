@@ -13,10 +13,10 @@ import numpy as np
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.text import counted, quoted
 from labelprop.core.types import UNLABELED
-from labelprop.data.found import NO_COLUMNS, Columns
 from labelprop.data.labels.findings import Finding, blocking, warning
 from labelprop.data.labels.table import LabelRow, read_label_table
-from labelprop.data.samples import Samples, find
+from labelprop.data.samples import Samples, read_source
+from labelprop.data.source import NO_COLUMNS, Columns
 from labelprop.data.tables.values import sort_classes
 
 _COMPARED = 20_000  # ids that are compared letter by letter in search of the nearest
@@ -229,8 +229,8 @@ def read_truth(
     if truth is not None and columns.truth is not None:
         raise RequestError("--truth and --truth-col both give the truth; leave one out.")
     if columns.truth is not None:
-        found = find(data, replace(columns, label=columns.truth, truth=None))
-        texts = tuple(found.given[row] for row in samples.rows)
+        raw = read_source(data, replace(columns, label=columns.truth, truth=None))
+        texts = tuple(raw.given[row] for row in samples.rows)
     elif truth is None:
         return (None,) * len(samples)
     else:

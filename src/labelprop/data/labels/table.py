@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from labelprop.core.errors import DataError, RequestError
-from labelprop.data.found import as_path
 from labelprop.data.samples import Samples
+from labelprop.data.source import as_path
 from labelprop.data.sources.arrays import load_arrays
 from labelprop.data.tables.read import TABLE_SUFFIXES, Table, dataset_table, read_table
 from labelprop.data.tables.values import label_text, label_texts, plain_text

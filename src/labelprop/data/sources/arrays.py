@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from labelprop.core.errors import DataError, RequestError
-from labelprop.data.found import NO_COLUMNS, Columns, Found, as_path
 from labelprop.data.images.originals import PixelArray
+from labelprop.data.source import NO_COLUMNS, Columns, RawData, as_path
 from labelprop.data.tables.values import label_text, plain_text
 
 _LOCAL_HEADER = 30  # bytes of a ZIP member's header before its name
@@ -25,7 +25,7 @@ class ArraySource:
             return path.suffix.lower() in {".npy", ".npz"} and not path.is_dir()
         return isinstance(data, np.ndarray) or type(data).__name__ in ("Tensor", "Parameter")
 
-    def read(self, data: Any, columns: Columns) -> Found:
+    def read(self, data: Any, columns: Columns) -> RawData:
         if columns != NO_COLUMNS:
             raise RequestError("arrays have no columns; leave the --...-col flags out.")
         path = as_path(data)
@@ -36,7 +36,7 @@ class ArraySource:
         array = arrays["X"]
         n_rows = len(array) if array.ndim else 0
         images = array.ndim in (3, 4)
-        return Found(
+        return RawData(
             name=name,
             ids=_per_row(arrays, "ids", n_rows, where) or [str(row) for row in range(n_rows)],
             given=_labels(arrays, n_rows, where),

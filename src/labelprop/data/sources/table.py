@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from labelprop.core.errors import DataError, RequestError
-from labelprop.data.found import Columns, Found, as_path
 from labelprop.data.images.column import read_images
+from labelprop.data.source import Columns, RawData, as_path
 from labelprop.data.tables.embedding_column import read_embeddings
 from labelprop.data.tables.read import TABLE_SUFFIXES, Table, read_table
 from labelprop.data.tables.values import label_texts, plain_text
@@ -23,12 +23,12 @@ class TableSource:
         path = as_path(data)
         return path is not None and path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir()
 
-    def read(self, data: Any, columns: Columns) -> Found:
+    def read(self, data: Any, columns: Columns) -> RawData:
         path = Path(data).expanduser()
-        return found_in_table(read_table(path), columns, path.stem)
+        return data_in_table(read_table(path), columns, path.stem)
 
 
-def found_in_table(table: Table, columns: Columns, name: str) -> Found:
+def data_in_table(table: Table, columns: Columns, name: str) -> RawData:
     """Ids, labels and the one column of content of a table.
 
     Raises RequestError where the column of content is not clear, DataError where a cell is wrong.
@@ -39,7 +39,7 @@ def found_in_table(table: Table, columns: Columns, name: str) -> Found:
     given: list[str | None] = [None] * table.n_rows
     if label is not None:
         given = label_texts(table.texts(label), names, table.where)
-    return Found(
+    return RawData(
         name=name,
         ids=ids_of(table, columns.id),
         given=given,

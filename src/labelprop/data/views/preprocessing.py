@@ -13,7 +13,7 @@ from labelprop.core.errors import DataError
 from labelprop.data.images.pixels import ImageFormat
 
 if TYPE_CHECKING:
-    from labelprop.data.found import Content
+    from labelprop.data.contents import Content
 
 _RESIDENT_SAMPLE = 10_000
 _STREAMED_SAMPLE = 1_000

@@ -1,14 +1,11 @@
-"""What a data source hands over, and the protocols on both sides of it."""
+"""What a data source is, and what it hands over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
-import torch
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -52,7 +49,7 @@ class Originals(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class RawData:
     """All rows of a source before anything is decoded or checked.
 
     Exactly one of `images`, `vectors` (n, D) and `texts` is set. `given` holds label texts, None where
@@ -76,7 +73,7 @@ class Source(Protocol):
         """Whether `data` (a path or an object) is of this kind. At most one source claims it."""
         ...
 
-    def read(self, data: Any, columns: Columns) -> Found:
+    def read(self, data: Any, columns: Columns) -> RawData:
         """All rows of it. Raises DataError naming file, row or column."""
         ...
 
@@ -84,41 +81,3 @@ class Source(Protocol):
 def as_path(data: object) -> Path | None:
     """`data` as a path, or None where it is no path at all."""
     return Path(data).expanduser() if isinstance(data, str | Path) else None
-
-
-class Content(Protocol):
-    """N examples addressed by dataset index."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one example: (C, H, W) or (D,)."""
-        ...
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """What `read` gives: uint8 for images, float32 for vectors."""
-        ...
-
-    @property
-    def resident(self) -> bool:
-        """Whether all examples may be loaded to a device as one tensor."""
-        ...
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all examples in `dtype`."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def read(self, indices: np.ndarray | torch.Tensor) -> torch.Tensor:
-        """(B, *shape) on the CPU, a copy."""
-        ...
-
-    def stream(self, index_batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
-        """`read` of each batch in order, read ahead where reading decodes files."""
-        ...
-
-    def take(self, indices: np.ndarray) -> Content:
-        """These examples alone."""
-        ...
