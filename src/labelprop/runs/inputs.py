@@ -13,7 +13,7 @@ from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.files import Digest
 from labelprop.core.progress import Reporter
 from labelprop.core.text import counted
-from labelprop.data.labels.checks import check_class_names
+from labelprop.data.labels.checks import check_class_names, check_few
 from labelprop.data.labels.join import GivenLabels, join_labels, read_truth
 from labelprop.data.samples import Samples, open_samples
 from labelprop.data.source import Columns, as_path
@@ -152,7 +152,8 @@ def tell(inputs: Inputs, reporter: Reporter) -> None:
     """What is doubtful about the labels and the truth, and how many of everything there are."""
     given, truth = inputs.given, truth_of(inputs)
     texts = tuple(given.classes[code] if code >= 0 else None for code in given.labels_N.tolist())
-    odd = [found.text for found in check_class_names(inputs.samples, texts) if found.severity == "warning"]
+    checked = (*check_few(inputs.samples, texts), *check_class_names(inputs.samples, texts))
+    odd = [found.text for found in checked if found.severity == "warning"]
     for text in (*given.warnings, *odd, *(truth.doubts(given.classes) if truth is not None else ())):
         reporter.say(f"warning: {text}")
     reporter.say(f"{inputs.samples.name}: {inputs.counts}")
