@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -71,18 +71,12 @@ class Preprocessing:
         return ImageFormat(*self.shape) if self.kind == "image" else None
 
     def to_json(self) -> dict[str, Any]:
-        described = {"kind": self.kind, "shape": list(self.shape), "mean": list(self.mean), "std": list(self.std)}
-        return described if self.seen is None else described | {"seen": list(self.seen)}
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Preprocessing:
-        return cls(
-            kind=data["kind"],
-            shape=tuple(int(size) for size in data["shape"]),
-            mean=tuple(float(value) for value in data["mean"]),
-            std=tuple(float(value) for value in data["std"]),
-            seen=(int(data["seen"][0]), int(data["seen"][1])) if "seen" in data else None,
-        )
+        parts: dict[str, Any] = {name: value if name == "kind" else tuple(value) for name, value in data.items()}
+        return cls(**parts)
 
     @classmethod
     def measure(cls, content: Content, indices: np.ndarray | None = None) -> Preprocessing:
