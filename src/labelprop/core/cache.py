@@ -15,7 +15,7 @@ from labelprop.core.files import storage_errors, write_atomically
 
 VARIABLE = "LABELPROP_CACHE"
 REMEDY = f"free some space, or choose another folder with --cache or ${VARIABLE}"
-_ABANDONED_SECONDS = 24 * 3600
+_ABANDONED_SECONDS = 24 * 3600  # no writer takes a day: what is older was left by a killed one
 
 
 def default_root() -> Path:

@@ -15,8 +15,8 @@ from typing import Protocol, Self, TextIO
 
 from labelprop.core.text import duration
 
-FIRST_LINE_AFTER_S = 3.0
-LINE_EVERY_S = 15.0
+FIRST_LINE_AFTER_S = 3.0  # what is over sooner needs no line
+LINE_EVERY_S = 15.0  # often enough to see it live, seldom enough for a log
 
 
 class Reporter(Protocol):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Existing = Literal["refuse", "resume", "overwrite"]
-FORMAT = 1
+FORMAT = 1  # of run.json
 LOCK = ".lock"
 
 

@@ -27,7 +27,7 @@ from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
 if TYPE_CHECKING:
     from PIL import Image
 
-SKIPPED = "Skipped."
+SKIPPED = "Skipped."  # how a warning of skipped rows ends; `inspect` lists those itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from labelprop.core.types import Neighbors
 
-FORMAT = 1
+FORMAT = 1  # of the .npz file
 MOVED_AT_ONCE = 1 << 22  # weights
 BAG_COLUMNS = 8  # from which on sums of embeddings are quicker
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from labelprop.core.files import Digest
 
-_DIGEST_BLOCK = 4_096
+_DIGEST_BLOCK = 4_096  # rows: a mapped array is hashed without being held
 
 
 class Cells(Protocol):

@@ -14,8 +14,8 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 DECODER_VERSION = 1  # part of every cache key: raise it when the same file would give other pixels
 
 _GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"})
-_ORIENTATION = 0x0112
-_SIDEWAYS = frozenset({5, 6, 7, 8})
+_ORIENTATION = 0x0112  # EXIF tag
+_SIDEWAYS = frozenset({5, 6, 7, 8})  # its values that swap width and height
 
 
 @dataclass(frozen=True, slots=True)

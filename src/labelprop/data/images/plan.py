@@ -11,7 +11,7 @@ from labelprop.data.images.pixels import Header, ImageFormat
 
 SMALL_PIXELS = 256 * 256  # images of one size up to this are kept as they are
 LARGEST_SIDE = 224  # what larger or mixed images are brought to unless told
-CACHE_LIMIT_BYTES = 8 * 2**30
+CACHE_LIMIT_BYTES = 8 * 2**30  # of decoded pixels; more than that would surprise on a laptop's disk
 
 
 Wanted = ImageFormat | int | None  # of the decoded form: all of it (`predict`), the length of its sides, or nothing

@@ -15,7 +15,7 @@ _MISSING = frozenset(
     {"na", "n/a", "nan", "none", "null", "nil", "unknown", "?", "-", "missing", "unlabeled", "unlabelled"}
 )
 _SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "dev"})
-_IMBALANCE = 10
+_IMBALANCE = 10  # times as many labels as the rarest class: worth a note
 
 Texts = tuple[str | None, ...]
 

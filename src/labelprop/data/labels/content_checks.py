@@ -17,7 +17,7 @@ from labelprop.data.labels.findings import Finding, blocking, note, warning
 from labelprop.data.samples import Samples
 from labelprop.data.tables.vectors import float_blocks, scan
 
-_SCALES_APART = 1_000
+_SCALES_APART = 1_000  # times the median range, a dimension decides distances alone
 _TINY = 4  # times smaller than the median
 _LONG = 4  # times the usual ratio of the sides
 

@@ -19,7 +19,7 @@ from labelprop.data.source import NO_COLUMNS, Columns
 from labelprop.data.tables.values import sort_classes
 
 _COMPARED = 20_000  # ids that are compared letter by letter in search of the nearest
-_EXAMPLES = 5
+_EXAMPLES = 5  # shown of each kind of problem; the finding carries more ids
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
     | {".pnm", ".jp2", ".avif", ".tga"}
 )
-_HF_MARKERS = ("dataset_info.json", "dataset_dict.json", "state.json")
+_HF_MARKERS = ("dataset_info.json", "dataset_dict.json", "state.json")  # that `datasets` writes
 
 
 class FolderSource:

@@ -12,7 +12,7 @@ from labelprop.data.sources.table import data_in_table
 from labelprop.data.tables.read import TABLE_SUFFIXES, dataset_table
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*\Z")
-_SPLIT = "train"
+_SPLIT = "train"  # the one read of several; the others are for tests
 
 
 class HfSource:

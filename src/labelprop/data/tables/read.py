@@ -16,10 +16,10 @@ TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 TABLE_SUFFIXES = frozenset(TEXT_SUFFIXES) | JSON_SUFFIXES | PARQUET_SUFFIXES
-_LONGEST_CELL = 64 * 2**20
+_LONGEST_CELL = 64 * 2**20  # letters: an embedding as text passes csv's own limit of 131,072
 BATCH_ROWS = 4096  # of a column that is read in parts, at most
-_BATCH_BYTES = 32 * 2**20
-_BUFFER = 8 * 2**20
+_BATCH_BYTES = 32 * 2**20  # rows may be images: a batch stays small however wide they are
+_BUFFER = 8 * 2**20  # read at once from a column chunk, in place of the whole chunk
 _BAD_BYTE = re.compile("[\udc80-\udcff]")  # as `surrogateescape` writes one
 T = TypeVar("T")
 

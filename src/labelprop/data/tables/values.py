@@ -9,8 +9,8 @@ from typing import Any
 
 from labelprop.core.errors import DataError
 
-UNLABELED_TEXTS = ("", "-1")
-_INTEGER = re.compile(r"[+-]?[0-9]+\Z")
+UNLABELED_TEXTS = ("", "-1")  # what a text file can say; arrays may also hold None and NaN
+_INTEGER = re.compile(r"[+-]?[0-9]+\Z")  # such classes sort as numbers: 2 before 10
 
 
 def plain_text(value: Any) -> str | None:

@@ -14,9 +14,9 @@ from labelprop.core.errors import DataError
 from labelprop.core.files import Digest
 from labelprop.data.contents import TensorContent, shared_tensor
 
-_BLOCK_BYTES = 64 * 2**20
+_BLOCK_BYTES = 64 * 2**20  # read and checked at once: large enough for a disk, small beside memory
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-_INTEGERS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+_INTEGERS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)  # which torch can index
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 CROP_AREA = (0.2, 1.0)  # of the image (Wu et al. 2018 and those who follow them)
 CROP_RATIO = (3 / 4, 4 / 3)  # width by height
-CROP_TRIES = 10
+CROP_TRIES = 10  # as torchvision's RandomResizedCrop
 FRAME = 8 / 84  # of a side
 
 

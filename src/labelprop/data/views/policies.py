@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from labelprop.data.views.color import Change, each_changed, gray
 from labelprop.data.views.geometric import affine, rotation
 
-OPERATIONS_PER_IMAGE = 2
+OPERATIONS_PER_IMAGE = 2  # N of RandAugment, as in FixMatch
 
 
 def apply_policies(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

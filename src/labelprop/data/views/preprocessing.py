@@ -15,10 +15,10 @@ from labelprop.data.images.pixels import ImageFormat
 if TYPE_CHECKING:
     from labelprop.data.contents import Content
 
-_RESIDENT_SAMPLE = 10_000
-_STREAMED_SAMPLE = 1_000
-_BLOCK = 1_024
-_SMALLEST_STD = 1e-6
+_RESIDENT_SAMPLE = 10_000  # rows: the mean is then known to a hundredth of a deviation
+_STREAMED_SAMPLE = 1_000  # each has to be decoded
+_BLOCK = 1_024  # rows in float64 at once
+_SMALLEST_STD = 1e-6  # below it values are constant, and dividing would blow rounding up
 
 
 @dataclass(frozen=True, slots=True)

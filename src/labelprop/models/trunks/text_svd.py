@@ -23,9 +23,9 @@ from labelprop.core.files import Digest, write_atomically, write_json
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-FORMAT = 1
-DIMENSIONS = 256
-LETTERS = (2, 4)
+FORMAT = 1  # of the two files
+DIMENSIONS = 256  # at most
+LETTERS = (2, 4)  # shortest and longest group
 MOST_GROUPS = 20_000  # the most frequent ones
 NEGLIGIBLE = 1e-5  # singular values, as a share of the largest: their directions are rounding
 DESCRIBED, WEIGHTS = "text.json", "text.safetensors"
