@@ -8,7 +8,6 @@ environment variables.
 from __future__ import annotations
 
 import logging
-import math
 import os
 import pickle
 import signal
@@ -71,17 +70,17 @@ class Group:
             return dict(parts)
         n = len(next(iter(parts.values())))
         counts = [n] * self.size if counts is None else counts
-        packed_BX = torch.cat([_as_bytes(part) for part in parts.values()], dim=1)
+        # (B, bytes of a row) each; flattened behind an axis of 1, since a part may have no rows, and rows one number
+        bytes_of = {name: part[:, None].flatten(1).contiguous().view(torch.uint8) for name, part in parts.items()}
+        packed_BX = torch.cat(list(bytes_of.values()), dim=1)
         padded_BX = packed_BX.new_zeros(max(counts), packed_BX.shape[1])
         padded_BX[:n] = packed_BX
         received = [part[:count] for part, count in zip(self.parts(padded_BX), counts, strict=True)]
-        whole_NX, found, start = torch.cat(received), {}, 0
-        for name, part in parts.items():
-            width = _row_elements(part) * part.element_size()
-            columns = whole_NX[:, start : start + width].contiguous()
-            found[name] = columns.view(part.dtype).reshape(len(whole_NX), *part.shape[1:])
-            start += width
-        return found
+        columns = torch.split(torch.cat(received), [part.shape[1] for part in bytes_of.values()], dim=1)
+        return {
+            name: column.contiguous().view(part.dtype).reshape(len(column), *part.shape[1:])
+            for (name, part), column in zip(parts.items(), columns, strict=True)
+        }
 
     def mean_(self, tensors: Iterable[torch.Tensor]) -> None:
         """Each tensor becomes its mean over the processes."""
@@ -106,15 +105,6 @@ class Group:
 
 
 SOLO = Group()
-
-
-def _row_elements(part: torch.Tensor) -> int:
-    return math.prod(part.shape[1:])
-
-
-def _as_bytes(part: torch.Tensor) -> torch.Tensor:
-    """(B, bytes of a row) uint8."""
-    return part.contiguous().reshape(len(part), _row_elements(part)).view(torch.uint8)
 
 
 def started_together() -> bool:

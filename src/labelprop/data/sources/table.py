@@ -72,9 +72,8 @@ def _content_column(table: Table, columns: Columns) -> tuple[str, str]:
         ]
     if len(chosen) == 1:
         return chosen[0]
-    problem = "no column of content was found" if not chosen else f"more than one column of content: {chosen}"
-    if len(chosen) > 1:
-        problem = "more than one column could be the content: " + ", ".join(column for _, column in chosen)
+    several = "more than one column could be the content: " + ", ".join(column for _, column in chosen)
+    problem = several if chosen else "no column of content was found"
     raise RequestError(
         f"{table.where}: {problem}. Name one with --image-col, --text-col or --embedding-col; "
         f"its columns are {', '.join(table.names) or 'none'}."
@@ -94,8 +93,7 @@ def ids_of(table: Table, name: str | None) -> list[str]:
     """
     if name is None and "id" not in table.names:
         return [str(row) for row in range(table.n_rows)]
-    texts = [plain_text(value) for value in table.values(name or "id")]
-    for row, text in enumerate(texts):
-        if not text:
-            raise DataError(f"{table.row(row)}: column '{name or 'id'}' is empty; every row needs an id.")
-    return [text for text in texts if text]
+    texts = [plain_text(value) or "" for value in table.values(name or "id")]
+    if "" in texts:
+        raise DataError(f"{table.row(texts.index(''))}: column '{name or 'id'}' is empty; every row needs an id.")
+    return texts
