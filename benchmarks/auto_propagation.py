@@ -33,6 +33,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from common import RESULTS, provenance, save
+from labelprop.core import registry
 from labelprop.core.registry import HEADS, lookup
 from labelprop.graph.neighbors import nearest
 from labelprop.propagators.choice.candidates import EXPECTED, NEIGHBORS, SETTINGS, Candidate, is_voter
@@ -103,7 +104,7 @@ class Entrants:
             if method == AUTO or is_voter(method):
                 self._fitted[key] = kind(**parameters, warm_start=True), self._X
             else:
-                k = {**lookup("propagators", method).parameters, **parameters}["n_neighbors"]
+                k = {**registry.parameters("propagators", method), **parameters}["n_neighbors"]
                 chosen = kind(**parameters, metric="precomputed_distances", warm_start=True)
                 self._fitted[key] = chosen, self._graph(k)
         return self._fitted[key]

@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from labelprop.cli.flags import add_parameter_flags, flag, parse_parameter, parse_parameters, parse_settings
-from labelprop.cli.main import propagate
+from labelprop.cli.flags import propagator_flags
+from labelprop.cli.values import flag, parse_parameter, parse_parameters, parse_settings
 from labelprop.core import registry
 from labelprop.core.errors import RequestError, UnknownNameError
 
-# What one command has no use for, or says by another flag; see `registry.SHARED_PARAMETERS`.
-NO_FLAG = {"device", "random_state", "verbose", "warm_start", "n_jobs"}
+# What one command has no use for, or says by another flag; see `registry.NO_FLAGS`.
+NO_FLAG = set(registry.NO_FLAGS)
 
 
 @pytest.mark.parametrize("method", registry.table("propagators"))
 def test_every_constructor_parameter_is_a_flag(method: str) -> None:
     constructor = inspect.signature(registry.lookup("propagators", method).load()).parameters
-    flags = inspect.signature(add_parameter_flags(propagate)).parameters
+    flags = {parameter.name for parameter in propagator_flags()}
     assert set(constructor) - NO_FLAG == set(registry.propagator_flags(method))
-    assert set(constructor) - NO_FLAG <= set(flags)
-    assert not NO_FLAG - {"device"} & set(flags), "--device and --seed are of the command"
+    assert set(constructor) - NO_FLAG <= flags
+    assert not NO_FLAG & flags, "--device and --seed are of the command"
 
 
 @pytest.mark.parametrize("method", registry.table("propagators"))
@@ -30,7 +30,7 @@ def test_a_default_is_the_constructors_and_can_be_said(method: str) -> None:
     constructor = inspect.signature(registry.lookup("propagators", method).load()).parameters
     for name, default in registry.propagator_flags(method).items():
         assert constructor[name].default == default
-        if name in registry.PARAMETER_VALUES and not isinstance(default, int | float):
+        if name in registry.allowed_values() and not isinstance(default, int | float):
             assert parse_parameter(name, "none" if default is None else default) == default
 
 

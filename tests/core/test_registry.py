@@ -34,7 +34,7 @@ def test_bench_parameters_are_its_settings_and_each_says_what_it_is(name: str) -
     entry = registry.lookup("benches", name)
     signature = inspect.signature(entry.load()).parameters.values()
     keywords = {one.name: one.default for one in signature if one.kind is inspect.Parameter.KEYWORD_ONLY}
-    assert keywords == dict(entry.parameters)
+    assert keywords == registry.parameters("benches", name)
     assert set(keywords) <= set(registry.BENCH_SETTINGS)
     assert not {"name", "data", "out", "settings", "overwrite", "quiet", "debug"} & set(keywords)
 

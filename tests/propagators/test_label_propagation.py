@@ -19,8 +19,8 @@ import dense_oracles as oracle
 from labelprop.core.errors import RequestError
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.propagators.estimator import top_classes
-from labelprop.propagators.label_propagation import LabelPropagation, harmonic, harmonic_wide
-from labelprop.propagators.systems import diffusion as diffusion_system
+from labelprop.propagators.label_propagation import LabelPropagation, harmonic
+from labelprop.propagators.systems import operator
 from labelprop.propagators.systems.reweight import poisson_reweighted
 
 EXACT: dict[str, Any] = {"tol": 1e-12, "max_iter": 5000}
@@ -219,7 +219,7 @@ def test_takes_what_users_of_scikit_learn_write() -> None:
         assert found.transduction_.shape == found.predict(X).shape == (60,)
     with pytest.raises(RequestError, match=r"kernel=.*'knn' or 'rbf'; for a kernel of your own compute its matrix"):
         LabelPropagation(kernel=lambda a, b: a @ b.T).fit(X, y)
-    with pytest.raises(RequestError, match=r"n_jobs=0: must be None or a whole number other than 0"):
+    with pytest.raises(RequestError, match=r"n_jobs=0: must be a whole number other than 0"):
         LabelPropagation(n_jobs=0).fit(X, y)
 
 
@@ -391,9 +391,9 @@ def test_large_graphs_are_renumbered_inside_only(monkeypatch: pytest.MonkeyPatch
     for options in ({}, {"reweight": "poisson"}, {"center": True}):
         plain = LabelPropagation(**options, **EXACT).fit(X, y)
         with monkeypatch.context() as patch:
-            patch.setattr(diffusion_system, "RENUMBER_FROM", 10)
-            patch.setattr(diffusion_system, "CPU_COLUMNS", 2)
-            patch.setattr(diffusion_system, "BLOCK_ELEMENTS", {"cpu": 1})
+            patch.setattr(operator, "RENUMBER_FROM", 10)
+            patch.setattr(operator, "CPU_COLUMNS", 2)
+            patch.setattr(operator, "BLOCK_ELEMENTS", {"cpu": 1})
             moved = LabelPropagation(**options, **EXACT).fit(X, y)
         np.testing.assert_allclose(moved.scores_, plain.scores_, rtol=1e-6, atol=1e-9)
 
@@ -410,8 +410,8 @@ def test_a_block_of_classes_at_a_time_gives_the_same_answers(
     parameters: dict[str, Any] = {"n_neighbors": 3, "metric": "euclidean", **options, **EXACT}
     whole = LabelPropagation(**parameters).fit(X, y)
     monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
-    monkeypatch.setattr(diffusion_system, "CPU_COLUMNS", 7)
-    monkeypatch.setattr(diffusion_system, "BLOCK_ELEMENTS", {"cpu": 1})
+    monkeypatch.setattr(operator, "CPU_COLUMNS", 7)
+    monkeypatch.setattr(operator, "BLOCK_ELEMENTS", {"cpu": 1})
     blocked = LabelPropagation(**parameters).fit(X, y)
     np.testing.assert_array_equal(blocked.transduction_, whole.transduction_)
     np.testing.assert_array_equal(blocked.reached_, whole.reached_)
@@ -466,13 +466,14 @@ def test_warm_start_keeps_the_graph_and_equals_a_fresh_fit() -> None:
     assert warm.set_params(kernel="rbf").fit(X, more).graph_ is not graph
 
 
-def test_pure_functions_agree_with_the_estimator_under_mixed_precision() -> None:
+def test_pure_functions_agree_with_the_estimator_under_mixed_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = oracle.blobs(150, 3, 14)
     est = LabelPropagation().fit(X.astype(np.float32), y)
     seeds = oracle.Problem(np.zeros((0, 0)), y, np.ones(150), 3).seeds
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = harmonic(est.graph_, seeds)
-        blocked = harmonic_wide(est.graph_, seeds, 2)
+        monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
+        blocked = harmonic(est.graph_, seeds, top_classes=2)
     np.testing.assert_array_equal(found.scores_NC.numpy(), est.scores_)
     assert found.labels_N.tolist() == blocked.labels_N.tolist() == est.transduction_.tolist()
 

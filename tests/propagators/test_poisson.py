@@ -18,8 +18,8 @@ import dense_oracles as oracle
 from labelprop.core.errors import RequestError
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes
-from labelprop.propagators.poisson import Poisson, poisson, poisson_wide
-from labelprop.propagators.systems import diffusion as diffusion_system
+from labelprop.propagators.poisson import Poisson, poisson
+from labelprop.propagators.systems import operator
 from labelprop.propagators.systems.laplacian import PoissonSystem
 from labelprop.propagators.systems.seed_components import SeedComponents
 
@@ -136,11 +136,12 @@ def test_scores_are_linear_in_the_weights_of_the_sources() -> None:
     )
     torch.testing.assert_close(tripled.scores_NC, 3 * plain.scores_NC, rtol=0, atol=1e-9)
     torch.testing.assert_close(tripled.distributions_NC, plain.distributions_NC)
-    system = PoissonSystem.of(p.graph, SeedComponents.of(p.graph, p.seeds)).system
+    system = PoissonSystem.of(p.graph, SeedComponents.of(p.graph.components(), p.seeds)).system
     one, two = torch.zeros(60, 1).double(), torch.zeros(60, 1).double()
-    rows = (system.rows_R[0], system.rows_R[1], system.rows_R[2])
+    rows_R = system.normalized.rows_R
+    rows = (rows_R[0], rows_R[1], rows_R[2])
     one[0], one[1], two[1], two[2] = 1, -1, 0.5, -0.5
-    solve = lambda b: system.solve(b[: len(system.rows_R)], **EXACT).solution_NC  # noqa: E731
+    solve = lambda b: system.solve(b[: len(rows_R)], **EXACT).solution_NC  # noqa: E731
     torch.testing.assert_close(solve(one + two), solve(one) + solve(two), rtol=0, atol=1e-9)
     assert len(set(map(int, rows))) == 3
 
@@ -286,9 +287,9 @@ def test_a_block_of_classes_at_a_time_gives_the_same_answers(
     parameters: dict[str, Any] = {"n_neighbors": 3, "metric": "euclidean", "class_prior": class_prior, **EXACT}
     whole = Poisson(**parameters).fit(X, y)
     monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
-    monkeypatch.setattr(diffusion_system, "RENUMBER_FROM", 10)
-    monkeypatch.setattr(diffusion_system, "CPU_COLUMNS", 7)
-    monkeypatch.setattr(diffusion_system, "BLOCK_ELEMENTS", {"cpu": 1})
+    monkeypatch.setattr(operator, "RENUMBER_FROM", 10)
+    monkeypatch.setattr(operator, "CPU_COLUMNS", 7)
+    monkeypatch.setattr(operator, "BLOCK_ELEMENTS", {"cpu": 1})
     blocked = Poisson(**parameters).fit(X, y)
     np.testing.assert_array_equal(blocked.transduction_, whole.transduction_)
     np.testing.assert_array_equal(blocked.reached_, whole.reached_)
@@ -305,14 +306,15 @@ def test_a_block_of_classes_at_a_time_gives_the_same_answers(
         Poisson(volume="seeds").fit(X, y)
 
 
-def test_the_wide_form_repairs_what_cannot_be_solved_too() -> None:
+def test_the_wide_form_repairs_what_cannot_be_solved_too(monkeypatch: pytest.MonkeyPatch) -> None:
     p = oracle.random_problem(60, 3, 8, degree=12)
     p.w[:30, 30:] *= 1e-12
     p.w[30:, :30] *= 1e-12
     with pytest.warns(ConvergenceWarning, match="nearly disconnected"):
         whole = poisson(p.graph, p.seeds, max_iter=40)
+    monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
     with pytest.warns(ConvergenceWarning, match="nearly disconnected"):
-        blocked = poisson_wide(p.graph, p.seeds, 3, max_iter=40)
+        blocked = poisson(p.graph, p.seeds, top_classes=3, max_iter=40)
     assert blocked.labels_N.tolist() == whole.labels_N.tolist()
     assert (blocked.residual, blocked.converged) == (whole.residual, whole.converged)
 
@@ -390,12 +392,14 @@ def test_warm_start_keeps_the_graph_and_equals_a_fresh_fit() -> None:
     np.testing.assert_array_equal(warm.scores_, Poisson().fit(X, more).scores_)
 
 
-def test_pure_functions_agree_with_the_estimator_under_mixed_precision() -> None:
+def test_pure_functions_agree_with_the_estimator_under_mixed_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = oracle.blobs(150, 3, 14)
     est = Poisson().fit(X.astype(np.float32), y)
     seeds = oracle.Problem(np.zeros((0, 0)), y, np.ones(150), 3).seeds
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found, blocked = poisson(est.graph_, seeds), poisson_wide(est.graph_, seeds, 2)
+        found = poisson(est.graph_, seeds)
+        monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
+        blocked = poisson(est.graph_, seeds, top_classes=2)
     np.testing.assert_array_equal(found.scores_NC.numpy(), est.scores_)
     assert found.labels_N.tolist() == blocked.labels_N.tolist() == est.transduction_.tolist()
 

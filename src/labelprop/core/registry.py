@@ -1,95 +1,65 @@
 """Names to code: one line each for propagators, recipes, models, search backends and data sources.
 
 Nothing here imports torch: the command line builds its flags from these tables. Each entry is
-`name: Entry("module:Object", "one sentence", {parameter: default})`; a test holds the parameters against the
-signature of the object. Packages of others add entries through the entry-point groups `labelprop.<table>`;
-such an entry point loads an `Entry`.
+`name: Entry("module:Object", "one sentence")`; parameters and defaults are read from the object's source. Packages of
+others add entries through the entry-point groups `labelprop.<table>`; such an entry point loads an `Entry`.
 """
 
 from __future__ import annotations
 
+import inspect
 import warnings
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
 from labelprop.core.entry import Entry
 from labelprop.core.errors import RequestError, UnknownNameError
-from labelprop.core.recipe_entries import AUTO, DIFFUSION, RECIPES
-
-_SOLVER: dict[str, Any] = {"max_iter": 1000, "tol": 1e-6}
-_DROP_IN: dict[str, Any] = {"kernel": "knn", "gamma": 20.0, "n_neighbors": 10} | _SOLVER
+from labelprop.core.recipe_entries import AUTO, RECIPES
+from labelprop.core.signatures import Parameter, UnreadableError, read_parameters
 
 PROPAGATORS: dict[str, Entry] = {
     "weighted-knn": Entry(
         "labelprop.propagators.weighted_knn:WeightedKNN",
         "Lets the nearest labeled rows vote, the nearer ones more (Wu et al. 2018).",
-        {"n_neighbors": 10, "temperature": 0.07},
     ),
     "diffusion": Entry(
         "labelprop.propagators.diffusion:Diffusion",
         "Diffuses labels over a nearest-neighbor graph by conjugate gradient (Iscen et al. 2019).",
-        DIFFUSION,
     ),
     "label-propagation": Entry(
         "labelprop.propagators.label_propagation:LabelPropagation",
         "Every row is the mean of its neighbors, seeds are fixed (Zhu et al. 2003); repairs for few labels.",
-        _DROP_IN | {"reweight": None, "center": False, "class_mass": None},
     ),
     "label-spreading": Entry(
         "labelprop.propagators.label_spreading:LabelSpreading",
         "Labels spread over a normalized graph while seeds keep feeding theirs in (Zhou et al. 2003).",
-        _DROP_IN | {"alpha": 0.99},
     ),
     "poisson": Entry(
         "labelprop.propagators.poisson:Poisson",
         "Labels are sources on a graph: for one or two a class (Calder et al. 2020).",
-        {"n_neighbors": 10, "class_prior": None} | _SOLVER,
     ),
     "local": Entry(
         "labelprop.propagators.local_propagation:LocalPropagation",
         "Lets labeled neighbors vote, those in dense regions less (Zhuang et al. 2019).",
-        {"n_neighbors": 10, "n_density": 25, "temperature": 0.07, "density": "joint", "pool": "unlabeled"},
     ),
     "spectral-cut": Entry(
         "labelprop.propagators.spectral_cut:SpectralCut",
         "Combines the smoothest functions on the graph so that they follow the seeds (Liu et al. 2018).",
-        {"n_neighbors": 20, "n_eigenvectors": 200, "temperature": 0.2},
     ),
     "auto": Entry(
         "labelprop.propagators.auto:AutoPropagation",
         "Picks one of the others, or a classifier head, by hiding some of the given labels.",
-        {"candidates": None, "cv": 5},
     ),
 }
 
-# What every propagator has beside its own parameters, as far as one command can use it. The others are flags of
-# another name (`device`, `random_state`: --seed, `verbose`: --quiet), need a second fit (`warm_start`), or do nothing
-# (`n_jobs` is scikit-learn's). Neither do the precomputed metrics have a place: DATA are vectors, not a graph.
-SHARED_PARAMETERS: dict[str, Any] = {"metric": "cosine", "search": "auto", "top_classes": None}
-HAS_VOLUME = ("label-propagation", "label-spreading", "diffusion", "poisson")
+# Constructor parameters that are no flags of `propagate`: flags of another name (`device`, `random_state`: --seed,
+# `verbose`: --quiet), one that needs a second fit (`warm_start`), one that does nothing (`n_jobs` is scikit-learn's).
+NO_FLAGS = ("device", "random_state", "verbose", "warm_start", "n_jobs")
 
 HEADS = ("labels-only", "soft-head")  # candidates of `auto` that are no propagators
-
-# Parameters whose values the type of the default does not tell: words, and kinds in capitals, parted by |.
-# NUMBER and WHOLE are one number, NUMBERS several with commas, NAMES several names with commas.
-PARAMETER_VALUES: dict[str, str] = {
-    "metric": "cosine|euclidean",
-    "search": "auto|exact|approximate",
-    "top_classes": "none|WHOLE",
-    "volume": "none|seeds|NUMBERS",
-    "kernel": "knn|rbf",
-    "gamma": "NUMBER",
-    "reweight": "none|poisson",
-    "class_mass": "none|seeds|NUMBERS",
-    "class_prior": "none|NUMBERS",
-    "density": "joint|conditional|ratio|none",
-    "pool": "unlabeled|all",
-    "candidates": "none|NAMES",
-    "splits": "none|WHOLE",
-    "epochs": "none|WHOLE",
-    "noise": "none|WHOLE",
-}
 
 MODELS: dict[str, Entry] = {
     "small_cnn": Entry(
@@ -133,44 +103,32 @@ BENCHES: dict[str, Entry] = {
     "table5": Entry(
         "labelprop.bench.table5:run",
         "Propagators on fixed embeddings of banking77 and fashion_mnist (Zhuang et al. 2019, Table 5).",
-        {"subsets": 10, "epochs": None},
     ),
     "small": Entry(
         "labelprop.bench.small:run",
         "The two papers' systems on 10,000 images of fashion_mnist and cifar10, on a CPU.",
-        {"splits": None, "sets": "", "rows": "", "scale": 1.0, "precision": "auto"},
     ),
-}
-
-BENCHES |= {
     "recipes": Entry(
         "labelprop.bench.recipes:run",
         "Every recipe with its defaults under one budget, on embeddings of banking77 and on fashion_mnist.",
-        {"splits": None, "sets": "", "rows": "", "scale": 1.0, "precision": "auto"},
+    ),
+    "paper-cifar10": Entry(
+        "labelprop.bench.paper_tables:cifar10",
+        "Rows of the DLP paper's table on CIFAR-10, with its network and schedule.",
+    ),
+    "paper-cifar100": Entry(
+        "labelprop.bench.paper_tables:cifar100",
+        "Rows of the DLP paper's table on CIFAR-100, with its network and schedule.",
+    ),
+    "paper-mini-imagenet": Entry(
+        "labelprop.bench.paper_tables:mini_imagenet",
+        "Rows of the DLP paper's table on mini-ImageNet, with its network and schedule.",
+    ),
+    "paper-imagenet": Entry(
+        "labelprop.bench.paper_tables:imagenet",
+        "Rows of the LLP paper's tables on ImageNet, with their networks and schedules.",
     ),
 }
-
-_PAPER_ROWS = {"recipe": "", "epochs": None, "model": ""}
-
-BENCHES |= {
-    f"paper-{name.replace('_', '-')}": Entry(
-        f"labelprop.bench.paper_tables:{name}",
-        f"Rows of the DLP paper's table on {printed}, with its network and schedule.",
-        {"labels": labels, "split": 0} | _PAPER_ROWS,
-    )
-    for name, printed, labels in (
-        ("cifar10", "CIFAR-10", 500),
-        ("cifar100", "CIFAR-100", 4000),
-        ("mini_imagenet", "mini-ImageNet", 4000),
-    )
-}
-BENCHES["paper-imagenet"] = Entry(
-    "labelprop.bench.paper_tables:imagenet",
-    "Rows of the LLP paper's tables on ImageNet, with their networks and schedules.",
-    {"percent": 10, "unlabeled_percent": 100, "network": "resnet18"}
-    | _PAPER_ROWS
-    | {"image_size": 256, "noise": 4096},
-)
 
 # The settings of a bench that all cells in a folder must have in common, where these are not all: the rest says
 # which cells are wanted, and a folder takes those of several calls.
@@ -259,28 +217,58 @@ _TABLES = {
 ONE_OF = {name: name.removesuffix("s") for name in _TABLES} | {"benches": "bench"}
 
 
+def parameters(name: str, key: str) -> Mapping[str, Any]:
+    """Parameters of the entry `key` of table `name` with their defaults: as it says, or as the source of its object.
+
+    Raises UnknownNameError.
+    """
+    entry = lookup(name, key)
+    return entry.parameters or {found: one.default for found, one in _read(entry).items()}
+
+
+def _read(entry: Entry) -> Mapping[str, Parameter]:
+    try:
+        return {} if entry.parameters else read_parameters(entry.target)
+    except UnreadableError:  # another package's: compiled, or with a computed default
+        with suppress(RequestError):  # whoever uses it will hear why it cannot be loaded
+            known = inspect.signature(entry.load()).parameters.values()
+            return {one.name: Parameter(one.default, "") for one in known if one.default is not one.empty}
+    return {}
+
+
 def propagator_flags(method: str) -> dict[str, Any]:
-    """Parameters of a propagator that one command can use, with their defaults; see `SHARED_PARAMETERS`."""
-    own = {name: default for name, default in lookup("propagators", method).parameters.items() if name != "n_jobs"}
-    return own | SHARED_PARAMETERS | ({"volume": None} if method in HAS_VOLUME else {})
+    """Parameters of a propagator that one command can use, with their defaults."""
+    return {name: default for name, default in parameters("propagators", method).items() if name not in NO_FLAGS}
 
 
 def propagator_parameters() -> dict[str, dict[str, Any]]:
-    """For each parameter that is a flag of any propagator: its default by method, in order of appearance."""
+    """For each parameter that is a flag of any propagator: its default by method; those that all have come last."""
     found: dict[str, dict[str, Any]] = {}
     for method in table("propagators"):
         for name, default in propagator_flags(method).items():
             found.setdefault(name, {})[method] = default
-    return {name: found[name] for name in sorted(found, key=lambda name: name in {*SHARED_PARAMETERS, "volume"})}
+    return dict(sorted(found.items(), key=lambda item: len(item[1]) == len(table("propagators"))))
 
 
 def bench_settings() -> dict[str, dict[str, Any]]:
     """For each setting of any bench: its default by bench."""
     found: dict[str, dict[str, Any]] = {}
-    for bench, entry in table("benches").items():
-        for name, default in entry.parameters.items():
+    for bench in table("benches"):
+        for name, default in parameters("benches", bench).items():
             found.setdefault(name, {})[bench] = default
     return found
+
+
+@cache
+def allowed_values() -> dict[str, str]:
+    """What parameters whose default does not tell may be, as `none|seeds|NUMBERS`; see `signatures.Parameter`."""
+    found: dict[str, list[str]] = {"search": ["auto", *table("neighbors")]}
+    for entry in (*table("propagators").values(), *table("benches").values()):
+        for name, parameter in _read(entry).items():
+            # Precomputed graphs have no place in a command: DATA are vectors.
+            words = [word for word in parameter.allowed.split("|") if word and not word.startswith("precomputed")]
+            found[name] = list(dict.fromkeys([*found.get(name, []), *words]))
+    return {name: "|".join(words) for name, words in found.items() if len(words) > 1}
 
 
 def parse_value(what: str, text: str, default: Any) -> Any:

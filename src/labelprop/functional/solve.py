@@ -32,6 +32,12 @@ class ColumnSolve:
             torch.zeros(n_columns, dtype=torch.float64, device=device),
         )
 
+    def put(self, rows: torch.Tensor, first: int, part: ColumnSolve) -> None:
+        """Takes in the answer in these rows for the columns from `first` on."""
+        columns = slice(first, first + part.solution_NC.shape[1])
+        self.solution_NC[rows, columns] = part.solution_NC
+        self.steps_C[columns], self.residual_C[columns] = part.steps_C, part.residual_C
+
     def verdict(self, tol: float) -> Verdict:
         """The worst column's."""
         residual = float(self.residual_C.max()) if len(self.residual_C) else 0.0

@@ -24,7 +24,7 @@ from labelprop.methods.diffused import diffused
 from labelprop.methods.label_table import LabelTable
 from labelprop.methods.streams import two_streams
 from labelprop.propagators.diffusion import Diffusion
-from labelprop.propagators.estimator.parameters import Number, check_parameters
+from labelprop.propagators.estimator.parameters import Number, OrNone, check_parameters, rules_of
 
 Found = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # labels_N, certainty_N, class_weight_C
 Source = Callable[[Tools, str, Seeds, Mapping[str, Any]], Found]
@@ -49,7 +49,7 @@ def from_network(tools: Tools, view: str, seeds: Seeds, parameters: Mapping[str,
 
 
 VIEWS = ("eval", "weak")
-POSITIVE_OR_NONE = Number(0, low_open=True, optional=True)
+POSITIVE_OR_NONE = OrNone(Number(0, low_open=True))
 SOURCES: Mapping[str, Source] = {"diffusion": from_diffusion, "network": from_network}
 
 
@@ -87,9 +87,8 @@ class DiffusionLabels(LabelTable):
         self.source, self.label_view = SOURCES[source], label_view
         self.certainty, self.class_balance, self.max_class_weight = certainty, class_balance, max_class_weight
         self.propagation = dict(propagation or {})
-        rules = {name: rule for name, rule in Diffusion.rules.items() if name in self.propagation}
         checked = {"max_class_weight": max_class_weight, **self.propagation}
-        check_parameters("diffused labels", checked, {"max_class_weight": POSITIVE_OR_NONE, **rules})
+        check_parameters("diffused labels", checked, {"max_class_weight": POSITIVE_OR_NONE, **rules_of(Diffusion)})
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         logits_BC = net(batch.joint.views_V[0])["class"]

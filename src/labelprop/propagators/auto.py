@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any, ClassVar
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Self
 
 import numpy as np
 import torch
@@ -31,12 +31,14 @@ from labelprop.propagators.choice.crossval import Tally, choose
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
-from labelprop.propagators.estimator.parameters import Number, Rule
+from labelprop.propagators.estimator.graph_propagator import GraphPropagator
+from labelprop.propagators.estimator.parameters import Number
 from labelprop.propagators.estimator.warm import fingerprint
 
 FEWEST = 3  # seeds of every class, to hide any
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class AutoPropagation(Propagator):
     """Chooses a propagator, its number of neighbors, or a classifier head, and says in one line what and why.
 
@@ -52,17 +54,11 @@ class AutoPropagation(Propagator):
     candidates : names of propagators, "labels-only" and "soft-head"; None takes all. A graph that was given has no
         vectors, so no heads.
     cv : folds of hidden seeds; cut to the number of seeds of the smallest class.
-    metric : "cosine"; "precomputed" takes similarities, "precomputed_distances" distances d (cos = 1 - d^2 / 2).
-    search : "auto", "exact" or "approximate".
-    device : "auto", "cpu" or "cuda".
-    warm_start : on the next fit with the same X keep the search.
-    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
-    random_state : for the approximate search; None gives the same answer every time.
-    verbose : say on stderr how long the stages take.
 
-    Attributes: see `Propagator`; and `method_` (a name as in `candidates`), `n_neighbors_` (of the propagator; of the
-    one whose labels the soft head was fitted to; None for "labels-only" and for given graphs, which are not cut) and
-    `reason_`. `certainty_` is the share of the label, whatever was chosen.
+    With `warm_start` the search is kept. Other parameters and attributes: see `Propagator`. It sets `method_` (a name
+    as in `candidates`), `n_neighbors_` (of the propagator; of the one whose labels the soft head was fitted to; None
+    for "labels-only" and for given graphs, which are not cut) and `reason_`. `certainty_` is the share of the label,
+    whatever was chosen.
 
     Examples
     --------
@@ -74,37 +70,15 @@ class AutoPropagation(Propagator):
     array([0, 0, 1, 1])
     """
 
-    rules: ClassVar[Mapping[str, Rule]] = {"candidates": Names(), "cv": Number(2, whole=True)}
+    candidates: Annotated[Any, Names()] | None = None
+    cv: Annotated[int, Number(2, whole=True)] = 5
 
-    def __init__(
-        self,
-        *,
-        candidates: Any = None,
-        cv: int = 5,
-        metric: str = "cosine",
-        search: str = "auto",
-        device: str = "auto",
-        warm_start: bool = False,
-        top_classes: int | None = None,
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.candidates = candidates
-        self.cv = cv
-        self.metric = metric
-        self.search = search
-        self.device = device
-        self.warm_start = warm_start
-        self.top_classes = top_classes
-        self.random_state = random_state
-        self.verbose = verbose
-
-    def _spread(self, given: Any, seeds: Seeds) -> Propagation:
+    def spread(self, given: Any, seeds: Seeds) -> Propagation:
         shared = self._shared(given)
         contenders = lineup(self.candidates, shared.n, seeds.n_classes, given_graph=isinstance(given, Edges))
         if not contenders:
             raise RequestError(
-                f"candidates={list(self.candidates)}: heads need vectors, and metric={self.metric!r} gives none. "
+                f"candidates={self.candidates}: heads need vectors, and metric={self.metric!r} gives none. "
                 f"Name a propagator as well, or fit on vectors."
             )
         settings = {"metric": self.metric, "search": self.search, "random_state": self.random_state}
@@ -117,22 +91,22 @@ class AutoPropagation(Propagator):
         else:
             chosen, self.reason_ = _by_order(contest, contenders, seeds, fewest)
             base = _default_base(contenders, seeds)
-        self._say(f"choice: {self.reason_}", started)
+        self.say(f"choice: {self.reason_}", started)
         return self._finish(contest, chosen, base, seeds)
 
     def _shared(self, given: Any) -> Shared:
         """The one search; with `warm_start` that of the last fit, if X is the same."""
         if isinstance(given, Edges):
-            return Shared(None, None, given, self._device(given))
-        rows = as_rows(given, self._device(given))
-        key = (fingerprint(given), self.search, self._search_seed(), str(rows.device)) if self.warm_start else None
+            return Shared(None, None, given, self.device_of(given))
+        rows = as_rows(given, self.device_of(given))
+        key = (fingerprint(given), self.search, self.search_seed(), str(rows.device)) if self.warm_start else None
         known = getattr(self, "_searched", None)
         if known is None or key is None or known[0] != key:
             started = time.perf_counter()
             found = nearest(
-                rows, max(NEIGHBORS), search=self.search, device=str(rows.device), seed=self._search_seed()
+                rows, max(NEIGHBORS), search=self.search, device=str(rows.device), seed=self.search_seed()
             )
-            self._say(f"search: {rows.n} rows, recall {found.recall:.4f}", started)
+            self.say(f"search: {rows.n} rows, recall {found.recall:.4f}", started)
             known = (key, found)
         self._searched = known if self.warm_start else None
         return Shared(rows, known[1], None, rows.device)
@@ -162,20 +136,21 @@ class AutoPropagation(Propagator):
             return label_all(self._head, as_rows(contest.shared.rows), seeds, self.top_classes)
         found = contest.spread(chosen, seeds, rough=False)
         self._estimator = contest.estimator(chosen)
-        self._estimator._memory = None  # a solver's system, which nobody needs any more
+        if isinstance(self._estimator, GraphPropagator):
+            self._estimator.forget()
         self.graph_: AffinityGraph = self._estimator.graph_
         self.recall_ = self._estimator.recall_
         return replace(found, certainty_N=_share_of_label(found, seeds))
 
-    def _store(self, found: Propagation) -> None:
-        super()._store(found)
-        if self._estimator is not None:  # predicts as if it had been fitted
-            names = ("label_distributions_", "reached_", "_seed_codes", "_marker_targets")
-            vars(self._estimator).update({name: vars(self)[name] for name in names})
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        super().fit(X, y, sample_weight)
+        if self._estimator is not None:
+            self._estimator.adopt(self)
+        return self
 
-    def _votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if self._head is None:
-            yield from self._estimator._votes(given)
+            yield from self._estimator.votes(given)
             return
         for shares_BC in self._head.predict(as_rows(given, self._head.bias_C.device)):
             yield shares_BC.cpu().numpy(), np.ones(len(shares_BC), dtype=bool)

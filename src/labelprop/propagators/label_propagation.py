@@ -6,25 +6,21 @@ Calder, "Poisson Reweighted Laplacian Uncertainty Sampling for Graph-Based Activ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, Literal
 
 import torch
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Propagation
-from labelprop.functional.solve import ColumnSolve
 from labelprop.functional.verdict import Verdict
-from labelprop.functional.weigh import normalize_rows
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.estimator import top_classes as wide
 from labelprop.propagators.estimator.kernel_graph import DropInPropagator
-from labelprop.propagators.estimator.outcome import check_shares, conclude, rebalanced, refuse_two
-from labelprop.propagators.estimator.parameters import Flag, OneOf, Rule
-from labelprop.propagators.estimator.softmax_labels import ROUNDING, read_softmax, read_softmax_wide
+from labelprop.propagators.estimator.outcome import check_shares, conclude, refuse_two, refuse_wide
+from labelprop.propagators.estimator.parameters import Shares
+from labelprop.propagators.estimator.sinks import Blocks, class_sink, solve_blocks
+from labelprop.propagators.estimator.softmax_labels import ROUNDING, SoftmaxReading
 from labelprop.propagators.systems.laplacian import HarmonicSystem
 from labelprop.propagators.systems.reweight import poisson_reweighted
 from labelprop.propagators.systems.seed_components import SeedComponents
@@ -32,109 +28,91 @@ from labelprop.propagators.systems.seed_components import SeedComponents
 FACTORS = (1e-27, 1e27)  # of a class: a wanted share of 0 leaves rows that only it has their label
 
 
-@torch.no_grad()
-def harmonic(
-    graph: AffinityGraph,
-    seeds: Seeds,
-    *,
-    max_iter: int = 1000,
-    tol: float = 1e-6,
-    reweight: str | None = None,
-    center: bool = False,
-    class_mass: Any = None,
-    volume: Any = None,
-) -> Propagation:
-    """F that equals Y on the seeds and the weighted mean of its neighbors elsewhere (Zhu et al., eq. 5), and labels.
+@dataclass(eq=False, repr=False, kw_only=True)
+class LabelPropagation(DropInPropagator):
+    """Label propagation (harmonic solution, Zhu et al., ICML 2003); takes scikit-learn's parameters.
 
-    `graph` is the symmetric W; components without seeds stay 0. `reweight="poisson"` solves on the graph of
-    `poisson_reweighted`; `center` takes column means off F; `class_mass` is Zhu's class mass normalization: column j
-    times pi_j / sum_i F_ij, the sum over unlabeled rows. Departs from Zhu & Ghahramani 2002, whose iteration divides
-    by the degree of the source: the fixed point of that is another one.
+    Seeds keep their labels and every other row is the weighted mean of its neighbors, solved for all classes at once
+    with conjugate gradient. The label of a row is its largest entry, the certainty that entry's share. With one or
+    two seeds a class on many rows the solution is nearly constant and one class takes all: `reweight="poisson"` or
+    `center=True` repair that.
+
+    Parameters
+    ----------
+    reweight : None, or "poisson": edges grow toward the seeds (Miller & Calder 2023).
+    center : take column means over the unlabeled rows off the scores; distributions and certainties are then read
+        as `Poisson` reads them, from softmax(score / s).
+    class_mass : None, "seeds" or shares pi (C,): column j of the distributions times pi_j / (its sum over unlabeled
+        rows), Zhu's class mass normalization. Not together with `volume`.
+
+    Other parameters and attributes: see the base classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from labelprop.propagators.label_propagation import LabelPropagation
+    >>> X = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
+    >>> LabelPropagation("knn", n_neighbors=1).fit(X, [0, -1, 1, -1]).transduction_
+    array([0, 0, 1, 1])
     """
-    graph, before = _reweighted(graph, seeds, reweight, max_iter, tol)
-    solved = HarmonicSystem.of(graph, seeds).solve(seeds, range(seeds.n_classes), max_iter=max_iter, tol=tol)
-    verdict = Verdict.worst(solved.verdict(tol), before)
-    scores_NC = solved.solution_NC
-    pi_C = None if class_mass is None else _wanted(class_mass, seeds)
-    if center:
-        parts = SeedComponents.of(graph, seeds)
-        masses = None if pi_C is None else partial(_mass_factors, pi_B=pi_C)
-        return read_softmax(_centered(scores_NC, parts, seeds), verdict, parts, seeds, masses=masses, volume=volume)
-    reached_N = (scores_NC > 0).any(dim=1)
-    factors_C = 1 if pi_C is None else _mass_factors(scores_NC[~seeds.mask_N], pi_C)
-    shares_NC = normalize_rows(scores_NC * factors_C)
-    if volume is not None:
-        shares_NC = rebalanced(shares_NC, reached_N | seeds.mask_N, seeds, volume)
-    return conclude(
-        scores_NC,
-        shares_NC,
-        shares_NC.amax(dim=1),
-        reached_N,
-        seeds,
-        steps=verdict.steps,
-        residual=verdict.residual,
-        converged=verdict.converged,
-    )
+
+    reweight: Literal["poisson"] | None = None
+    center: bool = False
+    class_mass: Literal["seeds"] | Shares | None = None
+
+    def check_seeds(self, seeds: Seeds) -> None:
+        super().check_seeds(seeds)
+        check_shares("class_mass", self.class_mass, seeds.n_classes)
+        refuse_two("class_mass", self.class_mass, self.volume)
+        if self.center and self.class_mass is not None:
+            refuse_wide("class_mass with center=True", seeds, "Leave one of them out, or give fewer rows.")
+
+    def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+        return self.judged(self._labels(graph, seeds))
+
+    def _labels(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+        verdicts: list[Verdict] = []
+        solving: dict[str, Any] = {"max_iter": self.max_iter, "tol": self.tol}
+        if self.reweight == "poisson":
+            graph, verdict = poisson_reweighted(graph, seeds, **solving)
+            verdicts.append(verdict)
+        component_N = graph.components()
+        system = HarmonicSystem.of(graph, seeds, component_N)
+        pi_C = None if self.class_mass is None else _wanted(self.class_mass, seeds)
+        if self.center:
+            parts = SeedComponents.of(component_N, seeds)
+
+            def centered() -> Blocks:
+                for first, solved in solve_blocks(system, seeds, **solving):
+                    yield first, replace(solved, solution_NC=_centered(solved.solution_NC, parts, seeds))
+
+            masses = None if pi_C is None else partial(_mass_factors, pi_B=pi_C)
+            reading = SoftmaxReading(parts, seeds, self.tol, self.top_classes, masses=masses, volume=self.volume)
+            return reading.read(centered, graph.weights_E, *verdicts)
+        sink = class_sink(seeds, self.top_classes, graph.weights_E)
+        for first, solved in solve_blocks(system, seeds, **solving):
+            verdicts.append(solved.verdict(self.tol))
+            scores_NB = solved.solution_NC
+            if pi_C is None:
+                sink.add(scores_NB, first)
+                continue
+            pi_B = pi_C[first : first + scores_NB.shape[1]]
+            sink.add(scores_NB * _mass_factors(scores_NB[~seeds.mask_N], pi_B), first, scores_NB)
+        reached_N = sink.nonzero()
+        sink.rebalance(reached_N, seeds, self.volume)
+        found = (sink.scores, sink.shares, sink.share(), reached_N, seeds, Verdict.worst(*verdicts))
+        return conclude(*found, labels_N=sink.labels_N)
 
 
 @torch.no_grad()
-def harmonic_wide(
-    graph: AffinityGraph,
-    seeds: Seeds,
-    top: int,
-    *,
-    max_iter: int = 1000,
-    tol: float = 1e-6,
-    reweight: str | None = None,
-    center: bool = False,
-    class_mass: Any = None,
-) -> Propagation:
-    """As `harmonic`, a block of classes at a time; scores and distributions are CSR, `top` classes a row.
+def harmonic(graph: AffinityGraph, seeds: Seeds, **parameters: Any) -> Propagation:
+    """What `LabelPropagation` with these parameters finds on a symmetric graph W, without a warning.
 
-    `center` solves twice, and not together with `class_mass`.
+    F equals Y on the seeds and the weighted mean of its neighbors elsewhere (Zhu et al., eq. 5); components without
+    seeds stay 0. Departs from Zhu & Ghahramani 2002, whose iteration divides by the degree of the source: the fixed
+    point of that is another one.
     """
-    graph, verdict = _reweighted(graph, seeds, reweight, max_iter, tol)
-    system = HarmonicSystem.of(graph, seeds)
-    blocks = system.class_blocks(seeds.n_classes)
-    if center:
-        parts = SeedComponents.of(graph, seeds)
-
-        def columns(classes: Sequence[int]) -> ColumnSolve:
-            solved = system.solve(seeds, classes, max_iter=max_iter, tol=tol)
-            return replace(solved, solution_NC=_centered(solved.solution_NC, parts, seeds))
-
-        found = read_softmax_wide(graph, columns, blocks, parts, seeds, top, tol=tol)
-        verdict = Verdict.worst(Verdict(found.steps, found.residual, found.converged), verdict)
-        return replace(found, steps=verdict.steps, residual=verdict.residual, converged=verdict.converged)
-    pi_C = None if class_mass is None else _wanted(class_mass, seeds)
-    best = wide.TopClasses(graph.n, seeds.n_classes, top, graph.weights_E.dtype, graph.device)
-    for start, stop in blocks:
-        solved = system.solve(seeds, range(start, stop), max_iter=max_iter, tol=tol)
-        verdict = Verdict.worst(solved.verdict(tol), verdict)
-        scores_NB = solved.solution_NC
-        factors_B = 1 if pi_C is None else _mass_factors(scores_NB[~seeds.mask_N], pi_C[start:stop])
-        best.add(scores_NB * factors_B, start, scores_NB)
-    scores, distributions = best.sparse()
-    return conclude(
-        scores,
-        distributions,
-        best.share(),
-        best.nonzero(),
-        seeds,
-        labels_N=best.labels_N,
-        steps=verdict.steps,
-        residual=verdict.residual,
-        converged=verdict.converged,
-    )
-
-
-def _reweighted(
-    graph: AffinityGraph, seeds: Seeds, reweight: str | None, max_iter: int, tol: float
-) -> tuple[AffinityGraph, Verdict]:
-    """The graph to solve on, and the verdict of what was solved to get it."""
-    if reweight == "poisson":
-        return poisson_reweighted(graph, seeds, max_iter=max_iter, tol=tol)
-    return graph, Verdict(0, 0.0, converged=True)
+    return LabelPropagation(**parameters)._labels(graph, seeds)
 
 
 def _centered(scores_NB: torch.Tensor, parts: SeedComponents, seeds: Seeds) -> torch.Tensor:
@@ -161,109 +139,3 @@ def _mass_factors(shares_UB: torch.Tensor, pi_B: torch.Tensor) -> torch.Tensor:
     mass_B = shares_UB.sum(dim=0, dtype=torch.float64)
     factors_B = torch.where(mass_B > 0, pi_B / mass_B, 1).clamp(*FACTORS)
     return factors_B.to(shares_UB.dtype)
-
-
-class LabelPropagation(DropInPropagator):
-    """Label propagation (harmonic solution, Zhu et al., ICML 2003); takes scikit-learn's parameters.
-
-    Seeds keep their labels and every other row is the weighted mean of its neighbors, solved for all classes at once
-    with conjugate gradient. The label of a row is its largest entry, the certainty that entry's share. With one or
-    two seeds a class on many rows the solution is nearly constant and one class takes all: `reweight="poisson"` or
-    `center=True` repair that.
-
-    Parameters
-    ----------
-    kernel : "knn": weights exp(-d_ij^2 / d_ik^2) to the k nearest neighbors, d_ik the distance to the k-th, the
-        larger of both directions; "rbf": exp(-gamma |x - x'|^2) between all rows of X as given, up to 20,000 rows.
-        Given graphs (`metric="precomputed"`) are taken as they are; "rbf" applies to given distances.
-    gamma : of the rbf kernel.
-    n_neighbors : neighbors of each row; cut to n - 1.
-    max_iter, tol : conjugate-gradient steps and relative residual. In scikit-learn they count rounds of another
-        iteration and bound the sum of absolute changes: 1e-3 there is a looser demand here.
-    n_jobs : torch threads during `fit`, counted as joblib does (-1: all cores); None leaves them as they are.
-    reweight : None, or "poisson": edges grow toward the seeds (Miller & Calder 2023).
-    center : take column means over the unlabeled rows off the scores; distributions and certainties are then read
-        as `Poisson` reads them, from softmax(score / s).
-    class_mass : None, "seeds" or shares pi (C,): column j of the distributions times pi_j / (its sum over unlabeled
-        rows), Zhu's class mass normalization. Not together with `volume`.
-    metric : "cosine" or "euclidean"; "precomputed" takes a graph of weights, "precomputed_distances" distances.
-    search : "auto", "exact" or "approximate".
-    device : "auto", "cpu" or "cuda".
-    warm_start : on the next fit with the same X keep the graph.
-    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
-    volume : None, "seeds" (class shares of the seeds, each plus one) or wanted shares (C,) of unlabeled rows.
-    random_state : for the approximate search; None gives the same answer every time.
-    verbose : say on stderr how long the stages take.
-
-    Attributes: see `Propagator`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from labelprop.propagators.label_propagation import LabelPropagation
-    >>> X = np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0], [0.1, 0.9]])
-    >>> LabelPropagation("knn", n_neighbors=1).fit(X, [0, -1, 1, -1]).transduction_
-    array([0, 0, 1, 1])
-    """
-
-    rules: ClassVar[Mapping[str, Rule]] = {
-        **DropInPropagator.rules,
-        "reweight": OneOf(("poisson",), optional=True),
-        "center": Flag(),
-    }
-
-    def __init__(
-        self,
-        kernel: str = "knn",
-        *,
-        gamma: float = 20,
-        n_neighbors: int = 10,
-        max_iter: int = 1000,
-        tol: float = 1e-6,
-        n_jobs: int | None = None,
-        reweight: str | None = None,
-        center: bool = False,
-        class_mass: Any = None,
-        metric: str = "cosine",
-        search: str = "auto",
-        device: str = "auto",
-        warm_start: bool = False,
-        top_classes: int | None = None,
-        volume: Any = None,
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.kernel = kernel
-        self.gamma = gamma
-        self.n_neighbors = n_neighbors
-        self.max_iter = max_iter
-        self.tol = tol
-        self.n_jobs = n_jobs
-        self.reweight = reweight
-        self.center = center
-        self.class_mass = class_mass
-        self.metric = metric
-        self.search = search
-        self.device = device
-        self.warm_start = warm_start
-        self.top_classes = top_classes
-        self.volume = volume
-        self.random_state = random_state
-        self.verbose = verbose
-
-    def _check_seeds(self, seeds: Seeds) -> None:
-        super()._check_seeds(seeds)
-        check_shares("class_mass", self.class_mass, seeds.n_classes)
-        refuse_two("class_mass", self.class_mass, self.volume)
-        if self.center and self.class_mass is not None and self._is_wide(seeds):
-            raise RequestError(
-                f"class_mass with center=True needs all scores at once, and {seeds.n} rows x {seeds.n_classes} "
-                f"classes are more than {wide.DENSE_LIMIT}. Leave one of them out, or give fewer rows."
-            )
-
-    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
-        names = ("max_iter", "tol", "reweight", "center", "class_mass")
-        asked = {name: getattr(self, name) for name in names}
-        if self._is_wide(seeds):
-            return self._judged(harmonic_wide(graph, seeds, self.top_classes or wide.DEFAULT_TOP, **asked))
-        return self._judged(harmonic(graph, seeds, volume=self.volume, **asked))

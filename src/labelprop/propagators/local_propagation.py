@@ -6,8 +6,8 @@ Zhuang, Ding, Murli, Yamins, "Local Label Propagation for Large-Scale Semi-Super
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -15,53 +15,32 @@ from labelprop.core.types import Propagation
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.edges import Edges
-from labelprop.propagators.estimator.parameters import Number, OneOf, Rule
-from labelprop.propagators.votes.ballots import BLOCK_ELEMENTS, Ballots, elect
-from labelprop.propagators.votes.density import DensityRule, crowd_of_edges, crowd_of_rows
-from labelprop.propagators.votes.electorate import Constituency, poll
-from labelprop.propagators.votes.voter import Voter
+from labelprop.propagators.estimator.parameters import Count
+from labelprop.propagators.votes.density import DensityRule, neighborhoods_of_edges, neighborhoods_of_rows
+from labelprop.propagators.votes.vote_propagator import VotePropagator
+from labelprop.propagators.votes.voters import SeededRows, collect_votes
+from labelprop.propagators.votes.votes import BLOCK_ELEMENTS, Votes, count_votes
 
-DENSITIES = ("joint", "conditional", "ratio")
-POOLS = ("unlabeled", "all")
+Density = Literal["joint", "conditional", "ratio"]
+Pool = Literal["unlabeled", "all"]
+DENSITIES, POOLS = get_args(Density), get_args(Pool)
 
 
 @torch.no_grad()
-def propagate_locally(
-    vectors: Any,
-    seeds: Seeds,
-    *,
-    n_neighbors: int = 10,
-    n_density: int = 25,
-    temperature: float = 0.07,
-    density: str | None = "joint",
-    pool: str = "unlabeled",
-    search: str = "auto",
-    seed: int = 0,
-) -> Propagation:
-    """Votes q_i(v) = exp(v . v_i / temperature) / rho_i of the K labeled i for which q_i(v) is largest.
+def propagate_locally(vectors: Any, seeds: Seeds, *, seed: int = 0, **parameters: Any) -> Propagation:
+    """What `LocalPropagation` with these parameters finds on vectors (N, D), which need no scaling.
 
-    `vectors` (N, D) need no scaling; the parameters are those of `LocalPropagation`.
+    Votes q_i(v) = exp(v . v_i / temperature) / rho_i of the K labeled i for which q_i(v) is largest.
     """
-    seats = Constituency.whole(vectors, seeds, vectors.device if isinstance(vectors, torch.Tensor) else "cpu")
-    polling: dict[str, Any] = {
-        "n_neighbors": n_neighbors,
-        "temperature": temperature,
-        "search": search,
-        "seed": seed,
-    }
-    bias_M = local_bias(seats, density=density, pool=pool, n_density=n_density, **polling)
-    ballots, _, _ = poll(seats, bias_M, **polling)
-    return elect(ballots, seats.voters, seeds.to(seats.rows.device))
+    asked = LocalPropagation(**parameters)
+    seeded = SeededRows.whole(vectors, seeds, vectors.device if isinstance(vectors, torch.Tensor) else "cpu")
+    voting = asked.voting() | {"seed": seed}
+    votes, _, _ = collect_votes(seeded, local_bias(seeded, **asked.weighing(), **voting), **voting)
+    return count_votes(votes, seeded.seeds, seeds.to(seeded.rows.device))
 
 
 def local_bias(
-    seats: Constituency,
-    *,
-    density: str | None,
-    pool: str,
-    n_density: int,
-    temperature: float,
-    **polling: Any,
+    seeded: SeededRows, *, density: str | None, pool: str, n_density: int, temperature: float, **voting: Any
 ) -> torch.Tensor | None:
     """log 1 / rho_i of each seed (M,), or of what stands in its place; None where all votes count alike.
 
@@ -73,66 +52,48 @@ def local_bias(
     if density is None:
         return None
     if density == "ratio":
-        ballots, _, _ = poll(seats, None, temperature=temperature, **polling)
-        counts_C = pseudo_counts(ballots, seats.voters, seats.unlabeled_N)
-        return log_ratio(seats.voters, torch.stack(seats.gather(counts_C)).sum(dim=0))
-    rule = density_rule(density, pool, n_density, temperature)
-    crowd = crowd_of_rows(seats, rule, search=polling["search"], seed=polling["seed"])
-    return -crowd.gathered(seats.gather, n_density).log_density(temperature)
+        votes, _, _ = collect_votes(seeded, None, temperature=temperature, **voting)
+        counts_C = pseudo_counts(votes, seeded.seeds, seeded.unlabeled_N)
+        return log_ratio(seeded.seeds, torch.stack(seeded.gather(counts_C)).sum(dim=0))
+    rule = DensityRule(density=density, pool=pool, n_density=n_density, temperature=temperature)
+    near = neighborhoods_of_rows(seeded, rule, search=voting["search"], seed=voting["seed"])
+    return -near.gathered(seeded.gather, n_density).log_density(temperature)
 
 
-def density_rule(density: str, pool: str, n_density: int, temperature: float) -> DensityRule:
-    """The rule that the parameters of `LocalPropagation` name."""
-    return DensityRule(
-        n_density=n_density,
-        temperature=temperature,
-        from_all=pool == "all",
-        conditional=density == "conditional",
-    )
-
-
-def pseudo_counts(ballots: Ballots, voters: Seeds, unlabeled_N: torch.Tensor) -> torch.Tensor:
+def pseudo_counts(votes: Votes, seeds_M: Seeds, unlabeled_N: torch.Tensor) -> torch.Tensor:
     """How many unlabeled rows these votes give to each class (C,), float64."""
-    counts_C = torch.zeros(voters.n_classes, dtype=torch.float64, device=unlabeled_N.device)
-    for start, stop in spans(ballots.n, voters.n_classes, BLOCK_ELEMENTS):
-        scores_BC = ballots.part(start, stop).tally(voters)
+    counts_C = torch.zeros(seeds_M.n_classes, dtype=torch.float64, device=unlabeled_N.device)
+    for start, stop in spans(votes.n, seeds_M.n_classes, BLOCK_ELEMENTS):
+        scores_BC = votes.part(start, stop).tally(seeds_M)
         open_B = unlabeled_N[start:stop] & (scores_BC > 0).any(dim=1)
-        counts_C += torch.bincount(scores_BC[open_B].argmax(dim=1), minlength=voters.n_classes)
+        counts_C += torch.bincount(scores_BC[open_B].argmax(dim=1), minlength=seeds_M.n_classes)
     return counts_C
 
 
-def log_ratio(voters: Seeds, counts_C: torch.Tensor) -> torch.Tensor:
+def log_ratio(seeds_M: Seeds, counts_C: torch.Tensor) -> torch.Tensor:
     """log (L_y / Q_y) of each seed of class y (M,), up to a constant; a class without pseudo-labels counts one."""
-    log_C = voters.totals_C().log() - counts_C.clamp_min(1).log()
-    return log_C[voters.labels_N]
+    log_C = seeds_M.totals_C().log() - counts_C.clamp_min(1).log()
+    return log_C[seeds_M.labels_N]
 
 
-class LocalPropagation(Voter):
+@dataclass(eq=False, repr=False, kw_only=True)
+class LocalPropagation(VotePropagator):
     """Local label propagation (Zhuang et al., 2019): labeled neighbors vote, those in dense regions less.
 
     A labeled row at cosine s votes with weight exp(s / temperature) / density, and the `n_neighbors` heaviest votes
     count. The density of a labeled row sums exp(s / temperature) over its nearest unlabeled rows, so that a seed in a
-    crowd does not outvote one that stands alone. The label of a row is the class with the largest sum, the certainty
+    near does not outvote one that stands alone. The label of a row is the class with the largest sum, the certainty
     that class's share. No graph of all rows: the cost is that of comparing all rows with the labeled ones.
 
     Parameters
     ----------
-    n_neighbors : labeled rows that vote; cut to the number there is.
     n_density : neighbors that make up a density; cut to the number there is.
-    temperature : small values let the nearest decide, large ones count heads.
     density : "joint" (version 2 of the paper); "conditional" (version 1: divided by the sum over all other rows);
         "ratio" (its ablation: class shares instead of densities); None, which is `WeightedKNN`.
     pool : "unlabeled" or "all": which rows make up a density; a row never counts for itself.
-    metric : "cosine"; "precomputed" takes similarities, "precomputed_distances" distances d (cos = 1 - d^2 / 2). Of
-        the stored columns the labeled ones vote; densities come from what is stored in the labeled rows.
-    search : "auto", "exact" or "approximate".
-    device : "auto", "cpu" or "cuda".
-    warm_start : accepted like everywhere; nothing here outlasts a change of seeds.
-    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
-    random_state : for the approximate search; None gives the same answer every time.
-    verbose : say on stderr how long the stages take.
+    metric : of precomputed graphs, densities come from what is stored in the labeled rows.
 
-    Attributes: see `Propagator`; `graph_` (n, M) holds the vote weights, a column for each seed in row order.
+    Other parameters and attributes: see the base classes.
 
     Examples
     --------
@@ -143,52 +104,22 @@ class LocalPropagation(Voter):
     array([0, 0, 1, 1])
     """
 
-    rules: ClassVar[Mapping[str, Rule]] = {
-        "n_neighbors": Number(1, whole=True),
-        "n_density": Number(1, whole=True),
-        "temperature": Number(0, low_open=True),
-        "density": OneOf(DENSITIES, optional=True),
-        "pool": OneOf(POOLS),
-    }
+    n_density: Count = 25
+    density: Density | None = "joint"
+    pool: Pool = "unlabeled"
 
-    def __init__(
-        self,
-        *,
-        n_neighbors: int = 10,
-        n_density: int = 25,
-        temperature: float = 0.07,
-        density: str | None = "joint",
-        pool: str = "unlabeled",
-        metric: str = "cosine",
-        search: str = "auto",
-        device: str = "auto",
-        warm_start: bool = False,
-        top_classes: int | None = None,
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.n_neighbors = n_neighbors
-        self.n_density = n_density
-        self.temperature = temperature
-        self.density = density
-        self.pool = pool
-        self.metric = metric
-        self.search = search
-        self.device = device
-        self.warm_start = warm_start
-        self.top_classes = top_classes
-        self.random_state = random_state
-        self.verbose = verbose
+    def weighing(self) -> dict[str, Any]:
+        """What votes are divided by, as `local_bias` takes it."""
+        return {"density": self.density, "pool": self.pool, "n_density": self.n_density}
 
-    def _bias(self, given: Constituency | Edges, seeds: Seeds) -> torch.Tensor | None:
+    def bias(self, given: SeededRows | Edges, seeds: Seeds) -> torch.Tensor | None:
         started = time.perf_counter()
-        own: dict[str, Any] = {"density": self.density, "pool": self.pool, "n_density": self.n_density}
         if isinstance(given, Edges):
             bias_M = self._bias_of_edges(given, seeds)
         else:
-            bias_M = local_bias(given, **own, **self._polling())
+            bias_M = local_bias(given, **self.weighing(), **self.voting())
         if self.density is not None:
-            self._say(f"density: of {len(self._labeled_M)} seeds", started)
+            self.say(f"density: of {len(self._labeled_M)} seeds", started)
         return bias_M
 
     def _bias_of_edges(self, edges: Edges, seeds: Seeds) -> torch.Tensor | None:
@@ -196,7 +127,7 @@ class LocalPropagation(Voter):
             return None
         unlabeled_N = ~seeds.mask_N
         if self.density == "ratio":
-            return log_ratio(self._voters, pseudo_counts(self._stored(edges), self._voters, unlabeled_N))
-        rule = density_rule(self.density, self.pool, self.n_density, self.temperature)
-        crowd = crowd_of_edges(edges, self._labeled_M.cpu().numpy(), unlabeled_N.cpu().numpy(), rule)
-        return -crowd.log_density(self.temperature)
+            return log_ratio(self._seeds_M, pseudo_counts(self._stored(edges), self._seeds_M, unlabeled_N))
+        rule = DensityRule(**self.weighing(), temperature=self.temperature)
+        near = neighborhoods_of_edges(edges, self._labeled_M.cpu().numpy(), unlabeled_N.cpu().numpy(), rule)
+        return -near.log_density(self.temperature)

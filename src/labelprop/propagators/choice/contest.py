@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.core.registry import HEADS, lookup
+from labelprop.core.registry import HEADS, lookup, parameters
 from labelprop.core.types import UNLABELED, Neighbors, Propagation
 from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
 from labelprop.graph.neighbors.rows import Rows
@@ -27,7 +27,6 @@ from labelprop.propagators.choice.heads import (
 )
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
-from labelprop.propagators.estimator.warm import Remembered
 
 ROUGH = {"tol": 1e-2, "max_iter": 30}  # labels hardly change beyond; the chosen one is solved as its defaults say
 SOFT_SAMPLE = 2000  # rows a soft head is fitted to while candidates are compared
@@ -81,15 +80,15 @@ class Contest:
     def spread(self, candidate: Candidate, seeds: Seeds, *, rough: bool) -> Propagation:
         """Labels of all rows from a propagator, solved roughly or as its defaults say (then with its warnings)."""
         estimator = self.estimator(candidate)
-        defaults = lookup("propagators", candidate.method).parameters
+        defaults = parameters("propagators", candidate.method)
         solving = {name: ROUGH[name] if rough else defaults[name] for name in ROUGH if name in defaults}
         estimator.set_params(**solving)
         with warnings.catch_warnings():
             if rough:
                 warnings.simplefilter("ignore", ConvergenceWarning)
             if isinstance(estimator, GraphPropagator):
-                return estimator._propagated(seeds)
-            found: Propagation = estimator._spread(self.shared.given or self.shared.rows, seeds)
+                return estimator.label(seeds)
+            found: Propagation = estimator.spread(self.shared.given or self.shared.rows, seeds)
             return found
 
     def reach(self, candidate: Candidate, seeds: Seeds) -> float:
@@ -117,13 +116,12 @@ class Contest:
 
     def _give_graph(self, estimator: GraphPropagator, candidate: Candidate) -> None:
         kind = type(estimator)
-        key = (kind._kernel, kind._build_graph, candidate.n_neighbors)  # methods with the same ones share a graph
+        key = (kind.weigh, kind.build_graph, candidate.n_neighbors)  # methods with the same ones share a graph
         if key not in self._graphs:
-            weights = estimator._kernel(self.shared.edges(candidate.n_neighbors))
-            self._graphs[key] = estimator._build_graph(weights).to(self.shared.device)
-        estimator.graph_, estimator.recall_, estimator._rows = self._graphs[key], self.shared.recall, self.shared.rows
-        # What is remembered here is the prepared system, which does not depend on the seeds.
-        estimator._memory = Remembered((), estimator.graph_, estimator.recall_)
+            weights = estimator.weigh(self.shared.edges(candidate.n_neighbors))
+            self._graphs[key] = estimator.build_graph(weights).to(self.shared.device)
+        # What is remembered there is the prepared system, which does not depend on the seeds.
+        estimator.on_graph(self._graphs[key], self.shared.rows, recall=self.shared.recall)
 
     def forget(self, candidate: Candidate) -> None:
         """Lets go of a candidate that is out."""

@@ -1,7 +1,6 @@
 """Propagator: the scikit-learn estimator every propagator is, around a pure propagation function.
 
-A subclass gives its parameters, their rules, and two functions: `_spread` (labels of the fitted rows) and `_votes`
-(distributions of new ones). Reading inputs, markers, verdicts and results are done here.
+Reading inputs, markers, verdicts and results are done here.
 """
 
 from __future__ import annotations
@@ -9,8 +8,9 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -25,51 +25,94 @@ from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds, as_array, read_targets, unlabeled
 from labelprop.propagators.estimator.inputs import read_features, read_graph, read_weights
-from labelprop.propagators.estimator.parameters import Flag, Number, OneOf, Rule, check_parameters
+from labelprop.propagators.estimator.parameters import Count, OneOf, check_parameters, rules_of
 from labelprop.propagators.estimator.top_classes import compact
 
 PRECOMPUTED = ("precomputed", "precomputed_distances")
 
 
-class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
-    """Labels for all rows from a few of them, by their neighborhood. See the subclasses for the parameters.
+class SearchName:
+    """The rule of `search`: "auto", or a search backend by name."""
 
-    Attributes set by `fit`: `classes_` (C,), `scores_` and `label_distributions_` (n, C), `transduction_`,
-    `certainty_`, `reached_` (n,), `class_weight_` (C,), `n_iter_`, `residual_`, `converged_`, `graph_`, `recall_`,
-    `n_features_in_`. Rows of `label_distributions_` sum to 1; unreached rows are uniform, have certainty 0 and the
-    marker of y for a label.
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("auto", *registry.table("neighbors"))
+
+    def problem(self, value: Any) -> str | None:
+        """What is allowed, where `value` is not; else None."""
+        return OneOf(self.names).problem(value)
+
+
+class Fitted:
+    """Attributes set by `fit`. Rows of `label_distributions_` sum to 1.
+
+    Unreached rows are uniform, have certainty 0 and the marker of y for a label.
     """
 
-    n_neighbors: int
-    metric: str
-    search: str
-    device: str
-    warm_start: bool
-    top_classes: int | None
-    random_state: Any
-    verbose: bool
+    classes_: np.ndarray  # (C,)
+    scores_: Any  # (n, C), as `label_distributions_`: an array, or SciPy CSR where only some classes are kept
+    label_distributions_: Any
+    transduction_: np.ndarray  # (n,) labels
+    certainty_: np.ndarray  # (n,) in [0, 1]; 1 on seeds
+    reached_: np.ndarray  # (n,) bool
+    class_weight_: np.ndarray  # (C,)
+    n_iter_: int
+    residual_: float
+    converged_: bool
     graph_: AffinityGraph
-    recall_: float | None
+    recall_: float | None  # of the search; None where there was none
+    n_features_in_: int
 
-    metrics: ClassVar[tuple[str, ...]] = ("cosine", *PRECOMPUTED)
-    rules: ClassVar[Mapping[str, Rule]] = {}
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[misc]
+    """Labels for all rows from a few of them, by their neighborhood. `fit` sets what `Fitted` lists.
+
+    A subclass is a dataclass like this one, whose fields are its parameters (or has an `__init__` as scikit-learn
+    asks for), and gives two functions: `spread` (labels of the fitted rows) and `votes` (distributions of new ones).
+    One on a graph of all rows is shorter as a `GraphPropagator`, one whose labeled rows vote as a `VotePropagator`.
+    `labelprop.testing.check_propagator` tests it, `Entry` makes its name known.
+
+    Parameters
+    ----------
+    metric : "cosine"; "precomputed" takes a graph of similarities, "precomputed_distances" one of distances d, where
+        cosines are wanted 1 - d^2 / 2. Some take "euclidean", too.
+    search : of neighbors: "auto", "exact" or "approximate".
+    device : "auto", "cpu" or "cuda".
+    warm_start : on the next fit with the same X keep what does not depend on the seeds.
+    top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
+    random_state : for the approximate search; None gives the same answer every time.
+    verbose : say on stderr how long the stages take.
+    """
+
+    metric: Literal["cosine", "precomputed", "precomputed_distances"] = "cosine"
+    search: Annotated[str, SearchName()] = "auto"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    warm_start: bool = False
+    top_classes: Count | None = None
+    random_state: Any = None
+    verbose: bool = False
+
+    # -- what a subclass gives --------------------------------------------------------------------------------
 
     @abstractmethod
-    def _spread(self, given: Any, seeds: Seeds) -> Propagation:
+    def spread(self, given: Any, seeds: Seeds) -> Propagation:
         """Labels of all rows of `given` (features or Edges), on any device; warns where the verdict asks for it.
 
-        Sets `graph_`, `recall_` and what `_votes` needs.
+        Sets `graph_`, `recall_` and what `votes` needs.
         """
 
     @abstractmethod
-    def _votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Distributions (B, C) of new rows and which of them are reached (B,), in blocks of rows.
 
         `given` are features or Edges (m, n).
         """
 
-    def _check_seeds(self, seeds: Seeds) -> None:
+    def check_seeds(self, seeds: Seeds) -> None:
         """Raises RequestError where parameters do not go with these seeds."""
+
+    # -- what it has from here --------------------------------------------------------------------------------
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Spreads the labels of y over the rows of X.
@@ -88,22 +131,22 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             raise RequestError(
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
             )
-        self._check_parameters()
+        self.validate()
         given = self._read_fit(X)
         n = int(given.shape[0])
         targets = read_targets(_one_column(y))
         if len(targets.codes_N) != n:
             raise DataError(f"y has {len(targets.codes_N)} rows and X has {n}; they must belong together row by row.")
         seeds = targets.seeds(read_weights(sample_weight, n))
-        self._check_seeds(seeds)
+        self.check_seeds(seeds)
         self.classes_ = targets.classes
         self._marker_targets, self._seed_codes = targets, seeds.labels_N.numpy()
-        self._store(self._spread(given, seeds))
+        self._store(self.spread(given, seeds))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Labels (m,) of new rows from the fitted ones around them; the marker where none has a say."""
-        votes = self._votes(self._read_new(X))
+        votes = self.votes(self._read_new(X))
         codes = [np.where(found_B, means_BC.argmax(axis=1), -1) for means_BC, found_B in votes]
         return self._marker_targets.decode(np.concatenate(codes))
 
@@ -112,7 +155,7 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
 
         With a precomputed metric X is (m, n) into the fitted rows.
         """
-        return np.concatenate([means_BC for means_BC, _ in self._votes(self._read_new(X))])
+        return np.concatenate([means_BC for means_BC, _ in self.votes(self._read_new(X))])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy of `predict(X)` on the rows of y that carry a label; rows with the marker are left out."""
@@ -128,19 +171,17 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             labels = self.classes_[np.nan_to_num(labels).argmax(axis=1)]
         return float(accuracy_score(labels[known], predicted[known], sample_weight=weights))
 
-    def _check_parameters(self) -> None:
-        searches = ("auto", *registry.table("neighbors"))
-        shared: dict[str, Rule] = {
-            "metric": OneOf(self.metrics),
-            "search": OneOf(searches),
-            "device": OneOf(("auto", "cpu", "cuda")),
-            "warm_start": Flag(),
-            "top_classes": Number(1, whole=True, optional=True),
-            "verbose": Flag(),
-        }
-        check_parameters(type(self).__name__, self.get_params(deep=False), {**shared, **self.rules})
+    def validate(self) -> None:
+        """Raises one RequestError that names every parameter with a value it cannot have."""
+        check_parameters(type(self).__name__, self.get_params(deep=False), rules_of(type(self)))
 
-    def _device(self, X: Any) -> torch.device:
+    def adopt(self, fitted: Propagator) -> None:
+        """Predicts as if the labels that another propagator found of the same rows were its own."""
+        names = ("classes_", "label_distributions_", "reached_", "_seed_codes", "_marker_targets")
+        self.__dict__.update({name: vars(fitted)[name] for name in names})
+
+    def device_of(self, X: Any) -> torch.device:
+        """The device to work on. Raises RequestError where there is none such."""
         available = torch.cuda.is_available()
         if self.device == "cuda" and not available:
             raise RequestError("device='cuda': torch sees no CUDA device here. Use device='auto' or 'cpu'.")
@@ -163,7 +204,7 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
             return read_features(self, X, reset=False)
         return read_graph(X, distances=self.metric == "precomputed_distances", fitted_n=self.n_features_in_)
 
-    def _search_seed(self) -> int:
+    def search_seed(self) -> int:
         """The seed of an approximate search."""
         return 0 if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
 
@@ -179,7 +220,8 @@ class Propagator(ClassifierMixin, BaseEstimator, ABC):  # type: ignore[misc]
         self.n_iter_ = max(least, found.steps)
         self.residual_, self.converged_ = found.residual, found.converged
 
-    def _say(self, text: str, started: float) -> None:
+    def say(self, text: str, started: float) -> None:
+        """Tells of a stage that began at `started` (`time.perf_counter`)."""
         took = f"({time.perf_counter() - started:.2f} s)"
         if self.verbose:
             print(f"{type(self).__name__} {text} {took}", file=sys.stderr)

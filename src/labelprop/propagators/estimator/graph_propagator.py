@@ -1,16 +1,15 @@
 """GraphPropagator: a propagator on a graph (n, n) of all rows, built from nearest neighbors or given.
 
-A subclass gives a kernel (`_kernel`), how directed weights become a graph (`_build_graph`) and the propagation on it
-(`_propagate`); search, precomputed forms, prediction and warm starts are done here.
+Search, precomputed forms, prediction and warm starts are done here.
 """
 
 from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
@@ -24,59 +23,104 @@ from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.inductive import weighted_mean
-from labelprop.propagators.estimator.warm import Remembered, fingerprint
+from labelprop.propagators.estimator.parameters import Count
+from labelprop.propagators.estimator.sinks import Blocks, solve_blocks
+from labelprop.propagators.estimator.top_classes import is_wide
+from labelprop.propagators.estimator.warm import Remembered, fingerprint, solve_changed
 
 if TYPE_CHECKING:
     from scipy import sparse
 
+System = TypeVar("System")
+
 PREDICT_ELEMENTS = 1 << 24  # probabilities held at once by `predict`
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class GraphPropagator(Propagator):
-    """Labels spread over a graph of all rows; new rows take the weighted mean of their neighbors' distributions."""
+    """Labels spread over a graph of all rows; new rows take the weighted mean of their neighbors' distributions.
 
-    n_neighbors: int
-    _rows: Rows | None
-    _memory: Remembered | None
-    _order_N: torch.Tensor | None  # of the rows, as the search sorted them
+    A subclass gives three functions: `weigh` (the kernel), `build_graph` (from directed weights) and `propagate`
+    (labels from seeds on the graph); and in `graph_parameters` the names of parameters that the graph depends on.
+
+    Parameters
+    ----------
+    n_neighbors : neighbors of each row; cut to n - 1.
+    """
+
+    n_neighbors: Count = 10
 
     graph_parameters: ClassVar[tuple[str, ...]] = ("n_neighbors", "metric", "search", "device", "random_state")
 
     @abstractmethod
-    def _kernel(self, edges: Edges) -> sparse.csr_array:
+    def weigh(self, edges: Edges) -> sparse.csr_array:
         """Weights (m, n) of edges, in the same places; row i are the neighbors that row i chose."""
 
     @abstractmethod
-    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
-        """The graph to propagate on from directed weights (n, n), `_kernel` applied."""
+    def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+        """The graph to propagate on from directed weights (n, n), `weigh` applied."""
 
     @abstractmethod
-    def _propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+    def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         """Labels of all rows; warns where the verdict asks for it."""
 
     def _weights(self, queries: Any) -> Iterator[sparse.csr_array]:
         """Weights of features (m, d), or for None of the fitted rows, to the fitted rows, in blocks of rows."""
-        yield self._kernel(self._search(queries))
+        yield self.weigh(self._search(queries))
 
-    def _spread(self, given: Any, seeds: Seeds) -> Propagation:
-        self._set_graph(given, self._device(given))
-        return self._propagated(seeds)
+    def spread(self, given: Any, seeds: Seeds) -> Propagation:
+        self._set_graph(given, self.device_of(given))
+        return self.label(seeds)
 
-    def _spread_edges(self, edges: Edges, seeds: Seeds, rows: Rows | None, recall: float | None) -> Propagation:
-        """As `_spread`, for a caller that has searched already: `edges` lead from all rows to their neighbors."""
-        self._rows, self.recall_ = rows, recall
-        self._memory = self._order_N = None
-        self._set_weights(self._kernel(edges), self._device(edges) if rows is None else rows.device)
-        return self._propagated(seeds)
+    def on_graph(self, graph: AffinityGraph, rows: Rows | None = None, *, recall: float | None = None) -> Self:
+        """Takes a graph that is built already, in place of a search: `label` then propagates on it.
 
-    def _propagated(self, seeds: Seeds) -> Propagation:
+        `rows` are what new rows will be compared with, None where they will come as a graph. What `propagate` keeps
+        of the graph for the next seeds (see `warm_start`) is kept until `forget`.
+        """
+        self.graph_, self.recall_ = graph, recall
+        self._rows: Rows | None = rows
+        self._memory: Remembered | None = Remembered((), graph, recall)
+        return self
+
+    def label(self, seeds: Seeds) -> Propagation:
+        """Labels of all rows of `graph_` from these seeds, which may be on any device."""
         started = time.perf_counter()
-        found = self._propagate(self.graph_, seeds.to(self.graph_.device))
-        self._say(f"propagation: {found.steps} steps, residual {found.residual:.2g}", started)
+        found = self.propagate(self.graph_, seeds.to(self.graph_.device))
+        self.say(f"propagation: {found.steps} steps, residual {found.residual:.2g}", started)
         return found
 
-    def _votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        blocks = iter([self._kernel(given)]) if isinstance(given, Edges) else self._weights(given)
+    def forget(self) -> None:
+        """Lets go of what was kept for further seeds on the same graph."""
+        self._memory = None
+
+    def prepared(self, prepare: Callable[..., System], *settings: Any) -> System:
+        """`prepare(graph_, *settings)`; kept for the next seeds with `warm_start` and after `on_graph`."""
+        memory = self._memory
+        if memory is None:
+            return prepare(self.graph_, *settings)
+        if memory.system is None or memory.system_key != settings:
+            memory = self._memory = replace(memory, system=prepare(self.graph_, *settings), system_key=settings)
+        system: System = memory.system
+        return system
+
+    def solved(self, prepare: Callable[[AffinityGraph], Any], seeds: Seeds, **settings: Any) -> Blocks:
+        """The solution of a system whose `solve(seeds, classes, **settings)` treats each class for itself.
+
+        Classes whose seeds and settings did not change come from memory, where all can be held.
+        """
+        system, memory = self.prepared(prepare), self._memory
+        if memory is None or is_wide(seeds.n, seeds.n_classes):
+            yield from solve_blocks(system, seeds, **settings)
+            return
+        classes = vars(self).get("classes_", ())
+        if len(classes) != seeds.n_classes:  # on a graph that was handed over, before any fit
+            classes = np.arange(seeds.n_classes)
+        solved, self._memory = solve_changed(memory, system, seeds, classes, settings)
+        yield 0, solved
+
+    def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        blocks = iter([self.weigh(given)]) if isinstance(given, Edges) else self._weights(given)
         for weights in blocks:
             for start, stop in spans(weights.shape[0], len(self.classes_), PREDICT_ELEMENTS):
                 yield weighted_mean(weights[start:stop], self.label_distributions_, self._seed_codes, self.reached_)
@@ -91,10 +135,10 @@ class GraphPropagator(Propagator):
         if self.warm_start and known is not None and known.graph_key == key:
             self.graph_, self.recall_ = known.graph, known.recall
             return
-        self._rows = self._order_N = None
-        self.recall_ = None
+        self._rows = self.recall_ = None
+        self._order_N: torch.Tensor | None = None  # of the rows, as the search sorted them
         if isinstance(given, Edges):
-            self._set_weights(self._kernel(given), device)
+            self._set_weights(self.weigh(given), device)
         else:
             self._rows = as_rows(given, device, metric=self._row_metric)
             blocks = list(self._weights(None))
@@ -103,8 +147,8 @@ class GraphPropagator(Propagator):
 
     def _set_weights(self, weights: sparse.csr_array, device: torch.device) -> None:
         started = time.perf_counter()
-        self.graph_ = replace(self._build_graph(weights), order_N=self._order_N).to(device)
-        self._say(f"graph: {self.graph_.n_edges} weights", started)
+        self.graph_ = replace(self.build_graph(weights), order_N=self._order_N).to(device)
+        self.say(f"graph: {self.graph_.n_edges} weights", started)
 
     @property
     def _row_metric(self) -> str:
@@ -121,9 +165,9 @@ class GraphPropagator(Propagator):
             queries=queries,
             metric=self._row_metric,
             search=self.search,
-            seed=self._search_seed(),
+            seed=self.search_seed(),
         )
-        self._say(f"search: {len(found.indices_NK)} rows, recall {found.recall:.4f}", started)
+        self.say(f"search: {len(found.indices_NK)} rows, recall {found.recall:.4f}", started)
         values = neighbor_matrix(found, self._rows.n)
         if queries is None:
             self.recall_, self._order_N = found.recall, found.order_N

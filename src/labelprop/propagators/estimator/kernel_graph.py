@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.core.errors import DataError, RequestError
+from labelprop.core.errors import DataError
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors.rows import as_rows
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import rbf_kernel
-from labelprop.propagators.estimator import top_classes as wide
 from labelprop.propagators.estimator.base import PRECOMPUTED
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.outcome import check_volume
-from labelprop.propagators.estimator.parameters import Number, Rule
+from labelprop.propagators.estimator.parameters import Count, NotNegative, Shares
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -68,24 +68,26 @@ def given_weights(edges: Edges) -> sparse.csr_array:
     return weights
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class KernelPropagator(GraphPropagator):
-    """A propagator on the symmetric graph of self-tuned weights, or on a graph of weights as given."""
+    """A propagator on the symmetric graph of self-tuned weights, or on a graph of weights as given.
 
-    volume: Any
-    max_iter: int
-    tol: float
+    Parameters
+    ----------
+    max_iter, tol : conjugate-gradient steps and relative residual.
+    metric : "cosine" or "euclidean"; "precomputed" takes a graph of weights, "precomputed_distances" distances.
+    volume : None, "seeds" (class shares of the seeds, each plus one) or wanted shares (C,) of unlabeled rows.
+    """
 
-    metrics: ClassVar[tuple[str, ...]] = ("cosine", "euclidean", *PRECOMPUTED)
-    rules: ClassVar[Mapping[str, Rule]] = {
-        "n_neighbors": Number(1, whole=True),
-        "max_iter": Number(1, whole=True),
-        "tol": Number(0),
-    }
+    max_iter: Count = 1000
+    tol: NotNegative = 1e-6
+    metric: Literal["cosine", "euclidean", "precomputed", "precomputed_distances"] = "cosine"  # type: ignore[assignment]
+    volume: Literal["seeds"] | Shares | None = None
 
-    def _kernel(self, edges: Edges) -> sparse.csr_array:
+    def weigh(self, edges: Edges) -> sparse.csr_array:
         return given_weights(edges) if edges.given else self_tuned(edges)
 
-    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+    def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         if self.metric == "precomputed" and weights.nnz:
             gap = abs(weights - weights.T).max()
             if gap > SYMMETRIC * weights.data.max():
@@ -97,19 +99,10 @@ class KernelPropagator(GraphPropagator):
                 )
         return symmetric_max(weights)
 
-    def _check_seeds(self, seeds: Seeds) -> None:
-        check_volume(self.volume, seeds.n_classes)
-        if self.volume is not None and self._is_wide(seeds):
-            raise RequestError(
-                f"volume={self.volume!r} needs all scores at once, and {seeds.n} rows x {seeds.n_classes} classes "
-                f"are more than {wide.DENSE_LIMIT}. Use volume=None, or fewer rows."
-            )
+    def check_seeds(self, seeds: Seeds) -> None:
+        check_volume(self.volume, seeds)
 
-    def _is_wide(self, seeds: Seeds) -> bool:
-        """Whether results can hold only the best classes of a row."""
-        return seeds.n * seeds.n_classes > wide.DENSE_LIMIT
-
-    def _judged(self, found: Propagation) -> Propagation:
+    def judged(self, found: Propagation) -> Propagation:
         """The same result; warns where the solver has not converged."""
         if not found.converged:
             warnings.warn(
@@ -138,39 +131,45 @@ class Jobs:
     def problem(self, value: Any) -> str | None:
         """What is allowed, where `value` is not; else None."""
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        return None if value is None or (whole and value != 0) else "None or a whole number other than 0"
+        return None if whole and value != 0 else "a whole number other than 0"
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class DropInPropagator(KernelPropagator):
-    """A propagator with scikit-learn's choice of kernels: "knn" as above, or "rbf" over all pairs of rows."""
+    """A propagator with scikit-learn's parameters and its choice of kernels.
 
-    kernel: str
-    gamma: float
-    n_jobs: int | None
+    Parameters
+    ----------
+    kernel : "knn": weights exp(-d_ij^2 / d_ik^2) to the k nearest neighbors, d_ik the distance to the k-th, the
+        larger of both directions; "rbf": exp(-gamma |x - x'|^2) between all rows of X as given, up to 20,000 rows.
+        Given graphs (`metric="precomputed"`) are taken as they are; "rbf" applies to given distances.
+    gamma : of the rbf kernel.
+    max_iter, tol : in scikit-learn they count rounds of another iteration and bound the sum of absolute changes: 1e-3
+        there is a looser demand here.
+    n_jobs : torch threads during `fit`, counted as joblib does (-1: all cores); None leaves them as they are.
+    """
+
+    kernel: Annotated[Literal["knn", "rbf"], Kernel()] = field(default="knn", kw_only=False)
+    gamma: NotNegative = 20.0
+    n_jobs: Annotated[int, Jobs()] | None = None
 
     graph_parameters: ClassVar[tuple[str, ...]] = (*KernelPropagator.graph_parameters, "kernel", "gamma")
-    rules: ClassVar[Mapping[str, Rule]] = {
-        **KernelPropagator.rules,
-        "kernel": Kernel(),
-        "gamma": Number(0),
-        "n_jobs": Jobs(),
-    }
 
-    def _spread(self, given: Any, seeds: Seeds) -> Propagation:
+    def spread(self, given: Any, seeds: Seeds) -> Propagation:
         if self._all_pairs:
             rbf_kernel.check_room(int(given.shape[0]), 8 if given.dtype in (np.float64, torch.float64) else 4)
         with threads(self.n_jobs):
-            return super()._spread(given, seeds)
+            return super().spread(given, seeds)
 
-    def _kernel(self, edges: Edges) -> sparse.csr_array:
+    def weigh(self, edges: Edges) -> sparse.csr_array:
         if self.kernel == "knn" or edges.given:
-            return super()._kernel(edges)
+            return super().weigh(edges)
         weights = edges.squared_distances().copy()  # distances as given: the kernel of the stored ones
         weights.data = np.exp(-self.gamma * weights.data)
         return weights
 
-    def _build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
-        return AffinityGraph.from_scipy(weights) if self._all_pairs else super()._build_graph(weights)
+    def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
+        return AffinityGraph.from_scipy(weights) if self._all_pairs else super().build_graph(weights)
 
     @property
     def _row_metric(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,8 @@ class Remembered:
     graph_key: tuple[Any, ...]
     graph: AffinityGraph
     recall: float | None
-    system: Any = None  # the linear system, prepared
+    system: Any = None  # what was prepared to propagate on it
+    system_key: tuple[Any, ...] = ()
     solve_key: tuple[Any, ...] | None = None
     columns: dict[Any, tuple[bytes, int]] | None = None  # class label: its seeds, its column
     solved: ColumnSolve | None = None
@@ -79,24 +80,16 @@ def merge(old: ColumnSolve, new: ColumnSolve, kept: tuple[list[int], list[int], 
 
 
 def solve_changed(
-    memory: Remembered,
-    prepare: Callable[[AffinityGraph], Any],
-    seeds: Seeds,
-    classes: np.ndarray,
-    settings: Mapping[str, Any],
+    memory: Remembered, system: Any, seeds: Seeds, classes: np.ndarray, settings: Mapping[str, Any]
 ) -> tuple[ColumnSolve, Remembered]:
-    """The columns of all classes, solving those whose seeds or settings changed; and what to remember now.
-
-    `prepare` makes the system of the graph, once; its `solve(seeds, columns, **settings)` treats columns alone.
-    """
-    system = memory.system or prepare(memory.graph)
+    """The columns of all classes, solving those whose seeds or settings changed; and what to remember now."""
     columns, key = seed_keys(seeds, classes), tuple(settings.items())
     usable = memory.columns if memory.solve_key == key else None
     kept = reusable(usable or {}, columns)
     solved = system.solve(seeds, kept[2], **settings)
     if usable is not None and memory.solved is not None:
         solved = merge(memory.solved, solved, kept)
-    return solved, replace(memory, system=system, solve_key=key, columns=columns, solved=solved)
+    return solved, replace(memory, solve_key=key, columns=columns, solved=solved)
 
 
 def _arrays(X: Any) -> Iterator[np.ndarray]:

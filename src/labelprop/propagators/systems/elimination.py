@@ -1,4 +1,7 @@
-"""Graphs whose weights span many powers of ten are solved by elimination; others by conjugate gradient."""
+"""Graphs whose weights span many powers of ten are solved by elimination; others by conjugate gradient.
+
+Elimination takes the entries, so it takes a graph and no other `Operator`.
+"""
 
 from __future__ import annotations
 

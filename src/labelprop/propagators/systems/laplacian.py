@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,8 +19,8 @@ from labelprop.functional.solve import ColumnSolve, Matmul, cg_refined
 from labelprop.functional.verdict import Verdict
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.systems.diffusion import class_blocks, times, worth_renumbering
 from labelprop.propagators.systems.elimination import suits
+from labelprop.propagators.systems.operator import Normalized, Operator
 from labelprop.propagators.systems.seed_components import SeedComponents
 
 SHIFT = 1e-4  # share of D added where D - W alone cannot be solved
@@ -34,47 +34,38 @@ class LaplacianSystem:
     all solutions the one with sum_i d_i x_i = 0 in each is found.
     """
 
-    rows_R: torch.Tensor  # numbers in W of the rows, as ordered here
-    normalized: AffinityGraph  # S in these rows and columns
-    scale_R: torch.Tensor  # D^-1/2
+    normalized: Normalized  # S in these rows and columns
     null: tuple[AffinityGraph, AffinityGraph] | None  # (G, R) and (R, G): D^1/2 1 of each component, of length 1
 
     @classmethod
     def of(
-        cls, graph: AffinityGraph, keep_N: torch.Tensor, component_N: torch.Tensor | None = None
+        cls, weights: AffinityGraph | Operator, keep_N: torch.Tensor, component_N: torch.Tensor | None = None
     ) -> LaplacianSystem:
         """Prepares the system in the rows `keep_N` (N,) bool; `component_N` where they make up whole components."""
-        rows_R, normalized = keep_N.nonzero().squeeze(1), graph.normalized()
-        if len(rows_R) < graph.n:
-            rows = rows_R.cpu().numpy()
-            normalized = AffinityGraph.from_scipy(normalized.to_scipy()[rows][:, rows], graph.device)
-        if worth_renumbering(normalized):
-            normalized, order_R = normalized.renumbered()
-            rows_R = rows_R[order_R]
-        degree_R = graph.degree()[rows_R]
-        scale_R = degree_R.masked_fill(degree_R <= 0, 1).rsqrt()
-        null = None if component_N is None or not len(rows_R) else _null_vectors(degree_R, component_N[rows_R])
-        return cls(rows_R, normalized, scale_R, null)
+        normalized = Normalized.of(weights, keep_N)
+        if component_N is None or not normalized.n:
+            return cls(normalized, None)
+        return cls(normalized, _null_vectors(normalized.degree_R, component_N[normalized.rows_R]))
 
     def solve(self, b_RB: torch.Tensor, *, max_iter: int, tol: float, shift: float = 0.0) -> ColumnSolve:
-        """x for (D - W + shift D) x = b, rows in the order of `rows_R`; the residual is that of the scaled system."""
-        if not len(self.rows_R):
+        """x for (D - W + shift D) x = b, rows as in `normalized`; the residual is that of the scaled system."""
+        if not self.normalized.n:
             return ColumnSolve.empty(0, b_RB.shape[1], b_RB.dtype, b_RB.device)
 
         def operator(dtype: torch.dtype) -> Matmul:
-            product, null = times(self.normalized.astype(dtype).scaled(-1)), self._null(dtype)
+            product, null = self.normalized.times(dtype, -1), self._null(dtype)
             return lambda z_RB: _project(product(z_RB).add_(z_RB, alpha=1 + shift), null)
 
         with torch.autocast(b_RB.device.type, enabled=False):  # callers may train in bfloat16
-            null = self._null(b_RB.dtype)
-            b_RB = _project(b_RB * self.scale_R[:, None], null)
+            null, scale_R1 = self._null(b_RB.dtype), self.normalized.scale_R[:, None]
+            b_RB = _project(b_RB * scale_R1, null)
             solved = cg_refined(operator, b_RB, tol=tol, max_iter=max_iter)
-            x_RB = _project(solved.solution_NC, null) * self.scale_R[:, None]
+            x_RB = _project(solved.solution_NC, null) * scale_R1
         return ColumnSolve(x_RB, solved.steps_C, solved.residual_C)
 
     def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
         """(start, stop) of classes to solve together."""
-        return class_blocks(self.normalized, n_classes)
+        return self.normalized.class_blocks(n_classes)
 
     def _null(self, dtype: torch.dtype) -> list[torch.Tensor]:
         """The null vectors across (G, R) and along (R, G) in this type; none where the system is regular."""
@@ -85,59 +76,56 @@ class LaplacianSystem:
 class HarmonicSystem:
     """Functions that equal the given labels on the seeds and the weighted mean of their neighbors elsewhere."""
 
-    rows_R: torch.Tensor  # unlabeled rows of components that hold seeds
-    seeds_L: torch.Tensor  # rows of the seeds
-    cross: AffinityGraph  # W from the former to the latter, (R, L)
+    weights: Operator
     system: LaplacianSystem | AffinityGraph  # in the rows R; the plain W (R, R) where elimination suits it
+    rows_R: torch.Tensor  # unlabeled rows of components that hold seeds
 
     @classmethod
-    def of(cls, graph: AffinityGraph, seeds: Seeds) -> HarmonicSystem:
-        """Prepares the system in all unlabeled rows of components that hold seeds."""
-        seeds_L = seeds.mask_N.nonzero().squeeze(1)
-        component_N = graph.components()
-        seeded = torch.zeros(int(component_N.max()) + 1, dtype=torch.bool, device=graph.device)
-        seeded[component_N[seeds_L]] = True
+    def of(cls, weights: AffinityGraph | Operator, seeds: Seeds, component_N: torch.Tensor) -> HarmonicSystem:
+        """Prepares the system in all unlabeled rows of components that hold seeds.
+
+        Elimination needs the entries: an operator without a graph is solved by conjugate gradient, whatever it is.
+        """
+        seeded = torch.zeros(int(component_N.max()) + 1, dtype=torch.bool, device=component_N.device)
+        seeded[component_N[seeds.mask_N]] = True
         keep_N = seeded[component_N] & ~seeds.mask_N
-        regular = None if suits(graph) else LaplacianSystem.of(graph, keep_N)
-        rows_R = keep_N.nonzero().squeeze(1) if regular is None else regular.rows_R
-        weights = graph.to_scipy()[rows_R.cpu().numpy()]
-        cross = AffinityGraph.from_scipy(weights[:, seeds_L.cpu().numpy()], graph.device)
-        if regular is None:
-            return cls(
-                rows_R, seeds_L, cross, AffinityGraph.from_scipy(weights[:, rows_R.cpu().numpy()], graph.device)
-            )
-        return cls(rows_R, seeds_L, cross, regular)
+        operator = Operator.of(weights) if isinstance(weights, AffinityGraph) else weights
+        if isinstance(weights, AffinityGraph) and suits(weights):
+            rows_R = keep_N.nonzero().squeeze(1)
+            rows = rows_R.cpu().numpy()
+            inner = AffinityGraph.from_scipy(weights.to_scipy()[rows][:, rows], weights.device)
+            return cls(operator, inner, rows_R)
+        system = LaplacianSystem.of(weights, keep_N)
+        return cls(operator, system, system.normalized.rows_R)
 
     def solve(self, seeds: Seeds, classes: Sequence[int], *, max_iter: int, tol: float) -> ColumnSolve:
         """F for these classes (N, len(classes)): (D - W)_UU F_U = W_UL Y_L, F_L = Y_L, 0 in components without seeds.
 
         Cut to the range of Y, of which F is a weighted mean: only rounding and unfinished solves leave it.
         """
-        dtype = self.cross.weights_E.dtype
-        solved = ColumnSolve.empty(seeds.n, len(classes), dtype, self.cross.device)
+        degree_N = self.weights.degree_N
+        solved = ColumnSolve.empty(seeds.n, len(classes), degree_N.dtype, degree_N.device)
         for start, stop in self.class_blocks(len(classes)):
             advance("solve", start, len(classes))
-            y_LB = seeds.columns(classes[start:stop], dtype)[self.seeds_L]
-            part = self._inner(y_LB, max_iter, tol)
-            solved.solution_NC[self.seeds_L, start:stop] = y_LB
-            inner_RB = part.solution_NC.clamp_min(0).minimum(y_LB.amax(dim=0))
-            solved.solution_NC[self.rows_R, start:stop] = inner_RB
-            solved.steps_C[start:stop], solved.residual_C[start:stop] = part.steps_C, part.residual_C
+            y_NB = seeds.columns(classes[start:stop], degree_N.dtype)
+            part = self._inner(y_NB, seeds, max_iter, tol)
+            inner_RB = part.solution_NC.clamp_min(0).minimum(y_NB.amax(dim=0))
+            solved.solution_NC[:, start:stop] = y_NB
+            solved.put(self.rows_R, start, replace(part, solution_NC=inner_RB))
         return solved
 
     def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
-        """(start, stop) of classes to solve together."""
+        """(start, stop) of classes to solve together: all by elimination, which takes as long for one."""
         return self.system.class_blocks(n_classes) if isinstance(self.system, LaplacianSystem) else [(0, n_classes)]
 
-    def _inner(self, y_LB: torch.Tensor, max_iter: int, tol: float) -> ColumnSolve:
+    def _inner(self, y_NB: torch.Tensor, seeds: Seeds, max_iter: int, tol: float) -> ColumnSolve:
         """F in the rows of the system."""
         if isinstance(self.system, LaplacianSystem):
-            return self.system.solve(self.cross.matmul(y_LB), max_iter=max_iter, tol=tol)
-        solved = ColumnSolve.empty(len(self.rows_R), y_LB.shape[1], y_LB.dtype, y_LB.device)
-        cross = self.cross.astype(torch.float64)
-        solved.solution_NC[:] = eliminate(
-            self.system.to_dense().double(), cross.degree(), cross.matmul(y_LB.double())
-        )
+            return self.system.solve(self.weights.matmul(y_NB)[self.rows_R], max_iter=max_iter, tol=tol)
+        solved = ColumnSolve.empty(self.system.n, y_NB.shape[1], y_NB.dtype, y_NB.device)
+        leak_R = self.weights.matmul(seeds.mask_N[:, None].double())[self.rows_R, 0]
+        inflow_RB = self.weights.matmul(y_NB.double())[self.rows_R]
+        solved.solution_NC[:] = eliminate(self.system.to_dense().double(), leak_R, inflow_RB)
         return solved
 
 
@@ -152,23 +140,25 @@ class PoissonSystem:
     parts: SeedComponents
 
     @classmethod
-    def of(cls, graph: AffinityGraph, parts: SeedComponents) -> PoissonSystem:
+    def of(cls, weights: AffinityGraph | Operator, parts: SeedComponents) -> PoissonSystem:
         """Prepares the system."""
-        return cls(LaplacianSystem.of(graph, parts.mixed_N >= 0, parts.mixed_N), parts)
+        return cls(LaplacianSystem.of(weights, parts.mixed_N >= 0, parts.mixed_N), parts)
 
     def solve(
         self, seeds: Seeds, classes: Sequence[int], *, max_iter: int, tol: float, shift: float = 0.0
     ) -> ColumnSolve:
         """u for these classes (N, len(classes)), 0 in all other components; `shift` D is added to D - W."""
-        rows_R, dtype = self.system.rows_R, self.system.scale_R.dtype
-        solved = ColumnSolve.empty(seeds.n, len(classes), dtype, rows_R.device)
+        rows_R, degree_R = self.system.normalized.rows_R, self.system.normalized.degree_R
+        solved = ColumnSolve.empty(seeds.n, len(classes), degree_R.dtype, degree_R.device)
         for start, stop in self.system.class_blocks(len(classes)):
             advance("solve", start, len(classes))
-            b_RB = self._sources(seeds, classes[start:stop])[rows_R].to(dtype)
-            part = self.system.solve(b_RB, max_iter=max_iter, tol=tol, shift=shift)
-            solved.solution_NC[rows_R, start:stop] = part.solution_NC
-            solved.steps_C[start:stop], solved.residual_C[start:stop] = part.steps_C, part.residual_C
+            b_RB = self._sources(seeds, classes[start:stop])[rows_R].to(degree_R.dtype)
+            solved.put(rows_R, start, self.system.solve(b_RB, max_iter=max_iter, tol=tol, shift=shift))
         return solved
+
+    def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
+        """(start, stop) of classes to solve together."""
+        return self.system.class_blocks(n_classes)
 
     def _sources(self, seeds: Seeds, classes_B: Sequence[int]) -> torch.Tensor:
         """b (N, B), float64."""

@@ -59,14 +59,14 @@ def _by_iteration(
 ) -> tuple[torch.Tensor, Verdict]:
     """g up to a constant in each component, 0 in those without seeds, by conjugate gradient."""
     system = LaplacianSystem.of(graph, seeded[component_N], component_N)
-    b_R1 = sources_N[system.rows_R, None]
+    b_R1 = sources_N[system.normalized.rows_R, None]
     solved = system.solve(b_R1, max_iter=max_iter, tol=tol)
     missed = solved.verdict(tol)
     if not missed.converged:
         solved = system.solve(b_R1, max_iter=max_iter, tol=tol, shift=SHIFT)
         warn_shifted(missed.residual, solved.verdict(tol))
     g_N = torch.zeros_like(sources_N)
-    g_N[system.rows_R] = solved.solution_NC[:, 0]
+    g_N[system.normalized.rows_R] = solved.solution_NC[:, 0]
     return g_N, solved.verdict(tol)
 
 

@@ -25,9 +25,8 @@ class SeedComponents:
     shares_GC: torch.Tensor  # float64; mean of the seeds' rows of each mixed component, by weight (ybar)
 
     @classmethod
-    def of(cls, graph: AffinityGraph, seeds: Seeds) -> SeedComponents:
-        """Sorts the components of a graph (N, N). The label of a soft seed is its largest entry."""
-        component_N = graph.components()
+    def of(cls, component_N: torch.Tensor, seeds: Seeds) -> SeedComponents:
+        """Sorts components, given by their number (N,). The label of a soft seed is its largest entry."""
         part_N, labels_N = component_N.cpu().numpy(), seeds.labels_N.cpu().numpy()
         rows_L = np.flatnonzero(labels_N >= 0)
         n_parts = int(part_N.max()) + 1
@@ -40,7 +39,7 @@ class SeedComponents:
         mixed[several] = np.arange(len(several))
         shares_GC = _shares(seeds, rows_L, mixed[part_N[rows_L]], len(several))
         found = (component_N, torch.from_numpy(single[part_N]), torch.from_numpy(mixed[part_N]), shares_GC)
-        return cls(*(part.to(graph.device) for part in found))
+        return cls(*(part.to(component_N.device) for part in found))
 
     @property
     def seeded_N(self) -> torch.Tensor:

@@ -1,0 +1,109 @@
+"""What linear systems ask of a matrix of weights, wherever its entries are: products and row sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from labelprop.functional.solve import Matmul
+from labelprop.graph.affinity import AffinityGraph
+
+RENUMBER_FROM = 10_000  # rows; below, a block of columns stays in the cache anyway
+DENSE_DEGREE = 1000  # neighbors on average, beyond which no order of the rows helps
+DENSE_SHARE = 0.1  # of all pairs; sparse products are that much slower an edge
+CPU_COLUMNS = 64  # at least, and in multiples: products with 41 columns took as long as with 64
+BLOCK_ELEMENTS = {"cpu": 1 << 21, "cuda": 1 << 28}  # numbers in one of the solver's blocks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Operator:
+    """A symmetric matrix of weights W (N, N) that is known by its products.
+
+    Systems take it in place of an `AffinityGraph`: rows on several machines or devices supply another `matmul`.
+    """
+
+    matmul: Matmul  # x -> W x, (N, B) -> (N, B) for any B, in the type of x
+    degree_N: torch.Tensor  # row sums; solutions have their type and device
+
+    @classmethod
+    def of(cls, graph: AffinityGraph) -> Operator:
+        """A graph as an operator."""
+        return cls(lambda x_NB: graph.astype(x_NB.dtype).matmul(x_NB), graph.degree())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Normalized:
+    """S = D^-1/2 W D^-1/2 in some rows R and the same columns of a symmetric W; D counts all columns."""
+
+    times: Callable[[torch.dtype, float], Matmul]  # x -> factor S x in this type, to be applied many times
+    degree_R: torch.Tensor
+    rows_R: torch.Tensor  # their numbers in W, as ordered here: where a graph's products are fastest
+
+    @classmethod
+    def of(cls, weights: AffinityGraph | Operator, keep_N: torch.Tensor | None = None) -> Normalized:
+        """In the rows `keep_N` (N,) bool; None for all."""
+        degree_N = weights.degree() if isinstance(weights, AffinityGraph) else weights.degree_N
+        keep_N = torch.ones_like(degree_N, dtype=torch.bool) if keep_N is None else keep_N
+        rows_R = keep_N.nonzero().squeeze(1)
+        if isinstance(weights, AffinityGraph):
+            return cls._of_graph(weights, degree_N, rows_R)
+        matmul = weights.matmul
+        scale_N1 = _inverse_root(degree_N)[:, None]
+
+        def times(dtype: torch.dtype, factor: float) -> Matmul:
+            scale = scale_N1.to(dtype)
+
+            def product(x_RB: torch.Tensor) -> torch.Tensor:
+                x_NB = x_RB.new_zeros(len(scale), x_RB.shape[1])
+                x_NB[rows_R] = x_RB
+                return (scale * matmul(scale * x_NB)).mul_(factor)[rows_R]
+
+            return product
+
+        return cls(times, degree_N[rows_R], rows_R)
+
+    @classmethod
+    def _of_graph(cls, graph: AffinityGraph, degree_N: torch.Tensor, rows_R: torch.Tensor) -> Normalized:
+        part = graph.normalized()
+        if len(rows_R) < graph.n:
+            rows = rows_R.cpu().numpy()
+            part = AffinityGraph.from_scipy(part.to_scipy()[rows][:, rows], graph.device)
+        if _worth_renumbering(part):
+            part, order_R = part.renumbered()
+            rows_R = rows_R[order_R]
+        return cls(lambda dtype, factor: _times(part.astype(dtype).scaled(factor)), degree_N[rows_R], rows_R)
+
+    @property
+    def n(self) -> int:
+        return len(self.degree_R)
+
+    @property
+    def scale_R(self) -> torch.Tensor:
+        """D^-1/2; 1 where D is 0."""
+        return _inverse_root(self.degree_R)
+
+    def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
+        """(start, stop) of classes to solve together: the solver's memory is bounded, and in reach of the cache."""
+        kind = self.degree_R.device.type
+        room = BLOCK_ELEMENTS[kind] // max(1, self.n)
+        width = max(CPU_COLUMNS, room - room % CPU_COLUMNS) if kind == "cpu" else max(1, room)
+        return [(start, min(start + width, n_classes)) for start in range(0, n_classes, width)]
+
+
+def _inverse_root(degree_N: torch.Tensor) -> torch.Tensor:
+    return degree_N.masked_fill(degree_N <= 0, 1).rsqrt()
+
+
+def _worth_renumbering(graph: AffinityGraph) -> bool:
+    """Whether an order of the rows makes products faster: on a CPU, where rows have few neighbors."""
+    return graph.n >= RENUMBER_FROM and graph.device.type == "cpu" and graph.n_edges <= graph.n * DENSE_DEGREE
+
+
+def _times(graph: AffinityGraph) -> Matmul:
+    """The product with the weights, dense where rows are linked to a good part of all rows."""
+    if graph.n_edges <= graph.shape[0] * graph.shape[1] * DENSE_SHARE:
+        return graph.matmul
+    weights = graph.to_dense()
+    return lambda x_MC: weights @ x_MC
