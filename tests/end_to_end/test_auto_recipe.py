@@ -16,7 +16,7 @@ from labelprop.core.run_folder import RunFolder
 from labelprop.runs import race as race_module
 from labelprop.runs import train as train_module
 from labelprop.training import loop, phases
-from labelprop.training.race import RUNNERS
+from labelprop.training.race import CANDIDATES
 
 USAGE = {"seconds": 5_000.0, "peak_memory_bytes": 1}
 
@@ -108,7 +108,7 @@ def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
         return least or 16
 
     monkeypatch.setattr(phases, "MIN_STEPS", 40)  # for dlp to win
-    monkeypatch.setitem(RUNNERS, "vector", ("dlp", "supervised"))
+    monkeypatch.setitem(CANDIDATES, "vector", ("dlp", "supervised"))
     monkeypatch.setattr(race_module, "main_steps_within", steps)
     monkeypatch.setattr(train_module, "main_steps_within", steps)
     options = {"out": tmp_path / "run", "recipe": "auto", "budget": "10min"}

@@ -23,7 +23,7 @@ from labelprop.training import loop
 from labelprop.training.job import Job, WorkMeter
 from labelprop.training.outputs import collect_outputs
 from labelprop.training.plan import CLOSING_SECONDS, default_epochs, epoch_length, main_steps_within, plan_steps
-from labelprop.training.race import BASELINE, ROUNDS, Heat, Outcome, folds, race
+from labelprop.training.race import BASELINE, ROUNDS, Outcome, Trial, hidden_labels, race
 
 RECORD = "race.json"
 KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
@@ -37,7 +37,7 @@ RACING = "racing"
 def decide_by_race(folder: RunFolder | None, prepared: Prepared) -> Prepared:
     """The same with the design that won. A race that was interrupted goes on where it stopped.
 
-    The first of several processes has the folder. Heats are written to race.json as they end, at last the outcome.
+    The first of several processes has the folder. Trials are written to race.json as they end, at last the outcome.
     """
     designs = {design.recipe.name: design for design in prepared.candidates}
     if len(designs) == 1:  # every example is labeled: there is nothing to choose
@@ -46,9 +46,9 @@ def decide_by_race(folder: RunFolder | None, prepared: Prepared) -> Prepared:
     if "recipe" not in kept:
         prepared = _continued(prepared, kept)
         lengths = kept.get("lengths") or prepared.group.first(_lengths(prepared, designs))
-        heats = [Heat(**heat) for heat in kept.get("heats", ())]
+        trials = [Trial(**trial) for trial in kept.get("heats", ())]
         running = _Race(folder, prepared, designs, lengths, _loader(prepared))
-        outcome = prepared.group.first(running.run(heats))
+        outcome = prepared.group.first(running.run(trials))
         kept = outcome.to_json() | {"lengths": dict(lengths)}
         if folder is not None:
             folder.write_json(RECORD, kept)
@@ -118,7 +118,7 @@ def _lengths(prepared: Prepared, designs: Mapping[str, Design]) -> dict[str, int
     """Steps of the main phase of each recipe at full length: of a budget, what it pays for if all run every round."""
     request = prepared.request
     per_epoch = {name: epoch_length(design.recipe, design.task) for name, design in designs.items()}
-    trials = ROUNDS * len(folds(prepared.design.task))
+    trials = ROUNDS * len(hidden_labels(prepared.design.task).folds)
     if prepared.budget is None or not trials:
         return {
             name: request.steps or (request.epochs or default_epochs(steps)) * steps
@@ -142,18 +142,18 @@ class _Race:
     lengths: Mapping[str, int]
     loader: Loader
 
-    def run(self, heats: Sequence[Heat]) -> Outcome:
-        """From after these heats on."""
+    def run(self, trials: Sequence[Trial]) -> Outcome:
+        """From after these trials on."""
         task = self.prepared.design.task
-        if n_folds := len(folds(task)):
+        if n_folds := len(hidden_labels(task).folds):
             shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
             self.prepared.request.reporter.say(
                 f"race: {', '.join(self.designs)}, each trained up to {n_folds * len(ROUNDS)} times ({shares} of "
                 f"{_steps(self.lengths)}, with each of {n_folds} parts of the given labels hidden); the better half "
                 "goes on"
             )
-        self._keep(heats)
-        return race(list(self.designs), task, self._train, run_already=heats, note=self._note)
+        self._keep(trials)
+        return race(list(self.designs), task, self._train, run_already=trials, note=self._note)
 
     def _train(self, name: str, task: Task, share: float) -> torch.Tensor:
         jobs = {
@@ -175,13 +175,13 @@ class _Race:
         classes_N: torch.Tensor = self.prepared.group.first(found["class"].argmax(1).cpu())
         return classes_N
 
-    def _note(self, heats: Sequence[Heat]) -> None:
-        self.prepared.request.reporter.say(_said(heats[-1]))
-        self._keep(heats)
+    def _note(self, trials: Sequence[Trial]) -> None:
+        self.prepared.request.reporter.say(_said(trials[-1]))
+        self._keep(trials)
 
-    def _keep(self, heats: Sequence[Heat]) -> None:
+    def _keep(self, trials: Sequence[Trial]) -> None:
         if self.folder is not None:
-            record = {"lengths": dict(self.lengths), "heats": [asdict(heat) for heat in heats]}
+            record = {"lengths": dict(self.lengths), "heats": [asdict(trial) for trial in trials]}
             seconds = round(time.perf_counter() - self.prepared.began, 3)
             self.folder.write_json(RECORD, record | {"seconds": seconds, "stages": self.prepared.clock.stages})
 
@@ -192,9 +192,9 @@ def _steps(lengths: Mapping[str, int]) -> str:
     return f"{least:,} steps" if least == most else f"{least:,} to {most:,} steps"
 
 
-def _said(heat: Heat) -> str:
-    where = f"round {heat.round + 1} of {len(ROUNDS)}, part {heat.fold + 1}"
-    return f"race, {where}: {heat.recipe} found {heat.right:,} of {heat.hidden:,} hidden labels"
+def _said(trial: Trial) -> str:
+    where = f"round {trial.round + 1} of {len(ROUNDS)}, part {trial.fold + 1}"
+    return f"race, {where}: {trial.recipe} found {trial.right:,} of {trial.hidden:,} hidden labels"
 
 
 def _loader(prepared: Prepared) -> Loader:

@@ -8,11 +8,11 @@ from typing import Any
 
 from labelprop.core import registry
 from labelprop.core.errors import UnknownNameError
+from labelprop.propagators.choice.heads import CHOICES_OF_C
 from labelprop.propagators.votes.vote_propagator import VotePropagator
 
 LABELS_ONLY, SOFT_HEAD = registry.HEADS
 NEIGHBORS = (10, 20, 50)
-PENALTIES = (100.0, 10.0, 1000.0)
 
 # Settings other than the defaults: the plain harmonic solution gives all rows to one class where labels are few.
 SETTINGS: dict[str, dict[str, Any]] = {"label-propagation": {"reweight": "poisson"}}
@@ -20,7 +20,7 @@ SETTINGS: dict[str, dict[str, Any]] = {"label-propagation": {"reweight": "poisso
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A method by its name; the number of neighbors of a propagator, the penalty C of the labels-only head."""
+    """A method by its name; the number of neighbors of a propagator, C of the labels-only head."""
 
     method: str
     n_neighbors: int | None = None
@@ -63,7 +63,7 @@ EXPECTED: dict[Candidate, float] = {
 SPECTRAL_CLASSES, SPECTRAL_ROWS = 200, 100_000
 
 
-def lineup(names: Sequence[str] | None, n: int, n_classes: int, *, given_graph: bool) -> list[Candidate]:
+def list_candidates(names: Sequence[str] | None, n: int, n_classes: int, *, given_graph: bool) -> list[Candidate]:
     """Candidates in order of preference, every propagator with 10, 20 and 50 neighbors (at most n - 1).
 
     `names` None takes all of `EXPECTED`; methods that it does not know stand behind those, as they were named. A
@@ -88,10 +88,10 @@ def lineup(names: Sequence[str] | None, n: int, n_classes: int, *, given_graph: 
     return list(dict.fromkeys(found))
 
 
-def with_penalties(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The same candidates, the labels-only head once for each penalty."""
-    spread = ([replace(c, C=C) for C in PENALTIES] if c.method == LABELS_ONLY else [c] for c in candidates)
-    return [candidate for group in spread for candidate in group]
+def with_choices_of_C(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The same candidates, the labels-only head once for each C."""
+    varied = ([replace(c, C=C) for C in CHOICES_OF_C] if c.method == LABELS_ONLY else [c] for c in candidates)
+    return [candidate for group in varied for candidate in group]
 
 
 def expected(candidate: Candidate) -> float:

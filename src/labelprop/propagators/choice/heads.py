@@ -27,6 +27,7 @@ from labelprop.propagators.estimator.sinks import RowSink
 from labelprop.propagators.estimator.top_classes import dense_rows
 
 LABELS_ONLY_C, SOFT_C = 100.0, 10.0
+CHOICES_OF_C = (100.0, 10.0, 1000.0)  # of the labels-only head, in order of preference
 LABELS_ONLY_STEPS, SOFT_STEPS = 200, 30
 GRADIENT_TOLERANCE, LOSS_TOLERANCE = 1e-5, 1e-7  # largest entry, the loss being a mean; relative decrease
 HISTORY = 10  # pairs that L-BFGS remembers

@@ -22,7 +22,12 @@ class Tally(Generic[T]):
     """A candidate and which of the hidden seeds asked for so far it got right."""
 
     candidate: T
-    right: np.ndarray  # bool
+    right_H: np.ndarray  # bool
+
+    @property
+    def right(self) -> int:
+        """How many."""
+        return int(self.right_H.sum())
 
 
 def choose(
@@ -44,20 +49,20 @@ def choose(
             if out not in tallies:
                 forget(out.candidate)
         for fold in range(1, n_folds):
-            tallies = [Tally(t.candidate, np.append(t.right, judge(t.candidate, fold))) for t in tallies]
-    ranked = sorted(tallies, key=lambda tally: -int(tally.right.sum()))  # stable: ties by preference
+            tallies = [Tally(t.candidate, np.append(t.right_H, judge(t.candidate, fold))) for t in tallies]
+    ranked = sorted(tallies, key=lambda tally: -tally.right)  # stable: ties by preference
     chosen = next(tally for tally in tallies if _behind(tally, ranked[0]) <= 1)
     return [chosen, *(tally for tally in ranked if tally is not chosen)]
 
 
 def hopeful(tallies: list[Tally[T]]) -> list[Tally[T]]:
     """Those worth another fold, in order of preference: few, and not far behind the best."""
-    ranked = sorted(tallies, key=lambda tally: -int(tally.right.sum()))
+    ranked = sorted(tallies, key=lambda tally: -tally.right)
     kept = [tally for tally in ranked[:KEPT] if _behind(tally, ranked[0]) <= HOPELESS]
     return [tally for tally in tallies if tally in kept]
 
 
 def _behind(tally: Tally[T], best: Tally[T]) -> float:
     """How far a candidate is behind the best, in standard errors of the difference (seeds only one got right)."""
-    differ = int((tally.right != best.right).sum())
-    return float((int(best.right.sum()) - int(tally.right.sum())) / max(differ, 1) ** 0.5)
+    differ = int((tally.right_H != best.right_H).sum())
+    return float((best.right - tally.right) / max(differ, 1) ** 0.5)

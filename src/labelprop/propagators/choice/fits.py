@@ -25,6 +25,7 @@ from labelprop.propagators.choice.heads import (
     labels_only_head,
     soft_head,
 )
+from labelprop.propagators.choice.hidden import HiddenLabels
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 
@@ -68,8 +69,8 @@ class Shared:
 
 
 @dataclass(eq=False)
-class Contest:
-    """Runs candidates on the shared rows. `settings` are the constructor's parameters that all of them get."""
+class CandidateFits:
+    """Fits candidates to the shared rows. `settings` are the constructor's parameters that all of them get."""
 
     shared: Shared
     classes: np.ndarray
@@ -157,25 +158,25 @@ class Contest:
 
 @dataclass(eq=False)
 class HiddenSeeds:
-    """Folds that each hide some seeds; `right` asks a candidate for them."""
+    """Asks candidates for seeds that were hidden from them."""
 
-    contest: Contest
+    fits: CandidateFits
     seeds: Seeds
-    folds: list[np.ndarray]  # hidden rows
-    base: Candidate  # whose labels the soft head takes: the best propagator of the first fold
-    _best: int = -1
-    _shown: dict[int, Seeds] = field(default_factory=dict)
+    hidden: HiddenLabels
+    base: Candidate  # whose labels the soft head takes: the best propagator of the first fold, as far as it was asked
+    _most: int = -1
 
     def right(self, candidate: Candidate, fold: int) -> np.ndarray:
         """Which of the fold's hidden seeds a candidate gets right, bool; what it does not reach is wrong."""
-        hidden_H = torch.from_numpy(self.folds[fold])
-        if fold not in self._shown:
-            self._shown = {fold: without(self.seeds, hidden_H)}
-        labels_H = self.contest.labels(candidate, self.base, self._shown[fold], hidden_H)
-        right_H: np.ndarray = (labels_H == self.seeds.labels_N[hidden_H].cpu()).numpy()
-        if fold == 0 and candidate.method not in HEADS and int(right_H.sum()) > self._best:
-            self._best, self.base = int(right_H.sum()), candidate
-        return right_H
+
+        def fit(_: np.ndarray, row_H: np.ndarray) -> np.ndarray:
+            places_H = torch.from_numpy(row_H)
+            return self.fits.labels(candidate, self.base, without(self.seeds, places_H), places_H).numpy()
+
+        found = self.hidden.ask(fold, fit)
+        if fold == 0 and candidate.method not in HEADS and found.right > self._most:
+            self._most, self.base = found.right, candidate
+        return found.right_H
 
 
 def without(seeds: Seeds, hidden_H: torch.Tensor) -> Seeds:
