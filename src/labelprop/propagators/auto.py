@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
-from labelprop.core.registry import HEADS
+from labelprop.core.registry import HEADS, propagator_flags
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors import nearest
@@ -30,13 +30,16 @@ from labelprop.propagators.choice.fits import CandidateFits, HiddenSeeds, Shared
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.choice.hidden import HiddenLabels
 from labelprop.propagators.choice.selection import Tally, choose
+from labelprop.propagators.cost.stages import Cost, Size, Stage, graph_cost, result_bytes
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.parameters import Number
 from labelprop.propagators.estimator.warm import fingerprint
+from labelprop.propagators.spectral_cut import SpectralCut
 
 FEWEST = 3  # seeds of every class, to hide any
+TRIALS = 25  # propagations before the choice, measured with benchmarks/forecast.py
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -73,6 +76,21 @@ class AutoPropagation(Propagator):
 
     candidates: Annotated[Any, Names()] | None = None
     cv: Annotated[int, Number(2, whole=True)] = 5
+
+    @classmethod
+    def cost(cls, size: Size, values: Mapping[str, Any]) -> Cost:
+        """One search; then graphs, eigenvectors and solves of the candidates, over and over."""
+        shared = {"n_neighbors": max(NEIGHBORS), "search": values["search"]}
+        found = graph_cost(size, shared)
+        search, graph, solve = found.stages
+        spectral = SpectralCut.cost(size, propagator_flags("spectral-cut") | shared).stages[-1]
+        choice = Stage(
+            "choice",
+            1.5 * graph.nbytes + spectral.nbytes + 2 * result_bytes(size, values),
+            products=2 * spectral.products,
+            passes=3 * graph.passes + 2 * spectral.passes + TRIALS / 2 * solve.passes,
+        )
+        return replace(found, stages=(search, choice))
 
     def spread(self, given: Any, seeds: Seeds) -> Propagation:
         shared = self._shared(given)

@@ -7,7 +7,8 @@ Maji, Vishnoi, Malik, "Biased Normalized Cuts", CVPR 2011.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.neighbors.shared_out import nearest_by_all
 from labelprop.graph.seeds import Seeds
+from labelprop.propagators.cost.stages import BOTH_WAYS, INDEX, STEP, Cost, Size, Stage, graph_cost, result_bytes
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.parameters import Count, Positive
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 CLASS_BLOCK = 64  # columns of the prior computed at once
 BLOCK_ELEMENTS = 1 << 24  # scores (rows x classes) read at once
+WIDTH, FILTER_STEPS = 1.25, 40  # to find eigenvectors: columns for each, products with the graph; see `cost`
 
 
 def exponential(edges: Edges, temperature: float) -> sparse.csr_array:
@@ -181,6 +184,20 @@ class SpectralCut(GraphPropagator):
     temperature: Positive = 0.2
 
     graph_parameters: ClassVar[tuple[str, ...]] = (*GraphPropagator.graph_parameters, "temperature")
+
+    @classmethod
+    def cost(cls, size: Size, values: Mapping[str, Any]) -> Cost:
+        """The smoothest eigenvectors of a graph instead of a solve, and products with them."""
+        found, n, f = graph_cost(size, values), size.n, size.float_bytes
+        width = WIDTH * min(int(values["n_eigenvectors"]), n)
+        edges = BOTH_WAYS * n * found.n_neighbors
+        solve = Stage(
+            "solve",
+            2.5 * edges * (INDEX + f) + max(7.5 * n * width * f, n * width * f + result_bytes(size, values)),
+            products=40 * n * width**2 + 2 * n * width * size.n_classes,
+            passes=FILTER_STEPS * width * (edges + STEP * n),
+        )
+        return replace(found, stages=(*found.stages[:2], solve))
 
     def weigh(self, edges: Edges) -> sparse.csr_array:
         return exponential(edges, self.temperature)

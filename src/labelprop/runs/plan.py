@@ -9,7 +9,8 @@ from labelprop.core import registry
 from labelprop.core.errors import RequestError
 from labelprop.core.memory import available_bytes, held_bytes
 from labelprop.core.progress import duration
-from labelprop.propagators.cost.forecast import ALL_PAIRS, Forecast, forecast
+from labelprop.propagators.cost.forecast import Forecast, forecast
+from labelprop.propagators.cost.stages import ALL_PAIRS
 
 TIGHT = 0.8  # of what is available
 FEWER_NEIGHBORS = (20, 10, 5)

@@ -13,7 +13,8 @@ import numpy as np
 
 from labelprop.core.progress import Silent, Staged, advance, heard_by
 from labelprop.core.run_folder import RunFolder
-from labelprop.propagators.cost.forecast import Forecast, Size, forecast
+from labelprop.propagators.cost.forecast import Forecast, forecast
+from labelprop.propagators.cost.stages import Size
 from labelprop.runs.baselines import CHOICE_SECONDS, FOLDS, Features, hide_labels, labels_only
 from labelprop.runs.inputs import labels_digest
 from labelprop.runs.plan import check_memory, plan_lines

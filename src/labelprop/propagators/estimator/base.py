@@ -24,6 +24,7 @@ from labelprop.core.progress import tell
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds, as_array, read_targets, unlabeled
+from labelprop.propagators.cost.stages import Cost, Size, graph_cost
 from labelprop.propagators.estimator.inputs import read_features, read_graph, read_weights
 from labelprop.propagators.estimator.parameters import Count, OneOf, check_parameters, rules_of
 from labelprop.propagators.estimator.top_classes import compact
@@ -94,6 +95,11 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
     verbose: bool = False
 
     # -- what a subclass gives --------------------------------------------------------------------------------
+
+    @classmethod
+    def cost(cls, size: Size, values: Mapping[str, Any]) -> Cost:
+        """What a fit to data of this size takes, `values` being all parameters: by default, a solve on a graph."""
+        return graph_cost(size, values)
 
     @abstractmethod
     def spread(self, given: Any, seeds: Seeds) -> Propagation:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from labelprop.core.types import Propagation
 from labelprop.functional.weigh import normalize_rows
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
+from labelprop.propagators.cost.stages import Cost, Size, vote_cost
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.parameters import Count, Positive
@@ -41,6 +42,11 @@ class VotePropagator(Propagator):
 
     n_neighbors: Count = 10
     temperature: Positive = 0.07
+
+    @classmethod
+    def cost(cls, size: Size, values: Mapping[str, Any]) -> Cost:
+        """A search among the labeled rows alone."""
+        return vote_cost(size, values)
 
     @abstractmethod
     def bias(self, given: SeededRows | Edges, seeds: Seeds) -> torch.Tensor | None:
