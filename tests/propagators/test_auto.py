@@ -364,6 +364,17 @@ class TestCandidates:
         assert {candidate.method for candidate in EXPECTED} == {*PROPAGATORS, *HEADS} - {"auto"}
         assert list(EXPECTED.values()) == sorted(EXPECTED.values(), reverse=True)
 
+    def test_a_propagator_of_another_package_takes_part_behind_those_that_were_measured(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(PROPAGATORS, "of-another", PROPAGATORS["poisson"])
+        lines = list_candidates(None, 90, 3, given_graph=False)
+        assert lines[: len(EXPECTED)] == list(EXPECTED)
+        assert lines[len(EXPECTED) :] == [Candidate("of-another", k) for k in (10, 20, 50)]
+        X, truth = blobs()
+        assert AutoPropagation(candidates=["of-another"]).fit(X, seeds_of(truth, 4)).method_ == "of-another"
+        assert AutoPropagation().fit(X, seeds_of(truth, 4)).method_ in PROPAGATORS
+
     def test_spectral_cut_is_left_out_where_it_cannot_do_well(self) -> None:
         for n, n_classes, asked in ((1000, 200, True), (1000, 201, False), (100_001, 10, False)):
             methods = {candidate.method for candidate in list_candidates(None, n, n_classes, given_graph=False)}

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 CLASS_BLOCK = 64  # columns of the prior computed at once
 BLOCK_ELEMENTS = 1 << 24  # scores (rows x classes) read at once
+MOST_CLASSES, MOST_ROWS = 200, 100_000  # that `auto` tries it on
 WIDTH, FILTER_STEPS = 1.25, 40  # to find eigenvectors: columns for each, products with the graph; see `cost`
 
 
@@ -184,6 +185,11 @@ class SpectralCut(GraphPropagator):
     temperature: Positive = 0.2
 
     graph_parameters: ClassVar[tuple[str, ...]] = (*GraphPropagator.graph_parameters, "temperature")
+
+    @classmethod
+    def suits(cls, n: int, n_classes: int) -> bool:
+        """Its 200 eigenvectors cannot tell more classes apart, and take longer than all else on more rows."""
+        return n_classes <= MOST_CLASSES and n <= MOST_ROWS
 
     @classmethod
     def cost(cls, size: Size, values: Mapping[str, Any]) -> Cost:

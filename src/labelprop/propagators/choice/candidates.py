@@ -8,14 +8,12 @@ from typing import Any
 
 from labelprop.core import registry
 from labelprop.core.errors import UnknownNameError
+from labelprop.core.registry import HEADS
 from labelprop.propagators.choice.heads import CHOICES_OF_C
 from labelprop.propagators.votes.vote_propagator import VotePropagator
 
-LABELS_ONLY, SOFT_HEAD = registry.HEADS
+LABELS_ONLY, SOFT_HEAD = HEADS
 NEIGHBORS = (10, 20, 50)
-
-# Settings other than the defaults: the plain harmonic solution gives all rows to one class where labels are few.
-SETTINGS: dict[str, dict[str, Any]] = {"label-propagation": {"reweight": "poisson"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +56,39 @@ EXPECTED: dict[Candidate, float] = {
     Candidate("local", 10): 48.3,
 }
 
-# Where all methods are asked, spectral-cut is not beyond these: its 200 eigenvectors cannot tell more classes apart,
-# and take longer than everything else on more rows.
-SPECTRAL_CLASSES, SPECTRAL_ROWS = 200, 100_000
-
 
 def list_candidates(names: Sequence[str] | None, n: int, n_classes: int, *, given_graph: bool) -> list[Candidate]:
     """Candidates in order of preference, every propagator with 10, 20 and 50 neighbors (at most n - 1).
 
-    `names` None takes all of `EXPECTED`; methods that it does not know stand behind those, as they were named. A
-    given graph is not cut: only voters, whom so many seeds inform, differ by neighbors there, and heads have no
-    vectors to work on.
+    `names` None takes all methods that suit so many rows and classes. Methods that `EXPECTED` does not know stand
+    behind those that it knows, as they were named. A given graph is not cut: only voters, whom so many seeds inform,
+    differ by neighbors there, and heads have no vectors to work on.
     """
-    known = list(dict.fromkeys(candidate.method for candidate in EXPECTED))
-    beyond = n_classes > SPECTRAL_CLASSES or n > SPECTRAL_ROWS
-    wanted = (
-        [m for m in known if not (beyond and m == "spectral-cut")] if names is None else list(dict.fromkeys(names))
-    )
-    ordered = [candidate for candidate in EXPECTED if candidate.method in wanted]
-    ordered += [Candidate(name, k) for name in wanted if name not in known for k in NEIGHBORS]
+    known = dict.fromkeys(candidate.method for candidate in EXPECTED)
+    if names is None:
+        every = [*known, *(name for name in propagators() if name not in known)]
+        names = [name for name in every if name in HEADS or propagator(name).suits(n, n_classes)]
+    ordered = [candidate for candidate in EXPECTED if candidate.method in names]
+    ordered += [Candidate(name, k) for name in names if name not in known for k in NEIGHBORS]
     found = []
     for candidate in ordered:
-        if candidate.method in registry.HEADS:
+        if candidate.method in HEADS:
             found += [] if given_graph else [candidate]
-        elif given_graph and not is_voter(candidate.method):
+        elif given_graph and not issubclass(propagator(candidate.method), VotePropagator):
             found.append(Candidate(candidate.method))
         else:
             found.append(Candidate(candidate.method, min(candidate.n_neighbors or 1, max(n - 1, 1))))
     return list(dict.fromkeys(found))
+
+
+def propagators() -> list[str]:
+    """The names of all propagators that can be chosen."""
+    return [name for name in registry.table("propagators") if name != "auto"]
+
+
+def propagator(name: str) -> Any:
+    """The class of a propagator."""
+    return registry.lookup("propagators", name).load()
 
 
 def with_choices_of_C(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -100,11 +103,6 @@ def expected(candidate: Candidate) -> float:
     return EXPECTED.get(candidate, max(same, default=min(EXPECTED.values())))
 
 
-def is_voter(name: str) -> bool:
-    """Whether a propagator lets labeled rows vote, without a graph of all rows."""
-    return issubclass(registry.lookup("propagators", name).load(), VotePropagator)
-
-
 class Names:
     """The rule of `candidates`: None, or a list of method names."""
 
@@ -114,6 +112,6 @@ class Names:
             return None
         if isinstance(value, str) or not isinstance(value, Sequence) or not len(value):
             return "None or a list of method names, for example ['diffusion', 'labels-only']"
-        known = [name for name in registry.table("propagators") if name != "auto"] + list(registry.HEADS)
+        known = [*propagators(), *HEADS]
         unknown = [name for name in value if name not in known]
         return f"a list of known names; {UnknownNameError('candidate', str(unknown[0]), known)}" if unknown else None

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.core.registry import HEADS, lookup, parameters
+from labelprop.core.registry import HEADS, parameters
 from labelprop.core.types import UNLABELED, Neighbors, Propagation
 from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
 from labelprop.graph.neighbors.rows import Rows
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.choice.candidates import LABELS_ONLY, SETTINGS, Candidate
+from labelprop.propagators.choice.candidates import LABELS_ONLY, Candidate, propagator
 from labelprop.propagators.choice.heads import (
     LABELS_ONLY_C,
     LABELS_ONLY_STEPS,
@@ -106,9 +106,9 @@ class CandidateFits:
     def estimator(self, candidate: Candidate) -> Any:
         """The propagator of a candidate, its graph built."""
         if candidate not in self._estimators:
-            kind = lookup("propagators", candidate.method).load()
+            kind = propagator(candidate.method)
             neighbors = {} if candidate.n_neighbors is None else {"n_neighbors": candidate.n_neighbors}
-            estimator = kind(**{**self.settings, **neighbors, **SETTINGS.get(candidate.method, {})})
+            estimator = kind(**{**self.settings, **neighbors, **kind.tried_with})
             estimator.classes_ = self.classes
             if isinstance(estimator, GraphPropagator):
                 self._give_graph(estimator, candidate)

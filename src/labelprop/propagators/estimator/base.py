@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -96,11 +96,6 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
 
     # -- what a subclass gives --------------------------------------------------------------------------------
 
-    @classmethod
-    def cost(cls, size: Size, values: Mapping[str, Any]) -> Cost:
-        """What a fit to data of this size takes, `values` being all parameters: by default, a solve on a graph."""
-        return graph_cost(size, values)
-
     @abstractmethod
     def spread(self, given: Any, seeds: Seeds) -> Propagation:
         """Labels of all rows of `given` (features or Edges), on any device; warns where the verdict asks for it.
@@ -117,6 +112,18 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
 
     def check_seeds(self, seeds: Seeds) -> None:
         """Raises RequestError where parameters do not go with these seeds."""
+
+    tried_with: ClassVar[Mapping[str, Any]] = {}  # what `auto` sets where the defaults do not suit few labels
+
+    @classmethod
+    def suits(cls, n: int, n_classes: int) -> bool:
+        """Whether `auto` should try it on so many rows and classes without having been told to."""
+        return True
+
+    @classmethod
+    def cost(cls, size: Size, values: Mapping[str, Any]) -> Cost:
+        """What a fit to data of this size takes, `values` being all parameters: by default, a solve on a graph."""
+        return graph_cost(size, values)
 
     # -- what it has from here --------------------------------------------------------------------------------
 
