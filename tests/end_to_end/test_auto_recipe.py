@@ -123,7 +123,7 @@ def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
     said = Said()
     run = labelprop.train(*data, **options, resume=True, reporter=said)
     (race, trials), (winner, after) = (asked[0][0], asked[0][2]), asked[1][:2]
-    assert (race, trials, winner) == (2, 6, 2), "of the rivals once, then of the winner and its baseline"
+    assert (race, trials, winner) == (2, 6, 2), "of the candidates once, then of the winner and its baseline"
     assert len(asked) == 2
     assert 1_000 < after < 1_600
     assert run.metrics["recipe"] == "dlp", "else it has no baseline"

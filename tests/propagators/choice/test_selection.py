@@ -50,7 +50,7 @@ def test_all_folds_count_and_the_first_is_not_final() -> None:
     assert judge.winner("a", "b") == "b"
 
 
-def test_the_hopeless_are_dropped_after_the_first_fold_and_forgotten() -> None:
+def test_those_far_behind_are_dropped_after_the_first_fold_and_forgotten() -> None:
     judge = Judge(a=["1111110000"] * 3, b=["0000000000"] * 3, c=["1111100000"] * 3)
     tallies = choose(["a", "b", "c"], 3, judge, judge.forgotten.append)
     assert judge.forgotten == ["b"]

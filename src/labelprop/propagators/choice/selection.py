@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-HOPELESS = 1.5  # standard errors behind the best after the first fold
+BEHIND = 1.5  # standard errors behind the best after the first fold that still go on
 KEPT = 6  # candidates that go on to the other folds
 
 T = TypeVar("T")
@@ -38,13 +38,13 @@ def choose(
 ) -> list[Tally[T]]:
     """The candidates that were tried on all folds, the chosen one first, then by how many they got right.
 
-    `candidates` stand in order of preference. After the first fold the hopeless are dropped, and `forget` is told.
+    `candidates` stand in order of preference. After the first fold only the best go on; `forget` is told of others.
     The chosen one is the most preferred of those that are not a standard error worse than the best: with few seeds a
     lead is mostly luck.
     """
     tallies = [Tally(candidate, judge(candidate, 0)) for candidate in candidates]
     if n_folds > 1:
-        every, tallies = tallies, hopeful(tallies)
+        every, tallies = tallies, _going_on(tallies)
         for out in every:
             if out not in tallies:
                 forget(out.candidate)
@@ -55,10 +55,10 @@ def choose(
     return [chosen, *(tally for tally in ranked if tally is not chosen)]
 
 
-def hopeful(tallies: list[Tally[T]]) -> list[Tally[T]]:
-    """Those worth another fold, in order of preference: few, and not far behind the best."""
+def _going_on(tallies: list[Tally[T]]) -> list[Tally[T]]:
+    """Those for the other folds, in order of preference: few, and not far behind the best."""
     ranked = sorted(tallies, key=lambda tally: -tally.right)
-    kept = [tally for tally in ranked[:KEPT] if _behind(tally, ranked[0]) <= HOPELESS]
+    kept = [tally for tally in ranked[:KEPT] if _behind(tally, ranked[0]) <= BEHIND]
     return [tally for tally in tallies if tally in kept]
 
 
