@@ -24,7 +24,6 @@ from labelprop.propagators.choice.candidates import (
     Names,
     expected,
     list_candidates,
-    with_choices_of_C,
 )
 from labelprop.propagators.choice.fits import CandidateFits, HiddenSeeds, Shared
 from labelprop.propagators.choice.heads import Head, label_all
@@ -136,7 +135,7 @@ class AutoPropagation(Propagator):
         """The candidate chosen on hidden seeds, the propagator under a soft head, and the reason."""
         hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
         asked = HiddenSeeds(fits, seeds, hidden, _default_base(candidates, seeds))
-        tallies = choose(with_choices_of_C(candidates), len(hidden.folds), asked.right, fits.forget)
+        tallies = choose(candidates, len(hidden.folds), asked.right, fits.forget)
         return tallies[0].candidate, asked.base, _hidden_reason(tallies, len(hidden.folds))
 
     def _finish(self, fits: CandidateFits, chosen: Candidate, base: Candidate, seeds: Seeds) -> Propagation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from labelprop.core import registry
@@ -51,7 +51,7 @@ def list_candidates(names: Sequence[str] | None, n: int, n_classes: int, *, give
 
     `names` None takes all methods that suit so many rows and classes. Methods that were not measured stand
     behind those that were, as they were named. A given graph is not cut: only voters, whom so many seeds inform,
-    differ by neighbors there, and heads have no vectors to work on.
+    differ by neighbors there, and heads have no vectors to work on. The labels-only head has several C.
     """
     if names is None:
         names = [name for name in propagators() if propagator(name).suits(n, n_classes)] + list(HEADS)
@@ -59,12 +59,13 @@ def list_candidates(names: Sequence[str] | None, n: int, n_classes: int, *, give
     ordered += [Candidate(name, k) for name in names if name not in MEASURED for k in NEIGHBORS]
     found = []
     for candidate in ordered:
-        if candidate.method in HEADS:
-            found += [] if given_graph else [candidate]
-        elif given_graph and not issubclass(propagator(candidate.method), VotePropagator):
-            found.append(Candidate(candidate.method))
+        method, k = candidate.method, candidate.n_neighbors
+        if method in HEADS:
+            choices = CHOICES_OF_C if method == LABELS_ONLY else (None,)
+            found += [Candidate(method, C=C) for C in choices if not given_graph]
         else:
-            found.append(Candidate(candidate.method, min(candidate.n_neighbors or 1, max(n - 1, 1))))
+            cut = not given_graph or issubclass(propagator(method), VotePropagator)
+            found.append(Candidate(method, min(k or 1, max(n - 1, 1)) if cut else None))
     return list(dict.fromkeys(found))
 
 
@@ -76,12 +77,6 @@ def propagators() -> list[str]:
 def propagator(name: str) -> Any:
     """The class of a propagator."""
     return registry.lookup("propagators", name).load()
-
-
-def with_choices_of_C(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The same candidates, the labels-only head once for each C."""
-    varied = ([replace(c, C=C) for C in CHOICES_OF_C] if c.method == LABELS_ONLY else [c] for c in candidates)
-    return [candidate for group in varied for candidate in group]
 
 
 def expected(candidate: Candidate) -> float:
