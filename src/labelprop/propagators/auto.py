@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Self
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
-from labelprop.core.registry import HEADS, propagator_flags
+from labelprop.core.registry import HEADS
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors import nearest
@@ -76,16 +76,14 @@ class AutoPropagation(Propagator):
     candidates: Annotated[Any, Names()] | None = None
     cv: Annotated[int, Number(2, whole=True)] = 5
 
-    @classmethod
-    def cost(cls, size: Size, values: Mapping[str, Any]) -> Cost:
+    def cost(self, size: Size) -> Cost:
         """One search; then graphs, eigenvectors and solves of the candidates, over and over."""
-        shared = {"n_neighbors": max(NEIGHBORS), "search": values["search"]}
-        found = graph_cost(size, shared)
+        found = graph_cost(size, {"n_neighbors": max(NEIGHBORS), "search": self.search})
         search, graph, solve = found.stages
-        spectral = SpectralCut.cost(size, propagator_flags("spectral-cut") | shared).stages[-1]
+        spectral = SpectralCut(n_neighbors=max(NEIGHBORS), search=self.search).cost(size).stages[-1]
         choice = Stage(
             "choice",
-            1.5 * graph.nbytes + spectral.nbytes + 2 * result_bytes(size, values),
+            1.5 * graph.nbytes + spectral.nbytes + 2 * result_bytes(size, self.top_classes),
             products=2 * spectral.products,
             passes=3 * graph.passes + 2 * spectral.passes + TRIALS / 2 * solve.passes,
         )

@@ -7,7 +7,6 @@ Maji, Vishnoi, Malik, "Biased Normalized Cuts", CVPR 2011.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,7 +22,7 @@ from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.neighbors.shared_out import nearest_by_all
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.cost.stages import BOTH_WAYS, INDEX, STEP, Cost, Size, Stage, graph_cost, result_bytes
+from labelprop.propagators.cost.stages import BOTH_WAYS, INDEX, STEP, Cost, Size, Stage, result_bytes
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.parameters import Count, Positive
@@ -191,15 +190,15 @@ class SpectralCut(GraphPropagator):
         """Its 200 eigenvectors cannot tell more classes apart, and take longer than all else on more rows."""
         return n_classes <= MOST_CLASSES and n <= MOST_ROWS
 
-    @classmethod
-    def cost(cls, size: Size, values: Mapping[str, Any]) -> Cost:
+    def cost(self, size: Size) -> Cost:
         """The smoothest eigenvectors of a graph instead of a solve, and products with them."""
-        found, n, f = graph_cost(size, values), size.n, size.float_bytes
-        width = WIDTH * min(int(values["n_eigenvectors"]), n)
+        found, n, f = super().cost(size), size.n, size.float_bytes
+        width = WIDTH * min(self.n_eigenvectors, n)
         edges = BOTH_WAYS * n * found.n_neighbors
         solve = Stage(
             "solve",
-            2.5 * edges * (INDEX + f) + max(7.5 * n * width * f, n * width * f + result_bytes(size, values)),
+            2.5 * edges * (INDEX + f)
+            + max(7.5 * n * width * f, n * width * f + result_bytes(size, self.top_classes)),
             products=40 * n * width**2 + 2 * n * width * size.n_classes,
             passes=FILTER_STEPS * width * (edges + STEP * n),
         )

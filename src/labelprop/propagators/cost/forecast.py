@@ -46,8 +46,7 @@ class Forecast:
 
 def forecast(method: str, parameters: Mapping[str, Any], size: Size) -> Forecast:
     """What `method` with these parameters (its defaults for the others) will take."""
-    kind = registry.lookup("propagators", method).load()
-    cost = kind.cost(size, registry.propagator_flags(method) | dict(parameters))
+    cost = registry.lookup("propagators", method).load()(**parameters).cost(size)
     report = Stage("report", REPORT_BYTES, passes=MAP_PASSES * min(size.n, MAP_ROWS))
     stages = [*cost.stages, *([_baselines(size)] if size.baselines else []), report]
     pace = measured_pace("cuda" if size.on_gpu else "cpu")

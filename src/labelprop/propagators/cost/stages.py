@@ -82,7 +82,11 @@ def graph_cost(size: Size, values: Mapping[str, Any]) -> Cost:
     stages = (
         search,
         Stage("graph", 2 * edges * (INDEX + f) + 2.5 * graph, passes=per_edge * edges),
-        Stage("solve", 2.5 * graph + result_bytes(size, values), passes=steps * c * (SPARSE * both + STEP * n)),
+        Stage(
+            "solve",
+            2.5 * graph + result_bytes(size, values.get("top_classes")),
+            passes=steps * c * (SPARSE * both + STEP * n),
+        ),
     )
     return Cost(kind, k, stages)
 
@@ -92,7 +96,7 @@ def vote_cost(size: Size, values: Mapping[str, Any]) -> Cost:
     n = size.n
     kind, k, found = search_for(size, size.n_seeds, values)
     times = 2 if values.get("density") else 1  # the labeled rows look for their own neighbors, too
-    nbytes = max(found.nbytes, 3 * n * k * (8 + size.float_bytes) + result_bytes(size, values))
+    nbytes = max(found.nbytes, 3 * n * k * (8 + size.float_bytes) + result_bytes(size, values.get("top_classes")))
     passes = times * found.passes + n * (VOTES + VOTES_D * size.d)
     return Cost(kind, k, (Stage("search", nbytes, times * found.products, passes),))
 
@@ -116,12 +120,12 @@ def search_for(size: Size, among: int, values: Mapping[str, Any]) -> tuple[str, 
     return kind, k, Stage("search", found + held, products, passes)
 
 
-def result_bytes(size: Size, values: Mapping[str, Any]) -> float:
+def result_bytes(size: Size, top_classes: int | None) -> float:
     """Scores, distributions and what they are made from; beyond 2^28 numbers those of the best classes."""
     n, c, f = size.n, size.n_classes, size.float_bytes
     if n * c <= DENSE_LIMIT:
         return 4 * n * c * f
-    top = min(c, values.get("top_classes") or DEFAULT_TOP)
+    top = min(c, top_classes or DEFAULT_TOP)
     return n * (5 * top * (8 + f) + 6 * SOLVED * f)
 
 

@@ -120,10 +120,9 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         """Whether `auto` should try it on so many rows and classes without having been told to."""
         return True
 
-    @classmethod
-    def cost(cls, size: Size, values: Mapping[str, Any]) -> Cost:
-        """What a fit to data of this size takes, `values` being all parameters: by default, a solve on a graph."""
-        return graph_cost(size, values)
+    def cost(self, size: Size) -> Cost:
+        """What a fit to data of this size takes: if it does not say otherwise, a solve on a graph of neighbors."""
+        return graph_cost(size, self.get_params(deep=False))
 
     # -- what it has from here --------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,10 +43,9 @@ class VotePropagator(Propagator):
     n_neighbors: Count = 10
     temperature: Positive = 0.07
 
-    @classmethod
-    def cost(cls, size: Size, values: Mapping[str, Any]) -> Cost:
+    def cost(self, size: Size) -> Cost:
         """A search among the labeled rows alone."""
-        return vote_cost(size, values)
+        return vote_cost(size, self.get_params(deep=False))
 
     @abstractmethod
     def bias(self, given: SeededRows | Edges, seeds: Seeds) -> torch.Tensor | None:
