@@ -25,7 +25,7 @@ from labelprop.propagators.choice.candidates import (
     expected,
     list_candidates,
 )
-from labelprop.propagators.choice.fits import CandidateFits, HiddenSeeds, Shared
+from labelprop.propagators.choice.fits import CandidateFits, Shared
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.choice.hidden import HiddenLabels
 from labelprop.propagators.choice.selection import Tally, choose
@@ -99,16 +99,15 @@ class AutoPropagation(Propagator):
             )
         settings = {"metric": self.metric, "search": self.search, "random_state": self.random_state}
         settings |= {"device": shared.device.type, "top_classes": self.top_classes}
-        fits = CandidateFits(shared, self.classes_, settings)
+        fits = CandidateFits(shared, self.classes_, settings, _default_base(candidates, seeds))
         started = time.perf_counter()
         fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
         if fewest >= FEWEST:
-            chosen, base, self.reason_ = self._by_hiding(fits, candidates, seeds)
+            chosen, self.reason_ = self._by_hiding(fits, candidates, seeds)
         else:
             chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
-            base = _default_base(candidates, seeds)
         self.say(f"choice: {self.reason_}", started)
-        return self._finish(fits, chosen, base, seeds)
+        return self._finish(fits, chosen, seeds)
 
     def _shared(self, given: Any) -> Shared:
         """The one search; with `warm_start` that of the last fit, if X is the same."""
@@ -127,25 +126,23 @@ class AutoPropagation(Propagator):
         self._searched = known if self.warm_start else None
         return Shared(rows, known[1], None, rows.device)
 
-    def _by_hiding(
-        self, fits: CandidateFits, candidates: list[Candidate], seeds: Seeds
-    ) -> tuple[Candidate, Candidate, str]:
-        """The candidate chosen on hidden seeds, the propagator under a soft head, and the reason."""
+    def _by_hiding(self, fits: CandidateFits, candidates: list[Candidate], seeds: Seeds) -> tuple[Candidate, str]:
+        """The candidate chosen on hidden seeds, and the reason."""
         hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
-        asked = HiddenSeeds(fits, seeds, hidden, _default_base(candidates, seeds))
-        tallies = choose(candidates, len(hidden.folds), asked.right, fits.forget)
-        return tallies[0].candidate, asked.base, _hidden_reason(tallies, len(hidden.folds))
+        n_folds, judge = len(hidden.folds), lambda candidate, fold: fits.right(candidate, seeds, hidden, fold)
+        tallies = choose(candidates, n_folds, judge, fits.forget)
+        return tallies[0].candidate, _hidden_reason(tallies, n_folds)
 
-    def _finish(self, fits: CandidateFits, chosen: Candidate, base: Candidate, seeds: Seeds) -> Propagation:
+    def _finish(self, fits: CandidateFits, chosen: Candidate, seeds: Seeds) -> Propagation:
         """The chosen one's labels of all rows; sets what it leaves behind for the caller and for prediction."""
         self.method_, self.n_neighbors_ = chosen.method, chosen.n_neighbors
         self._head: Head | None = None
         self._estimator: Any = None
         if chosen.method in HEADS:
             if chosen.method == SOFT_HEAD:
-                self.n_neighbors_ = base.n_neighbors
-                self.reason_ += f" It learned from {base}."
-            self._head = fits.head(chosen, base, seeds, rough=False)
+                self.n_neighbors_ = fits.base.n_neighbors
+                self.reason_ += f" It learned from {fits.base}."
+            self._head = fits.head(chosen, seeds, rough=False)
             self.graph_, self.recall_ = fits.shared.graph(), fits.shared.recall
             return label_all(self._head, as_rows(fits.shared.rows), seeds, self.top_classes)
         found = fits.spread(chosen, seeds, rough=False)

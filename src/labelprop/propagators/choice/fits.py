@@ -75,6 +75,8 @@ class CandidateFits:
     shared: Shared
     classes: np.ndarray
     settings: Mapping[str, Any]
+    base: Candidate  # whose labels the soft head takes: where seeds are hidden, the best of the first fold so far
+    _most: int = -1  # seeds that it found
     _estimators: dict[Candidate, Any] = field(default_factory=dict)
     _graphs: dict[Any, AffinityGraph] = field(default_factory=dict)
 
@@ -130,7 +132,7 @@ class CandidateFits:
         held = {id(estimator.graph_) for estimator in self._estimators.values() if hasattr(estimator, "graph_")}
         self._graphs = {key: graph for key, graph in self._graphs.items() if id(graph) in held}
 
-    def head(self, candidate: Candidate, base: Candidate, seeds: Seeds, *, rough: bool) -> Head:
+    def head(self, candidate: Candidate, seeds: Seeds, *, rough: bool) -> Head:
         """A head, fitted to the seeds alone or to what `base` propagates from them (of a sample, where rough)."""
         rows = self.shared.rows
         assert rows is not None
@@ -142,38 +144,23 @@ class CandidateFits:
         if rough and rows.n > SOFT_SAMPLE:
             every = torch.arange(SOFT_SAMPLE, device=rows.device) * rows.n // SOFT_SAMPLE
             sample_M = torch.cat([every, seeds.mask_N.nonzero().squeeze(1)]).unique()  # type: ignore[no-untyped-call]
-        found = self.spread(base, seeds, rough=rough)
+        found = self.spread(self.base, seeds, rough=rough)
         return soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
 
-    def labels(self, candidate: Candidate, base: Candidate, seeds: Seeds, places_H: torch.Tensor) -> torch.Tensor:
-        """Labels (H,) that a candidate finds, roughly, for some rows; -1 where it does not reach them."""
-        if candidate.method not in HEADS:
-            found = self.spread(candidate, seeds, rough=True)
-            return found.labels_N[places_H.to(found.labels_N.device)].cpu()
-        head = self.head(candidate, base, seeds, rough=True)
-        assert self.shared.rows is not None
-        block = self.shared.rows.take(places_H.to(self.shared.rows.device))
-        return head.logits(block).argmax(dim=1).cpu()
-
-
-@dataclass(eq=False)
-class HiddenSeeds:
-    """Asks candidates for seeds that were hidden from them."""
-
-    fits: CandidateFits
-    seeds: Seeds
-    hidden: HiddenLabels
-    base: Candidate  # whose labels the soft head takes: the best propagator of the first fold, as far as it was asked
-    _most: int = -1
-
-    def right(self, candidate: Candidate, fold: int) -> np.ndarray:
-        """Which of the fold's hidden seeds a candidate gets right, bool; what it does not reach is wrong."""
+    def right(self, candidate: Candidate, seeds: Seeds, hidden: HiddenLabels, fold: int) -> np.ndarray:
+        """Which of a fold's hidden seeds a candidate finds, roughly solved, bool; what it does not reach is wrong."""
 
         def fit(_: np.ndarray, row_H: np.ndarray) -> np.ndarray:
-            places_H = torch.from_numpy(row_H)
-            return self.fits.labels(candidate, self.base, without(self.seeds, places_H), places_H).numpy()
+            places_H = torch.from_numpy(row_H).to(self.shared.device)
+            shown = without(seeds, places_H)
+            if candidate.method not in HEADS:
+                labels_N = self.spread(candidate, shown, rough=True).labels_N
+                return labels_N[places_H.to(labels_N.device)].cpu().numpy()
+            assert self.shared.rows is not None
+            head = self.head(candidate, shown, rough=True)
+            return head.logits(self.shared.rows.take(places_H)).argmax(dim=1).cpu().numpy()
 
-        found = self.hidden.ask(fold, fit)
+        found = hidden.ask(fold, fit)
         if fold == 0 and candidate.method not in HEADS and found.right > self._most:
             self._most, self.base = found.right, candidate
         return found.right_H
