@@ -20,7 +20,7 @@ from labelprop.data.views.batches import Loader
 from labelprop.evaluation.metrics import UNKNOWN, accuracy, top_k_accuracy
 from labelprop.evaluation.truth import HeldBackTruth, encode
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.diffusion import diffuse_vectors
+from labelprop.propagators.diffusion import Diffusion
 from labelprop.report.draw.projection import project
 from labelprop.report.gather.evidence import choose_shown
 from labelprop.report.render import write_report
@@ -197,7 +197,7 @@ def _propagation_only(finished: Finished, truth: HeldBackTruth | None) -> float 
     with finished.clock.stage("propagation only"):
         vectors_ND = content.read(np.arange(len(content))).float().flatten(1)
         seeds = Seeds.hard(torch.from_numpy(given.labels_N), len(given.classes), torch.from_numpy(given.weights_N))
-        found = diffuse_vectors(vectors_ND, seeds)
+        found = Diffusion().label_vectors(vectors_ND, seeds)
     return accuracy(found.labels_N.numpy(), truth.codes_N)
 
 
