@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 _HOME = {
     "AffinityGraph": "labelprop.graph.affinity",
+    "Cost": "labelprop.propagators.cost.stages",
     "Count": "labelprop.propagators.estimator.parameters",
     "DataError": "labelprop.core.errors",
     "Edges": "labelprop.propagators.estimator.edges",
@@ -21,6 +22,8 @@ _HOME = {
     "RequestError": "labelprop.core.errors",
     "Seeds": "labelprop.graph.seeds",
     "Share": "labelprop.propagators.estimator.parameters",
+    "Size": "labelprop.propagators.cost.stages",
+    "Stage": "labelprop.propagators.cost.stages",
     "Verdict": "labelprop.functional.verdict",
     "VotePropagator": "labelprop.propagators.votes.vote_propagator",
     "conclude": "labelprop.propagators.estimator.outcome",
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
     from labelprop.graph.affinity import AffinityGraph as AffinityGraph
     from labelprop.graph.affinity import symmetric_sum as symmetric_sum
     from labelprop.graph.seeds import Seeds as Seeds
+    from labelprop.propagators.cost.stages import Cost as Cost
+    from labelprop.propagators.cost.stages import Size as Size
+    from labelprop.propagators.cost.stages import Stage as Stage
     from labelprop.propagators.estimator.base import Propagator as Propagator
     from labelprop.propagators.estimator.edges import Edges as Edges
     from labelprop.propagators.estimator.graph_propagator import GraphPropagator as GraphPropagator
