@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from labelprop.graph.affinity import AffinityGraph as AffinityGraph
     from labelprop.graph.affinity import symmetric_sum as symmetric_sum
     from labelprop.graph.seeds import Seeds as Seeds
+    from labelprop.propagators.cost.stages import Cost as Cost
+    from labelprop.propagators.cost.stages import Size as Size
+    from labelprop.propagators.cost.stages import Stage as Stage
     from labelprop.propagators.estimator.base import Propagator as Propagator
     from labelprop.propagators.estimator.edges import Edges as Edges
     from labelprop.propagators.estimator.graph_propagator import GraphPropagator as GraphPropagator
