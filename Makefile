@@ -48,7 +48,7 @@ format: setup-dev
 	$(BIN)/ruff format src tests benchmarks examples
 
 golden: setup-dev
-	$(BIN)/python -m pytest -q tests/golden tests/report --update-golden
+	$(BIN)/python -m pytest -q tests/golden --update-golden
 
 bench: setup-dev
 	$(BIN)/python benchmarks/demo_seeds.py

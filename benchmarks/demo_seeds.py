@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common import provenance, save
 from labelprop.bench.demo import run_demo
-from labelprop.core.progress import Silent
+from labelprop.runs.requests import DemoRequest
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     rows = []
     for seed in range(options.seeds):
         began = time.perf_counter()
-        metrics = run_demo(options.out / "demo", seed=seed, reporter=Silent()).metrics
+        metrics = run_demo(DemoRequest(out=options.out / "demo", seed=seed)).metrics
         rows.append(
             {
                 "seed": seed,

@@ -27,7 +27,8 @@ from common import provenance, save
 from labelprop.core import registry
 from labelprop.core.memory import held_bytes
 from labelprop.core.progress import Silent
-from labelprop.runs import propagate as api_propagate
+from labelprop.runs.propagate import propagate
+from labelprop.runs.requests import PropagateRequest
 from overlapping import draw_seeds, overlapping_clusters
 
 SIZES = [(5_000, 64, 10), (20_000, 384, 50), (50_000, 128, 100), (50_000, 64, 2), (200_000, 64, 20)]
@@ -89,7 +90,7 @@ def run_cell(folder: Path, method: str) -> dict[str, Any]:
 
     seconds: list[float] = []
     estimator.fit = watched_fit
-    request = api_propagate.PropagateRequest(
+    request = PropagateRequest(
         data=str(folder / "X.npy"),
         labels=str(folder / "y.npy"),
         method=method,
@@ -98,7 +99,7 @@ def run_cell(folder: Path, method: str) -> dict[str, Any]:
         device="cpu",
         reporter=(noted := Noted()),
     )
-    api_propagate.propagate(request)
+    propagate(request)
     plan = json.loads((request.out / "run.json").read_text())["plan"]
     before, most = peak
     foretold = sum(value for name, value in plan["seconds"].items() if name not in ("baselines", "report"))

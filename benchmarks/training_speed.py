@@ -21,14 +21,14 @@ import torch
 from common import data_argument, provenance, save
 from labelprop.bench.sets import split_images
 from labelprop.core.clock import StageClock, peak_memory_bytes
-from labelprop.core.progress import Silent
 from labelprop.core.types import BatchSpec, Task
 from labelprop.data.views.batches import Loader, draw_epoch, steps_per_epoch
 from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.models.network import ModelSpec, build
-from labelprop.runs.inputs import ReadOptions, read_inputs
+from labelprop.runs.inputs import read_inputs
+from labelprop.runs.requests import NewRun
 from labelprop.training import recipes
 from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
 from labelprop.training.phase_run import PhaseRun
@@ -66,7 +66,7 @@ def bare_epoch(
 def prepare(options: argparse.Namespace) -> tuple[Task, Loader, Callable[[recipes.Recipe], ModelSpec]]:
     folder = options.out
     split = split_images(options.data, "fashion_mnist", folder, ROWS, PER_CLASS, seed=0)
-    inputs = read_inputs(split.examples, split.labels, None, ReadOptions(), Silent())
+    inputs = read_inputs(NewRun(data=split.examples, labels=split.labels, out=folder))
     content = inputs.samples.content
     assert content is not None
     given = inputs.given

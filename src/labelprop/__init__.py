@@ -6,7 +6,6 @@ Everything is imported where it is first used, so that `import labelprop` costs 
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 _HOME = {
@@ -17,7 +16,7 @@ _HOME = {
     "LabelpropError": "labelprop.core.errors",
     "LocalPropagation": "labelprop.propagators.local_propagation",
     "Poisson": "labelprop.propagators.poisson",
-    "Run": "labelprop.runs.verbs",
+    "Run": "labelprop.runs.run",
     "SeedKFold": "labelprop.graph.seeds",
     "SpectralCut": "labelprop.propagators.spectral_cut",
     "WeightedKNN": "labelprop.propagators.weighted_knn",
@@ -69,7 +68,7 @@ if TYPE_CHECKING:
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        return version("labelprop")
+        return import_module("importlib.metadata").version("labelprop")
     if name not in _HOME:
         raise AttributeError(f"module 'labelprop' has no attribute '{name}'")
     return getattr(import_module(_HOME[name]), name)

@@ -16,7 +16,7 @@ PLUGIN = """
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal
 import math, no_such_package
-from labelprop.propagators import Propagator, Voter
+from labelprop.propagators import Propagator, VotePropagator
 from plugin_words import Size
 from unknown import Other
 
@@ -24,7 +24,7 @@ Side = Literal["left", "right"]
 START: float = 0.5
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class Mine(Voter):
+class Mine(VotePropagator):
     side: Side | None = "left"
     size: Size = 3
     share: float | None = START

@@ -14,8 +14,8 @@ from labelprop.cli.main import app
 from labelprop.core.errors import NonFiniteLossError, RequestError
 from labelprop.core.run_folder import RunFolder
 from labelprop.methods import phases
-from labelprop.runs import race as api_race
-from labelprop.runs import train as api_train
+from labelprop.runs import race as race_module
+from labelprop.runs import train as train_module
 from labelprop.training import loop
 from labelprop.training.race import RUNNERS
 
@@ -110,8 +110,8 @@ def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
 
     monkeypatch.setattr(phases, "MIN_STEPS", 40)  # for dlp to win
     monkeypatch.setitem(RUNNERS, "vector", ("dlp", "supervised"))
-    monkeypatch.setattr(api_race, "main_steps_within", steps)
-    monkeypatch.setattr(api_train, "main_steps_within", steps)
+    monkeypatch.setattr(race_module, "main_steps_within", steps)
+    monkeypatch.setattr(train_module, "main_steps_within", steps)
     options = {"out": tmp_path / "run", "recipe": "auto", "budget": "10min"}
     with monkeypatch.context() as patch:
         patch.setattr(loop, "run", lambda job: (_ for _ in ()).throw(KeyboardInterrupt))

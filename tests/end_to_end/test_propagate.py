@@ -19,7 +19,7 @@ from labelprop.cli.main import app
 from labelprop.core import registry
 from labelprop.core.errors import UnknownNameError
 from labelprop.data.tables import spill
-from labelprop.runs import plan as api_plan
+from labelprop.runs import plan as plan_module
 from labelprop.runs.propagated import warnings_of
 
 N = 90
@@ -132,7 +132,7 @@ def test_labels_alone_that_do_better_are_warned_of(tmp_path: Path) -> None:
     np.save(tmp_path / "y.npy", np.where(np.arange(n) < 60, side, -1))
     said = done(tmp_path, "--truth", tmp_path / "t.npy", "--n-neighbors", 30)
     assert re.search(r"warning: a logistic regression on the given labels gets 100\.00% of the unlabeled rows", said)
-    assert "The labels are worse than those of a logistic regression" in (tmp_path / "run/report.html").read_text()
+    assert "against 0</b> from a logistic regression on the 60 given" in (tmp_path / "run/report.html").read_text()
 
 
 def test_parquet_columns_are_streamed_and_give_what_arrays_give(problem, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +227,7 @@ def test_what_does_not_fit_is_refused_with_what_would(problem, monkeypatch: pyte
     X[:, 1] = 1
     np.save(folder / "many.npy", X)
     np.save(folder / "some.npy", np.where(np.arange(20_000) < 14, np.arange(20_000) % 7, -1))
-    monkeypatch.setattr(api_plan, "available_bytes", lambda: 2**30)
+    monkeypatch.setattr(plan_module, "available_bytes", lambda: 2**30)
     arguments = {"data": "many.npy", "labels": "some.npy"}
     refused(
         r"diffusion on these 20,000 vectors would take about \d.*1\.1 GB is free\. "
@@ -235,7 +235,7 @@ def test_what_does_not_fit_is_refused_with_what_would(problem, monkeypatch: pyte
         *(folder, "--n-neighbors", 19_999),
         **arguments,
     )
-    monkeypatch.setattr(api_plan, "available_bytes", lambda: 10**6)
+    monkeypatch.setattr(plan_module, "available_bytes", lambda: 10**6)
     refused("1 MB is free. Take fewer rows, or a larger machine", folder, **arguments)
     assert "plan: " in done(folder, "--force")
 

@@ -19,6 +19,8 @@ from labelprop.cli.main import app
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.progress import Silent
 from labelprop.data.contents import TensorContent
+from labelprop.runs import predict
+from labelprop.runs.requests import SelectRequest
 from patterns import write_patterns
 
 SMALL = {"batch_size": 12}
@@ -79,11 +81,11 @@ def test_vectors_on_disk_are_read_once_and_in_batches(tmp_path, monkeypatch) -> 
         np.load(tmp_path / "X.npy")[:90], y, out=tmp_path / "run", recipe="supervised", epochs=3, settings=SMALL
     )
     expected = by_hand(run, tmp_path / "X.npy", 2, 40)
-    opened = run._open(tmp_path / "X.npy", None, {}, Silent())
+    opened = predict.open_new_data(SelectRequest(run=run.path, data=tmp_path / "X.npy"))
     read: list[np.ndarray] = []
     whole = TensorContent.read
     monkeypatch.setattr(TensorContent, "read", lambda self, rows: (read.append(rows), whole(self, rows))[1])
-    monkeypatch.setattr(run, "_open", lambda *_: opened)
+    monkeypatch.setattr(predict, "open_new_data", lambda *_: opened)
     assert chosen(run.select(tmp_path / "X.npy", per_image=2, per_class=40)) == expected
     assert max(map(len, read)) <= 500, "never all of it"
     assert np.array_equal(np.concatenate(read), np.arange(3000)), "every row once, in order"

@@ -59,7 +59,7 @@ def test_the_page_draws_the_analyses_of_this_training(trained) -> None:
     lines = [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
     last = [line["monitor"] for line in lines if line["training"] == "dlp"][-1]
     assert page.count('<svg class="plane"') == 5, "four moments and one class"
-    assert f"the same class for {percent_of(last['nearest_neighbor_accuracy'])}<" in page
+    assert f"alike: {percent_of(last['nearest_neighbor_accuracy'])} this run" in page
     assert f"right {sum(last['certainty_of_right']):.0f}<" in page
 
 

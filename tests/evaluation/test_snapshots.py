@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from labelprop.core.errors import StorageError
 from labelprop.core.types import Snapshot
 from labelprop.evaluation.monitor import Monitor
-from labelprop.evaluation.snapshots import Chosen, Keeper, choose
+from labelprop.evaluation.snapshots import Chosen, Keeper, choose_followed
 from labelprop.evaluation.truth import HeldBackTruth
 
 
@@ -22,7 +22,7 @@ def labeled(codes_N: np.ndarray, every: int) -> np.ndarray:
 def test_at_most_a_hundred_of_five_classes_given_rows_among_them() -> None:
     codes = np.arange(4000) % 8
     given = labeled(codes, 27)
-    chosen = choose(codes, given, 8, seed=0)
+    chosen = choose_followed(codes, given, 8, seed=0)
     counts = np.bincount(codes[chosen.of_classes_S], minlength=8)
     assert sorted(counts.tolist()) == [0, 0, 0, 100, 100, 100, 100, 100]
     followed = np.flatnonzero(counts)
@@ -33,28 +33,28 @@ def test_at_most_a_hundred_of_five_classes_given_rows_among_them() -> None:
 
 def test_more_given_rows_than_room_are_a_sample_of_them() -> None:
     codes = np.zeros(900, int)
-    chosen = choose(codes, labeled(codes, 2), 1, seed=0)
+    chosen = choose_followed(codes, labeled(codes, 2), 1, seed=0)
     assert len(chosen.of_classes_S) == 100
     assert (chosen.of_classes_S % 2 == 0).all()
 
 
 def test_the_one_class_is_the_most_numerous_and_of_equals_the_first() -> None:
     codes = np.repeat([0, 1, 2, -1, -2], [5, 9, 9, 50, 50])
-    chosen = choose(codes, np.full(123, -1), 3, seed=1)
+    chosen = choose_followed(codes, np.full(123, -1), 3, seed=1)
     assert chosen.of_one_S.tolist() == list(range(5, 14))
     assert sorted(np.unique(codes[chosen.of_classes_S])) == [0, 1, 2], "rows without a known class are not chosen"
-    assert len(choose(np.zeros(2000, int), np.full(2000, -1), 1, seed=0).of_one_S) == 700
+    assert len(choose_followed(np.zeros(2000, int), np.full(2000, -1), 1, seed=0).of_one_S) == 700
 
 
 def test_the_seed_decides_the_choice() -> None:
     codes = np.arange(4000) % 20
-    same = [choose(codes, labeled(codes, 50), 20, seed) for seed in (3, 3, 4)]
+    same = [choose_followed(codes, labeled(codes, 50), 20, seed) for seed in (3, 3, 4)]
     assert same[0].of_classes_S.tolist() == same[1].of_classes_S.tolist()
     assert same[0].of_classes_S.tolist() != same[2].of_classes_S.tolist()
 
 
 def test_nothing_known_chooses_nothing() -> None:
-    chosen = choose(np.full(9, -1), np.full(9, -1), 2, seed=0)
+    chosen = choose_followed(np.full(9, -1), np.full(9, -1), 2, seed=0)
     assert len(chosen.of_classes_S) == len(chosen.of_one_S) == 0
 
 

@@ -17,7 +17,7 @@ from labelprop.core.errors import RequestError
 from labelprop.functional.weigh import entropy_certainty
 from labelprop.graph.affinity import symmetric_sum
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.diffusion import Diffusion, diffuse, diffuse_vectors, diffuse_wide
+from labelprop.propagators.diffusion import Diffusion, diffuse, diffuse_vectors
 from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 
@@ -358,7 +358,7 @@ def test_large_graphs_are_renumbered_inside_only(monkeypatch: pytest.MonkeyPatch
     assert moved.residual_ == pytest.approx(plain.residual_, rel=1e-3)
 
 
-def test_pure_functions_agree_with_the_estimator_and_leave_gradients_alone() -> None:
+def test_pure_functions_agree_with_the_estimator_and_leave_gradients_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = problem(150, 3, 13)
     est = Diffusion(n_neighbors=8).fit(X.astype(np.float32), y)
     vectors = torch.tensor(X, dtype=torch.float32, requires_grad=True)
@@ -370,7 +370,8 @@ def test_pure_functions_agree_with_the_estimator_and_leave_gradients_alone() -> 
     assert (found.steps, found.converged) == (est.n_iter_, est.converged_)
     again = diffuse(est.graph_, seeds)
     torch.testing.assert_close(again.certainty_N, found.certainty_N)
-    assert diffuse_wide(est.graph_, seeds, 2).labels_N.tolist() == est.transduction_.tolist()
+    monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
+    assert diffuse(est.graph_, seeds, top_classes=2).labels_N.tolist() == est.transduction_.tolist()
 
 
 def test_mixed_precision_of_the_caller_does_not_reach_the_propagation() -> None:
@@ -406,5 +407,6 @@ def test_wide_results_hold_one_block_of_classes_at_a_time(monkeypatch: pytest.Mo
     graph = Diffusion(n_neighbors=5).fit(X, y).graph_
     monkeypatch.setattr(DiffusionSystem, "solve", watched)
     monkeypatch.setattr(DiffusionSystem, "class_blocks", lambda self, n: [(c, c + 10) for c in range(0, n, 10)])
-    diffuse_wide(graph, Seeds.hard(torch.from_numpy(y), 100), 16)
+    monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
+    diffuse(graph, Seeds.hard(torch.from_numpy(y), 100))
     assert len(answers) == 10

@@ -19,7 +19,7 @@ from labelprop.core.errors import RequestError
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.estimator import top_classes
-from labelprop.propagators.label_spreading import LabelSpreading, spread_labels, spread_labels_wide
+from labelprop.propagators.label_spreading import LabelSpreading, spread_labels
 from labelprop.propagators.systems import elimination as elimination_system
 from labelprop.propagators.systems import operator
 from labelprop.propagators.systems.diffusion import DiffusionSystem
@@ -306,12 +306,14 @@ class TestWarmStart:
             np.testing.assert_allclose(warm.scores_, fresh.scores_, rtol=1e-9, atol=1e-12)
 
 
-def test_pure_functions_agree_with_the_estimator_under_mixed_precision() -> None:
+def test_pure_functions_agree_with_the_estimator_under_mixed_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = oracle.blobs(150, 3, 14)
     est = LabelSpreading().fit(X.astype(np.float32), y)
     seeds = oracle.Problem(np.zeros((0, 0)), y, np.ones(150), 3).seeds
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found, blocked = spread_labels(est.graph_, seeds), spread_labels_wide(est.graph_, seeds, 2)
+        found = spread_labels(est.graph_, seeds)
+        monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
+        blocked = spread_labels(est.graph_, seeds, top_classes=2)
     np.testing.assert_array_equal(found.scores_NC.numpy(), est.scores_)
     assert found.labels_N.tolist() == blocked.labels_N.tolist() == est.transduction_.tolist()
     assert isinstance(est.graph_, AffinityGraph)

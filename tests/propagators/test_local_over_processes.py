@@ -13,7 +13,7 @@ from labelprop.core.errors import DataError, RequestError
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.local_over_processes import propagate_over_processes
 from labelprop.propagators.local_propagation import local_bias, propagate_locally
-from labelprop.propagators.votes.electorate import Constituency, poll, voters_of
+from labelprop.propagators.votes.voters import SeededRows, collect_votes, labeled_only
 
 
 def problem(n: int = 240, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -25,13 +25,13 @@ def problem(n: int = 240, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def in_parts(X: np.ndarray, seeds: Seeds, bounds: list[int], settings: dict[str, Any]) -> list[torch.Tensor]:
     """Weights of the votes on each part, all parts in this process: what each would gather is gathered by hand."""
-    whole = Constituency.whole(X, seeds, "cpu")
+    whole = SeededRows.whole(X, seeds, "cpu")
     mailbox: list[list[torch.Tensor]] = [[] for _ in bounds[1:]]
 
-    def of(part: int, gather: Any) -> Constituency:
+    def of(part: int, gather: Any) -> SeededRows:
         rows = slice(bounds[part], bounds[part + 1])
-        vectors = Constituency.whole(X[rows], Seeds.hard(seeds.labels_N[rows], seeds.n_classes), "cpu").rows
-        return Constituency(vectors, whole.labeled, voters_of(seeds), whole.own_N[rows], gather)
+        vectors = SeededRows.whole(X[rows], Seeds.hard(seeds.labels_N[rows], seeds.n_classes), "cpu").rows
+        return SeededRows(vectors, whole.labeled, labeled_only(seeds), whole.own_N[rows], gather)
 
     def bias(part: int, gather: Any) -> torch.Tensor | None:
         return local_bias(of(part, gather), **settings)
@@ -47,9 +47,9 @@ def in_parts(X: np.ndarray, seeds: Seeds, bounds: list[int], settings: dict[str,
             return [sent[place] for sent in mailbox]
 
         bias_M = bias(part, gathered)
-        polling = {name: settings[name] for name in ("n_neighbors", "temperature", "search", "seed")}
-        ballots, _, _ = poll(of(part, gathered), bias_M, **polling)
-        found.append(ballots.tally(voters_of(seeds)))
+        voting = {name: settings[name] for name in ("n_neighbors", "temperature", "search", "seed")}
+        votes, _, _ = collect_votes(of(part, gathered), bias_M, **voting)
+        found.append(votes.tally(labeled_only(seeds)))
     return found
 
 

@@ -15,7 +15,7 @@ from labelprop.core.errors import RequestError
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.local_propagation import LocalPropagation, propagate_locally
-from labelprop.propagators.votes import ballots, density, electorate
+from labelprop.propagators.votes import density, voters, votes
 from labelprop.propagators.weighted_knn import WeightedKNN
 
 
@@ -180,17 +180,17 @@ def test_constant_density_is_weighted_knn(temperature: float) -> None:
 
 def test_a_common_factor_of_all_densities_changes_nothing() -> None:
     X, y = problem(100, 3, 2)
-    seats = electorate.Constituency.whole(X, Seeds.hard(torch.from_numpy(y), 3), "cpu")
+    seeded = voters.SeededRows.whole(X, Seeds.hard(torch.from_numpy(y), 3), "cpu")
     bias = torch.from_numpy(np.random.default_rng(0).normal(size=(y >= 0).sum()))
-    polling: dict[str, Any] = {"n_neighbors": 6, "temperature": 0.1}
-    first, _, _ = electorate.poll(seats, bias, **polling)
-    second, _, _ = electorate.poll(seats, bias + 3.5, **polling)
+    voting: dict[str, Any] = {"n_neighbors": 6, "temperature": 0.1}
+    first, _, _ = voters.collect_votes(seeded, bias, **voting)
+    second, _, _ = voters.collect_votes(seeded, bias + 3.5, **voting)
     torch.testing.assert_close(second.weights(), first.weights())
     assert torch.equal(second.columns_NK, first.columns_NK)
 
 
 def test_ranking_is_by_the_weighted_vote_not_by_the_cosine() -> None:
-    """The nearest seed sits in a crowd; one farther away stands alone and weighs more."""
+    """The nearest seed sits in a near; one farther away stands alone and weighs more."""
     angles = np.deg2rad([0, 20, *np.linspace(-8, -2, 30), 8])
     X = np.column_stack([np.cos(angles), np.sin(angles)])
     y = np.full(33, -1)
@@ -254,7 +254,7 @@ def test_sparse_features_and_blocks_give_the_same_votes(density_name: str, monke
     np.testing.assert_allclose(csr.predict_proba(X), wanted.predict_proba(sparse.csr_array(X)), rtol=1e-9)
     monkeypatch.setattr(density, "PRODUCTS", {"cpu": 40})
     monkeypatch.setattr(density, "COLUMNS", 17)
-    monkeypatch.setattr(ballots, "BLOCK_ELEMENTS", 20)
+    monkeypatch.setattr(votes, "BLOCK_ELEMENTS", 20)
     blocks = LocalPropagation(density=density_name).fit(X, y)
     np.testing.assert_allclose(blocks.scores_, wanted.scores_, rtol=1e-9)
     assert blocks.recall_ == 1.0
@@ -279,7 +279,7 @@ def test_wide_results_have_the_same_labels(monkeypatch: pytest.MonkeyPatch) -> N
     for density_name in ("joint", "ratio"):
         whole = LocalPropagation(density=density_name).fit(X, y)
         monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
-        monkeypatch.setattr(ballots, "BLOCK_ELEMENTS", 1000)
+        monkeypatch.setattr(votes, "BLOCK_ELEMENTS", 1000)
         wide = LocalPropagation(density=density_name).fit(X, y)
         monkeypatch.undo()
         np.testing.assert_array_equal(wide.transduction_, whole.transduction_)

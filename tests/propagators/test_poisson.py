@@ -18,7 +18,7 @@ import dense_oracles as oracle
 from labelprop.core.errors import RequestError
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes
-from labelprop.propagators.poisson import Poisson, poisson, poisson_wide
+from labelprop.propagators.poisson import Poisson, poisson
 from labelprop.propagators.systems import operator
 from labelprop.propagators.systems.laplacian import PoissonSystem
 from labelprop.propagators.systems.seed_components import SeedComponents
@@ -306,14 +306,15 @@ def test_a_block_of_classes_at_a_time_gives_the_same_answers(
         Poisson(volume="seeds").fit(X, y)
 
 
-def test_the_wide_form_repairs_what_cannot_be_solved_too() -> None:
+def test_the_wide_form_repairs_what_cannot_be_solved_too(monkeypatch: pytest.MonkeyPatch) -> None:
     p = oracle.random_problem(60, 3, 8, degree=12)
     p.w[:30, 30:] *= 1e-12
     p.w[30:, :30] *= 1e-12
     with pytest.warns(ConvergenceWarning, match="nearly disconnected"):
         whole = poisson(p.graph, p.seeds, max_iter=40)
+    monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
     with pytest.warns(ConvergenceWarning, match="nearly disconnected"):
-        blocked = poisson_wide(p.graph, p.seeds, 3, max_iter=40)
+        blocked = poisson(p.graph, p.seeds, top_classes=3, max_iter=40)
     assert blocked.labels_N.tolist() == whole.labels_N.tolist()
     assert (blocked.residual, blocked.converged) == (whole.residual, whole.converged)
 
@@ -391,12 +392,14 @@ def test_warm_start_keeps_the_graph_and_equals_a_fresh_fit() -> None:
     np.testing.assert_array_equal(warm.scores_, Poisson().fit(X, more).scores_)
 
 
-def test_pure_functions_agree_with_the_estimator_under_mixed_precision() -> None:
+def test_pure_functions_agree_with_the_estimator_under_mixed_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = oracle.blobs(150, 3, 14)
     est = Poisson().fit(X.astype(np.float32), y)
     seeds = oracle.Problem(np.zeros((0, 0)), y, np.ones(150), 3).seeds
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found, blocked = poisson(est.graph_, seeds), poisson_wide(est.graph_, seeds, 2)
+        found = poisson(est.graph_, seeds)
+        monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
+        blocked = poisson(est.graph_, seeds, top_classes=2)
     np.testing.assert_array_equal(found.scores_NC.numpy(), est.scores_)
     assert found.labels_N.tolist() == blocked.labels_N.tolist() == est.transduction_.tolist()
 

@@ -17,7 +17,7 @@ from sklearn.neighbors import KNeighborsTransformer
 from labelprop.core.errors import RequestError
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes
-from labelprop.propagators.votes import ballots
+from labelprop.propagators.votes import votes
 from labelprop.propagators.weighted_knn import WeightedKNN, weighted_knn
 
 
@@ -206,7 +206,7 @@ def test_wide_results_hold_the_best_classes(k: int, soft: bool, monkeypatch: pyt
     parameters: dict[str, Any] = {"n_neighbors": k, "temperature": 1.0}
     whole = WeightedKNN(**parameters).fit(X, given_y if soft else y)
     monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
-    monkeypatch.setattr(ballots, "BLOCK_ELEMENTS", 1000)
+    monkeypatch.setattr(votes, "BLOCK_ELEMENTS", 1000)
     wide = WeightedKNN(**parameters).fit(X, given_y if soft else y)
     for name in ("transduction_", "reached_", "class_weight_"):
         np.testing.assert_array_equal(getattr(wide, name), getattr(whole, name))
@@ -306,5 +306,5 @@ def test_queries_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = problem(100, 3, 11)
     found = WeightedKNN().fit(X, y)
     whole = found.predict_proba(X)
-    monkeypatch.setattr(ballots, "BLOCK_ELEMENTS", 12)
+    monkeypatch.setattr(votes, "BLOCK_ELEMENTS", 12)
     np.testing.assert_array_equal(found.predict_proba(X), whole)

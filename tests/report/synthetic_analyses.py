@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from labelprop.evaluation.snapshots import FOLDER, choose
+from labelprop.evaluation.snapshots import FOLDER, choose_followed
 
 DIMENSIONS = 8
 
@@ -18,7 +18,7 @@ def add_analyses(folder: Path, true_N: np.ndarray, given_N: np.ndarray, n_classe
     path = folder / "history.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     rng = np.random.default_rng(1)
-    chosen = choose(true_N, np.where(given_N, true_N, -1), n_classes, seed=0)
+    chosen = choose_followed(true_N, np.where(given_N, true_N, -1), n_classes, seed=0)
     centers_CD = rng.normal(size=(n_classes, DIMENSIONS))
     noise_ND = rng.normal(size=(len(true_N), DIMENSIONS))
     own = [line for line in lines if line["training"] == recipe]

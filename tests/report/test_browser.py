@@ -12,7 +12,7 @@ from report.states import HOSTILE, STATES
 from report.synthetic import Spec, write_run
 
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
-KEPT = r"([\d,]+) of ([\d,]+) images are kept"
+KEPT = r"([\d,]+) of ([\d,]+) images kept"
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ SLIDE = """kept => {
 
 
 def test_the_script_writes_the_sentence_that_was_there(browser, pages):
-    for state in ("truth", "some_truth", "no_truth", "no_error"):
+    for state in ("truth", "some_truth", "no_truth", "no_error", "nothing_to_check_truth"):
         written = re.search(r"<output[^>]*>(.*?)</output>", pages(state).read_text())[1]
         with opened(browser, pages(state)) as found:
             assert found.run("document.querySelector('#reading').innerHTML") == written, state
@@ -62,11 +62,11 @@ def test_slider_bands_and_summary_agree(browser, pages):
         rows, wrong = sum(int(band[1]) for band in bands), sum(int(band[2]) for band in bands)
         kept, n = numbers(KEPT, found.text("#reading"))
         assert rows == n == 500
-        assert f"{wrong} of {n} are wrong" in found.text(".sum")
+        assert f"{wrong} of {n} wrong" in found.text(".sum")
         assert f"Look at the {n - kept} least certain" in found.text(".sum")
         found.page.evaluate(SLIDE, n)
         assert numbers(KEPT, found.text("#reading"))[0] == n
-        assert f"{wrong} wrong ones stay in" in found.text("#reading")
+        assert f"Wrong ones kept: {wrong}." in found.text("#reading")
         top = found.run("document.querySelector('.bands th[scope=row]').innerText")
         found.page.fill("#least", top.split()[0])
         found.page.press("#least", "Enter")

@@ -1,6 +1,6 @@
 import pytest
 
-from labelprop.report.words import brief, count, excerpt, listed, number, numeral, plain, sentence, strong, visible
+from labelprop.report.words import brief, by_class, count, excerpt, listed, number, visible
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,7 @@ def test_excerpt_collapses_white_space():
 
 def test_counts_and_lists():
     assert (count(0, "image"), count(1, "image"), count(1697, "image")) == ("0 images", "1 image", "1,697 images")
-    assert (numeral(0), numeral(1), numeral(12), numeral(1300)) == ("no", "one", "twelve", "1,300")
+    assert (by_class([3, 1200]), by_class([2, 2])) == ("3 to 1,200 in each of 2 classes", "2 in each of 2 classes")
+    assert by_class([3]) == "3 in one class"
     assert (listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])) == ("a", "a and b", "a, b and c")
     assert number(1000) == "1,000"
-
-
-def test_a_sentence_drops_empty_parts():
-    text = sentence("Look at ", strong("85"), "", " images.")
-    assert [piece.kind for piece in text] == ["plain", "strong", "plain"]
-    assert plain(text) == "Look at 85 images."

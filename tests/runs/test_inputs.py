@@ -4,7 +4,8 @@ import pytest
 
 from labelprop.core.errors import UnknownNameError
 from labelprop.data.labels.join import GivenLabels
-from labelprop.runs.inputs import ReadOptions, labels_digest
+from labelprop.runs.inputs import columns_of, labels_digest
+from labelprop.runs.requests import Reading
 
 np = pytest.importorskip("numpy")
 
@@ -20,9 +21,9 @@ def test_the_digest_changes_with_labels_classes_and_weights() -> None:
     assert len({base, *map(labels_digest, others)}) == 4
 
 
-def test_read_options_are_the_flags_of_reading() -> None:
-    assert set(ReadOptions.names()) >= {"label_col", "image_size", "strict", "cache"}
-    assert ReadOptions(label_col="y").columns.label == "y"
+def test_columns_are_the_flags_of_reading() -> None:
+    named = columns_of(Reading(data="x.csv", label_col="y", truth_col="t"))
+    assert (named.label, named.truth, named.id) == ("y", "t", None)
 
 
 def test_unknown_options_suggest_the_nearest() -> None:

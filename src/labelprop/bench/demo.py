@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 from labelprop.bench.digits import write_digits
-from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder, storage_errors
+from labelprop.runs.requests import DemoRequest
 from labelprop.runs.verbs import Run, train
 
 
-def run_demo(out: Path, *, seed: int, reporter: Reporter) -> Run:
+def run_demo(request: DemoRequest) -> Run:
     """Writes digits as a folder of PNG files beside `out` and trains on it into `out`, replacing an earlier demo."""
+    out, seed = request.out, request.seed
     RunFolder.check(out, "overwrite")
     digits = out.with_name(f"{out.name}-data") / "digits"
     with storage_errors(digits):
@@ -21,7 +21,14 @@ def run_demo(out: Path, *, seed: int, reporter: Reporter) -> Run:
         digits.parent.mkdir(parents=True, exist_ok=True)
     truth = write_digits(digits, seed)
     command = f"labelprop train {digits} --truth {truth} --recipe dlp --seed {seed} --out {out} --overwrite"
-    reporter.say(f"this demo is the same as\n    {command}")
+    request.reporter.say(f"this demo is the same as\n    {command}")
     return train(
-        digits, truth=truth, recipe="dlp", seed=seed, out=out, overwrite=True, reporter=reporter, command=command
+        digits,
+        truth=truth,
+        recipe="dlp",
+        seed=seed,
+        out=out,
+        overwrite=True,
+        reporter=request.reporter,
+        command=command,
     )

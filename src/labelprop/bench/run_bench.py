@@ -11,38 +11,37 @@ from typing import Any
 from labelprop.bench.cells import CELLS, Work
 from labelprop.core import registry
 from labelprop.core.errors import RequestError, UnknownNameError
-from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
 from labelprop.runs.record import versions
+from labelprop.runs.requests import BenchRequest
 
 FORMAT = 1
 
 
-def run_bench(
-    name: str, data: Path, out: Path, settings: Mapping[str, Any], reporter: Reporter, *, overwrite: bool = False
-) -> str:
-    """Runs the bench `name` on the sets under `data`; cells and tables go to `out`, where a restart continues.
+def run_bench(request: BenchRequest) -> str:
+    """Runs a bench on the sets under `data`; cells and tables go to its folder, where a restart continues.
 
-    Returns the tables as Markdown. Raises RequestError for a wrong name, setting, data folder, or a folder `out` that
+    Returns the tables as Markdown. Raises RequestError for a wrong name, setting, data folder, or a folder that
     holds something else.
     """
+    name, out, settings = request.name, request.folder, request.settings
     defaults = registry.parameters("benches", name)
     for setting in settings:
         if setting not in defaults:
             raise UnknownNameError(f"setting of bench {name}", setting, defaults)
     _check_numbers(settings)
-    if not data.is_dir():
-        raise RequestError(f"--data {data} is not a folder; it must hold one folder a data set.")
+    if not request.data.is_dir():
+        raise RequestError(f"--data {request.data} is not a folder; it must hold one folder a data set.")
     run = registry.lookup("benches", name).load()
-    work: Work = run(data, **settings)  # refuses what it must before anything is replaced
+    work: Work = run(request.data, **settings)  # refuses what it must before anything is replaced
     asked = {"bench": name, "settings": {**defaults, **settings}}
-    if out.exists() and not overwrite:
+    if out.exists() and not request.overwrite:
         _check_same(out, asked)
-    folder = RunFolder.open(out, "overwrite" if overwrite else "resume")
+    folder = RunFolder.open(out, "overwrite" if request.overwrite else "resume")
     try:
         record = {"format": FORMAT, **asked, "date": datetime.now(UTC).isoformat(timespec="seconds")}
         folder.write_json("run.json", record | {"versions": versions(), "status": "running"})
-        text = work(folder, reporter)
+        text = work(folder, request.reporter)
         folder.write_json("run.json", record | {"versions": versions(), "status": "finished"})
     except RequestError:
         if not (folder.path / CELLS).exists():  # as if it had not been called: other settings may follow

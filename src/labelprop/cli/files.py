@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 TABLES = (".parquet", ".csv")
 
 
-def check_table_path(path: Path, overwrite: bool, endings: tuple[str, ...] = TABLES) -> None:
-    """Refuses, before any work, a path that could not or should not be written."""
+def check_table_path(path: Path, overwrite: bool, endings: tuple[str, ...] = TABLES) -> Path:
+    """The path. Refuses, before any work, one that could not or should not be written."""
     if path.suffix.lower() not in endings:
         raise RequestError(f"--out {path} must end in {' or '.join(endings)}.")
     if path.exists() and not overwrite:
@@ -27,6 +27,7 @@ def check_table_path(path: Path, overwrite: bool, endings: tuple[str, ...] = TAB
     if not path.parent.is_dir():
         raise RequestError(f"--out {path}: the folder {path.parent} does not exist; make it first.")
     check_writable(path)
+    return path
 
 
 def write_table(path: Path, table: pa.Table) -> None:

@@ -1,186 +1,101 @@
-"""Flags of the commands: those that several verbs share, and those that come from the registry's tables."""
+"""Flags: those that a verb's request asks for, and those of propagators and benches from the registry's tables."""
 
 from __future__ import annotations
 
-import contextlib
-import difflib
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import MISSING
 from typing import Annotated, Any
 
 import typer
 
+from labelprop.cli.values import flag
 from labelprop.core import registry
-from labelprop.core.errors import RequestError, UnknownNameError
-from labelprop.core.recipe_entries import AUTO
+from labelprop.runs.request import ASKED, Asked, Request
 
-Data = Annotated[
-    str, typer.Argument(metavar="DATA", help="Folder of images, table (.csv .parquet .jsonl) or arrays.")
-]
-Labels = Annotated[
-    list[str] | None,
-    typer.Option("--labels", help="Table with id, label and optionally weight; or .npy. Repeat for more files."),
-]
-Out = Annotated[Path, typer.Option("--out", help="Run folder to write.")]
-Truth = Annotated[str | None, typer.Option("--truth", help="Labels of unlabeled rows, for scoring only.")]
-Seed = Annotated[int, typer.Option("--seed", help="Same seed, same answer.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-Backbone = Annotated[str | None, typer.Option("--backbone", help="HuggingFace folder or name; embeds DATA.")]
-LabelCol = Annotated[str | None, typer.Option("--label-col", help="Table column with the labels.")]
-IdCol = Annotated[str | None, typer.Option("--id-col", help="Table column with the ids.")]
-ImageCol = Annotated[str | None, typer.Option("--image-col", help="Table column with paths or bytes of images.")]
-TextCol = Annotated[str | None, typer.Option("--text-col", help="Table column with text.")]
-EmbeddingCol = Annotated[str | None, typer.Option("--embedding-col", help="Table column with vectors.")]
-TruthCol = Annotated[str | None, typer.Option("--truth-col", help="Table column with the truth, for scoring only.")]
-ImageSize = Annotated[int | None, typer.Option("--image-size", help="Bring images to this size in pixels.")]
-CacheDir = Annotated[str | None, typer.Option("--cache", help="Where decoded images and embeddings are kept.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Refuse unreadable images instead of skipping them.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace --out if it holds a labelprop run.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+GROUPS = {  # of the help text, in this order
+    "data": "Data",
+    "recipe": "Recipe",
+    "length": "Length",
+    "machine": "Machine",
+    "output": "Output",
+}
+QUIET = Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="output")]
+DEBUG = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="output")]
 
 
-def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
-    """`name=value` texts to values of the types that the entry `name` of a table of the registry gives them."""
-    if (table, name) == ("recipes", AUTO):
-        if texts:
-            raise RequestError(f"--set {texts[0]}: recipe auto has no settings; name the recipe that they belong to.")
-        return {}
-    known, owner = registry.parameters(table, name), f"{registry.ONE_OF[table]} {name}"
-    parsed: dict[str, Any] = {}
-    for text in texts:
-        setting, equals, value = text.partition("=")
-        if not equals:
-            raise RequestError(f"--set {text} must have the form name=value.")
-        if setting not in known:
-            raise UnknownNameError(f"setting of {owner}", setting, known)
-        if setting in registry.allowed_values():
-            parsed[setting] = parse_parameter(setting, value, f"--set {text}")
+def with_flags(kind: type[Request], verb: Callable[..., None], extra: list[inspect.Parameter]) -> Callable[..., None]:
+    """`verb` as typer reads it: with a flag a question of the request, and the `extra` ones.
+
+    The verb gets the context, and by name what was given and what was not.
+    """
+    parameters = [
+        inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
+        *_of_request(kind),
+        *extra,
+        _parameter("quiet", QUIET, False),
+        _parameter("debug", DEBUG, False),
+    ]
+
+    @functools.wraps(verb)
+    def taking_flags(**given: Any) -> None:
+        verb(**given)
+
+    taking_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    taking_flags.__annotations__ = {one.name: one.annotation for one in parameters}
+    return taking_flags
+
+
+def _of_request(kind: type[Request]) -> list[inspect.Parameter]:
+    found = []
+    for name, one in kind.questions().items():
+        if name in kind.python_only:
+            continue
+        asked: Asked = one.metadata[ASKED]
+        missing = one.default is MISSING and one.default_factory is MISSING
+        needed = asked.required or missing
+        default = inspect.Parameter.empty if needed else None if one.default is MISSING else one.default
+        if asked.positional and (asked.metavar or needed):
+            said: Any = typer.Argument(metavar=asked.metavar or name.upper(), help=asked.help)
         else:
-            parsed[setting] = registry.parse_value(f"--set {setting}", value, known[setting])
-    return parsed
+            said = typer.Option(
+                asked.flag or flag(name), metavar=asked.metavar, help=asked.help, rich_help_panel=asked.group
+            )
+        typed = asked.kind if needed or default is not None else asked.kind | None
+        found.append(_parameter(name, Annotated[typed, said], default))
+    return found
 
 
-def add_parameter_flags(verb: Callable[..., None]) -> Callable[..., None]:
-    """Gives `propagate` one flag a constructor parameter of any propagator; not given means its own default."""
-    return _with_flags(verb, registry.propagator_parameters(), "method")
+def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def add_setting_flags(verb: Callable[..., None]) -> Callable[..., None]:
-    """Gives `bench` one flag a setting of any bench; not given means its own default."""
-    return _with_flags(verb, registry.bench_settings(), "bench")
+def propagator_flags() -> list[inspect.Parameter]:
+    """One flag a constructor parameter of any propagator; not given means its own default."""
+    return _of_registry(registry.propagator_parameters(), "method")
 
 
-def _with_flags(
-    verb: Callable[..., None], parameters: Mapping[str, Mapping[str, Any]], owner: str
-) -> Callable[..., None]:
-    """`verb` with a flag a parameter, whose defaults are given by `owner` (a kind of thing)."""
-    signature = inspect.signature(verb, eval_str=True)
-    fixed = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+def bench_flags() -> list[inspect.Parameter]:
+    """One flag a setting of any bench; not given means its own default."""
+    return _of_registry(registry.bench_settings(), "bench")
+
+
+def _of_registry(parameters: Mapping[str, Mapping[str, Any]], owner: str) -> list[inspect.Parameter]:
+    """A flag a parameter, whose defaults are given by `owner` (a kind of thing)."""
     flags = []
     for name, defaults in parameters.items():
         spelled = f"{flag(name)}/--no-{flag(name)[2:]}" if _is_switch(defaults) else flag(name)
         said = typer.Option(
-            spelled, help=_help(name, defaults, owner), show_default=False, metavar=_metavar(name, defaults)
+            spelled,
+            help=_help(name, defaults, owner),
+            show_default=False,
+            metavar=_metavar(name),
+            rich_help_panel="recipe",
         )
         annotation: Any = Annotated[_flag_type(name, defaults) | None, said]
-        flags.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
-
-    @functools.wraps(verb)
-    def with_flags(**kwargs: Any) -> None:
-        verb(**kwargs)
-
-    with_flags.__signature__ = signature.replace(parameters=[*fixed, *flags])  # type: ignore[attr-defined]
-    with_flags.__annotations__ = {p.name: p.annotation for p in [*fixed, *flags]}
-    return with_flags
-
-
-def parse_parameters(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The flags that were given (None: was not) as values of the constructor of `method`.
-
-    Raises RequestError for a flag that this method does not have and for a text that cannot be meant.
-    """
-    known, parsed = registry.propagator_flags(method), {}
-    for name, value in given.items():
-        if value is None:
-            continue
-        if name not in known:
-            having = registry.propagator_parameters()[name]
-            raise RequestError(
-                f"{flag(name)} is no flag of --method {method}; it is one of {', '.join(having)}. "
-                f"{method} has {', '.join(map(flag, known))}."
-            )
-        parsed[name] = parse_parameter(name, value) if isinstance(value, str) else value
-    return parsed
-
-
-def parse_bench_settings(bench: str, given: Mapping[str, Any], texts: list[str]) -> dict[str, Any]:
-    """Settings of a bench from its flags (None: was not given) and from `--set name=value`.
-
-    Raises RequestError for a flag that this bench does not have, or a setting that is given both ways.
-    """
-    known, parsed = registry.parameters("benches", bench), parse_settings("benches", bench, texts)
-    for name, value in given.items():
-        if value is None:
-            continue
-        if name not in known:
-            having = registry.bench_settings()[name]
-            raise RequestError(
-                f"{flag(name)} is no flag of bench {bench}; it is one of {', '.join(having)}. "
-                f"{bench} has {', '.join(map(flag, known))}."
-            )
-        if name in parsed:
-            raise RequestError(f"{flag(name)} and --set {name}=... say the same; leave one out.")
-        parsed[name] = (
-            parse_parameter(name, value) if isinstance(value, str) and not isinstance(known[name], str) else value
-        )
-    return parsed
-
-
-def parse_parameter(name: str, text: str, typed: str = "") -> Any:
-    """A flag's text as a value: None, a word, a number, or a list; see `registry.allowed_values`.
-
-    `typed` is how it was given, for errors; else as a flag.
-    """
-    allowed, typed = registry.allowed_values().get(name), typed or f"{flag(name)} {text}"
-    if allowed is None:
-        return registry.parse_value(flag(name), text, None)
-    words = [part for part in allowed.split("|") if not part.isupper()]
-    parts = [part.strip() for part in text.split(",")]
-    if text.lower() in words:
-        return None if text.lower() == "none" else text.lower()
-    if "NAMES" in allowed:
-        names = [*(name for name in registry.table("propagators") if name != "auto"), *registry.HEADS]
-        for part in parts:
-            if part not in names:
-                raise UnknownNameError(f"name in {typed}:", part, names)
-        return parts
-    with contextlib.suppress(ValueError):
-        if "WHOLE" in allowed:
-            return int(text)
-        if "NUMBERS" in allowed:
-            return [float(part) for part in parts]
-    near = difflib.get_close_matches(text.lower(), words, n=1, cutoff=0.6)
-    hint = f"; did you mean '{near[0]}'?" if near else "."
-    raise RequestError(f"{typed} must be {_described(allowed)}{hint}")
-
-
-def flag(name: str) -> str:
-    """A parameter as it is typed."""
-    return f"--{name.replace('_', '-')}"
-
-
-def _described(allowed: str) -> str:
-    kinds = {
-        "NUMBER": "a number",
-        "WHOLE": "a whole number",
-        "NUMBERS": "numbers with commas (one a class, in their order: 0.2,0.8)",
-        "NAMES": "names with commas",
-    }
-    *first, last = [kinds.get(part, part) for part in allowed.split("|")]
-    return f"{', '.join(first)} or {last}" if first else last
+        flags.append(_parameter(name, annotation, None))
+    return flags
 
 
 def _is_switch(defaults: Mapping[str, Any]) -> bool:
@@ -196,7 +111,7 @@ def _flag_type(name: str, defaults: Mapping[str, Any]) -> Any:
     return kinds.pop() if len(kinds) == 1 and kinds <= {bool, int, float} else str
 
 
-def _metavar(name: str, defaults: Mapping[str, Any]) -> str | None:
+def _metavar(name: str) -> str | None:
     allowed = registry.allowed_values().get(name, "")
     return f"[{allowed}]" if "|" in allowed else None
 
@@ -218,10 +133,6 @@ def _help(name: str, defaults: Mapping[str, Any], owner: str) -> str:
 def _shown(default: Any) -> str:
     if isinstance(default, bool):
         return "on" if default else "off"
-    return (
-        "none"
-        if default is None or default == ""
-        else f"{default:g}"
-        if isinstance(default, int | float)
-        else str(default)
-    )
+    if default is None or default == "":
+        return "none"
+    return f"{default:g}" if isinstance(default, int | float) else str(default)

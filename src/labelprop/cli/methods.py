@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import Any
 
 from labelprop.core import registry
@@ -25,8 +26,9 @@ def _described(name: str) -> str:
         raise UnknownNameError("propagator or recipe", name, {*propagators, *recipes, AUTO})
     if name in propagators:
         settings, flag = registry.propagator_flags(name), "labelprop propagate --{}"
-        documented = [kind for kind in entry.load().__mro__ if "\n    ----" in (vars(kind).get("__doc__") or "")]
-        docs = [_doc(kind) for kind in documented]  # the shared parameters stand in its bases
+        kind, *bases = entry.load().__mro__
+        shared = [_doc(base).partition("Parameters\n----------\n")[2] for base in bases if is_dataclass(base)]
+        docs = [_doc(kind), "Parameters that it shares with others\n----------\n" + "\n".join(filter(None, shared))]
     else:
         settings, flag = dict(registry.parameters("recipes", name)), "labelprop train --set {}=VALUE"
         docs = [_doc(entry.load()), *_of_methods(entry.load()())]

@@ -12,9 +12,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 N_DENSITY, TEMPERATURE = 25, 0.07  # of Local Label Propagation
-QUERIES = 2_000  # rows whose nearest neighbor is looked up, at most
-LABELED = 10_000  # labeled rows whose density is measured, at most
-PRODUCTS = 1 << 24  # cosines held at once
+BINS = 20  # of certainty
+QUERIES = 2_000  # rows whose nearest neighbor is looked up, at most: their share is that of all within about 2 points
+LABELED = 10_000  # labeled rows whose density is measured, at most: monitoring must not slow the training
+PRODUCTS = 1 << 24  # cosines held at once, 64 MB in float32
 
 
 def aggregation(vectors_ND: np.ndarray, codes_N: np.ndarray, n_classes: int) -> np.ndarray:
@@ -97,7 +98,7 @@ def nearest_neighbor_accuracy(vectors_ND: np.ndarray, codes_N: np.ndarray, seed:
 
 
 def certainty_histogram(
-    certainty_N: np.ndarray, labels_N: np.ndarray, codes_N: np.ndarray, bins: int = 20
+    certainty_N: np.ndarray, labels_N: np.ndarray, codes_N: np.ndarray, bins: int = BINS
 ) -> tuple[np.ndarray, np.ndarray]:
     """How many pseudo-labels of a known truth are right and how many wrong, by certainty in equal bins of [0, 1]."""
     known_N = (codes_N != -1) & (labels_N >= 0)

@@ -14,7 +14,7 @@ from labelprop.evaluation.metrics import accuracy, weighted_accuracy
 from labelprop.evaluation.snapshots import Keeper
 from labelprop.evaluation.truth import HeldBackTruth
 
-PASSES = 10  # a method that makes no pass over the data of its own is looked at about this often
+PASSES = 10  # a method that makes no pass over the data of its own is measured about this often
 
 Numbers = Mapping[str, float | Sequence[float | None]]
 
@@ -23,7 +23,7 @@ class Monitor:
     """Accuracy on the unlabeled rows of the network and of the pseudo-labels it trains on; analyses of the embedding.
 
     Numbers of each class come as lists in the order of the classes. `given_N` are the given labels, -1 where there is
-    none. A keeper saves vectors of chosen rows at the moments that are looked at.
+    none. A keeper saves vectors of chosen rows at the moments that the loop asks for.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Embeddings of a few chosen rows, kept at looks during training: what the papers lay out in two dimensions.
+"""Embeddings of a few chosen rows, kept at moments of the training: what the papers lay out in two dimensions.
 
 Shapes: N examples, D dimensions, S chosen rows.
 """
@@ -15,7 +15,7 @@ from safetensors.numpy import save
 from labelprop.core.run_folder import storage_errors, write_atomically
 
 FOLDER = "analyses"  # of a run
-CLASSES, OF_A_CLASS = 5, 100  # followed over time
+CLASSES, OF_A_CLASS = 5, 100  # followed over time: more colors and dots would hide one another in a panel
 OF_ONE_CLASS = 700  # the most numerous one, laid out alone
 
 
@@ -27,7 +27,7 @@ class Chosen:
     of_one_S: np.ndarray
 
 
-def choose(codes_N: np.ndarray, given_N: np.ndarray, n_classes: int, seed: int) -> Chosen:
+def choose_followed(codes_N: np.ndarray, given_N: np.ndarray, n_classes: int, seed: int) -> Chosen:
     """Up to 100 rows of each of up to 5 classes drawn with `seed`, and up to 700 of the most numerous class.
 
     `codes_N`: class of each row, negative where unknown; `given_N`: the given labels, -1 where there is none. Given
@@ -50,9 +50,9 @@ def choose(codes_N: np.ndarray, given_N: np.ndarray, n_classes: int, seed: int) 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Keeper:
-    """Writes the vectors of the chosen rows to a file a look, named by the steps done.
+    """Writes the vectors of the chosen rows to a file a moment, named by the steps done.
 
-    The same look writes the same file again, so that a continued run leaves what an unbroken one leaves.
+    The same moment writes the same file again, so that a continued run leaves what an unbroken one leaves.
     """
 
     folder: Path

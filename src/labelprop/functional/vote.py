@@ -1,6 +1,6 @@
 """The vote of few labeled vectors on a batch, as a plain function: what a step of training and a deployed model need.
 
-The propagators' vote (`labelprop.propagators.votes.electorate`) is the same for millions of rows.
+The propagators' vote (`labelprop.propagators.votes.voters`) is the same for millions of rows.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from labelprop.methods.embedder import Embedder
 from labelprop.methods.state import last_of
 from labelprop.propagators.estimator.parameters import Count, OneOf
 from labelprop.propagators.local_propagation import DENSITIES, POOLS, local_bias, log_ratio
-from labelprop.propagators.votes.electorate import Constituency
+from labelprop.propagators.votes.voters import SeededRows
 
 Found = tuple[torch.Tensor, torch.Tensor]  # labels and confidences
 
@@ -142,8 +142,8 @@ class LocalLabels(Embedder):
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
         """Densities of the labeled rows from the bank, and all labels where they come from diffusion."""
         seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
-        seats = Constituency.whole(self.bank.vectors_ND, seeds, self.labels_L.device)
-        bias_L = self._bias(seats.shared_out(tools.group))
+        seeded = SeededRows.whole(self.bank.vectors_ND, seeds, self.labels_L.device)
+        bias_L = self._bias(seeded.shared_out(tools.group))
         log_trust_L = self.trust_L.log()
         self.log_weight_L.copy_(log_trust_L if bias_L is None else log_trust_L + bias_L)
         if self.label_source == "diffusion":
@@ -153,13 +153,13 @@ class LocalLabels(Embedder):
         if not self.classification:
             super().refresh(net, tools, epoch)
 
-    def _bias(self, seats: Constituency) -> torch.Tensor | None:
+    def _bias(self, seeded: SeededRows) -> torch.Tensor | None:
         if self.density == "ratio":
             open_N = (self.given_N < 0) & (self.label_N < self.n_classes)
-            return log_ratio(seats.voters, torch.bincount(self.label_N[open_N], minlength=self.n_classes).double())
+            return log_ratio(seeded.seeds, torch.bincount(self.label_N[open_N], minlength=self.n_classes).double())
         voting: dict[str, Any] = {"n_neighbors": self.n_voters, "temperature": self.temperature}
         where: dict[str, Any] = {"search": "auto", "seed": 0}
-        return local_bias(seats, density=self.density, pool=self.pool, n_density=self.n_density, **voting, **where)
+        return local_bias(seeded, density=self.density, pool=self.pool, n_density=self.n_density, **voting, **where)
 
     def _keep(self, rows_B: torch.Tensor, label_B: torch.Tensor, confidence_B: torch.Tensor) -> None:
         """New labels and confidences of these rows, of one that comes twice the last; given labels stay."""

@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 _HOME = {
     "AffinityGraph": "labelprop.graph.affinity",
+    "Count": "labelprop.propagators.estimator.parameters",
     "DataError": "labelprop.core.errors",
     "Edges": "labelprop.propagators.estimator.edges",
     "Entry": "labelprop.core.entry",
-    "Flag": "labelprop.propagators.estimator.parameters",
     "GraphPropagator": "labelprop.propagators.estimator.graph_propagator",
     "KernelPropagator": "labelprop.propagators.estimator.kernel_graph",
+    "NotNegative": "labelprop.propagators.estimator.parameters",
     "Number": "labelprop.propagators.estimator.parameters",
-    "OneOf": "labelprop.propagators.estimator.parameters",
+    "Positive": "labelprop.propagators.estimator.parameters",
     "Propagation": "labelprop.core.types",
     "Propagator": "labelprop.propagators.estimator.base",
     "RequestError": "labelprop.core.errors",
-    "Rule": "labelprop.propagators.estimator.parameters",
     "Seeds": "labelprop.graph.seeds",
-    "Voter": "labelprop.propagators.votes.voter",
+    "Share": "labelprop.propagators.estimator.parameters",
+    "Verdict": "labelprop.functional.verdict",
+    "VotePropagator": "labelprop.propagators.votes.vote_propagator",
     "conclude": "labelprop.propagators.estimator.outcome",
+    "normalize_rows": "labelprop.functional.weigh",
     "symmetric_sum": "labelprop.graph.affinity",
 }
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from labelprop.core.errors import DataError as DataError
     from labelprop.core.errors import RequestError as RequestError
     from labelprop.core.types import Propagation as Propagation
+    from labelprop.functional.verdict import Verdict as Verdict
+    from labelprop.functional.weigh import normalize_rows as normalize_rows
     from labelprop.graph.affinity import AffinityGraph as AffinityGraph
     from labelprop.graph.affinity import symmetric_sum as symmetric_sum
     from labelprop.graph.seeds import Seeds as Seeds
@@ -40,11 +45,12 @@ if TYPE_CHECKING:
     from labelprop.propagators.estimator.graph_propagator import GraphPropagator as GraphPropagator
     from labelprop.propagators.estimator.kernel_graph import KernelPropagator as KernelPropagator
     from labelprop.propagators.estimator.outcome import conclude as conclude
-    from labelprop.propagators.estimator.parameters import Flag as Flag
+    from labelprop.propagators.estimator.parameters import Count as Count
+    from labelprop.propagators.estimator.parameters import NotNegative as NotNegative
     from labelprop.propagators.estimator.parameters import Number as Number
-    from labelprop.propagators.estimator.parameters import OneOf as OneOf
-    from labelprop.propagators.estimator.parameters import Rule as Rule
-    from labelprop.propagators.votes.voter import Voter as Voter
+    from labelprop.propagators.estimator.parameters import Positive as Positive
+    from labelprop.propagators.estimator.parameters import Share as Share
+    from labelprop.propagators.votes.vote_propagator import VotePropagator as VotePropagator
 
 
 def __getattr__(name: str) -> Any:

@@ -14,19 +14,16 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.distributed import SOLO, Group
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Propagation
-from labelprop.functional.solve import ColumnSolve
 from labelprop.functional.verdict import Verdict
-from labelprop.functional.weigh import entropy_certainty, normalize_rows
 from labelprop.graph.affinity import AffinityGraph, neighbor_matrix, symmetric_sum
 from labelprop.graph.neighbors.shared_out import nearest_by_all
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.estimator import top_classes as wide
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
-from labelprop.propagators.estimator.outcome import check_volume, conclude, rebalanced
+from labelprop.propagators.estimator.outcome import check_volume, conclude
 from labelprop.propagators.estimator.parameters import Count, NotNegative, Positive, Share, Shares
+from labelprop.propagators.estimator.sinks import Blocks, class_sink, solve_blocks
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 
 if TYPE_CHECKING:
@@ -35,146 +32,11 @@ if TYPE_CHECKING:
 WARN_ABOVE = 0.1  # relative residual
 
 
-@torch.no_grad()
-def diffuse_vectors(
-    vectors_ND: torch.Tensor,
-    seeds: Seeds,
-    *,
-    n_neighbors: int = 50,
-    power: float = 3,
-    alpha: float = 0.99,
-    max_iter: int = 20,
-    tol: float = 1e-6,
-    balance_seeds: bool = True,
-    max_normalize: bool = True,
-    volume: Any = None,
-    search: str = "auto",
-    seed: int = 0,
-    group: Group = SOLO,
-) -> Propagation:
-    """Neighbors, graph and `diffuse` in one call, on the device of the vectors (N, D), which need no scaling.
-
-    The processes of a `group` share out the search; each solves the whole.
-    """
-    found = nearest_by_all(vectors_ND, n_neighbors, group=group, search=search, seed=seed)
-    weights = clipped_power(neighbor_matrix(found, len(vectors_ND)), power)
-    return diffuse(
-        symmetric_sum(weights).to(vectors_ND.device),
-        seeds.to(vectors_ND.device),
-        alpha=alpha,
-        max_iter=max_iter,
-        tol=tol,
-        balance_seeds=balance_seeds,
-        max_normalize=max_normalize,
-        volume=volume,
-    )
-
-
 def clipped_power(similarities: sparse.csr_array, power: float) -> sparse.csr_array:
     """a_ij = max(s_ij, 0)^power. Departs from the released code, which does not clip."""
     weights = similarities.copy()
     weights.data = np.clip(weights.data, 0, None) ** weights.data.dtype.type(power)
     return weights
-
-
-@torch.no_grad()
-def diffuse(
-    graph: AffinityGraph,
-    seeds: Seeds,
-    *,
-    alpha: float = 0.99,
-    max_iter: int = 20,
-    tol: float = 1e-6,
-    balance_seeds: bool = True,
-    max_normalize: bool = True,
-    volume: Any = None,
-) -> Propagation:
-    """Solves (I - alpha D^-1/2 W D^-1/2) Z = Y by conjugate gradient and reads labels from Z (Iscen et al., eq. 10).
-
-    `graph` is the symmetric W. Departs from the paper: (1) all classes in one solve; (2) a column of Y is divided by
-    the class's sum of weights (`balance_seeds`), as in the released code; (3) certainty is divided by its largest
-    value (`max_normalize`), likewise; (4) negative Z is cut to 0; a row of zeros is unreached instead of class 0.
-    """
-    system = DiffusionSystem.of(graph)
-    solved = system.solve(seeds, range(seeds.n_classes), alpha=alpha, max_iter=max_iter, tol=tol)
-    return read_labels(
-        solved, seeds, tol=tol, balance_seeds=balance_seeds, max_normalize=max_normalize, volume=volume
-    )
-
-
-@torch.no_grad()
-def diffuse_wide(
-    graph: AffinityGraph,
-    seeds: Seeds,
-    top: int,
-    *,
-    alpha: float = 0.99,
-    max_iter: int = 20,
-    tol: float = 1e-6,
-    balance_seeds: bool = True,
-    max_normalize: bool = True,
-) -> Propagation:
-    """As `diffuse`, a block of classes at a time; scores and distributions are sparse CSR, `top` classes a row.
-
-    Labels, certainties and what is reached are over all classes, as if all had been held.
-    """
-    system, totals_C = DiffusionSystem.of(graph), seeds.totals_C()
-    best = wide.TopClasses(graph.n, seeds.n_classes, top, graph.weights_E.dtype, graph.device)
-    verdicts = []
-    for start, stop in system.class_blocks(seeds.n_classes):
-        solved = system.solve(seeds, range(start, stop), alpha=alpha, max_iter=max_iter, tol=tol)
-        verdicts.append(solved.verdict(tol))
-        best.add(_scores(solved.solution_NC, totals_C[start:stop], balance_seeds), start)
-    reached_N, verdict = best.nonzero(), Verdict.worst(*verdicts)
-    scores, distributions = best.sparse()
-    return conclude(
-        scores,
-        distributions,
-        _certainty(best.certainty(), reached_N, max_normalize),
-        reached_N,
-        seeds,
-        labels_N=best.labels_N,
-        steps=verdict.steps,
-        residual=verdict.residual,
-        converged=verdict.converged,
-    )
-
-
-def read_labels(
-    solved: ColumnSolve, seeds: Seeds, *, tol: float, balance_seeds: bool, max_normalize: bool, volume: Any
-) -> Propagation:
-    """Scores, distributions, labels and certainties from the solution for all classes."""
-    scores_NC = _scores(solved.solution_NC, seeds.totals_C(), balance_seeds)
-    reached_N = (scores_NC > 0).any(dim=1)  # zeros are exact: CG never leaves the components that hold seeds
-    distributions_NC = normalize_rows(scores_NC)
-    if volume is not None:
-        distributions_NC = rebalanced(distributions_NC, reached_N | seeds.mask_N, seeds, volume)
-    certainty_N = _certainty(entropy_certainty(distributions_NC), reached_N, max_normalize)
-    verdict = solved.verdict(tol)
-    return conclude(
-        scores_NC,
-        distributions_NC,
-        certainty_N,
-        reached_N,
-        seeds,
-        steps=verdict.steps,
-        residual=verdict.residual,
-        converged=verdict.converged,
-    )
-
-
-def _scores(solution_NC: torch.Tensor, totals_C: torch.Tensor, balance_seeds: bool) -> torch.Tensor:
-    """Z divided by |L_j| where wanted (a class without seeds stays 0), cut at 0."""
-    if balance_seeds:
-        solution_NC = solution_NC / totals_C.masked_fill(totals_C == 0, 1).to(solution_NC.dtype)
-    return solution_NC.clamp_min(0)
-
-
-def _certainty(certainty_N: torch.Tensor, reached_N: torch.Tensor, max_normalize: bool) -> torch.Tensor:
-    """0 where unreached; divided by the largest of all rows, seeds included, where wanted and not 0."""
-    certainty_N = certainty_N.masked_fill(~reached_N, 0)
-    peak = certainty_N.max()
-    return certainty_N / peak.masked_fill(peak == 0, 1) if max_normalize else certainty_N
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -225,21 +87,10 @@ class Diffusion(GraphPropagator):
         return symmetric_sum(weights)
 
     def check_seeds(self, seeds: Seeds) -> None:
-        check_volume(self.volume, seeds.n_classes)
-        if self.volume is not None and seeds.n * seeds.n_classes > wide.DENSE_LIMIT:
-            raise RequestError(
-                f"volume={self.volume!r} needs all scores at once, and {seeds.n} rows x {seeds.n_classes} classes "
-                f"are more than {wide.DENSE_LIMIT}. Use volume=None, or fewer rows."
-            )
+        check_volume(self.volume, seeds)
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
-        reading: dict[str, Any] = {"balance_seeds": self.balance_seeds, "max_normalize": self.max_normalize}
-        solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
-        if graph.n * seeds.n_classes > wide.DENSE_LIMIT:
-            found = diffuse_wide(graph, seeds, self.top_classes or wide.DEFAULT_TOP, **solving, **reading)
-        else:
-            solved = self.solved(DiffusionSystem.of, seeds, **solving)
-            found = read_labels(solved, seeds, tol=self.tol, volume=self.volume, **reading)
+        found = self._read(self.solved(DiffusionSystem.of, seeds, **self._solving), seeds, graph.weights_E)
         if found.residual > WARN_ABOVE:
             warnings.warn(
                 f"Diffusion stopped after {found.steps} steps with relative residual {found.residual:.2g} (above "
@@ -248,3 +99,53 @@ class Diffusion(GraphPropagator):
                 stacklevel=3,
             )
         return found
+
+    @property
+    def _solving(self) -> dict[str, Any]:
+        return {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
+
+    def _read(self, blocks: Blocks, seeds: Seeds, like: torch.Tensor) -> Propagation:
+        """Scores, distributions, labels and certainties from Z, which comes a block of classes at a time."""
+        sink, verdicts, totals_C = class_sink(seeds, self.top_classes, like), [], seeds.totals_C()
+        for first, solved in blocks:
+            verdicts.append(solved.verdict(self.tol))
+            scores_NB = solved.solution_NC
+            if self.balance_seeds:
+                totals_B = totals_C[first : first + scores_NB.shape[1]]
+                scores_NB = scores_NB / totals_B.masked_fill(totals_B == 0, 1).to(scores_NB.dtype)
+            sink.add(scores_NB.clamp_min(0), first)
+        reached_N = sink.nonzero()  # zeros are exact: CG never leaves the components that hold seeds
+        sink.rebalance(reached_N, seeds, self.volume)
+        certainty_N = sink.certainty().masked_fill(~reached_N, 0)
+        if self.max_normalize:
+            peak = certainty_N.max()
+            certainty_N = certainty_N / peak.masked_fill(peak == 0, 1)
+        return conclude(
+            sink.scores, sink.shares, certainty_N, reached_N, seeds, Verdict.worst(*verdicts), labels_N=sink.labels_N
+        )
+
+
+@torch.no_grad()
+def diffuse_vectors(
+    vectors_ND: torch.Tensor, seeds: Seeds, *, seed: int = 0, group: Group = SOLO, **parameters: Any
+) -> Propagation:
+    """Neighbors, graph and `diffuse` in one call, on the device of the vectors (N, D), which need no scaling.
+
+    `parameters` are those of `Diffusion`. The processes of a `group` share out the search; each solves the whole.
+    """
+    asked = Diffusion(**parameters)
+    found = nearest_by_all(vectors_ND, asked.n_neighbors, group=group, search=asked.search, seed=seed)
+    weights = clipped_power(neighbor_matrix(found, len(vectors_ND)), asked.power)
+    return diffuse(symmetric_sum(weights).to(vectors_ND.device), seeds.to(vectors_ND.device), **parameters)
+
+
+@torch.no_grad()
+def diffuse(graph: AffinityGraph, seeds: Seeds, **parameters: Any) -> Propagation:
+    """What `Diffusion` with these parameters finds on a symmetric graph W, without a warning (Iscen et al., eq. 10).
+
+    Departs from the paper: (1) all classes in one solve; (2) a column of Y is divided by the class's sum of weights
+    (`balance_seeds`), as in the released code; (3) certainty is divided by its largest value (`max_normalize`),
+    likewise; (4) negative Z is cut to 0; a row of zeros is unreached instead of class 0.
+    """
+    asked = Diffusion(**parameters)
+    return asked._read(solve_blocks(DiffusionSystem.of(graph), seeds, **asked._solving), seeds, graph.weights_E)

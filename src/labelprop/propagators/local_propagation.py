@@ -16,10 +16,10 @@ from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.parameters import Count
-from labelprop.propagators.votes.ballots import BLOCK_ELEMENTS, Ballots, elect
-from labelprop.propagators.votes.density import DensityRule, crowd_of_edges, crowd_of_rows
-from labelprop.propagators.votes.electorate import Constituency, poll
-from labelprop.propagators.votes.voter import Voter
+from labelprop.propagators.votes.density import DensityRule, neighborhoods_of_edges, neighborhoods_of_rows
+from labelprop.propagators.votes.vote_propagator import VotePropagator
+from labelprop.propagators.votes.voters import SeededRows, collect_votes
+from labelprop.propagators.votes.votes import BLOCK_ELEMENTS, Votes, count_votes
 
 Density = Literal["joint", "conditional", "ratio"]
 Pool = Literal["unlabeled", "all"]
@@ -27,42 +27,20 @@ DENSITIES, POOLS = get_args(Density), get_args(Pool)
 
 
 @torch.no_grad()
-def propagate_locally(
-    vectors: Any,
-    seeds: Seeds,
-    *,
-    n_neighbors: int = 10,
-    n_density: int = 25,
-    temperature: float = 0.07,
-    density: str | None = "joint",
-    pool: str = "unlabeled",
-    search: str = "auto",
-    seed: int = 0,
-) -> Propagation:
-    """Votes q_i(v) = exp(v . v_i / temperature) / rho_i of the K labeled i for which q_i(v) is largest.
+def propagate_locally(vectors: Any, seeds: Seeds, *, seed: int = 0, **parameters: Any) -> Propagation:
+    """What `LocalPropagation` with these parameters finds on vectors (N, D), which need no scaling.
 
-    `vectors` (N, D) need no scaling; the parameters are those of `LocalPropagation`.
+    Votes q_i(v) = exp(v . v_i / temperature) / rho_i of the K labeled i for which q_i(v) is largest.
     """
-    seats = Constituency.whole(vectors, seeds, vectors.device if isinstance(vectors, torch.Tensor) else "cpu")
-    polling: dict[str, Any] = {
-        "n_neighbors": n_neighbors,
-        "temperature": temperature,
-        "search": search,
-        "seed": seed,
-    }
-    bias_M = local_bias(seats, density=density, pool=pool, n_density=n_density, **polling)
-    ballots, _, _ = poll(seats, bias_M, **polling)
-    return elect(ballots, seats.voters, seeds.to(seats.rows.device))
+    asked = LocalPropagation(**parameters)
+    seeded = SeededRows.whole(vectors, seeds, vectors.device if isinstance(vectors, torch.Tensor) else "cpu")
+    voting = asked.voting() | {"seed": seed}
+    votes, _, _ = collect_votes(seeded, local_bias(seeded, **asked.weighing(), **voting), **voting)
+    return count_votes(votes, seeded.seeds, seeds.to(seeded.rows.device))
 
 
 def local_bias(
-    seats: Constituency,
-    *,
-    density: str | None,
-    pool: str,
-    n_density: int,
-    temperature: float,
-    **polling: Any,
+    seeded: SeededRows, *, density: str | None, pool: str, n_density: int, temperature: float, **voting: Any
 ) -> torch.Tensor | None:
     """log 1 / rho_i of each seed (M,), or of what stands in its place; None where all votes count alike.
 
@@ -74,47 +52,37 @@ def local_bias(
     if density is None:
         return None
     if density == "ratio":
-        ballots, _, _ = poll(seats, None, temperature=temperature, **polling)
-        counts_C = pseudo_counts(ballots, seats.voters, seats.unlabeled_N)
-        return log_ratio(seats.voters, torch.stack(seats.gather(counts_C)).sum(dim=0))
-    rule = density_rule(density, pool, n_density, temperature)
-    crowd = crowd_of_rows(seats, rule, search=polling["search"], seed=polling["seed"])
-    return -crowd.gathered(seats.gather, n_density).log_density(temperature)
+        votes, _, _ = collect_votes(seeded, None, temperature=temperature, **voting)
+        counts_C = pseudo_counts(votes, seeded.seeds, seeded.unlabeled_N)
+        return log_ratio(seeded.seeds, torch.stack(seeded.gather(counts_C)).sum(dim=0))
+    rule = DensityRule(density=density, pool=pool, n_density=n_density, temperature=temperature)
+    near = neighborhoods_of_rows(seeded, rule, search=voting["search"], seed=voting["seed"])
+    return -near.gathered(seeded.gather, n_density).log_density(temperature)
 
 
-def density_rule(density: str, pool: str, n_density: int, temperature: float) -> DensityRule:
-    """The rule that the parameters of `LocalPropagation` name."""
-    return DensityRule(
-        n_density=n_density,
-        temperature=temperature,
-        from_all=pool == "all",
-        conditional=density == "conditional",
-    )
-
-
-def pseudo_counts(ballots: Ballots, voters: Seeds, unlabeled_N: torch.Tensor) -> torch.Tensor:
+def pseudo_counts(votes: Votes, seeds_M: Seeds, unlabeled_N: torch.Tensor) -> torch.Tensor:
     """How many unlabeled rows these votes give to each class (C,), float64."""
-    counts_C = torch.zeros(voters.n_classes, dtype=torch.float64, device=unlabeled_N.device)
-    for start, stop in spans(ballots.n, voters.n_classes, BLOCK_ELEMENTS):
-        scores_BC = ballots.part(start, stop).tally(voters)
+    counts_C = torch.zeros(seeds_M.n_classes, dtype=torch.float64, device=unlabeled_N.device)
+    for start, stop in spans(votes.n, seeds_M.n_classes, BLOCK_ELEMENTS):
+        scores_BC = votes.part(start, stop).tally(seeds_M)
         open_B = unlabeled_N[start:stop] & (scores_BC > 0).any(dim=1)
-        counts_C += torch.bincount(scores_BC[open_B].argmax(dim=1), minlength=voters.n_classes)
+        counts_C += torch.bincount(scores_BC[open_B].argmax(dim=1), minlength=seeds_M.n_classes)
     return counts_C
 
 
-def log_ratio(voters: Seeds, counts_C: torch.Tensor) -> torch.Tensor:
+def log_ratio(seeds_M: Seeds, counts_C: torch.Tensor) -> torch.Tensor:
     """log (L_y / Q_y) of each seed of class y (M,), up to a constant; a class without pseudo-labels counts one."""
-    log_C = voters.totals_C().log() - counts_C.clamp_min(1).log()
-    return log_C[voters.labels_N]
+    log_C = seeds_M.totals_C().log() - counts_C.clamp_min(1).log()
+    return log_C[seeds_M.labels_N]
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class LocalPropagation(Voter):
+class LocalPropagation(VotePropagator):
     """Local label propagation (Zhuang et al., 2019): labeled neighbors vote, those in dense regions less.
 
     A labeled row at cosine s votes with weight exp(s / temperature) / density, and the `n_neighbors` heaviest votes
     count. The density of a labeled row sums exp(s / temperature) over its nearest unlabeled rows, so that a seed in a
-    crowd does not outvote one that stands alone. The label of a row is the class with the largest sum, the certainty
+    near does not outvote one that stands alone. The label of a row is the class with the largest sum, the certainty
     that class's share. No graph of all rows: the cost is that of comparing all rows with the labeled ones.
 
     Parameters
@@ -140,13 +108,16 @@ class LocalPropagation(Voter):
     density: Density | None = "joint"
     pool: Pool = "unlabeled"
 
-    def _bias(self, given: Constituency | Edges, seeds: Seeds) -> torch.Tensor | None:
+    def weighing(self) -> dict[str, Any]:
+        """What votes are divided by, as `local_bias` takes it."""
+        return {"density": self.density, "pool": self.pool, "n_density": self.n_density}
+
+    def bias(self, given: SeededRows | Edges, seeds: Seeds) -> torch.Tensor | None:
         started = time.perf_counter()
-        own: dict[str, Any] = {"density": self.density, "pool": self.pool, "n_density": self.n_density}
         if isinstance(given, Edges):
             bias_M = self._bias_of_edges(given, seeds)
         else:
-            bias_M = local_bias(given, **own, **self._polling())
+            bias_M = local_bias(given, **self.weighing(), **self.voting())
         if self.density is not None:
             self.say(f"density: of {len(self._labeled_M)} seeds", started)
         return bias_M
@@ -156,7 +127,7 @@ class LocalPropagation(Voter):
             return None
         unlabeled_N = ~seeds.mask_N
         if self.density == "ratio":
-            return log_ratio(self._voters, pseudo_counts(self._stored(edges), self._voters, unlabeled_N))
-        rule = density_rule(self.density, self.pool, self.n_density, self.temperature)
-        crowd = crowd_of_edges(edges, self._labeled_M.cpu().numpy(), unlabeled_N.cpu().numpy(), rule)
-        return -crowd.log_density(self.temperature)
+            return log_ratio(self._seeds_M, pseudo_counts(self._stored(edges), self._seeds_M, unlabeled_N))
+        rule = DensityRule(**self.weighing(), temperature=self.temperature)
+        near = neighborhoods_of_edges(edges, self._labeled_M.cpu().numpy(), unlabeled_N.cpu().numpy(), rule)
+        return -near.log_density(self.temperature)

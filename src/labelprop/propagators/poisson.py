@@ -6,82 +6,22 @@ ICML 2020.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from labelprop.core.types import Propagation
-from labelprop.functional.solve import ColumnSolve
 from labelprop.functional.verdict import Verdict
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.estimator import top_classes as wide
 from labelprop.propagators.estimator.kernel_graph import KernelPropagator
 from labelprop.propagators.estimator.outcome import check_shares, refuse_two
 from labelprop.propagators.estimator.parameters import Shares
-from labelprop.propagators.estimator.softmax_labels import read_softmax, read_softmax_wide
+from labelprop.propagators.estimator.sinks import solve_blocks
+from labelprop.propagators.estimator.softmax_labels import SoftmaxReading
 from labelprop.propagators.systems.laplacian import SHIFT, PoissonSystem, warn_shifted
 from labelprop.propagators.systems.seed_components import SeedComponents
-
-
-@torch.no_grad()
-def poisson(
-    graph: AffinityGraph,
-    seeds: Seeds,
-    *,
-    class_prior: Any = None,
-    volume: Any = None,
-    max_iter: int = 1000,
-    tol: float = 1e-6,
-) -> Propagation:
-    """Solves (D - W) u = b, b_i = w_i (y_i - ybar) in the seeds, and reads labels from u (Calder et al., eq. 2.5).
-
-    `graph` is the symmetric W, ybar the mean label of the seeds of a component; sum_i d_i u_i = 0 in each. Labels are
-    argmax_j u_ij, with `class_prior` pi (C,) argmax_j (pi_j / ybar_j) u_ij. Departs from the paper: (1) every
-    component is solved for itself, and takes the class of its seeds where they share one; (2) by conjugate gradient
-    instead of the paper's iteration; where that misses `tol` in any class, 1e-4 D is added to D - W, with a warning.
-    """
-    parts = SeedComponents.of(graph.components(), seeds)
-    system = PoissonSystem.of(graph, parts)
-    solved = system.solve(seeds, range(seeds.n_classes), max_iter=max_iter, tol=tol)
-    missed = solved.verdict(tol)
-    if not missed.converged:
-        solved = system.solve(seeds, range(seeds.n_classes), max_iter=max_iter, tol=tol, shift=SHIFT)
-        warn_shifted(missed.residual, solved.verdict(tol))
-    prior = None if class_prior is None else torch.as_tensor(class_prior, dtype=torch.float64)
-    return read_softmax(solved.solution_NC, solved.verdict(tol), parts, seeds, class_prior=prior, volume=volume)
-
-
-@torch.no_grad()
-def poisson_wide(
-    graph: AffinityGraph,
-    seeds: Seeds,
-    top: int,
-    *,
-    class_prior: Any = None,
-    max_iter: int = 1000,
-    tol: float = 1e-6,
-) -> Propagation:
-    """As `poisson`, a block of classes at a time, each solved twice; results are CSR, `top` classes a row."""
-    parts = SeedComponents.of(graph.components(), seeds)
-    system = PoissonSystem.of(graph, parts)
-    prior = None if class_prior is None else torch.as_tensor(class_prior, dtype=torch.float64)
-
-    def attempt(shift: float) -> Propagation:
-        def columns(classes: Sequence[int]) -> ColumnSolve:
-            return system.solve(seeds, classes, max_iter=max_iter, tol=tol, shift=shift)
-
-        blocks = system.class_blocks(seeds.n_classes)
-        return read_softmax_wide(graph, columns, blocks, parts, seeds, top, tol=tol, class_prior=prior)
-
-    found = attempt(0.0)
-    if found.converged:
-        return found
-    again = attempt(SHIFT)
-    warn_shifted(found.residual, Verdict(again.steps, again.residual, again.converged))
-    return again
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -119,7 +59,29 @@ class Poisson(KernelPropagator):
         refuse_two("class_prior", self.class_prior, self.volume)
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
-        asked: dict[str, Any] = {"class_prior": self.class_prior, "max_iter": self.max_iter, "tol": self.tol}
-        if self._is_wide(seeds):
-            return poisson_wide(graph, seeds, self.top_classes or wide.DEFAULT_TOP, **asked)
-        return poisson(graph, seeds, volume=self.volume, **asked)
+        parts = SeedComponents.of(graph.components(), seeds)
+        system = PoissonSystem.of(graph, parts)
+        prior_C = None if self.class_prior is None else torch.as_tensor(self.class_prior, dtype=torch.float64)
+        reading = SoftmaxReading(parts, seeds, self.tol, self.top_classes, class_prior=prior_C, volume=self.volume)
+
+        def labels(shift: float) -> Propagation:
+            solving: dict[str, Any] = {"max_iter": self.max_iter, "tol": self.tol, "shift": shift}
+            return reading.read(lambda: solve_blocks(system, seeds, **solving), graph.weights_E)
+
+        found = labels(0.0)
+        if not found.converged:
+            missed, found = found, labels(SHIFT)
+            warn_shifted(missed.residual, Verdict(found.steps, found.residual, found.converged))
+        return found
+
+
+@torch.no_grad()
+def poisson(graph: AffinityGraph, seeds: Seeds, **parameters: Any) -> Propagation:
+    """What `Poisson` with these parameters finds on a symmetric graph W (Calder et al., eq. 2.5).
+
+    Solves (D - W) u = b, b_i = w_i (y_i - ybar) in the seeds, ybar the mean label of the seeds of a component;
+    sum_i d_i u_i = 0 in each. Departs from the paper: (1) every component is solved for itself, and takes the class
+    of its seeds where they share one; (2) by conjugate gradient instead of the paper's iteration; where that misses
+    `tol` in any class, 1e-4 D is added to D - W, with a warning.
+    """
+    return Poisson(**parameters).propagate(graph, seeds)

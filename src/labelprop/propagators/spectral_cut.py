@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,15 +17,15 @@ from sklearn.exceptions import ConvergenceWarning
 from labelprop.core.distributed import SOLO, Group
 from labelprop.core.errors import DataError
 from labelprop.core.types import Propagation
+from labelprop.functional.verdict import Verdict
 from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.neighbors.shared_out import nearest_by_all
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.estimator import top_classes as wide
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
-from labelprop.propagators.estimator.outcome import conclude
 from labelprop.propagators.estimator.parameters import Count, Positive
+from labelprop.propagators.estimator.sinks import RowSink
 from labelprop.propagators.systems.seed_components import SeedComponents
 from labelprop.propagators.systems.spectral_basis import ComponentBasis, SpectralBasis
 
@@ -59,24 +59,17 @@ def symmetric_mean(directed: sparse.csr_array) -> AffinityGraph:
 
 
 def cut_vectors(
-    vectors_ND: torch.Tensor,
-    seeds: Seeds,
-    *,
-    n_neighbors: int = 20,
-    n_eigenvectors: int = 200,
-    temperature: float = 0.2,
-    search: str = "auto",
-    seed: int = 0,
-    group: Group = SOLO,
+    vectors_ND: torch.Tensor, seeds: Seeds, *, seed: int = 0, group: Group = SOLO, **parameters: Any
 ) -> Propagation:
     """Neighbors, graph and `spectral_cut` in one call, on the device of the vectors (N, D), which need no scaling.
 
-    The processes of a `group` share out the search; each solves the whole.
+    `parameters` are those of `SpectralCut`. The processes of a `group` share out the search; each solves the whole.
     """
-    found = nearest_by_all(vectors_ND, n_neighbors, group=group, search=search, seed=seed)
+    asked = SpectralCut(**parameters)
+    found = nearest_by_all(vectors_ND, asked.n_neighbors, group=group, search=asked.search, seed=seed)
     edges = Edges(neighbor_matrix(found, len(vectors_ND)), "cosine")
-    graph = symmetric_mean(exponential(edges, temperature)).to(vectors_ND.device)
-    return spectral_cut(graph, seeds.to(vectors_ND.device), n_eigenvectors=n_eigenvectors)
+    graph = symmetric_mean(exponential(edges, asked.temperature)).to(vectors_ND.device)
+    return spectral_cut(graph, seeds.to(vectors_ND.device), n_eigenvectors=asked.n_eigenvectors)
 
 
 @torch.no_grad()
@@ -84,7 +77,7 @@ def spectral_cut(
     graph: AffinityGraph,
     seeds: Seeds,
     *,
-    n_eigenvectors: int = 200,
+    n_eigenvectors: int | None = None,
     basis: SpectralBasis | None = None,
     top: int | None = None,
 ) -> Propagation:
@@ -99,18 +92,23 @@ def spectral_cut(
     its share and negative with the rest.
     Where N x C > 2^28 scores and distributions are sparse CSR with the `top` (16) best classes a row.
     """
-    basis = SpectralBasis(graph, n_eigenvectors) if basis is None else basis
+    basis = SpectralBasis(graph, n_eigenvectors or SpectralCut.n_eigenvectors) if basis is None else basis
     parts = SeedComponents.of(basis.component_N, seeds)
-    answer = _Answer(graph, seeds, top or wide.DEFAULT_TOP)
+    answer = RowSink(seeds, top, graph.weights_E)
     with torch.autocast(graph.device.type, enabled=False):  # callers may train in bfloat16
         for number in torch.unique(parts.component_N[parts.mixed_N >= 0]).tolist():
             part = basis.component(number)
             coefficients_RC, seedless_C = _coefficients(part, seeds)
             for start, stop in spans(len(part.rows_S), seeds.n_classes, BLOCK_ELEMENTS):
                 g_BC = part.vectors_SR[start:stop] @ coefficients_RC
-                answer.put(part.rows_S[start:stop], g_BC, seedless_C)
-    answer.put_single(parts.single_N)
-    return answer.concluded(basis.residual)
+                _put(answer, part.rows_S[start:stop], g_BC, seedless_C)
+    rows_A = (parts.single_N >= 0).nonzero().squeeze(1)
+    for start, stop in spans(len(rows_A), seeds.n_classes, BLOCK_ELEMENTS):
+        rows_B = rows_A[start:stop]
+        one_hot_BC = torch.nn.functional.one_hot(parts.single_N[rows_B], seeds.n_classes).to(graph.weights_E.dtype)
+        answer.put(rows_B, one_hot_BC, one_hot_BC, torch.ones_like(one_hot_BC[:, 0]))
+    # Nothing is iterated but the eigenpairs, which count where they were not found.
+    return answer.concluded(Verdict(0, basis.residual, converged=basis.residual == 0))
 
 
 def _coefficients(part: ComponentBasis, seeds: Seeds) -> tuple[torch.Tensor, torch.Tensor]:
@@ -140,59 +138,17 @@ def _coefficients(part: ComponentBasis, seeds: Seeds) -> tuple[torch.Tensor, tor
     return found_RC.to(part.vectors_SR.dtype), torch.cat(seedless)
 
 
-class _Answer:
-    """Scores, distributions, labels and certainties as they come in, some rows at a time."""
-
-    def __init__(self, graph: AffinityGraph, seeds: Seeds, top: int) -> None:
-        self._seeds = seeds
-        n, n_classes, dtype, device = graph.n, seeds.n_classes, graph.weights_E.dtype, graph.device
-        self._labels_N = torch.zeros(n, dtype=torch.int64, device=device)
-        self._certainty_N = torch.zeros(n, dtype=dtype, device=device)
-        self._reached_N = torch.zeros(n, dtype=torch.bool, device=device)
-        self._rows: wide.TopRows | wide.AllRows = (
-            wide.TopRows(n, n_classes, top, dtype, device)
-            if n * n_classes > wide.DENSE_LIMIT
-            else wide.AllRows(n, n_classes, dtype, device)
-        )
-
-    def put(self, rows_B: torch.Tensor, g_BC: torch.Tensor, seedless_C: torch.Tensor) -> None:
-        """Rows of a component with seeds of several classes; a class without seeds there cannot win."""
-        open_BC = g_BC.masked_fill(seedless_C, -torch.inf)
-        best = open_BC.topk(2, dim=1).values
-        scores_BC = open_BC - best[:, :1]
-        shares_BC = scores_BC.softmax(dim=1)
-        lowest_B1 = scores_BC.masked_fill(seedless_C, 0).amin(dim=1, keepdim=True)
-        scores_BC = torch.where(seedless_C, lowest_B1, scores_BC)
-        self._rows.put(rows_B, scores_BC, shares_BC)
-        self._labels_N[rows_B] = open_BC.argmax(dim=1)
-        self._certainty_N[rows_B] = 1 - (best[:, 1] - best[:, 0]).exp()
-        self._reached_N[rows_B] = (scores_BC != 0).any(dim=1)
-
-    def put_single(self, single_N: torch.Tensor) -> None:
-        """Rows of components whose seeds share one class, which is `single_N` >= 0: one-hot and certain."""
-        rows_A = (single_N >= 0).nonzero().squeeze(1)
-        for start, stop in spans(len(rows_A), self._seeds.n_classes, BLOCK_ELEMENTS):
-            rows_B = rows_A[start:stop]
-            one_hot_BC = torch.nn.functional.one_hot(single_N[rows_B], self._seeds.n_classes)
-            one_hot_BC = one_hot_BC.to(self._certainty_N.dtype)
-            self._rows.put(rows_B, one_hot_BC, one_hot_BC)
-            self._labels_N[rows_B], self._certainty_N[rows_B] = single_N[rows_B], 1
-            self._reached_N[rows_B] = True
-
-    def concluded(self, residual: float) -> Propagation:
-        """The result. Nothing is iterated but the eigenpairs, which count where they were not found."""
-        scores, shares = self._rows.result()
-        return conclude(
-            scores,
-            shares,
-            self._certainty_N,
-            self._reached_N,
-            self._seeds,
-            labels_N=self._labels_N,
-            steps=0,
-            residual=residual,
-            converged=residual == 0,
-        )
+def _put(answer: RowSink, rows_B: torch.Tensor, g_BC: torch.Tensor, seedless_C: torch.Tensor) -> None:
+    """Reads rows of a component with seeds of several classes; a class without seeds there cannot win."""
+    open_BC = g_BC.masked_fill(seedless_C, -torch.inf)
+    best = open_BC.topk(2, dim=1).values
+    scores_BC = open_BC - best[:, :1]
+    shares_BC, certainty_B = scores_BC.softmax(dim=1), 1 - (best[:, 1] - best[:, 0]).exp()
+    lowest_B1 = scores_BC.masked_fill(seedless_C, 0).amin(dim=1, keepdim=True)
+    scores_BC = torch.where(seedless_C, lowest_B1, scores_BC)
+    told_B = (scores_BC != 0).any(dim=1)  # equal scores say nothing
+    found = (scores_BC, shares_BC, certainty_B, open_BC.argmax(dim=1))
+    answer.put(rows_B[told_B], *(part[told_B] for part in found))
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

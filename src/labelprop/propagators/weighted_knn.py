@@ -14,32 +14,26 @@ import torch
 from labelprop.core.types import Propagation
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.edges import Edges
-from labelprop.propagators.votes.ballots import elect
-from labelprop.propagators.votes.electorate import Constituency, poll
-from labelprop.propagators.votes.voter import Voter
+from labelprop.propagators.votes.vote_propagator import VotePropagator
+from labelprop.propagators.votes.voters import SeededRows, collect_votes
+from labelprop.propagators.votes.votes import count_votes
 
 
 @torch.no_grad()
-def weighted_knn(
-    vectors: Any,
-    seeds: Seeds,
-    *,
-    n_neighbors: int = 10,
-    temperature: float = 0.07,
-    search: str = "auto",
-    seed: int = 0,
-) -> Propagation:
-    """w_j = sum of exp(v . v_i / temperature) over the K nearest labeled i of class j (Wu et al., section 3.4).
+def weighted_knn(vectors: Any, seeds: Seeds, *, seed: int = 0, **parameters: Any) -> Propagation:
+    """What `WeightedKNN` with these parameters finds on vectors (N, D), which need no scaling.
 
-    `vectors` (N, D) need no scaling. Departs from the paper: a labeled row is left out of its own vote, by index.
+    w_j = sum of exp(v . v_i / temperature) over the K nearest labeled i of class j (Wu et al., section 3.4). Departs
+    from the paper: a labeled row is left out of its own vote, by index.
     """
-    seats = Constituency.whole(vectors, seeds, vectors.device if isinstance(vectors, torch.Tensor) else "cpu")
-    ballots, _, _ = poll(seats, None, n_neighbors=n_neighbors, temperature=temperature, search=search, seed=seed)
-    return elect(ballots, seats.voters, seeds.to(seats.rows.device))
+    voting = WeightedKNN(**parameters).voting() | {"seed": seed}
+    seeded = SeededRows.whole(vectors, seeds, vectors.device if isinstance(vectors, torch.Tensor) else "cpu")
+    votes, _, _ = collect_votes(seeded, None, **voting)
+    return count_votes(votes, seeded.seeds, seeds.to(seeded.rows.device))
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
-class WeightedKNN(Voter):
+class WeightedKNN(VotePropagator):
     """The labeled nearest neighbors vote, the nearer ones more (Wu et al., CVPR 2018).
 
     A labeled row at cosine s votes with weight exp(s / temperature); the label of a row is the class with the largest
@@ -57,5 +51,5 @@ class WeightedKNN(Voter):
     array([0, 0, 1, 1])
     """
 
-    def _bias(self, given: Constituency | Edges, seeds: Seeds) -> None:
+    def bias(self, given: SeededRows | Edges, seeds: Seeds) -> None:
         return None

@@ -15,11 +15,11 @@ from markupsafe import Markup
 from labelprop.core.run_folder import write_atomically
 from labelprop.report.draw.pictures import Sheets, make_sheets
 from labelprop.report.gather.against import read_other
-from labelprop.report.gather.numbers import certainty_text
-from labelprop.report.gather.page import Run, read_run
+from labelprop.report.gather.finished_run import FinishedRun, read_run
+from labelprop.report.gather.numbers import certainty_text, percent
 from labelprop.report.view.payload import embed, payload
 from labelprop.report.view.run import EXCERPT, make_view
-from labelprop.report.words import brief, excerpt, number, visible
+from labelprop.report.words import brief, count, excerpt, number, visible
 
 PAGE_BYTES = 8_000_000
 STYLES = ("base.css", "sections.css", "embedding.css", "small.css")
@@ -41,7 +41,7 @@ def write_report(run_folder: Path, against: Path | None = None) -> Path:
     return path
 
 
-def render(run: Run, other: Run | None = None) -> str:
+def render(run: FinishedRun, other: FinishedRun | None = None) -> str:
     """The page as text, at most about 8 MB of pictures included; `other` is a run to set beside it."""
     data = embed(payload(run, None))
     static = 200 * len(run.classes) * 2 + 150_000
@@ -87,6 +87,8 @@ def _environment() -> Environment:
     )
     filters: dict[str, Any] = {
         "number": number,
+        "count": count,
+        "percent": percent,
         "brief": brief,
         "visible": visible,
         "certainty": certainty_text,

@@ -1,77 +1,28 @@
-"""Pieces of text: counts with their noun, names made safe to look at, sentences as typed pieces."""
+"""Pieces of text: counts with their noun, names made safe to look at."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal["plain", "strong", "wrong", "code", "link"]
-
-_NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 # Control characters, line separators and everything that turns the direction of text around.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of a sentence; the template turns the kind into an element and escapes the text."""
-
-    text: str
-    kind: Kind = "plain"
-    target: str = ""  # of a link, a section of the page
-
-
-Text = tuple[Piece, ...]
-
-
-def strong(text: str) -> Piece:
-    return Piece(text, "strong")
-
-
-def wrong(text: str) -> Piece:
-    return Piece(text, "wrong")
-
-
-def code(text: str) -> Piece:
-    return Piece(text, "code")
-
-
-def link(text: str, target: str) -> Piece:
-    return Piece(text, "link", target)
-
-
-def sentence(*parts: str | Piece) -> Text:
-    """Strings become plain pieces; empty ones vanish."""
-    pieces = (part if isinstance(part, Piece) else Piece(part) for part in parts)
-    return tuple(piece for piece in pieces if piece.text)
-
-
-def plain(text: Text) -> str:
-    return "".join(piece.text for piece in text)
 
 
 def number(n: int) -> str:
     return f"{n:,}"
 
 
-def none_or(n: int, none: str = "none") -> str:
-    return number(n) if n else none
-
-
-def numeral(n: int) -> str:
-    """Words up to twelve, digits above."""
-    return _NUMERALS[n] if n < len(_NUMERALS) else number(n)
-
-
 def count(n: int, noun: str) -> str:
     return f"{number(n)} {noun if n == 1 else noun + 's'}"
 
 
-def be(n: int) -> str:
-    return "is" if n == 1 else "are"
+def by_class(counts: Sequence[int]) -> str:
+    """ "3 to 5 in each of 10 classes"."""
+    low, high = min(counts), max(counts)
+    span = number(low) if low == high else f"{number(low)} to {number(high)}"
+    return f"{span} in each of {number(len(counts))} classes" if len(counts) > 1 else f"{span} in one class"
 
 
 def capital(text: str) -> str:

@@ -25,12 +25,12 @@ from labelprop.models.choose import choose, parse_model
 from labelprop.models.network import ModelSpec, Network, build
 from labelprop.models.trunks.pretrained import load_pretrained, options_of
 from labelprop.models.trunks.text_svd import TextSvd
-from labelprop.runs.classifier import Trained, load_trunk
+from labelprop.runs.classifier import Start, load_trunk
 from labelprop.runs.embed import embed_samples
 from labelprop.runs.inputs import Inputs
+from labelprop.runs.requests import FROZEN, Reading, TrainRequest
 from labelprop.training import recipes
 
-FROZEN = "frozen"  # of --tune: the backbone embeds the data once, and a small network learns on that
 SHARED_SETTINGS = ("batch_size", "lr", "weight_decay", "l2_feature")
 
 
@@ -52,7 +52,7 @@ class Design:
     augment: str
     features: Features
     task: Task
-    start: Trained | None = None
+    start: Start | None = None
 
     def network(self, heads: Mapping[str, int], seed: int) -> Network:
         """The network to train, with these heads: new, or on the trunk of another run."""
@@ -93,40 +93,28 @@ def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int
     return load_backbone(learned)
 
 
-def read_features(
-    samples: Samples, backbone: Backbone | None, device: torch.device, cache: str | Path | None, reporter: Reporter
-) -> Features:
+def read_features(samples: Samples, backbone: Backbone | None, device: torch.device, reading: Reading) -> Features:
     """Applies the backbone, if there is one."""
     if backbone is None:
         assert samples.content is not None  # see `open_backbone`
         return Features(samples.content, None)
-    reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {backbone.name}")
+    reading.reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {backbone.name}")
     vectors_ND = embed_samples(
         samples,
         backbone,
         device=device,
-        progress=lambda done, total: reporter.advance("embedding", done, total),
-        cache=Path(cache) if cache else None,
+        progress=lambda done, total: reading.reporter.advance("embedding", done, total),
+        cache=Path(reading.cache) if reading.cache else None,
     )
     return Features(TensorContent(torch.from_numpy(vectors_ND), torch.float32), backbone)
 
 
 def decide(
-    inputs: Inputs,
-    features: Features,
-    *,
-    recipe: str | Recipe,
-    settings: Mapping[str, Any],
-    model: str,
-    augment: str,
-    start: Trained | None = None,
-    seed: int,
-    device: torch.device,
-    reporter: Reporter,
+    request: TrainRequest, inputs: Inputs, features: Features, start: Start | None, device: torch.device
 ) -> Design:
     """Recipe, network, views and preprocessing for these inputs."""
-    given = inputs.given
-    chosen = recipes.build(recipe, settings)
+    given, reporter, augment, model = inputs.given, request.reporter, request.augment, request.model
+    chosen = recipes.build(request.recipe, request.settings)
     if (given.labels_N >= 0).all() and any(phase.needs.unlabeled.size for phase in chosen.phases):
         reporter.say("every example is labeled: there is nothing to propagate to, so this trains recipe supervised")
         chosen = labels_only(chosen)
@@ -160,22 +148,20 @@ def decide(
         labels_N=torch.from_numpy(given.labels_N),
         weights_N=torch.from_numpy(given.weights_N),
         n_classes=len(given.classes),
-        seed=seed,
+        seed=request.seed,
     )
-    build(spec, seed=seed)  # refuses an unknown model before the run folder exists
+    build(spec, seed=request.seed)  # refuses an unknown model before the run folder exists
     return Design(chosen, spec, preprocessing, augment, features, task, start)
 
 
-def find_start(
-    init: Path | None, backbone: Any, tune: str, features: Features, seed: int, reporter: Reporter
-) -> Trained | None:
+def find_start(request: TrainRequest, features: Features) -> Start | None:
     """The network that training starts from: a run's, or a pretrained model that is to learn; None for a new one."""
-    if tune != FROZEN:
-        return _pretrained(backbone, tune, features, seed, reporter)
-    return None if init is None else load_trunk(init, features.backbone)
+    if request.tune != FROZEN:
+        return _pretrained(request, features)
+    return None if request.init is None else load_trunk(request.init, features.backbone)
 
 
-def check_start(start: Trained, shape: tuple[int, ...], model: str) -> None:
+def check_start(start: Start, shape: tuple[int, ...], model: str) -> None:
     """Raises RequestError where examples of this shape do not fit, or another network was asked for."""
     if model != "auto":
         raise RequestError(f"--model {model} excludes --init and --tune: the network is the one named there.")
@@ -186,16 +172,18 @@ def check_start(start: Trained, shape: tuple[int, ...], model: str) -> None:
         )
 
 
-def _pretrained(backbone: Any, tune: str, features: Features, seed: int, reporter: Reporter) -> Trained:
+def _pretrained(request: TrainRequest, features: Features) -> Start:
     shape = tuple(features.content.shape)
-    trunk = load_pretrained(backbone, tune, seed)
+    trunk = load_pretrained(request.backbone, request.tune, request.seed)
     learned = sum(p.numel() for p in trunk.parameters()) - sum(p.numel() for p in trunk.fixed())
     every = sum(p.numel() for p in trunk.parameters())
-    reporter.say(f"model: {backbone}, of whose {every:,} weights {learned:,} learn (--tune {tune})")
+    request.reporter.say(
+        f"model: {request.backbone}, of whose {every:,} weights {learned:,} learn (--tune {request.tune})"
+    )
     image = trunk.image_config
     channels = [slice(None)] if shape[0] == 1 else [slice(at, at + 1) for at in range(shape[0])]
     mean, std = (tuple(float(np.mean(values[part])) for part in channels) for values in (image.mean, image.std))
-    return Trained(
+    return Start(
         spec=ModelSpec("pretrained", shape, {}, options_of(trunk)),
         preprocessing=Preprocessing("image", shape, mean, std),
         tensors=trunk.state_dict(),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.errors import RequestError
 from labelprop.core.progress import Reporter
 from labelprop.data.found import as_path
 from labelprop.data.labels.checks import check_class_names
@@ -18,80 +17,28 @@ from labelprop.data.labels.join import GivenLabels, join_labels, read_truth
 from labelprop.data.samples import Columns, Samples, open_samples
 from labelprop.data.tables.values import counted
 from labelprop.evaluation.truth import HeldBackTruth
+from labelprop.runs.requests import NewRun, Reading
 
 if TYPE_CHECKING:
     from labelprop.data.image_format import ImageFormat
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadOptions:
-    """How DATA is read: columns of a table, size of images, what to do about unreadable files."""
-
-    label_col: str | None = None
-    id_col: str | None = None
-    image_col: str | None = None
-    text_col: str | None = None
-    embedding_col: str | None = None
-    truth_col: str | None = None
-    image_size: int | None = None
-    strict: bool = False
-    cache: str | Path | None = None
-
-    @classmethod
-    def names(cls) -> list[str]:
-        return [field.name for field in fields(cls)]
-
-    @property
-    def columns(self) -> Columns:
-        return Columns(
-            label=self.label_col,
-            id=self.id_col,
-            image=self.image_col,
-            text=self.text_col,
-            embedding=self.embedding_col,
-            truth=self.truth_col,
-        )
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """The options that differ from their defaults."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
-
-    @property
-    def content_columns(self) -> dict[str, str]:
-        """The columns that were named, of those that new data of the same kind will have too."""
-        named = {name: getattr(self, name) for name in ("id_col", "image_col", "text_col", "embedding_col")}
-        return {name: column for name, column in named.items() if column is not None}
-
-    def open(self, data: Any, reporter: Reporter, image_format: ImageFormat | None = None) -> Samples:
-        return open_samples(
-            data,
-            columns=self.columns,
-            image_format=image_format,
-            image_size=self.image_size,
-            strict=self.strict,
-            cache=Path(self.cache) if self.cache else None,
-            warn=reporter.say,
-        )
+def columns_of(reading: Reading) -> Columns:
+    """The columns of a table that were named."""
+    return Columns(**{one.name: getattr(reading, f"{one.name}_col") for one in fields(Columns)})
 
 
-def split_options(options: Mapping[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
-    """Keyword options: those of a request (`known`) as they are, those of reading as its `read`.
-
-    Raises UnknownNameError for any other.
-    """
-    reading = set(ReadOptions.names())
-    for name in options:
-        if name not in reading.union(known):
-            raise UnknownNameError("option", name, reading.union(known))
-    own = {name: value for name, value in options.items() if name in known}
-    return own | {"read": ReadOptions(**{name: value for name, value in options.items() if name in reading})}
-
-
-def read_options(options: Mapping[str, Any]) -> ReadOptions:
-    """How to read, where that is all there is to say."""
-    read: ReadOptions = split_options(options)["read"]
-    return read
+def open_data(reading: Reading, image_format: ImageFormat | None = None) -> Samples:
+    """DATA as it is asked for; images in `image_format`, where a model wants them so."""
+    return open_samples(
+        reading.data,
+        columns=columns_of(reading),
+        image_format=image_format,
+        image_size=reading.image_size,
+        strict=reading.strict,
+        cache=Path(reading.cache) if reading.cache else None,
+        warn=reading.reporter.say,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,26 +64,20 @@ class Inputs:
         return f"{n:,} {self.noun}s, {given:,} labeled in {classes}, {n - given:,} unlabeled"
 
 
-def read_inputs(
-    data: Any,
-    labels: Any,
-    truth: Any,
-    options: ReadOptions,
-    reporter: Reporter,
-    image_format: ImageFormat | None = None,
-) -> Inputs:
+def read_inputs(request: NewRun, image_format: ImageFormat | None = None) -> Inputs:
     """Reads DATA, LABELS and the truth, and joins them by id."""
-    for name, given in (("labels", labels), ("truth", truth)):
+    for name, given in (("labels", request.labels), ("truth", request.truth)):
         path = as_path(given)
         if path is not None and not path.exists():  # before DATA, which may take long
             raise RequestError(f"no file '{path}'. Check the path of the {name}.")
-    samples = options.open(data, reporter, image_format)
+    samples = open_data(request, image_format)
     if not samples.ids:
         raise RequestError(f"{samples.name} holds no readable example.")
-    given = join_labels(samples, labels)
+    given = join_labels(samples, request.labels)
     known = None
-    if truth is not None or options.truth_col is not None:
-        known = read_truth(truth, samples, data=data, columns=options.columns, classes=given.classes)
+    if request.truth is not None or request.truth_col is not None:
+        columns = columns_of(request)
+        known = read_truth(request.truth, samples, data=request.data, columns=columns, classes=given.classes)
     noun = {"image": "image", "text": "text"}.get(samples.modality, "example")
     return Inputs(samples, given, known, noun)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,74 +13,32 @@ from lightning_fabric import Fabric
 from labelprop.core.clock import StageClock
 from labelprop.core.distributed import Group
 from labelprop.core.errors import DataError, RequestError, UnknownNameError
-from labelprop.core.progress import Reporter, Silent, duration
+from labelprop.core.progress import Silent, duration
 from labelprop.core.recipe_entries import AUTO
-from labelprop.core.run_folder import Existing
 from labelprop.data.image_format import ImageFormat
 from labelprop.data.labels.join import NoLabelsError
 from labelprop.data.views.batches import check_shared_out
 from labelprop.methods.phases import Recipe
 from labelprop.models.trunks.pretrained import TRUNK_RATE
 from labelprop.runs.classifier import described_start, own_backbone
-from labelprop.runs.design import (
-    FROZEN,
-    Design,
-    Features,
-    check_seed,
-    decide,
-    find_start,
-    open_backbone,
-    read_features,
-)
-from labelprop.runs.inputs import Inputs, ReadOptions, read_inputs, tell
+from labelprop.runs.design import Design, Features, check_seed, decide, find_start, open_backbone, read_features
+from labelprop.runs.inputs import Inputs, read_inputs, tell
+from labelprop.runs.requests import FROZEN, TrainRequest
 from labelprop.training import recipes
 from labelprop.training.plan import parse_budget
 from labelprop.training.race import runners
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainRequest:
-    """Everything `labelprop train` can be asked for; defaults are the command's."""
-
-    data: Any
-    out: Path
-    labels: Any = None
-    recipe: str | Recipe = "dlp"
-    model: str = "auto"
-    test: Any = None
-    truth: Any = None
-    seed: int = 0
-    device: str = "auto"
-    devices: int = 1
-    budget: str | float | None = None
-    epochs: int | None = None
-    steps: int | None = None
-    augment: str = "auto"
-    backbone: Any = None
-    tune: str = FROZEN
-    init: Path | None = None
-    only_labeled: bool = False
-    baselines: bool = True
-    deterministic: bool = False
-    compile: bool = False
-    precision: str = "auto"
-    existing: Existing = "refuse"
-    force: bool = False
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    read: ReadOptions = field(default_factory=ReadOptions)
-    command: str = ""
-    reporter: Reporter = field(default_factory=Silent)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """All that was read and decided, before the run folder is touched."""
+    """All that was read and decided for a request, before the run folder is touched."""
 
+    request: TrainRequest
     inputs: Inputs
     test: Inputs | None
     test_features: Features | None
     design: Design
-    rivals: tuple[Design, ...]  # of recipe auto, one for each recipe that races; `design` is the first of them
+    candidates: tuple[Design, ...]  # that `auto` chooses from
     device: torch.device
     fabric: Fabric
     clock: StageClock
@@ -101,32 +57,20 @@ def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prep
     with clock.stage("read"):
         inputs, features = _read_data(request, device)
         test = _read_test(request, inputs)
-        test_features = None
-        if test is not None:
-            test_features = read_features(
-                test.samples, features.backbone, device, request.read.cache, request.reporter
-            )
+        test_features = None if test is None else read_features(test.samples, features.backbone, device, request)
     names: tuple[str | Recipe, ...] = (request.recipe,)
     if request.recipe == AUTO:
         names = runners(tuple(features.content.shape), len(inputs.samples))
-    start = find_start(request.init, request.backbone, request.tune, features, request.seed, request.reporter)
-    designs = [
-        decide(
-            inputs,
-            features,
-            recipe=name,
-            settings=request.settings,
-            model=request.model,
-            augment=request.augment,
-            start=start,
-            seed=request.seed,
-            device=device,
-            reporter=request.reporter if number == 0 else Silent(),  # the rest is decided alike
-        )
+    start = find_start(request, features)
+    quiet = replace(request, reporter=Silent())  # what is said of the first candidate holds for all
+    designs = tuple(
+        decide(replace(quiet if number else request, recipe=name), inputs, features, start, device)
         for number, name in enumerate(names)
-    ]
-    rivals = tuple(designs) if request.recipe == AUTO else ()
-    return Prepared(inputs, test, test_features, designs[0], rivals, device, fabric, clock, budget, began)
+    )
+    candidates = designs if request.recipe == AUTO else ()
+    return Prepared(
+        request, inputs, test, test_features, designs[0], candidates, device, fabric, clock, budget, began
+    )
 
 
 def _check(request: TrainRequest, n_processes: int) -> float | None:
@@ -169,7 +113,7 @@ def _check_tune(request: TrainRequest) -> None:
 
 def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Features]:
     """DATA, and what the network sees of it."""
-    inputs = read_inputs(request.data, request.labels, request.truth, request.read, request.reporter)
+    inputs = read_inputs(request)
     if request.only_labeled:
         inputs = inputs.only_labeled()
     tell(inputs, request.reporter)
@@ -181,7 +125,7 @@ def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Fea
             f"--tune {request.tune} trains an image model on images, and these are {inputs.samples.modality}s; "
             "leave it out."
         )
-    return inputs, read_features(inputs.samples, backbone, device, request.read.cache, request.reporter)
+    return inputs, read_features(inputs.samples, backbone, device, request)
 
 
 def _backbone(request: TrainRequest) -> Any:
@@ -197,9 +141,10 @@ def _read_test(request: TrainRequest, inputs: Inputs) -> Inputs | None:
         return None
     shape = inputs.samples.content.shape if inputs.samples.content is not None else ()
     image_format = ImageFormat(*shape) if inputs.samples.modality == "image" else None
-    options = replace(request.read, label_col=request.read.label_col or request.read.truth_col, truth_col=None)
+    label_col = request.label_col or request.truth_col
+    asked = replace(request, data=request.test, labels=None, truth=None, label_col=label_col, truth_col=None)
     try:
-        test = read_inputs(request.test, None, None, options, request.reporter, image_format)
+        test = read_inputs(asked, image_format)
     except NoLabelsError as error:
         raise DataError(
             "--test has no labels to score by: give an .npz with X and y, a table with a column label, or a folder "

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from labelprop.core.clock import StageClock
 from labelprop.core.run_folder import RunFolder
 from labelprop.evaluation.metrics import hidden_noise
 from labelprop.evaluation.truth import HeldBackTruth
 from labelprop.runs.baselines import Hidden, LabelsOnly
 from labelprop.runs.inputs import Inputs, truth_of
+from labelprop.runs.prepare_propagate import Prepared
 from labelprop.runs.results import best_above, finish, run_totals, score, share_equal, write_evidence, wrong
 from labelprop.runs.tables import Labeling, labels_table
 
@@ -29,6 +29,8 @@ class Propagated:
     labeling: Labeling
     settings: dict[str, Any]
     verdict: dict[str, Any]
+    labels_only: LabelsOnly | None = None  # labels that need no unlabeled rows, to compare
+    hidden: Hidden | None = None  # how both sides did on given labels that were hidden
 
     @classmethod
     def of(cls, estimator: Any, given_N: np.ndarray) -> Propagated:
@@ -53,50 +55,33 @@ class Propagated:
         return cls(labeling.with_given(given_N), settings, verdict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Compared:
-    """The labels that need no unlabeled rows, and how both sides did on given labels that were hidden."""
-
-    labels_only: LabelsOnly
-    hidden: Hidden | None
-
-
 def write_propagated(
-    folder: RunFolder,
-    record: dict[str, Any],
-    inputs: Inputs,
-    found: Propagated,
-    compared: Compared | None,
-    vectors_ND: np.ndarray,
-    clock: StageClock,
+    folder: RunFolder, record: dict[str, Any], prepared: Prepared, found: Propagated
 ) -> dict[str, Any]:
     """All files of the run, each whole or not at all; run.json says 'finished' last. Returns the metrics.
 
     `record` is what goes into run.json beside what is known here.
     """
-    given, labeling, truth = inputs.given, found.labeling, truth_of(inputs)
+    inputs, labeling, clock = prepared.inputs, found.labeling, prepared.clock
+    given, truth = inputs.given, truth_of(inputs)
     with clock.stage("write"):
         table = labels_table(inputs.samples.ids, labeling, given.labels_N, given.classes, "propagated")
         folder.write_table("labels.parquet", table)
-    metrics = _metrics(record["recipe"], inputs, labeling, compared, truth)
+    metrics = _metrics(record["recipe"], inputs, found, truth)
     record |= {"settings": found.settings, "verdict": found.verdict}
     folder.write_json("metrics.json", metrics | run_totals(clock))
     folder.write_json("run.json", record | {"status": "running"})
     with clock.stage("report"):
-        projection = write_evidence(folder, inputs, labeling, truth, vectors_ND, seed=record["seed"])
+        projection = write_evidence(folder, inputs, labeling, truth, prepared.vectors_ND, seed=record["seed"])
     metrics |= run_totals(clock)
     folder.write_json("metrics.json", metrics)
     finish(folder, record | {"projection": projection, "status": "running"}, clock)
     return metrics
 
 
-def _metrics(
-    method: str, inputs: Inputs, labeling: Labeling, compared: Compared | None, truth: HeldBackTruth | None
-) -> dict[str, Any]:
+def _metrics(method: str, inputs: Inputs, found: Propagated, truth: HeldBackTruth | None) -> dict[str, Any]:
     """metrics.json; `baseline` is the logistic regression on the given labels."""
-    given_N = inputs.given.labels_N
-    alone = compared.labels_only if compared else None
-    hidden = compared.hidden if compared else None
+    given_N, labeling, alone, hidden = inputs.given.labels_N, found.labeling, found.labels_only, found.hidden
     logistic = _against(alone.logistic_N if alone else None, labeling, given_N, truth)
     nearest = _against(alone.nearest_N if alone else None, labeling, given_N, truth)
     return {

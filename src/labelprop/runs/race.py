@@ -17,7 +17,7 @@ from labelprop.core.types import UNLABELED, Task
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.views import Views
 from labelprop.runs.design import Design
-from labelprop.runs.prepare import Prepared, TrainRequest
+from labelprop.runs.prepare import Prepared
 from labelprop.runs.record import ASKED, check_same_run, configuration
 from labelprop.training import loop
 from labelprop.training.job import Job, WorkMeter
@@ -27,49 +27,50 @@ from labelprop.training.race import BASELINE, ROUNDS, Heat, Outcome, folds, race
 
 RECORD = "race.json"
 KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
+    "request",
     *("format", "data", "labels", "classes", "backbone", "tune", "init", "augment", "seed", "epochs", "steps"),
     *("budget", "deterministic", "compile", "precision", "device", "devices", "threads", "versions"),
 )
 RACING = "racing"
 
 
-def decide_by_race(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -> Prepared:
+def decide_by_race(folder: RunFolder | None, prepared: Prepared) -> Prepared:
     """The same with the design that won. A race that was interrupted goes on where it stopped.
 
     The first of several processes has the folder. Heats are written to race.json as they end, at last the outcome.
     """
-    designs = {design.recipe.name: design for design in prepared.rivals}
+    designs = {design.recipe.name: design for design in prepared.candidates}
     if len(designs) == 1:  # every example is labeled: there is nothing to choose
         return prepared
-    kept = prepared.group.first(_kept(folder, request, prepared))
+    kept = prepared.group.first(_kept(folder, prepared))
     if "recipe" not in kept:
         prepared = _continued(prepared, kept)
-        lengths = kept.get("lengths") or prepared.group.first(_lengths(request, prepared, designs))
+        lengths = kept.get("lengths") or prepared.group.first(_lengths(prepared, designs))
         heats = [Heat(**heat) for heat in kept.get("heats", ())]
-        running = _Race(folder, request, prepared, designs, lengths, _loader(prepared))
+        running = _Race(folder, prepared, designs, lengths, _loader(prepared))
         outcome = prepared.group.first(running.run(heats))
         kept = outcome.to_json() | {"lengths": dict(lengths)}
         if folder is not None:
             folder.write_json(RECORD, kept)
     if folder is not None:
         _end_of_race(folder, prepared.clock)
-    request.reporter.say(f"recipe: {kept['reason']}")
+    prepared.request.reporter.say(f"recipe: {kept['reason']}")
     tried = max(1, round(ROUNDS[-1] * kept["lengths"][kept["recipe"]])) if kept["heats"] else 0
     return replace(prepared, design=designs[kept["recipe"]], least_steps=tried)
 
 
-def _kept(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
+def _kept(folder: RunFolder | None, prepared: Prepared) -> dict[str, Any]:
     """What is on record of this race. Raises RequestError where the folder is that of another run."""
     if folder is None:
         return {}
-    now, previous = configuration(request, prepared), folder.read_json("run.json")
+    now, previous = configuration(prepared), folder.read_json("run.json")
     racing = (*KNOWN_BEFORE, "model")  # later it is the winner's network, with heads of its own
     names = racing if previous.get("status", RACING) == RACING else KNOWN_BEFORE
     if not previous:
         folder.write_json("run.json", {name: now[name] for name in names} | {"status": RACING})
     else:
         _check_raced(folder, previous)
-        if not request.force:
+        if not prepared.request.force:
             check_same_run({name: previous[name] for name in names if name in previous}, now)
     return folder.read_json(RECORD)
 
@@ -89,20 +90,19 @@ def _check_raced(folder: RunFolder, previous: Mapping[str, Any]) -> None:
         )
 
 
-def check_finished(request: TrainRequest, prepared: Prepared) -> None:
-    """Says that nothing is left to do. Raises RequestError where the finished run is another than that asked for.
+def check_finished(prepared: Prepared) -> None:
+    """Raises RequestError where the finished run is another than that asked for.
 
     On what device, in how many threads and with which versions it was made does not matter any more.
     """
-    folder = RunFolder(request.out)
+    folder = RunFolder(prepared.request.out)
     names: Sequence[str] = ASKED
     previous = folder.read_json("run.json")
-    if len(prepared.rivals) > 1:
+    if len(prepared.candidates) > 1:
         _check_raced(folder, previous)
         names = [name for name in ASKED if name in KNOWN_BEFORE]
-    if not request.force:
-        check_same_run({name: previous[name] for name in names if name in previous}, configuration(request, prepared))
-    request.reporter.say(f"{request.out} is finished already; nothing to resume.")
+    if not prepared.request.force:
+        check_same_run({name: previous[name] for name in names if name in previous}, configuration(prepared))
 
 
 def _end_of_race(folder: RunFolder, clock: StageClock) -> None:
@@ -114,8 +114,9 @@ def _end_of_race(folder: RunFolder, clock: StageClock) -> None:
         clock.stages.clear()
 
 
-def _lengths(request: TrainRequest, prepared: Prepared, designs: Mapping[str, Design]) -> dict[str, int]:
+def _lengths(prepared: Prepared, designs: Mapping[str, Design]) -> dict[str, int]:
     """Steps of the main phase of each recipe at full length: of a budget, what it pays for if all run every round."""
+    request = prepared.request
     per_epoch = {name: epoch_length(design.recipe, design.task) for name, design in designs.items()}
     trials = ROUNDS * len(folds(prepared.design.task))
     if prepared.budget is None or not trials:
@@ -125,9 +126,7 @@ def _lengths(request: TrainRequest, prepared: Prepared, designs: Mapping[str, De
         }
     loader = _loader(prepared)
     labels_alone_first = sorted(designs.items(), key=lambda item: item[0] != BASELINE)
-    jobs = [
-        _job(prepared, design, design.task, per_epoch[name], loader, request) for name, design in labels_alone_first
-    ]
+    jobs = [_job(prepared, design, design.task, per_epoch[name], loader) for name, design in labels_alone_first]
     spent = time.perf_counter() - prepared.began
     steps = main_steps_within(prepared.budget, jobs, spent=spent, closing=CLOSING_SECONDS, trials=trials)
     return dict.fromkeys(designs, steps)
@@ -138,7 +137,6 @@ class _Race:
     """The race as it is run: what is trained, said and kept. `lengths` are the steps of each main phase in full."""
 
     folder: RunFolder | None
-    request: TrainRequest
     prepared: Prepared
     designs: Mapping[str, Design]
     lengths: Mapping[str, int]
@@ -149,7 +147,7 @@ class _Race:
         task = self.prepared.design.task
         if n_folds := len(folds(task)):
             shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
-            self.request.reporter.say(
+            self.prepared.request.reporter.say(
                 f"race: {', '.join(self.designs)}, each trained up to {n_folds * len(ROUNDS)} times ({shares} of "
                 f"{_steps(self.lengths)}, with each of {n_folds} parts of the given labels hidden); the better half "
                 "goes on"
@@ -159,9 +157,7 @@ class _Race:
 
     def _train(self, name: str, task: Task, share: float) -> torch.Tensor:
         jobs = {
-            rival: _job(
-                self.prepared, design, task, max(1, round(share * self.lengths[rival])), self.loader, self.request
-            )
+            rival: _job(self.prepared, design, task, max(1, round(share * self.lengths[rival])), self.loader)
             for rival, design in self.designs.items()
         }
         job = jobs[name]
@@ -180,7 +176,7 @@ class _Race:
         return classes_N
 
     def _note(self, heats: Sequence[Heat]) -> None:
-        self.request.reporter.say(_said(heats[-1]))
+        self.prepared.request.reporter.say(_said(heats[-1]))
         self._keep(heats)
 
     def _keep(self, heats: Sequence[Heat]) -> None:
@@ -207,9 +203,7 @@ def _loader(prepared: Prepared) -> Loader:
     return Loader.over(design.features.content, Views(design.preprocessing, design.augment), prepared.device)
 
 
-def _job(
-    prepared: Prepared, design: Design, task: Task, main_steps: int, loader: Loader, request: TrainRequest
-) -> Job:
+def _job(prepared: Prepared, design: Design, task: Task, main_steps: int, loader: Loader) -> Job:
     """A training that leaves nothing behind; nobody looks at it but by the hidden labels."""
     per_epoch = epoch_length(design.recipe, task)
     return Job(
@@ -218,9 +212,9 @@ def _job(
         plan=plan_steps(design.recipe, per_epoch, main_steps),
         task=task,
         loader=loader,
-        build=partial(design.network, design.recipe.heads(task.n_classes), request.seed),
+        build=partial(design.network, design.recipe.heads(task.n_classes), prepared.request.seed),
         fabric=prepared.fabric,
         meter=WorkMeter(1),
-        compiled=request.compile,
+        compiled=prepared.request.compile,
         clock=prepared.clock,
     )

@@ -13,7 +13,7 @@ import torch
 
 from labelprop.core.errors import RequestError
 from labelprop.runs.inputs import labels_digest
-from labelprop.runs.prepare import Prepared, TrainRequest
+from labelprop.runs.prepare import Prepared
 from labelprop.training.job import resolve_precision
 
 ASKED = (  # what a finished run must have in common with the command that would continue it
@@ -46,9 +46,9 @@ def _difference(key: str, was: Any, now: Any) -> str:
     return f"{key} was {was!r} and is {now!r}"
 
 
-def configuration(request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
+def configuration(prepared: Prepared) -> dict[str, Any]:
     """The head of run.json: what decides the result, and what a reader wants to know."""
-    inputs, design, device = prepared.inputs, prepared.design, prepared.device
+    request, inputs, design, device = prepared.request, prepared.inputs, prepared.design, prepared.device
     return {
         "format": 1,
         "name": inputs.samples.name,
@@ -77,8 +77,9 @@ def configuration(request: TrainRequest, prepared: Prepared) -> dict[str, Any]:
         "tune": request.tune,
         "init": None if design.start is None else design.start.digest,
         "classes": list(inputs.given.classes),
-        "columns": request.read.content_columns,
+        "columns": request.content_columns,
         "skipped": [{"id": skipped.id, "reason": skipped.reason} for skipped in inputs.samples.skipped],
+        "request": request.to_json(),
     }
 
 

@@ -24,8 +24,8 @@ from labelprop.report.draw.projection import project
 from labelprop.report.gather.evidence import choose_shown
 from labelprop.report.render import write_report
 from labelprop.runs.classifier import Classifier, save_classifier
-from labelprop.runs.design import Design, Features
 from labelprop.runs.inputs import Inputs, truth_of
+from labelprop.runs.prepare import Prepared
 from labelprop.runs.tables import Labeling, evidence_table, labels_table, pseudo_labels_table
 from labelprop.training.job import Trained
 from labelprop.training.outputs import collect_outputs
@@ -38,49 +38,68 @@ NAMED = 5  # classes in a sentence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TrainResults:
+class Finished:
     """A finished training and what is needed to write down what came of it."""
 
+    prepared: Prepared
     folder: RunFolder
-    inputs: Inputs
-    design: Design
-    test: Inputs | None
-    test_features: Features | None
     trained: Trained
     classifier: Classifier
     baseline: Classifier | None
     loader: Loader
-    device: torch.device
     clock: StageClock
     record: Mapping[str, Any]
-    reporter: Reporter
+
+    @classmethod
+    def of(
+        cls,
+        prepared: Prepared,
+        folder: RunFolder,
+        trained: Sequence[Trained],
+        loader: Loader,
+        clock: StageClock,
+        record: Mapping[str, Any],
+    ) -> Finished:
+        """The last of `trained` is the recipe's; the one before it, if any, that of the labels alone."""
+        preprocessing, classes = prepared.design.preprocessing, prepared.inputs.given.classes
+        *before, last = (
+            Classifier(found.method.deployed(found.net), preprocessing, classes).to(prepared.device)
+            for found in trained
+        )
+        return cls(prepared, folder, trained[-1], last, before[0] if before else None, loader, clock, record)
 
 
-def write_train_results(results: TrainResults) -> None:
+def write_train_results(finished: Finished) -> None:
     """Everything after the last epoch, each file whole or not at all; run.json says 'finished' last."""
-    folder, inputs, clock = results.folder, results.inputs, results.clock
+    folder, prepared, clock = finished.folder, finished.prepared, finished.clock
+    inputs, design = prepared.inputs, prepared.design
     given_N, classes = inputs.given.labels_N, inputs.given.classes
     with clock.stage("predict"):
-        features_ND = collect_outputs(results.trained.net, results.loader)["feature"].cpu().numpy()
-        distributions_NC = results.classifier.distributions(results.design.features.content, results.device)
+        features_ND = collect_outputs(finished.trained.net, finished.loader)["feature"].cpu().numpy()
+        distributions_NC = finished.classifier.distributions(design.features.content, prepared.device)
         labeling = Labeling.from_distributions(distributions_NC).with_given(given_N)
-    extra = {"backbone": results.record["backbone"]}
-    save_classifier(folder.path, results.classifier, results.design.spec, extra)
-    backbone = results.design.features.backbone
+    save_classifier(folder.path, finished.classifier, design.spec, {"backbone": finished.record["backbone"]})
+    backbone = design.features.backbone
     if backbone is not None and backbone.learned is not None:
         backbone.learned.save(folder.path)
     folder.write_table("labels.parquet", labels_table(inputs.samples.ids, labeling, given_N, classes, "predicted"))
-    _write_pseudo_labels(results)
+    _write_pseudo_labels(finished)
     truth = truth_of(inputs)
-    metrics = _metrics(results, labeling, truth)
-    metrics |= run_totals(clock)
+    metrics = _metrics(finished, labeling, truth) | run_totals(clock)
     folder.write_json("metrics.json", metrics)
     with clock.stage("report"):
-        projection = write_evidence(folder, inputs, labeling, truth, features_ND, seed=results.record["seed"])
-    finish(folder, dict(results.record) | {"projection": projection}, clock)
-    results.reporter.say(summary(metrics, inputs.noun))
-    for text in (*warnings_of(metrics), *empty_classes(labeling.labels_N, given_N, classes)):
-        results.reporter.say(f"warning: {text}")
+        projection = write_evidence(folder, inputs, labeling, truth, features_ND, seed=prepared.request.seed)
+    finish(folder, dict(finished.record) | {"projection": projection}, clock)
+    tell_results(prepared.request.reporter, inputs, labeling, metrics, warnings_of(metrics))
+
+
+def tell_results(
+    reporter: Reporter, inputs: Inputs, labeling: Labeling, metrics: Mapping[str, Any], warnings: Sequence[str]
+) -> None:
+    """What ends the command: a summary, and what to beware of."""
+    reporter.say(summary(metrics, inputs.noun))
+    for text in (*warnings, *empty_classes(labeling.labels_N, inputs.given.labels_N, inputs.given.classes)):
+        reporter.say(f"warning: {text}")
 
 
 def finish(folder: RunFolder, record: Mapping[str, Any], clock: StageClock) -> None:
@@ -95,36 +114,36 @@ def run_totals(clock: StageClock) -> dict[str, Any]:
     return {"seconds": clock.seconds, "peak_memory_bytes": peak_memory_bytes()}
 
 
-def _write_pseudo_labels(results: TrainResults) -> None:
-    found = results.trained.method.pseudo_labels()
+def _write_pseudo_labels(finished: Finished) -> None:
+    found = finished.trained.method.pseudo_labels()
     if found is None:
         return
     labels_N, certainty_N, weight_N = (
         tensor.detach().cpu().numpy() for tensor in (found.labels_N, found.certainty_N, found.weight_N)
     )
-    inputs = results.inputs
+    inputs = finished.prepared.inputs
     table = pseudo_labels_table(inputs.samples.ids, labels_N, certainty_N, weight_N, inputs.given.classes)
-    results.folder.write_table("pseudo_labels.parquet", table)
+    finished.folder.write_table("pseudo_labels.parquet", table)
 
 
-def _metrics(results: TrainResults, labeling: Labeling, truth: HeldBackTruth | None) -> dict[str, Any]:
-    given_N = results.inputs.given.labels_N
-    pseudo = results.trained.method.pseudo_labels()
+def _metrics(finished: Finished, labeling: Labeling, truth: HeldBackTruth | None) -> dict[str, Any]:
+    given_N = finished.prepared.inputs.given.labels_N
+    pseudo = finished.trained.method.pseudo_labels()
     baseline: dict[str, Any] = {"unlabeled": None, "test": None, "unlabeled_wrong": None, "agreement": None}
-    if results.baseline is not None:
-        with results.clock.stage("predict"):
-            content = results.design.features.content
-            baseline_N = results.baseline.distributions(content, results.device).argmax(1)
+    if finished.baseline is not None:
+        with finished.clock.stage("predict"):
+            content = finished.prepared.design.features.content
+            baseline_N = finished.baseline.distributions(content, finished.prepared.device).argmax(1)
         baseline |= {
             "unlabeled": score(baseline_N, truth),
             "unlabeled_wrong": wrong(baseline_N, truth),
             "agreement": share_equal(baseline_N, labeling.labels_N, given_N < 0),
-            "test": _test_metrics(results, results.baseline)["accuracy"],
+            "test": _test_metrics(finished, finished.baseline)["accuracy"],
         }
     return {
         "format": 1,
-        "recipe": results.design.recipe.name,
-        "classes": list(results.inputs.given.classes),
+        "recipe": finished.prepared.design.recipe.name,
+        "classes": list(finished.prepared.inputs.given.classes),
         "n": len(given_N),
         "n_given": int((given_N >= 0).sum()),
         "unlabeled": {
@@ -132,9 +151,9 @@ def _metrics(results: TrainResults, labeling: Labeling, truth: HeldBackTruth | N
             "scored": 0 if truth is None else truth.n,
             "accuracy": score(labeling.labels_N, truth),
         },
-        "test": _test_metrics(results, results.classifier),
+        "test": _test_metrics(finished, finished.classifier),
         "baseline": baseline,
-        "propagation_only": {"unlabeled": _propagation_only(results, truth)},
+        "propagation_only": {"unlabeled": _propagation_only(finished, truth)},
         "pseudo_labels": {"accuracy": score(pseudo.labels_N.cpu().numpy(), truth) if pseudo else None},
     }
 
@@ -153,14 +172,14 @@ def share_equal(a_N: np.ndarray, b_N: np.ndarray, among_N: np.ndarray) -> float 
     return float((a_N == b_N)[among_N].mean()) if among_N.any() else None
 
 
-def _test_metrics(results: TrainResults, classifier: Classifier) -> dict[str, Any]:
-    if results.test is None or results.test_features is None:
+def _test_metrics(finished: Finished, classifier: Classifier) -> dict[str, Any]:
+    if finished.prepared.test is None or finished.prepared.test_features is None:
         return {"n": None, "accuracy": None, "top5": None}
-    with results.clock.stage("predict"):
-        distributions_NC = classifier.distributions(results.test_features.content, results.device)
-    test = results.test.given
+    with finished.clock.stage("predict"):
+        distributions_NC = classifier.distributions(finished.prepared.test_features.content, finished.prepared.device)
+    test = finished.prepared.test.given
     names = [test.classes[code] if code >= 0 else None for code in test.labels_N.tolist()]
-    truth_N = encode(names, results.inputs.given.classes)
+    truth_N = encode(names, finished.prepared.inputs.given.classes)
     return {
         "n": int((truth_N != UNKNOWN).sum()),
         "accuracy": accuracy(distributions_NC.argmax(1), truth_N),
@@ -168,13 +187,13 @@ def _test_metrics(results: TrainResults, classifier: Classifier) -> dict[str, An
     }
 
 
-def _propagation_only(results: TrainResults, truth: HeldBackTruth | None) -> float | None:
+def _propagation_only(finished: Finished, truth: HeldBackTruth | None) -> float | None:
     """Accuracy of the diffusion on the examples as they came: what the training has to beat."""
-    content, given = results.design.features.content, results.inputs.given
+    content, given = finished.prepared.design.features.content, finished.prepared.inputs.given
     too_large = len(content) > RAW_ROWS or len(content) * int(np.prod(content.shape)) > RAW_VALUES
-    if truth is None or results.baseline is None or too_large:
+    if truth is None or finished.baseline is None or too_large:
         return None
-    with results.clock.stage("propagation only"):
+    with finished.clock.stage("propagation only"):
         vectors_ND = content.read(np.arange(len(content))).float().flatten(1)
         seeds = Seeds.hard(torch.from_numpy(given.labels_N), len(given.classes), torch.from_numpy(given.weights_N))
         found = diffuse_vectors(vectors_ND, seeds)

@@ -22,17 +22,17 @@ from labelprop.core.run_folder import RunFolder
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.views import Views
 from labelprop.evaluation.monitor import Monitor
-from labelprop.evaluation.snapshots import FOLDER, Keeper, choose
+from labelprop.evaluation.snapshots import FOLDER, Keeper, choose_followed
 from labelprop.methods.base import Method
 from labelprop.methods.phases import MIN_STEPS
 from labelprop.methods.settings import FIRST_SHARE
-from labelprop.runs.classifier import Classifier
 from labelprop.runs.design import labels_only, resolve_device
 from labelprop.runs.inputs import Inputs, truth_of
-from labelprop.runs.prepare import Prepared, TrainRequest, prepare
+from labelprop.runs.prepare import Prepared, prepare
 from labelprop.runs.race import check_finished, decide_by_race
 from labelprop.runs.record import check_same_run, configuration
-from labelprop.runs.results import TrainResults, write_train_results
+from labelprop.runs.requests import TrainRequest
+from labelprop.runs.results import Finished, write_train_results
 from labelprop.training import loop
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
@@ -59,13 +59,14 @@ def train(request: TrainRequest) -> Path:
         request = replace(request, reporter=Silent())
     try:
         if group.first(_is_finished(request) if group.leads else None):
-            check_finished(request, prepare(replace(request, reporter=Silent()), device, fabric))
+            check_finished(prepare(replace(request, reporter=Silent()), device, fabric))
+            request.reporter.say(f"{request.out} is finished already; nothing to resume.")
         else:
             prepared = prepare(request, device, fabric)
             with _opened(request) if group.leads else nullcontext() as folder:
-                if prepared.rivals:
-                    prepared = decide_by_race(folder, request, prepared)
-                _train_in(folder, request, prepared)
+                if prepared.candidates:
+                    prepared = decide_by_race(folder, prepared)
+                _train_in(folder, prepared)
         group.first(None)  # all wait until the files are written
     except torch.OutOfMemoryError as error:
         raise WorkError(OUT_OF_MEMORY) from error
@@ -103,18 +104,18 @@ def _opened(request: TrainRequest) -> Iterator[RunFolder]:
         folder.close()
 
 
-def _train_in(folder: RunFolder | None, request: TrainRequest, prepared: Prepared) -> None:
+def _train_in(folder: RunFolder | None, prepared: Prepared) -> None:
     """Trains; the first of several processes has the folder, and alone goes on to write results."""
-    group = prepared.group
+    request, group = prepared.request, prepared.group
     previous = group.first(None if folder is None else folder.read_json("run.json"))
-    described = configuration(request, prepared)
+    described = configuration(prepared)
     if previous and not request.force:
         check_same_run(previous, described)
     clock = StageClock(previous.get("stages"))
     for name, usage in prepared.clock.stages.items():
         clock.add(name, usage)
-    jobs = _jobs(request, prepared, clock, folder)
-    main_steps = previous.get("main_steps") or group.first(_main_steps(request, prepared, jobs))
+    jobs = _jobs(prepared, clock, folder)
+    main_steps = previous.get("main_steps") or group.first(_main_steps(prepared, jobs))
     jobs = [replace(job, plan=plan_steps(job.recipe, job.plan.steps_per_epoch, main_steps)) for job in jobs]
     _announce(request.reporter, jobs)
     record = described | {
@@ -130,40 +131,18 @@ def _train_in(folder: RunFolder | None, request: TrainRequest, prepared: Prepare
         folder.write_json("run.json", record | {"stages": clock.stages})
     meter = WorkMeter(sum(sum(job.plan.steps) for job in jobs), request.reporter)
     trained = [loop.run(replace(job, meter=meter)) for job in jobs]
-    if folder is None:
-        return
-    given, preprocessing = prepared.inputs.given, prepared.design.preprocessing
-    deployed = [
-        Classifier(found.method.deployed(found.net), preprocessing, given.classes).to(prepared.device)
-        for found in trained
-    ]
-    write_train_results(
-        TrainResults(
-            folder=folder,
-            inputs=prepared.inputs,
-            design=prepared.design,
-            test=prepared.test,
-            test_features=prepared.test_features,
-            trained=trained[-1],
-            classifier=deployed[-1],
-            baseline=deployed[0] if len(deployed) > 1 else None,
-            loader=jobs[-1].loader,
-            device=prepared.device,
-            clock=clock,
-            record=record,
-            reporter=request.reporter,
-        )
-    )
+    if folder is not None:
+        write_train_results(Finished.of(prepared, folder, trained, jobs[-1].loader, clock, record))
 
 
-def _jobs(request: TrainRequest, prepared: Prepared, clock: StageClock, folder: RunFolder | None) -> list[Job]:
+def _jobs(prepared: Prepared, clock: StageClock, folder: RunFolder | None) -> list[Job]:
     """The baseline (labels only, the same network), then the recipe; lengths are filled in later."""
-    design, inputs = prepared.design, prepared.inputs
+    request, design = prepared.request, prepared.design
     views = Views(design.preprocessing, design.augment)
     with clock.stage("read"):
         loader = Loader.over(design.features.content, views, prepared.device)
     plan = plan_steps(design.recipe, epoch_length(design.recipe, design.task), 0)
-    baseline_monitor, monitor = _monitors(inputs, folder, request.seed)
+    baseline_monitor, monitor = _monitors(prepared.inputs, folder, request.seed)
     trainings = [(design.recipe.name, design.recipe, monitor)]
     if request.baselines and design.recipe.name != "supervised":
         trainings.insert(0, ("baseline", labels_only(design.recipe, FIRST_SHARE), baseline_monitor))
@@ -195,12 +174,12 @@ def _monitors(inputs: Inputs, folder: RunFolder | None, seed: int) -> tuple[Moni
     given_N, n_classes = inputs.given.labels_N, len(inputs.given.classes)
     keeper = None
     if folder is not None:
-        keeper = Keeper(folder.path / FOLDER, choose(truth.with_given(given_N), given_N, n_classes, seed))
+        keeper = Keeper(folder.path / FOLDER, choose_followed(truth.with_given(given_N), given_N, n_classes, seed))
     return Monitor(truth, given_N, n_classes), Monitor(truth, given_N, n_classes, keeper)
 
 
-def _main_steps(request: TrainRequest, prepared: Prepared, jobs: list[Job]) -> int:
-    per_epoch = jobs[-1].plan.steps_per_epoch
+def _main_steps(prepared: Prepared, jobs: list[Job]) -> int:
+    request, per_epoch = prepared.request, jobs[-1].plan.steps_per_epoch
     if prepared.budget is not None:
         spent = time.perf_counter() - prepared.began
         least = prepared.least_steps

@@ -17,7 +17,7 @@ from labelprop.core import registry
 from labelprop.core.errors import RequestError
 from labelprop.propagators.cost.forecast import Forecast, Size, forecast
 from labelprop.propagators.cost.pace import measured_pace
-from labelprop.runs import plan as api_plan
+from labelprop.runs import plan as plan_module
 from labelprop.runs.plan import check_memory, plan_lines
 
 SIZE = Size(n=100_000, d=128, n_classes=50, n_seeds=500)
@@ -88,20 +88,22 @@ def made(**changes: object) -> Forecast:
 
 
 def test_the_plan_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_plan, "available_bytes", lambda: 8 * 10**9)
-    monkeypatch.setattr(api_plan, "held_bytes", lambda: 3 * 10**8)
+    monkeypatch.setattr(plan_module, "available_bytes", lambda: 8 * 10**9)
+    monkeypatch.setattr(plan_module, "held_bytes", lambda: 3 * 10**8)
     assert plan_lines(made(nbytes=10**9), "float16") == [
         "plan: 100,000 float16 vectors of 128 dimensions, 500 labeled in 50 classes",
         "plan: diffusion, 100 neighbors by approximate search",
         "plan: peak memory about 1.3 GB (8.0 GB free); about 1 min 10 s (search 1 min 10 s, solve under 1 s)",
     ]
     assert plan_lines(made(nbytes=7 * 10**9), "float32")[-1].startswith("warning: that is close to")
-    monkeypatch.setattr(api_plan, "available_bytes", lambda: None)
+    monkeypatch.setattr(plan_module, "available_bytes", lambda: None)
     assert "peak memory about 1.3 GB; " in plan_lines(made(nbytes=10**9), "float32")[-1]
 
 
 def test_only_what_fits_is_advised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api_plan, "available_bytes", lambda: forecast("diffusion", {"n_neighbors": 15}, SIZE).nbytes)
+    monkeypatch.setattr(
+        plan_module, "available_bytes", lambda: forecast("diffusion", {"n_neighbors": 15}, SIZE).nbytes
+    )
     with pytest.raises(RequestError) as error:
         check_memory(forecast("diffusion", {"n_neighbors": 100}, SIZE))
     assert "--n-neighbors 10 (about" in str(error.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,18 @@ import labelprop.propagators
 from labelprop.core import registry
 from labelprop.propagators import (
     AffinityGraph,
+    Count,
+    Edges,
+    Entry,
     GraphPropagator,
+    Positive,
     Propagation,
     Propagator,
     RequestError,
     Seeds,
     conclude,
+    normalize_rows,
+    symmetric_sum,
 )
 from labelprop.testing import check_propagator
 
@@ -60,8 +67,7 @@ class NearestSeed(Propagator):
         self.graph_, self.recall_ = AffinityGraph(crow, col, cosines_NL.flatten(), tuple(cosines_NL.shape)), 1.0
         shares_NC = torch.nn.functional.one_hot(self.codes_L[cosines_NL.argmax(dim=1)], seeds.n_classes).double()
         everywhere_N = torch.ones(seeds.n, dtype=torch.bool)
-        verdict: dict[str, Any] = {"steps": 0, "residual": 0.0, "converged": True}
-        return conclude(shares_NC, shares_NC, shares_NC.amax(dim=1), everywhere_N, seeds, **verdict)
+        return conclude(shares_NC, shares_NC, shares_NC.amax(dim=1), everywhere_N, seeds)
 
     def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         nearest_M = self.codes_L[(self._unit(given) @ self.seeds_LD.T).argmax(dim=1)].numpy()
@@ -80,9 +86,47 @@ def test_a_propagator_of_ones_own_needs_two_functions() -> None:
         NearestSeed(metric="cosin").validate()
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
+class Rounds(GraphPropagator):
+    """Every row takes in its neighbors' labels, in some rounds."""
+
+    power: Positive = 3.0
+    rounds: Count = 20
+
+    graph_parameters = (*GraphPropagator.graph_parameters, "power")
+
+    def weigh(self, edges: Edges) -> Any:
+        weights = edges.cosines().copy()
+        weights.data = weights.data.clip(0) ** self.power
+        return weights
+
+    def build_graph(self, weights: Any) -> AffinityGraph:
+        return symmetric_sum(weights)
+
+    def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
+        normalized = graph.normalized()
+        scores_NC = y_NC = seeds.columns(range(seeds.n_classes), graph.weights_E.dtype)
+        for _ in range(self.rounds):
+            scores_NC = normalized.matmul(scores_NC) + y_NC
+        shares_NC = normalize_rows(scores_NC)
+        return conclude(scores_NC, shares_NC, shares_NC.amax(dim=1), (scores_NC > 0).any(dim=1), seeds)
+
+
+def test_one_on_a_graph_needs_three_functions_and_a_line_in_the_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_propagator(Rounds)
+    with pytest.raises(RequestError, match=r"Rounds: .*rounds=0: must be a whole number >= 1"):
+        Rounds(rounds=0).validate()
+    entry = Entry(f"{__name__}:Rounds", "In rounds.")
+    monkeypatch.setattr(registry, "_installed", lambda name: {"rounds": entry} if name == "propagators" else {})
+    monkeypatch.setattr(Entry, "load", lambda self: Rounds)
+    flags = registry.propagator_flags("rounds")
+    assert flags == {name: getattr(Rounds(), name) for name in flags}
+    assert {"power", "rounds", "n_neighbors", "metric"} <= set(flags)
+
+
 def test_what_a_file_of_ones_own_needs_is_handed_on() -> None:
     for name in labelprop.propagators.__all__:
-        assert getattr(labelprop.propagators, name).__module__.startswith("labelprop.")
+        assert getattr(labelprop.propagators, name) is not None
         assert name in dir(labelprop.propagators)
     with pytest.raises(AttributeError, match="no attribute 'Propagater'"):
         labelprop.propagators.Propagater  # noqa: B018

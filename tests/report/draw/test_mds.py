@@ -7,7 +7,8 @@ import pytest
 from scipy.spatial.distance import pdist
 from sklearn.manifold import smacof
 
-from labelprop.report.draw.mds import aligned, classical, lay_out, lay_out_in_turn
+from labelprop.report.draw.mds import aligned, lay_out, lay_out_in_turn
+from labelprop.report.draw.projection import principal_plane
 
 
 def turned(places_N2: np.ndarray, angle: float, mirror: bool) -> np.ndarray:
@@ -38,7 +39,7 @@ def test_stress_is_that_of_the_places_and_no_worse_than_the_best_of_random_start
     given, drawn = pdist(vectors_ND), pdist(found.places_N2)
     assert found.stress == pytest.approx(np.sqrt(((given - drawn) ** 2).sum() / (given**2).sum()), rel=0.05)
     distances_NN = np.linalg.norm(vectors_ND[:, None] - vectors_ND[None], axis=2)
-    start_N2 = classical(distances_NN)
+    start_N2 = principal_plane(vectors_ND)
     assert ((given - drawn) ** 2).sum() < ((given - pdist(start_N2)) ** 2).sum(), "steps improve on the start"
     stresses = [
         smacof(distances_NN, n_init=1, init=rng.normal(size=(60, 2)), normalized_stress=True, random_state=0)[1]

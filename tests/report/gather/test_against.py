@@ -15,21 +15,15 @@ from typer.testing import CliRunner
 import labelprop
 from labelprop.cli.main import app
 from labelprop.core.errors import RequestError
-from labelprop.report.gather.against import (
-    Paired,
-    against_heading,
-    curve_heading,
-    difference_sentence,
-    pair,
-    read_other,
-    scatter_heading,
-)
-from labelprop.report.gather.page import read_run
+from labelprop.report.gather.against import RowsOfBoth, join_rows, read_other
+from labelprop.report.gather.finished_run import read_run
 from labelprop.report.render import write_report
+from labelprop.report.say.against import against_heading, aggregation_heading, difference_sentence
 from report.pages import said
 from report.states import HOSTILE, STATES
 from report.synthetic import Spec, write_run
 
+TIE = "do not tell which is better"
 SPEC = Spec(n=300, given=5, analyses=True)
 
 
@@ -67,11 +61,11 @@ def test_rows_are_joined_by_id_and_counted_by_hand(two) -> None:
         known = dict(zip(truth.column("id").to_pylist(), truth.column("truth").to_pylist(), strict=True))
         tables.append({row["id"]: row["label"] == known[row["id"]] for row in labels.to_pylist() if known[row["id"]]})
     ours, theirs = tables
-    found = pair(read_run(a), read_run(b))
+    found = join_rows(read_run(a), read_run(b))
     assert found.n == found.known == len(ours) == 250
     assert found.only_own == sum(right and not theirs[key] for key, right in ours.items()) > 50
     assert found.only_other == sum(not right and theirs[key] for key, right in ours.items()) >= 1
-    assert pair(read_run(b), read_run(a)) == replace(found, only_own=found.only_other, only_other=found.only_own)
+    assert join_rows(read_run(b), read_run(a)) == replace(found, only_own=found.only_other, only_other=found.only_own)
 
 
 def test_rows_given_in_either_run_do_not_count_and_a_truth_known_to_one_counts_for_both(two) -> None:
@@ -83,83 +77,42 @@ def test_rows_given_in_either_run_do_not_count_and_a_truth_known_to_one_counts_f
         pq.read_table(b / "labels.parquet").set_column(4, "source", [labels["source"]]), b / "labels.parquet"
     )
     (b / "evidence.parquet").unlink()
-    found = pair(read_run(a), read_run(b))
+    found = join_rows(read_run(a), read_run(b))
     assert found.n == found.known == 249
 
 
 def test_the_difference_and_its_interval_by_hand() -> None:
-    paired = Paired(n=1000, same=950, known=1000, only_own=31, only_other=12)
+    paired = RowsOfBoth(n=1000, same=950, known=1000, only_own=31, only_other=12)
     middle, low, high = paired.difference
     assert middle == pytest.approx(0.019)
     part_of_43 = binomtest(31, 43).proportion_ci(method="wilson")
     assert (low, high) == pytest.approx(((2 * part_of_43.low - 1) * 0.043, (2 * part_of_43.high - 1) * 0.043))
-    assert Paired(10, 10, 10, 0, 0).difference == (0, 0, 0)
+    assert RowsOfBoth(10, 10, 10, 0, 0).difference == (0, 0, 0)
 
 
 @pytest.mark.parametrize(
-    ("paired", "heading", "sentence"),
+    ("both", "heading", "numbers"),
     [
-        (Paired(0, 0, 0, 0, 0), "The two runs have no unlabeled image in common", ""),
-        (Paired(200, 150, 0, 0, 0), "Both runs give the same label to 75.0% of 200 images", ""),
-        (
-            Paired(9, 9, 9, 0, 0),
-            "Both runs are right, and wrong, on the same images",
-            "Of the 9 images with truth that neither run was given, both have the same share right.",
-        ),
-        (
-            Paired(1000, 950, 1000, 31, 12),
-            "This run is right where the other is wrong on 31 images, the other way on 12",
-            "Of the 1,000 images with truth that neither run was given, this run has 1.9 percentage points more "
-            "right (95% interval 0.6 to 2.9, counted on the 43 that are right in one run only).",
-        ),
-        (
-            Paired(1000, 950, 1000, 12, 31),
-            "This run is right where the other is wrong on 12 images, the other way on 31",
-            "Of the 1,000 images with truth that neither run was given, this run has 1.9 percentage points fewer "
-            "right (95% interval 0.6 to 2.9, counted on the 43 that are right in one run only).",
-        ),
-        (
-            Paired(100, 90, 100, 1, 0),
-            "This run is right where the other is wrong on 1 image, and never the other way",
-            "Of the 100 images with truth that neither run was given, this run has 1.0 percentage points more right "
-            "(95% interval −0.6 to 1.0, counted on the 1 that is right in one run only), so these runs do not tell "
-            "which is better.",
-        ),
-        (
-            Paired(100, 90, 100, 0, 8),
-            "The other run is right where this is wrong on 8 images, and never the other way",
-            "Of the 100 images with truth that neither run was given, this run has 8.0 percentage points fewer right "
-            "(95% interval 2.8 to 8.0, counted on the 8 that are right in one run only).",
-        ),
+        (RowsOfBoth(0, 0, 0, 0, 0), "no unlabeled image in common", ()),
+        (RowsOfBoth(200, 150, 0, 0, 0), "75.0% of 200 images", ()),
+        (RowsOfBoth(9, 9, 9, 0, 0), "0 images in this, 0 in the other", ("9 images", ": 0.0 ", "0.0 to 0.0", TIE)),
+        (RowsOfBoth(1000, 950, 1000, 31, 12), "31 images in this, 12", ("1,000 images", ": +1.9 ", "+0.6 to +2.9)")),
+        (RowsOfBoth(1000, 950, 1000, 12, 31), "12 images in this, 31", (": −1.9 ", "−2.9 to −0.6)")),
+        (RowsOfBoth(100, 90, 100, 1, 0), "1 image in this, 0", (": +1.0 ", "−0.6 to +1.0)", TIE)),
+        (RowsOfBoth(100, 90, 100, 0, 8), "0 images in this, 8", (": −8.0 ", "−8.0 to −2.8)")),
     ],
 )
-def test_heading_and_sentence(paired: Paired, heading: str, sentence: str) -> None:
-    assert against_heading(paired, "image") == heading
-    assert difference_sentence(paired, "image") == sentence
+def test_heading_and_sentence(both: RowsOfBoth, heading: str, numbers: tuple[str, ...]) -> None:
+    assert heading in against_heading(both, "image")
+    sentence = difference_sentence(both, "image")
+    assert all(text in sentence for text in numbers)
+    assert bool(sentence) == bool(both.known)
+    assert (TIE in sentence) == (TIE in numbers)
 
 
-@pytest.mark.parametrize(
-    ("own", "others", "text"),
-    [
-        ([0.9, 0.8], [0.8, 0.7], "All 2 classes lie closer together in this run"),
-        ([0.7, 0.6], [0.8, 0.7], "All 2 classes lie farther apart in this run"),
-        ([0.9, 0.9, 0.1], [0.8, 0.7, 0.2], "2 of 3 classes lie closer together in this run"),
-        ([0.1, 0.1, 0.3], [0.8, 0.7, 0.2], "2 of 3 classes lie farther apart in this run"),
-        ([0.9, 0.1], [0.1, 0.9], "Aggregation of the classes in both runs"),
-        ([0.5, np.nan], [0.4, 0.9], "The one class lies closer together in this run"),
-        ([0.5], [0.5], "Aggregation of the classes in both runs"),
-    ],
-)
-def test_scatter_heading(own: list[float], others: list[float], text: str) -> None:
-    assert scatter_heading(np.array(own), np.array(others)) == text
-
-
-def test_curve_heading() -> None:
-    assert (
-        curve_heading("Share right", 0.9, 0.8, "90%", "80%") == "Share right: this run ends higher, 90% against 80%"
-    )
-    assert curve_heading("Share right", 0.7, 0.8, "70%", "80%") == "Share right: this run ends lower, 70% against 80%"
-    assert curve_heading("Share right", 0.81, 0.8, "80%", "80%") == "Share right: both runs end at 80%"
+def test_classes_that_lie_closer_together_are_counted_where_both_are_known() -> None:
+    own_C, other_C = np.array([0.9, 0.9, 0.1, 0.5, np.nan]), np.array([0.8, 0.7, 0.2, 0.5, 0.9])
+    assert aggregation_heading(own_C, other_C).endswith(": 2 of 4")
 
 
 def part(page: str) -> str:
@@ -172,11 +125,11 @@ def test_the_part_has_curves_scatter_and_sentence(two) -> None:
     a, b = two
     page = write_report(a, b).read_text()
     words = part(page)
-    assert "p: Of the 250 images with truth that neither run was given, this run has" in words
+    assert "p: Of the 250 images with truth that neither run was given" in words
     assert "The other run: recipe dlp, 20 November 2026." in words
     for what in ("Share right", "Aggregation", "Nearest neighbor", "Pseudo-labels"):
         assert f"h3: {what}: " in words
-    assert "h3: Aggregation of the classes in both runs" in words
+    assert "h3: Classes that lie closer together in this run: 0 of 10" in words
     assert page.count('class="mark" x1="46" x2="330"') == 1, "the diagonal"
     assert '<a href="#against">' in page
     assert str(b) not in page
@@ -229,9 +182,9 @@ def test_other_classes_are_named(two) -> None:
 
 def test_classes_in_another_order_are_the_same_classes(two) -> None:
     a, b = two
-    before = pair(read_run(a), read_run(b))
+    before = join_rows(read_run(a), read_run(b))
     edit(b, "run.json", classes=list("9876543210"))
-    assert pair(read_run(a), read_other(b, read_run(a))) == before
+    assert join_rows(read_run(a), read_other(b, read_run(a))) == before
 
 
 def test_other_examples_are_named(two, tmp_path) -> None:

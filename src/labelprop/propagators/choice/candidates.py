@@ -8,7 +8,7 @@ from typing import Any
 
 from labelprop.core import registry
 from labelprop.core.errors import UnknownNameError
-from labelprop.propagators.votes.voter import Voter
+from labelprop.propagators.votes.vote_propagator import VotePropagator
 
 LABELS_ONLY, SOFT_HEAD = registry.HEADS
 NEIGHBORS = (10, 20, 50)
@@ -102,7 +102,7 @@ def expected(candidate: Candidate) -> float:
 
 def is_voter(name: str) -> bool:
     """Whether a propagator lets labeled rows vote, without a graph of all rows."""
-    return issubclass(registry.lookup("propagators", name).load(), Voter)
+    return issubclass(registry.lookup("propagators", name).load(), VotePropagator)
 
 
 class Names:

@@ -23,8 +23,8 @@ from labelprop.functional.weigh import normalize_rows
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.neighbors.rows import Rows
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.estimator import top_classes as wide
-from labelprop.propagators.estimator.outcome import conclude
+from labelprop.propagators.estimator.sinks import RowSink
+from labelprop.propagators.estimator.top_classes import dense_rows
 
 LABELS_ONLY_C, SOFT_C = 100.0, 10.0
 LABELS_ONLY_STEPS, SOFT_STEPS = 200, 30
@@ -83,21 +83,11 @@ def label_all(head: Head, rows: Rows, seeds: Seeds, top: int | None = None) -> P
 
     Where N x C > 2^28 scores and distributions are sparse CSR with the `top` (16) best classes a row.
     """
-    seeds, size = seeds.to(rows.device), (rows.n, seeds.n_classes, rows.dtype, rows.device)
-    if rows.n * seeds.n_classes > wide.DENSE_LIMIT:
-        kept: wide.TopRows | wide.AllRows = wide.TopRows(*size[:2], top or wide.DEFAULT_TOP, *size[2:])
-    else:
-        kept = wide.AllRows(*size)
-    labels, shares, start = [], [], 0
+    kept, start = RowSink(seeds.to(rows.device), top, torch.empty(0, dtype=rows.dtype, device=rows.device)), 0
     for shares_BC in head.predict(rows):
-        best = shares_BC.max(dim=1)  # ties: the lowest class
-        labels.append(best.indices)
-        shares.append(best.values)
-        kept.put(slice(start, start + len(shares_BC)), shares_BC, shares_BC)
+        kept.put(slice(start, start + len(shares_BC)), shares_BC, shares_BC, shares_BC.amax(dim=1))
         start += len(shares_BC)
-    reached_N = torch.ones(rows.n, dtype=torch.bool, device=rows.device)
-    verdict: dict[str, Any] = {"steps": 0, "residual": 0.0, "converged": True}
-    return conclude(*kept.result(), torch.cat(shares), reached_N, seeds, labels_N=torch.cat(labels), **verdict)
+    return kept.concluded()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +112,7 @@ class _Examples:
         elif self.found.distributions_NC.layout is torch.strided:
             targets_BC = self.found.distributions_NC[places_B]
         else:
-            targets_BC = wide.dense_rows(self.found.distributions_NC, places_B)
+            targets_BC = dense_rows(self.found.distributions_NC, places_B)
         given_L = seeds.mask_N[places_B].nonzero().squeeze(1)
         if seeds.soft_NC is not None:
             given_LC = normalize_rows(seeds.soft_NC[places_B[given_L]]).to(targets_BC.dtype)

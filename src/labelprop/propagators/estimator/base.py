@@ -70,7 +70,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
 
     A subclass is a dataclass like this one, whose fields are its parameters (or has an `__init__` as scikit-learn
     asks for), and gives two functions: `spread` (labels of the fitted rows) and `votes` (distributions of new ones).
-    One on a graph of all rows is shorter as a `GraphPropagator`, one whose labeled rows vote as a `Voter`.
+    One on a graph of all rows is shorter as a `GraphPropagator`, one whose labeled rows vote as a `VotePropagator`.
     `labelprop.testing.check_propagator` tests it, `Entry` makes its name known.
 
     Parameters

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from labelprop.core.types import Propagation
-from labelprop.functional.solve import ColumnSolve
 from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
 from labelprop.graph.neighbors import nearest
 from labelprop.graph.neighbors.rounding import spans
@@ -25,6 +24,8 @@ from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.inductive import weighted_mean
 from labelprop.propagators.estimator.parameters import Count
+from labelprop.propagators.estimator.sinks import Blocks, solve_blocks
+from labelprop.propagators.estimator.top_classes import is_wide
 from labelprop.propagators.estimator.warm import Remembered, fingerprint, solve_changed
 
 if TYPE_CHECKING:
@@ -103,20 +104,20 @@ class GraphPropagator(Propagator):
         system: System = memory.system
         return system
 
-    def solved(self, prepare: Callable[[AffinityGraph], Any], seeds: Seeds, **settings: Any) -> ColumnSolve:
-        """All classes of a system whose `solve(seeds, classes, **settings)` treats each class for itself.
+    def solved(self, prepare: Callable[[AffinityGraph], Any], seeds: Seeds, **settings: Any) -> Blocks:
+        """The solution of a system whose `solve(seeds, classes, **settings)` treats each class for itself.
 
-        Those whose seeds and settings did not change come from memory.
+        Classes whose seeds and settings did not change come from memory, where all can be held.
         """
         system, memory = self.prepared(prepare), self._memory
-        if memory is None:
-            solved: ColumnSolve = system.solve(seeds, range(seeds.n_classes), **settings)
-            return solved
+        if memory is None or is_wide(seeds.n, seeds.n_classes):
+            yield from solve_blocks(system, seeds, **settings)
+            return
         classes = vars(self).get("classes_", ())
         if len(classes) != seeds.n_classes:  # on a graph that was handed over, before any fit
             classes = np.arange(seeds.n_classes)
         solved, self._memory = solve_changed(memory, system, seeds, classes, settings)
-        return solved
+        yield 0, solved
 
     def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         blocks = iter([self.weigh(given)]) if isinstance(given, Edges) else self._weights(given)

@@ -13,13 +13,12 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.core.errors import DataError, RequestError
+from labelprop.core.errors import DataError
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors.rows import as_rows
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import rbf_kernel
-from labelprop.propagators.estimator import top_classes as wide
 from labelprop.propagators.estimator.base import PRECOMPUTED
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
@@ -101,18 +100,9 @@ class KernelPropagator(GraphPropagator):
         return symmetric_max(weights)
 
     def check_seeds(self, seeds: Seeds) -> None:
-        check_volume(self.volume, seeds.n_classes)
-        if self.volume is not None and self._is_wide(seeds):
-            raise RequestError(
-                f"volume={self.volume!r} needs all scores at once, and {seeds.n} rows x {seeds.n_classes} classes "
-                f"are more than {wide.DENSE_LIMIT}. Use volume=None, or fewer rows."
-            )
+        check_volume(self.volume, seeds)
 
-    def _is_wide(self, seeds: Seeds) -> bool:
-        """Whether results can hold only the best classes of a row."""
-        return seeds.n * seeds.n_classes > wide.DENSE_LIMIT
-
-    def _judged(self, found: Propagation) -> Propagation:
+    def judged(self, found: Propagation) -> Propagation:
         """The same result; warns where the solver has not converged."""
         if not found.converged:
             warnings.warn(

@@ -8,8 +8,13 @@ import torch
 
 from labelprop.core.errors import RequestError
 from labelprop.core.types import UNLABELED, Propagation
+from labelprop.functional.verdict import Verdict
 from labelprop.functional.weigh import class_weights, normalize_rows, smoothed_shares, volume_factors
 from labelprop.graph.seeds import Seeds
+from labelprop.propagators.estimator import top_classes
+from labelprop.propagators.estimator.top_classes import is_wide
+
+DIRECT = Verdict(0, 0.0, converged=True)  # where nothing was iterated
 
 
 def conclude(
@@ -18,10 +23,8 @@ def conclude(
     certainty_N: torch.Tensor,
     reached_N: torch.Tensor,
     seeds: Seeds,
+    verdict: Verdict = DIRECT,
     *,
-    steps: int,
-    residual: float,
-    converged: bool,
     labels_N: torch.Tensor | None = None,
 ) -> Propagation:
     """Labels by argmax (ties: the lowest class); seeds keep theirs with certainty 1, unreached rows get -1 and 0.
@@ -34,9 +37,8 @@ def conclude(
     labels_N = labels_N.masked_fill(~reached_N, UNLABELED).where(~seeded_N, seeds.labels_N)
     certainty_N = certainty_N.masked_fill(~reached_N, 0).masked_fill(seeded_N, 1)
     weight_C = class_weights(labels_N, seeds.n_classes, certainty_N.dtype)
-    return Propagation(
-        scores_NC, distributions_NC, labels_N, certainty_N, reached_N, weight_C, steps, residual, converged
-    )
+    found = (scores_NC, distributions_NC, labels_N, certainty_N, reached_N, weight_C)
+    return Propagation(*found, verdict.steps, verdict.residual, verdict.converged)
 
 
 def rebalanced(distributions_NC: torch.Tensor, reached_N: torch.Tensor, seeds: Seeds, volume: Any) -> torch.Tensor:
@@ -53,9 +55,20 @@ def rebalanced(distributions_NC: torch.Tensor, reached_N: torch.Tensor, seeds: S
     return torch.where(reached_N[:, None], normalize_rows(distributions_NC * factors_C), distributions_NC)
 
 
-def check_volume(volume: Any, n_classes: int) -> None:
+def check_volume(volume: Any, seeds: Seeds) -> None:
     """Raises RequestError unless `volume` is None, "seeds", or C shares that are not negative and not all zero."""
-    check_shares("volume", volume, n_classes)
+    check_shares("volume", volume, seeds.n_classes)
+    if volume is not None:
+        refuse_wide(f"volume={volume!r}", seeds, "Use volume=None, or fewer rows.")
+
+
+def refuse_wide(what: str, seeds: Seeds, advice: str) -> None:
+    """Raises RequestError where results are too wide to hold, for what needs them all."""
+    if is_wide(seeds.n, seeds.n_classes):
+        raise RequestError(
+            f"{what} needs all scores at once, and {seeds.n} rows x {seeds.n_classes} classes are more than "
+            f"{top_classes.DENSE_LIMIT}. {advice}"
+        )
 
 
 def check_shares(

@@ -12,8 +12,8 @@ from labelprop.graph.neighbors import nearest
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.neighbors.rows import Rows, subset
 from labelprop.propagators.estimator.edges import Edges
-from labelprop.propagators.votes.ballots import ballots_of_matrix
-from labelprop.propagators.votes.electorate import Constituency, Gather
+from labelprop.propagators.votes.voters import Gather, SeededRows
+from labelprop.propagators.votes.votes import votes_of_matrix
 
 PRODUCTS = {"cpu": 1 << 23, "cuda": 1 << 28}  # similarities held at once
 COLUMNS = 1 << 15  # rows compared with at once
@@ -23,29 +23,31 @@ COLUMNS = 1 << 15  # rows compared with at once
 class DensityRule:
     """Which neighbors make the density of a labeled row: rho_i = sum over T of exp(v_i . v_j / temperature).
 
-    The T nearest are taken among the unlabeled rows, or among all others with `from_all`; `conditional` divides by
-    the sum over all other rows.
+    The T nearest are taken among the unlabeled rows, or among all others (`pool="all"`); `density="conditional"`
+    divides by the sum over all other rows.
     """
 
+    density: str
+    pool: str
     n_density: int
     temperature: float
-    from_all: bool
-    conditional: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Crowd:
+class Neighborhoods:
     """What some of the rows add to the densities of M labeled rows. Those of parts of the rows can be merged."""
 
     nearest_MT: torch.Tensor  # cosines to the nearest of the pool, descending; -inf where there are fewer than T
     mass_M: torch.Tensor | None  # log of the sum over all other rows, where the rule is conditional
 
-    def gathered(self, gather: Gather, n_density: int) -> Crowd:
-        """The crowd of all rows, this being a part of it."""
+    def gathered(self, gather: Gather, n_density: int) -> Neighborhoods:
+        """Those of all rows, these being a part."""
         missing_MT = self.nearest_MT.new_full((len(self.nearest_MT), n_density), -torch.inf)
         missing_MT[:, : self.nearest_MT.shape[1]] = self.nearest_MT  # all parts send the same shape
         found_MT = torch.cat(gather(missing_MT), dim=1).sort(dim=1, descending=True).values[:, :n_density]
-        return Crowd(found_MT, None if self.mass_M is None else torch.stack(gather(self.mass_M)).logsumexp(dim=0))
+        return Neighborhoods(
+            found_MT, None if self.mass_M is None else torch.stack(gather(self.mass_M)).logsumexp(dim=0)
+        )
 
     def log_density(self, temperature: float) -> torch.Tensor:
         """log rho (M,). A row without any neighbor counts as dense as the least dense one; 0 where none has any."""
@@ -57,34 +59,36 @@ class Crowd:
         return torch.where(known_M, log_rho_M, least)
 
 
-def crowd_of_rows(seats: Constituency, rule: DensityRule, *, search: str, seed: int) -> Crowd:
-    """What the rows of a constituency add to the densities of all seeds; no seed counts for itself."""
-    rows, labeled, places_M = seats.rows, seats.labeled, seats.places_M
+def neighborhoods_of_rows(seeded: SeededRows, rule: DensityRule, *, search: str, seed: int) -> Neighborhoods:
+    """What these rows add to the densities of all seeds; no seed counts for itself."""
+    rows, labeled, places_M = seeded.rows, seeded.labeled, seeded.places_M
     looking: dict[str, Any] = {"queries": labeled, "search": search, "device": str(rows.device), "seed": seed}
-    if rule.from_all:
+    if rule.pool == "all":
         found = nearest(rows, rule.n_density + 1, **looking)
         self_MT = (found.indices_NK == places_M[:, None]) & (places_M[:, None] >= 0)
         nearest_MT = found.similarities_NK.masked_fill(self_MT, -torch.inf).sort(dim=1, descending=True).values
-    elif bool(seats.unlabeled_N.any()):
+    elif bool(seeded.unlabeled_N.any()):
         nearest_MT = nearest(
-            subset(rows, seats.unlabeled_N.nonzero().squeeze(1)), rule.n_density, **looking
+            subset(rows, seeded.unlabeled_N.nonzero().squeeze(1)), rule.n_density, **looking
         ).similarities_NK
     else:
         nearest_MT = torch.empty(labeled.n, 0, dtype=rows.dtype, device=rows.device)
     with torch.autocast(rows.device.type, enabled=False):  # callers may train in bfloat16
-        mass_M = _mass(rows, labeled, places_M, rule.temperature) if rule.conditional else None
-    return Crowd(nearest_MT[:, : rule.n_density], mass_M)
+        mass_M = _mass(rows, labeled, places_M, rule.temperature) if rule.density == "conditional" else None
+    return Neighborhoods(nearest_MT[:, : rule.n_density], mass_M)
 
 
-def crowd_of_edges(edges: Edges, labeled_M: np.ndarray, unlabeled_N: np.ndarray, rule: DensityRule) -> Crowd:
+def neighborhoods_of_edges(
+    edges: Edges, labeled_M: np.ndarray, unlabeled_N: np.ndarray, rule: DensityRule
+) -> Neighborhoods:
     """The densities of labeled rows from what a precomputed graph stores in them."""
     stored = edges.cosines()[labeled_M]
-    pool = stored if rule.from_all else stored[:, np.flatnonzero(unlabeled_N)]
-    nearest_MT = ballots_of_matrix(pool, rule.n_density, 1.0).exponents_NK
-    if not rule.conditional:
-        return Crowd(nearest_MT, None)
-    every_MT = ballots_of_matrix(stored, stored.shape[1], 1.0).exponents_NK
-    return Crowd(nearest_MT, (every_MT / rule.temperature).logsumexp(dim=1))
+    pool = stored if rule.pool == "all" else stored[:, np.flatnonzero(unlabeled_N)]
+    nearest_MT = votes_of_matrix(pool, rule.n_density, 1.0).exponents_NK
+    if rule.density != "conditional":
+        return Neighborhoods(nearest_MT, None)
+    every_MT = votes_of_matrix(stored, stored.shape[1], 1.0).exponents_NK
+    return Neighborhoods(nearest_MT, (every_MT / rule.temperature).logsumexp(dim=1))
 
 
 def _mass(rows: Rows, labeled: Rows, places_M: torch.Tensor, temperature: float) -> torch.Tensor:

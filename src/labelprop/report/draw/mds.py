@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labelprop.report.draw.projection import principal_plane
+
 STEPS = 300
 TOLERANCE = 1e-5  # of the normalized stress; a tenth of it moves no dot by a pixel and takes twice as long
 
@@ -24,26 +26,24 @@ class Layout:
 
 
 def lay_out(vectors_ND: np.ndarray) -> Layout:
-    """SMACOF (de Leeuw 1977) on Euclidean distances, started from classical scaling (Torgerson 1952).
+    """SMACOF (de Leeuw 1977) on Euclidean distances, started from the leading principal components.
 
-    Same input, same answer. Fewer than two rows, or rows that are all alike, lie in the middle.
+    Those are the classical scaling (Torgerson 1952) of Euclidean distances. Same input, same answer. Fewer than two
+    rows, or rows that are all alike, lie in the middle.
     """
     from scipy.spatial.distance import pdist, squareform
     from sklearn.manifold import smacof
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    n = len(vectors_ND)
-    if n < 2:
-        return Layout(np.zeros((n, 2)), 0.0)
-    distances_NN = squareform(pdist(np.asarray(vectors_ND, dtype=np.float64)))
-    if not distances_NN.any():
-        return Layout(np.zeros((n, 2)), 0.0)
+    vectors_ND = np.asarray(vectors_ND, dtype=np.float64)
+    if len(vectors_ND) < 2 or not np.ptp(vectors_ND, axis=0).any():
+        return Layout(np.zeros((len(vectors_ND), 2)), 0.0)
     with threadpool_limits(1), warnings.catch_warnings():  # the last digits must not depend on the number of threads
         warnings.simplefilter("ignore", FutureWarning)  # defaults that change between versions are all given here
         places_N2, stress = smacof(
-            distances_NN,
+            squareform(pdist(vectors_ND)),
             n_components=2,
-            init=classical(distances_NN),
+            init=principal_plane(vectors_ND),
             n_init=1,
             max_iter=STEPS,
             eps=TOLERANCE,
@@ -52,25 +52,12 @@ def lay_out(vectors_ND: np.ndarray) -> Layout:
     return Layout(places_N2 - places_N2.mean(0), float(stress))
 
 
-def classical(distances_NN: np.ndarray) -> np.ndarray:
-    """The two leading axes of the doubly centered squares; each axis points to where it reaches farthest."""
-    from scipy.linalg import eigh
-
-    squares_NN = -0.5 * np.square(distances_NN)
-    centered_NN = squares_NN - squares_NN.mean(0) - squares_NN.mean(1)[:, None] + squares_NN.mean()
-    n = len(distances_NN)
-    values_2, axes_N2 = eigh(centered_NN, subset_by_index=[n - 2, n - 1])
-    axes_N2 = axes_N2[:, ::-1] * np.sqrt(np.maximum(values_2[::-1], 0))
-    farthest_2 = axes_N2[np.abs(axes_N2).argmax(0), [0, 1]]
-    found_N2: np.ndarray = axes_N2 * np.where(farthest_2 < 0, -1, 1)
-    return found_N2
-
-
 def aligned(places_N2: np.ndarray, onto_N2: np.ndarray) -> np.ndarray:
-    """Centered places turned and mirrored, not scaled, to lie nearest to `onto_N2` (orthogonal Procrustes)."""
+    """Centered places turned and mirrored, not scaled, to lie nearest to `onto_N2`."""
+    from scipy.linalg import orthogonal_procrustes
+
     centered_N2 = places_N2 - places_N2.mean(0)
-    left_22, _, right_22 = np.linalg.svd(centered_N2.T @ (onto_N2 - onto_N2.mean(0)))
-    turned_N2: np.ndarray = centered_N2 @ (left_22 @ right_22)
+    turned_N2: np.ndarray = centered_N2 @ orthogonal_procrustes(centered_N2, onto_N2 - onto_N2.mean(0))[0]
     return turned_N2
 
 

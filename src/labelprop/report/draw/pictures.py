@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-PER_SHEET = 1000
+PER_SHEET = 1000  # so a sheet of the largest cells is 2,048 pixels square, which every browser can draw
 COLUMNS = 32
-EDGES = (64, 48, 32, 24)
+EDGES = (64, 48, 32, 24)  # pixels: the largest that the page has room for
 QUALITY = 80  # of WebP
 PALETTE = 256  # up to so many colors PNG is exact and small
 GUESS = 1.1  # the first sheet may be a small one

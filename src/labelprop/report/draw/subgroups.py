@@ -1,6 +1,6 @@
 """Groups inside one class: k-means on unit vectors, with as many groups as separate best.
 
-Shapes: S examples, D dimensions, G groups.
+Shapes: S examples, D dimensions.
 """
 
 from __future__ import annotations
@@ -8,13 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-
-from labelprop.functional.kmeans import cosines, lloyd, nearest_center
 
 MOST = 6  # groups tried
-ROWS_A_GROUP = 10  # at least, on average
-ROUNDS, STARTS = 30, 5
+ROWS_A_GROUP = 10  # at least, on average: smaller groups are single examples rather than kinds
+STARTS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,44 +36,26 @@ class Subgroups:
 def find_subgroups(vectors_SD: np.ndarray, seed: int = 0) -> Subgroups | None:
     """The partition into two to six groups with the largest mean silhouette (ties: fewer groups).
 
-    Groups have ten rows on average or more. None for fewer than 20 rows, or where all are alike.
+    Groups have ten rows on average or more. None for fewer than 20 rows, or fewer distinct ones than groups.
     """
-    from scipy.spatial.distance import pdist, squareform
+    from sklearn.cluster import KMeans
     from sklearn.metrics import silhouette_score
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    rows_SD = torch.from_numpy(np.ascontiguousarray(vectors_SD, dtype=np.float32))
-    distances_SS = squareform(pdist(vectors_SD.astype(np.float64)))
-    generator = torch.Generator().manual_seed(seed)
-    best: tuple[float, torch.Tensor, torch.Tensor] | None = None
-    for k in range(2, min(MOST, len(vectors_SD) // ROWS_A_GROUP) + 1):
-        centers_GD, group_S = _tightest(rows_SD, k, generator)
-        if not torch.bincount(group_S, minlength=k).all():
-            continue
-        silhouette = float(silhouette_score(distances_SS, group_S.numpy(), metric="precomputed"))
-        if best is None or silhouette > best[0]:
-            best = silhouette, centers_GD, group_S
-    return None if best is None else _largest_first(rows_SD, *best)
-
-
-def _tightest(rows_SD: torch.Tensor, k: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of a few random starts the one whose rows lie nearest to their centers."""
-    best = None
-    for _ in range(STARTS):
-        start_G = torch.randperm(len(rows_SD), generator=generator)[:k]
-        centers_GD = lloyd(rows_SD, rows_SD[start_G], ROUNDS, cosines)
-        closeness = float((rows_SD @ centers_GD.T).amax(1).sum())
-        if best is None or closeness > best[0]:
-            best = closeness, centers_GD
-    assert best is not None, "there is at least one start"
-    return best[1], nearest_center(rows_SD, best[1], cosines)
-
-
-def _largest_first(
-    rows_SD: torch.Tensor, silhouette: float, centers_GD: torch.Tensor, group_S: torch.Tensor
-) -> Subgroups:
-    order_G = torch.argsort(-torch.bincount(group_S), stable=True)
-    place_G = torch.empty_like(order_G)
-    place_G[order_G] = torch.arange(len(order_G))
-    group_S, centers_GD = place_G[group_S], centers_GD[order_G]
-    own_S = (rows_SD * centers_GD[group_S]).sum(1)
-    return Subgroups(group_S.numpy(), silhouette, torch.argsort(-own_S, stable=True).numpy())
+    vectors_SD = np.asarray(vectors_SD, dtype=np.float64)
+    most = min(MOST, len(vectors_SD) // ROWS_A_GROUP)
+    if most < 2 or len(np.unique(vectors_SD, axis=0)) < most:
+        return None
+    best: tuple[float, KMeans] | None = None
+    with threadpool_limits(1):  # the last digits must not depend on the number of threads
+        for k in range(2, most + 1):
+            found = KMeans(k, n_init=STARTS, random_state=seed).fit(vectors_SD)
+            silhouette = float(silhouette_score(vectors_SD, found.labels_))
+            if best is None or silhouette > best[0]:
+                best = silhouette, found
+    if best is None:
+        return None
+    silhouette, found = best
+    order_G = np.argsort(-np.bincount(found.labels_), kind="stable")
+    distances_S = np.linalg.norm(vectors_SD - found.cluster_centers_[found.labels_], axis=1)
+    return Subgroups(np.argsort(order_G)[found.labels_], silhouette, np.argsort(distances_S, kind="stable"))

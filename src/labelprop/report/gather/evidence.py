@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-SHOWN = 10_000
-LEAST_CERTAIN = 0.1  # of the rows shown
-ERRORS = 0.2
+SHOWN = 10_000  # what the page holds within its budget of 10 MB and 2 s
+LEAST_CERTAIN = 0.1  # of the rows shown: the first thousand to check
+ERRORS = 0.2  # of the rows shown; with these bounds a tenth at least is left for the others
 GIVEN = 0.7
 
 

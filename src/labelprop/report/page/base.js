@@ -35,7 +35,6 @@ const labelNames = data.names.map(name => cut(name, 40));
 const name = code => (code < 0 ? "none" : labelNames[code]);
 const number = n => n.toLocaleString("en-US");
 const certaintyText = value => (value >= 1000 ? "1" : (value / 1000).toFixed(3));
-const be = n => (n === 1 ? "is" : "are");
 
 /* The same rounding as the page's Python: half up, 100% only for all, 0% only for none. */
 function tenths(value, nothing) {

@@ -13,23 +13,20 @@ const levelAt = kept => levels.find(level => level.kept >= kept) || lastLevel;
 const isKept = i => isGiven(i) || (isReached(i) && rows.certainty[i] >= trust.threshold);
 const toCheck = i => !isGiven(i) && isReached(i) && rows.certainty[i] < trust.threshold;
 
-/** The sentence about what is kept, as nodes; the same words as the page was written with. */
+/** The sentence about what is kept, as nodes; the same words as the page was written with (macro `kept`). */
 function reading() {
   const level = levelAt(trust.kept), { kept } = trust, left = data.n - kept;
-  const bold = text => el("b", {}, text);
-  const parts = [bold(number(kept)), ` of ${number(data.n)} ${data.n === 1 ? noun : nouns} ${be(kept)} kept (`, bold(percent(kept, data.n)), ")"];
-  if (data.truth === "none") return [...parts, left ? `; ${number(left)} ${be(left)} left to check.` : "."];
-  const [low, high] = wilson(level.right, level.known).map(percentOf);
-  const interval = `(95% interval ${low} to ${high}). `;
-  if (data.truth === "all") parts.push(" and ", bold(percent(level.right, level.known)), ` of those are right ${interval}`);
-  else if (!level.known) parts.push("; the truth of none of them is known. ");
-  else parts.push(`. Of the ${number(level.known)} of them with truth, `, bold(percent(level.right, level.known)), ` ${be(level.known)} right ${interval}`);
-  const stay = level.known - level.right, rest = lastLevel.known - level.known, found = data.wrong - stay;
-  if (left) {
-    const truth = data.truth === "some" ? " with truth" : "";
-    parts.push(`Of the ${number(rest)}${truth} left to check, `, el("span", { class: "bad-t" }, `${found ? number(found) : "none"} ${found <= 1 ? "is" : "are"} wrong`), "; ");
+  const bold = text => el("b", {}, text), some = data.truth === "some";
+  const of = known => (some ? `of the ${number(known)} with truth` : "of them");
+  const parts = [bold(number(kept)), ` of ${number(data.n)} ${data.n === 1 ? noun : nouns} kept (`, bold(percent(kept, data.n)), ")"];
+  const stay = level.known - level.right, rest = lastLevel.known - level.known;
+  if (level.known) {
+    const [low, high] = wilson(level.right, level.known).map(percentOf);
+    parts.push(", ", bold(percent(level.right, level.known)), ` ${of(level.known)} right (95% interval ${low} to ${high})`);
   }
-  return [...parts, `${stay ? number(stay) : left ? "no" : "No"} wrong ${stay <= 1 ? "one stays" : "ones stay"} in.`];
+  parts.push(`; ${number(left)} left to check`);
+  if (rest) parts.push(", ", el("span", { class: "bad-t" }, `${number(data.wrong - stay)} ${of(rest)} wrong`));
+  return [...parts, data.truth === "none" ? "." : `. Wrong ones kept: ${number(stay)}.`];
 }
 
 /** Keeps at least `count` rows where the number grows, at most where it falls. */

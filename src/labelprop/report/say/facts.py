@@ -1,4 +1,4 @@
-"""The section "This run": command, settings, files and words, without a path of the machine."""
+"""The section "This run": command, settings and files, without a path of the machine."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import datetime
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
+from labelprop.report.gather.finished_run import FILES, FinishedRun
 from labelprop.report.gather.numbers import percent_of
-from labelprop.report.gather.page import FILES, Run
 from labelprop.report.words import capital, count
 
 Facts = list[tuple[str, str]]
-SKIPPED_SHOWN = 100
+SKIPPED_SHOWN = 100  # more would be longer than the rest of the page; run.json has all
 
 
 def without_path(text: str) -> str:
@@ -77,7 +77,7 @@ def plain_value(value: Any) -> str:
     return without_path(str(value))
 
 
-def settings(run: Run) -> Facts:
+def settings(run: FinishedRun) -> Facts:
     facts = [(capital(str(name).replace("_", " ")), plain_value(value)) for name, value in run.settings.items()]
     facts += verdict(run)
     if run.device:
@@ -92,7 +92,7 @@ def settings(run: Run) -> Facts:
     return facts
 
 
-def verdict(run: Run) -> Facts:
+def verdict(run: FinishedRun) -> Facts:
     """What a propagator says of its own answer."""
     found, facts = run.verdict, []
     if found.get("chosen"):
@@ -110,7 +110,7 @@ def verdict(run: Run) -> Facts:
     return facts
 
 
-def agreement(run: Run) -> Facts:
+def agreement(run: FinishedRun) -> Facts:
     """On what share of the rows labeled here the simpler ways say the same."""
     facts = []
     for name, part in (("Logistic regression", "baseline"), ("Nearest given label", "nearest_label")):
@@ -120,7 +120,7 @@ def agreement(run: Run) -> Facts:
     return facts
 
 
-def stages(run: Run) -> Facts:
+def stages(run: FinishedRun) -> Facts:
     """Seconds and memory by stage."""
     facts = []
     for name, stage in run.stages.items():
@@ -131,40 +131,17 @@ def stages(run: Run) -> Facts:
     return facts
 
 
-def files(run: Run) -> Facts:
+def files(run: FinishedRun) -> Facts:
     return [(name, FILES[name].format(noun=run.noun)) for name in run.files]
 
 
-def skipped(run: Run) -> Facts:
+def skipped(run: FinishedRun) -> Facts:
     listed = [(str(entry.get("id")), plain_value(str(entry.get("reason")))) for entry in run.skipped]
     more = len(listed) - SKIPPED_SHOWN
     return [*listed[:SKIPPED_SHOWN], ("", f"and {count(more, 'more file')} in run.json")] if more > 0 else listed
 
 
-def words(run: Run) -> Facts:
-    if run.verb == "train":
-        certainty = "The largest probability the classifier gives to any class"
-    else:
-        certainty = f"How clearly {run.recipe} prefers the label over all others, from 0 to 1"
-    trained = [("Pseudo-label", "A label handed on by propagation that the network was trained with.")]
-    return [
-        (
-            "Certainty",
-            f"{certainty}; 1 for labels you gave. It is cut to three decimals before anything is counted. "
-            "It is not yet a promise: see Trust for how often each level was right.",
-        ),
-        ("Margin", "The share of the label minus the share of the next best."),
-        (
-            "95% interval",
-            "Wilson's interval for a share: a procedure that covers the true share 19 times in 20.",
-        ),
-        ("Truth", "Labels you supplied for scoring. Training never saw them."),
-        ("Propagation", f"Handing labels on from {run.noun} to similar {run.noun}."),
-        *(trained if run.verb == "train" else []),
-    ]
-
-
-def again(run: Run) -> str:
+def again(run: FinishedRun) -> str:
     """The command that uses the saved labels too: the run's own, with one more --labels, into another folder."""
     tokens = shlex.split(command_without_paths(run.command))
     if tokens[:2] != ["labelprop", run.verb]:

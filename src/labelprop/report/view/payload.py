@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from labelprop.report.draw.pictures import COLUMNS, PER_SHEET, Sheets
+from labelprop.report.gather.finished_run import FinishedRun
 from labelprop.report.gather.numbers import Trust
-from labelprop.report.gather.page import Run
 
-CURVE_POINTS = 420
+CURVE_POINTS = 420  # about one every two pixels
 CROSSES = 400  # more errors are drawn as a histogram
-BINS = 60
-GRID = 9999  # map coordinates are whole numbers up to this
+ERROR_BINS = 60  # of that histogram
+GRID = 9999  # map coordinates are whole numbers up to this: exact at any zoom, short to write
 TOOLTIP = 300  # characters of a text
 MISSING = -1
 
 
-def payload(run: Run, sheets: Sheets | None) -> dict[str, Any]:
+def payload(run: FinishedRun, sheets: Sheets | None) -> dict[str, Any]:
     trust = run.trust
     errors = np.flatnonzero(trust.wrong_P[trust.order_P])
     return {
@@ -34,7 +34,7 @@ def payload(run: Run, sheets: Sheets | None) -> dict[str, Any]:
         "curve": curve(trust),
         "wrong": len(errors),
         "errors": errors.tolist() if len(errors) <= CROSSES else None,
-        "histogram": np.bincount(errors * BINS // max(trust.n, 1), minlength=BINS).tolist(),
+        "histogram": np.bincount(errors * ERROR_BINS // max(trust.n, 1), minlength=ERROR_BINS).tolist(),
         "rows": _rows(run),
         "sheets": None if sheets is None else {"edge": sheets.edge, "columns": COLUMNS, "per": PER_SHEET},
         "original": sheets.original if sheets else 0,
@@ -59,7 +59,7 @@ def curve(trust: Trust) -> list[tuple[int, int, int, int]]:
     return [(k, int(certainty_P[k - 1]), int(known_P[k - 1]), int(right_P[k - 1])) for k in places]
 
 
-def _rows(run: Run) -> dict[str, Any]:
+def _rows(run: FinishedRun) -> dict[str, Any]:
     rows = run.rows
     shown_M = np.flatnonzero(rows.shown_N)
     place_M2 = np.where(np.isfinite(rows.place_N2), rows.place_N2 * GRID, MISSING)[shown_M].round().astype(int)

@@ -1,0 +1,61 @@
+"""A verb of the command line: its flags come from a request, what was typed is handed to it by name."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from labelprop.cli.flags import GROUPS, with_flags
+from labelprop.cli.session import guarded, reporting
+from labelprop.runs.request import Request
+
+Given = dict[str, Any]
+
+
+class GroupedCommand(TyperCommand):
+    """Help with the flags under headings."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], **{title: [] for title in GROUPS.values()}}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                positional = parameter.param_type_name == "argument"
+                title = "Arguments" if positional else GROUPS.get(getattr(parameter, "rich_help_panel", ""), "Output")
+                groups[title].append(record)
+        for title, records in groups.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+
+def add_verb(
+    app: typer.Typer, kind: type[Request], extra: Callable[[], list[Any]] = list
+) -> Callable[[Callable[[Given], None]], Callable[[Given], None]]:
+    """Makes a function of what was given a verb of the same name, with flags for `kind` and the `extra` ones.
+
+    `Given` holds by name only what was typed, and how the work speaks (`reporter`) and was called (`command`).
+    """
+
+    def add(verb: Callable[[Given], None]) -> Callable[[Given], None]:
+        @guarded
+        def run(context: typer.Context, quiet: bool, debug: bool, **values: Any) -> None:
+            typed = {name: value for name, value in values.items() if _was_typed(context, name)}
+            with reporting(quiet) as reporter:
+                verb(typed | {"reporter": reporter, "command": shlex.join(["labelprop", *sys.argv[1:]])})
+
+        run.__doc__ = verb.__doc__
+        app.command(verb.__name__, cls=GroupedCommand)(with_flags(kind, run, extra()))
+        return verb
+
+    return add
+
+
+def _was_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

@@ -1,0 +1,37 @@
+"""Headings of the part that sets another run beside this one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from labelprop.report.gather.against import RowsOfBoth
+from labelprop.report.gather.numbers import percent, signed
+from labelprop.report.words import count, number
+
+
+def against_heading(both: RowsOfBoth, noun: str) -> str:
+    """Which rows tell the runs apart; without truth, on how many they say the same."""
+    if not both.n:
+        return f"The two runs have no unlabeled {noun} in common"
+    if not both.known:
+        return f"Both runs give the same label to {percent(both.same, both.n)} of {count(both.n, noun)}"
+    return f"Right in one run only: {count(both.only_own, noun)} in this, {number(both.only_other)} in the other"
+
+
+def difference_sentence(both: RowsOfBoth, noun: str) -> str:
+    """The difference in accuracy with its interval, and whether the rows at hand can tell; "" without truth."""
+    if not both.known:
+        return ""
+    middle, low, high = (f"{'+' if share > 0 else ''}{signed(100 * share, 1)}" for share in both.difference)
+    verdict = "" if both.difference[1] * both.difference[2] > 0 else ", so these runs do not tell which is better"
+    return (
+        f"Of the {count(both.known, noun)} with truth that neither run was given, share right in this run minus that "
+        f"in the other: {middle} percentage points (95% interval {low} to {high}){verdict}."
+    )
+
+
+def aggregation_heading(own_C: np.ndarray, other_C: np.ndarray) -> str:
+    """In how many classes the examples lie closer together here."""
+    both = np.isfinite(own_C) & np.isfinite(other_C)
+    closer, classes = number(int((own_C > other_C)[both].sum())), number(int(both.sum()))
+    return f"Classes that lie closer together in this run: {closer} of {classes}"

@@ -1,0 +1,69 @@
+"""What a propagation was asked for, and what is read before the run folder is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from labelprop.core import registry
+from labelprop.core.clock import StageClock
+from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.run_folder import RunFolder
+from labelprop.data.contents import TensorContent
+from labelprop.runs.design import Features as SeenFeatures
+from labelprop.runs.design import check_seed, open_backbone, read_features, resolve_device
+from labelprop.runs.inputs import Inputs, read_inputs, tell
+from labelprop.runs.requests import PropagateRequest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """All that was read and decided for a request, before the run folder is touched."""
+
+    request: PropagateRequest
+    estimator: Any
+    inputs: Inputs
+    features: SeenFeatures
+    vectors_ND: np.ndarray
+    device: torch.device
+    clock: StageClock
+
+
+def prepare(request: PropagateRequest) -> Prepared:
+    RunFolder.check(request.out, request.existing, resumable=False)
+    check_seed(request.seed)
+    clock, device = StageClock(), resolve_device(request.device)
+    estimator = _estimator(request, device)
+    with clock.stage("read"):
+        inputs = read_inputs(request)
+        tell(inputs, request.reporter)
+        backbone = open_backbone(inputs.samples, request.backbone, request.reporter, request.seed)
+        features = read_features(inputs.samples, backbone, device, request)
+        vectors_ND = _as_vectors(inputs, features.content)
+    return Prepared(request, estimator, inputs, features, vectors_ND, device, clock)
+
+
+def _estimator(request: PropagateRequest, device: torch.device) -> Any:
+    """The propagator with its parameters, checked before anything is read."""
+    entry = registry.lookup("propagators", request.method)
+    known = registry.propagator_flags(request.method)
+    for name in request.parameters:
+        if name not in known:
+            raise UnknownNameError(f"parameter of {request.method}", name, known)
+    estimator = entry.load()(**request.parameters, device=device.type, random_state=request.seed)
+    estimator.validate()
+    return estimator
+
+
+def _as_vectors(inputs: Inputs, content: Any) -> np.ndarray:
+    """Vectors as they are stored; images as flattened pixels, which only makes sense where all have one size."""
+    if isinstance(content, TensorContent) and (content.resident or inputs.samples.modality != "image"):
+        stored: np.ndarray = content.array()
+        return stored.reshape(len(stored), -1)
+    raise RequestError(
+        f"{inputs.samples.name}: flattened pixels can be compared only where images are small and of one size; "
+        "pass --image-size 32 (say), or --backbone with a pretrained network."
+    )

@@ -1,0 +1,193 @@
+"""A request: one frozen dataclass a verb, from which its flags and its Python signature are both made.
+
+A field says with `asked` how it is asked for. `Request.of` makes a request from names and values, `to_json` writes it
+to run.json, and `resumed` reads it back. Nothing here imports torch: the command line builds its flags from it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, TypeVar
+
+from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.progress import Reporter, Silent
+
+Group = Literal["data", "recipe", "length", "machine", "output"]
+Result = TypeVar("Result")
+ASKED = "asked"  # the key of a field's metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a field is asked for: `kind` is its type on the command line, `flag` its name there, if it is another.
+
+    A positional one has no flag, on the command line and in Python. What is of kind Path becomes one. A `required`
+    one must be given on the command line, whatever its default in Python. A `file` may be a path, or something else.
+    """
+
+    help: str
+    group: Group
+    kind: Any
+    flag: str
+    metavar: str | None
+    positional: bool
+    required: bool
+    file: bool
+
+
+def asked(
+    help: str,
+    group: Group,
+    default: Any = MISSING,
+    *,
+    kind: Any = None,
+    flag: str = "",
+    metavar: str | None = None,
+    positional: bool = False,
+    required: bool = False,
+    file: bool = False,
+    factory: Any = MISSING,
+) -> Any:
+    """A field of a request. Its kind is that of its default, where that is a number or a switch, else text."""
+    kind = kind or (type(default) if isinstance(default, bool | int | float) else str)
+    return field(
+        default=default,
+        default_factory=factory,
+        metadata={ASKED: Asked(help, group, kind, flag, metavar, positional, required, file or kind is Path)},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What every verb can be asked for. `reporter` is what the work speaks through, `command` how it was called."""
+
+    reporter: Reporter = field(default_factory=Silent)
+    command: str = ""
+
+    python_only: ClassVar[frozenset[str]] = frozenset()
+    command_only: ClassVar[frozenset[str]] = frozenset()
+    belong_together: ClassVar[tuple[frozenset[str], ...]] = ()
+
+    def __post_init__(self) -> None:
+        for name, one in self.questions().items():
+            value = getattr(self, name)
+            if one.metadata[ASKED].kind is Path and value is not None:
+                object.__setattr__(self, name, Path(value))
+
+    @classmethod
+    def questions(cls) -> dict[str, Field[Any]]:
+        """The fields that are asked for, positional ones first."""
+        found = [one for one in fields(cls) if ASKED in one.metadata]
+        return {one.name: one for one in sorted(found, key=lambda one: not one.metadata[ASKED].positional)}
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """The request with these values. Raises UnknownNameError for another name, RequestError for a missing one."""
+        known = {one.name: one for one in fields(cls)}
+        for name in options:
+            if name not in known:
+                raise UnknownNameError("option", name, set(known) - cls.command_only)
+        for name, one in known.items():
+            if name not in options and one.default is MISSING and one.default_factory is MISSING:
+                raise RequestError(f"{name} is missing; pass {name}=...")
+        return cls(**options)
+
+    def to_json(self) -> dict[str, Any]:
+        """Values by name, paths whole; an object of Python that no file can hold is told by its type alone."""
+        return {name: _kept(one, getattr(self, name)) for name, one in self.questions().items()}
+
+    def resumed(self, kept: Mapping[str, Any], given: Collection[str]) -> Self:
+        """This request with what is not `given` now as it was in the interrupted one (`kept`: its `to_json`).
+
+        Of `belong_together` all are as they are now where one is given.
+        """
+        now = {*given}.union(*(names for names in self.belong_together if not names.isdisjoint(given)))
+        changes = {name: kept[name] for name in self.questions() if name in kept and name not in now}
+        for name, value in changes.items():
+            if isinstance(value, dict) and OBJECT in value:
+                raise RequestError(f"{name} was an object of Python ({value[OBJECT]}); pass {name}= again.")
+        return replace(self, **changes)
+
+
+OBJECT = "python_object"
+
+
+def _kept(one: Field[Any], value: Any) -> Any:
+    """A value as run.json has it."""
+    if one.metadata[ASKED].file:
+        several = isinstance(value, list | tuple) and all(isinstance(part, str | os.PathLike) for part in value)
+        return [_kept_file(part) for part in value] if several else _kept_file(value)
+    return _plain(value)
+
+
+def _kept_file(value: Any) -> Any:
+    if isinstance(value, os.PathLike) or (isinstance(value, str) and os.path.exists(value)):
+        return os.path.abspath(value)  # found again from wherever the run is resumed
+    return value if value is None or isinstance(value, str) else _told(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    value = value.tolist() if hasattr(value, "tolist") else value  # numbers and short lists of NumPy
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else _told(value)
+
+
+def _told(value: Any) -> dict[str, str]:
+    return {OBJECT: f"{type(value).__module__}.{type(value).__qualname__}"}
+
+
+def signature(kind: type[Request]) -> inspect.Signature:
+    """Of the Python function that takes this request."""
+    positional, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    parameters = []
+    for name, one in kind.questions().items():
+        if name not in kind.command_only:
+            where = positional if one.metadata[ASKED].positional else named
+            default = one.default if one.default_factory is MISSING else None
+            default = inspect.Parameter.empty if default is MISSING else default
+            parameters.append(inspect.Parameter(name, where, default=default, annotation=one.type))
+    parameters.append(inspect.Parameter("reporter", named, default=None, annotation="Reporter | None"))
+    parameters.append(inspect.Parameter("command", named, default="", annotation="str"))
+    return inspect.Signature(sorted(parameters, key=lambda one: (one.kind, one.default is not one.empty)))
+
+
+def from_names(kind: type[Request]) -> Callable[[Callable[[Any], Result]], Callable[..., Result]]:
+    """Makes a function of a request one of names and values, with their meaning in its docstring."""
+    taken = signature(kind)
+    first = [name for name, one in taken.parameters.items() if one.kind is not inspect.Parameter.KEYWORD_ONLY]
+
+    def made(work: Callable[[Any], Result]) -> Callable[..., Result]:
+        @functools.wraps(work)
+        def by_name(*values: Any, **options: Any) -> Result:
+            if len(values) > len(first):
+                raise RequestError(f"{work.__name__} takes {', '.join(first)} without a name; name the other values.")
+            given = dict(zip(first, values, strict=False))
+            if twice := given.keys() & options.keys():
+                raise RequestError(f"{work.__name__}: {', '.join(sorted(twice))} is given twice.")
+            if options.get("reporter", 0) is None:
+                del options["reporter"]
+            return work(kind.of(given | options))
+
+        by_name.__signature__ = taken  # type: ignore[attr-defined]
+        by_name.__doc__ = f"{inspect.cleandoc(work.__doc__ or '')}\n\n{parameters_of(kind)}"
+        return by_name
+
+    return made
+
+
+def parameters_of(kind: type[Request]) -> str:
+    """The section of a docstring that says what can be asked for."""
+    told = (
+        f"{name} : {one.metadata[ASKED].help}"
+        for name, one in kind.questions().items()
+        if name not in kind.command_only
+    )
+    return "\n".join(["Parameters", "----------", *told])

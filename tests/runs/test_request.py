@@ -1,0 +1,121 @@
+"""Requests: what makes the flags and the Python signature, what is written down and what a resumed run reads back."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import labelprop
+from labelprop.cli.main import app
+from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.runs import requests
+from labelprop.runs.request import OBJECT, Request, signature
+from labelprop.runs.requests import PredictRequest, PropagateRequest, TrainRequest
+
+KINDS = [
+    kind
+    for name, kind in vars(requests).items()
+    if isinstance(kind, type) and issubclass(kind, Request) and name[0] != "_"
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_question_has_help_and_a_group(kind: type[Request]) -> None:
+    for name, one in kind.questions().items():
+        asked = one.metadata["asked"]
+        assert asked.help.endswith("."), name
+        assert asked.group in ("data", "recipe", "length", "machine", "output")
+
+
+@pytest.mark.parametrize(("verb", "kind"), [("train", TrainRequest), ("propagate", PropagateRequest)])
+def test_flags_and_python_names_are_the_questions(verb: str, kind: type[Request]) -> None:
+    shown = CliRunner().invoke(app, [verb, "--help"], terminal_width=200).output
+    python = set(inspect.signature(getattr(labelprop, verb)).parameters) - {"reporter", "command"}
+    assert python == set(kind.questions())
+    for name, one in kind.questions().items():
+        asked = one.metadata["asked"]
+        spelled = asked.flag.split("/")[0] or f"--{name.replace('_', '-')}"
+        if name not in kind.python_only and name != "data":
+            assert spelled in shown
+    for title in ("Data:", "Recipe:", "Machine:", "Output:"):
+        assert title in shown
+
+
+def test_the_contract_of_train() -> None:
+    parameters = signature(TrainRequest).parameters
+    first = [name for name, one in parameters.items() if one.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD]
+    assert first == ["data", "labels"]
+    defaults = {"labels": None, "recipe": "dlp", "model": "auto", "test": None, "truth": None, "seed": 0}
+    defaults |= {"device": "auto", "budget": None, "resume": False}
+    assert {name: parameters[name].default for name in defaults} == defaults
+    assert parameters["out"].default is inspect.Parameter.empty
+
+
+def test_names_that_are_wrong_missing_or_given_twice_are_refused() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'labels'"):
+        labelprop.train("x", lables="y", out="z")
+    with pytest.raises(RequestError, match="out is missing"):
+        labelprop.train("x", "y")
+    with pytest.raises(RequestError, match="data is given twice"):
+        labelprop.train("x", data="y", out="z")
+    with pytest.raises(RequestError, match="takes data, labels without a name"):
+        labelprop.train("x", "y", "dlp", out="z")
+    with pytest.raises(RequestError, match="exclude each other"):
+        labelprop.train("x", out="z", resume=True, overwrite=True)
+    with pytest.raises(UnknownNameError):
+        PredictRequest.of({"run": "r", "data": "d", "labels": "l"})
+
+
+def test_it_is_written_as_json_with_whole_paths_and_objects_by_their_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "dlp").touch()  # a file with the name of a recipe
+    request = TrainRequest(data="photos", labels=np.zeros(3), out=Path("run"), settings={"lr": 0.1}, budget="1h")
+    kept = json.loads(json.dumps(request.to_json()))
+    assert kept["data"] == str(tmp_path / "photos")
+    assert kept["out"] == str(tmp_path / "run")
+    assert kept["labels"] == {OBJECT: "numpy.ndarray"}
+    assert kept["settings"] == {"lr": 0.1}
+    assert (kept["budget"], kept["recipe"]) == ("1h", "dlp")
+    assert TrainRequest(data={"a": 1}, out="run").to_json()["data"] == {OBJECT: "builtins.dict"}
+    several = TrainRequest(data="photos", labels=["photos", "more.csv"], out="run").to_json()["labels"]
+    assert several == [str(tmp_path / "photos"), "more.csv"]
+
+
+def resumed(out: Path, **given: Any) -> TrainRequest:
+    return TrainRequest.of({"data": "photos", "out": out, "resume": True, **given})
+
+
+def test_a_resumed_run_reads_back_what_is_not_said_again(tmp_path: Path) -> None:
+    first = TrainRequest(data="photos", out=tmp_path, seed=7, epochs=3, recipe="llp", settings={"lr": 0.1})
+    (tmp_path / "run.json").write_text(json.dumps({"request": first.to_json()}))
+    again = resumed(tmp_path)
+    assert (again.seed, again.epochs, again.recipe, again.settings) == (7, 3, "llp", {"lr": 0.1})
+    assert again.resume
+    assert not again.overwrite
+    assert resumed(tmp_path, seed=8).seed == 8
+    other = resumed(tmp_path, recipe="dlp")
+    assert (other.recipe, other.settings) == ("dlp", {}), "settings belong to their recipe"
+    longer = resumed(tmp_path, budget="1h")
+    assert (longer.budget, longer.epochs) == ("1h", None), "a length takes the place of another"
+
+
+def test_what_no_file_can_hold_must_be_given_again(tmp_path: Path) -> None:
+    first = TrainRequest(data="photos", out=tmp_path, labels=np.zeros(3))
+    (tmp_path / "run.json").write_text(json.dumps({"request": first.to_json()}))
+    with pytest.raises(RequestError, match=r"labels was an object of Python \(numpy.ndarray\)"):
+        resumed(tmp_path)
+    assert resumed(tmp_path, labels="labels.csv").labels == "labels.csv"
+
+
+def test_a_run_without_a_kept_request_is_resumed_as_it_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    assert resumed(tmp_path, seed=3).seed == 3
