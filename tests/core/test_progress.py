@@ -6,15 +6,7 @@ import pytest
 
 from labelprop.core import progress
 from labelprop.core.clock import StageClock
-from labelprop.core.progress import Eta, Lines, Staged, advance, duration, heard_by, tell
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")],
-)
-def test_durations_as_people_say_them(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+from labelprop.core.progress import Eta, Lines, Staged, advance, heard_by, tell
 
 
 @pytest.fixture

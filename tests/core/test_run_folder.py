@@ -6,35 +6,8 @@ import os
 import pyarrow as pa
 import pytest
 
-from labelprop.core import run_folder
 from labelprop.core.errors import RequestError, StorageError
-from labelprop.core.run_folder import RunFolder, write_atomically, write_json
-
-
-def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path) -> None:
-    path = tmp_path / "labels.parquet"
-    path.write_bytes(b"old")
-
-    def fails(partial) -> None:
-        partial.write_bytes(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with pytest.raises(StorageError, match=r"cannot write .*labels.parquet: No space left .*; free some space"):
-        write_atomically(path, fails)
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["labels.parquet"]
-
-
-@pytest.mark.parametrize(
-    ("code", "remedy"),
-    [(errno.EACCES, "make the folder writable"), (errno.EFBIG, "raise the limit"), (None, "another --out")],
-)
-def test_each_refusal_has_its_remedy(tmp_path, code, remedy: str) -> None:
-    def fails(partial) -> None:
-        raise OSError(code, "refused")
-
-    with pytest.raises(StorageError, match=remedy):
-        write_atomically(tmp_path / "x", fails)
+from labelprop.core.run_folder import RunFolder
 
 
 def test_a_full_disk_while_writing_a_table(tmp_path, monkeypatch) -> None:
@@ -50,11 +23,6 @@ def test_a_full_disk_while_writing_a_table(tmp_path, monkeypatch) -> None:
     with pytest.raises(StorageError, match="free some space"):
         folder.write_table("labels.parquet", pa.table({"id": ["b"]}))
     assert folder.read_table("labels.parquet").column("id").to_pylist() == ["a"]
-
-
-def test_files_can_be_read_by_others(tmp_path) -> None:
-    write_json(tmp_path / "x.json", {"a": 1})
-    assert (tmp_path / "x.json").stat().st_mode & 0o777 == 0o666 & ~run_folder._umask()
 
 
 def test_a_second_process_is_kept_out(tmp_path) -> None:

@@ -15,7 +15,9 @@ import torch
 from PIL import Image
 
 from labelprop.core.errors import DataError, RequestError, StorageError
-from labelprop.data.samples import Columns, ImageFormat, open_samples
+from labelprop.data.images.pixels import ImageFormat
+from labelprop.data.samples import open_samples
+from labelprop.data.source import Columns
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import labelprop
 from labelprop.cli.main import app
 from labelprop.core import registry
 from labelprop.core.errors import UnknownNameError
-from labelprop.data.tables import spill
+from labelprop.data.tables import spool
 from labelprop.runs import plan as plan_module
 from labelprop.runs.propagated import warnings_of
 
@@ -137,7 +137,7 @@ def test_labels_alone_that_do_better_are_warned_of(tmp_path: Path) -> None:
 
 def test_parquet_columns_are_streamed_and_give_what_arrays_give(problem, monkeypatch: pytest.MonkeyPatch) -> None:
     X, truth, folder = problem
-    monkeypatch.setattr(spill, "IN_MEMORY_BYTES", 8)
+    monkeypatch.setattr(spool, "IN_MEMORY_BYTES", 8)
     labels = pa.array([str(label) if row < 12 else None for row, label in enumerate(truth)])
     vectors = pa.array(X.tolist(), pa.list_(pa.float32()))
     ids = [f"r{row}" for row in range(N)]

@@ -17,7 +17,7 @@ from labelprop.functional.two_views import cross_entropy_between, jensen_shannon
 from labelprop.methods.base import aside
 from labelprop.methods.co_training import CoTraining
 from labelprop.methods.state import Peer
-from labelprop.models.mean_of_two import MeanOfTwo
+from labelprop.models.deployed import MeanOfTwo
 from labelprop.models.network import ModelSpec, build
 from labelprop.models.trunks.modes import evaluating
 from labelprop.testing import check_method

@@ -12,12 +12,12 @@ from torch.nn import functional as F
 
 import labelprop
 from labelprop.core.errors import RequestError
-from labelprop.functional.triplet import batch_hard
+from labelprop.functional.pairs import batch_hard
 from labelprop.methods.base import Sum
 from labelprop.methods.exemplar import Exemplar
 from labelprop.methods.rotation import Rotation
 from labelprop.methods.supervised import Supervised
-from labelprop.models.rotations import MeanOfRotations
+from labelprop.models.deployed import MeanOfRotations
 from labelprop.training import recipes
 from patterns import pattern
 from small_batches import START, batch_of, task_of

@@ -238,7 +238,7 @@ def test_n_jobs_counts_threads_during_fit_only(monkeypatch: pytest.MonkeyPatch) 
 
 def test_rbf_refuses_more_rows_than_fit_and_names_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     X = np.zeros((20_001, 1), dtype=np.float32)
-    with pytest.raises(RequestError, match=r"20001 rows would take 3 GiB .*20000 rows are the limit.*kernel='knn'"):
+    with pytest.raises(RequestError, match=r"20001 rows would take 3.2 GB .*20000 rows are the limit.*kernel='knn'"):
         LabelPropagation("rbf").fit(X, np.arange(20_001) % 2)
 
 

@@ -3,6 +3,7 @@ import hashlib
 import json
 import re
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -82,10 +83,10 @@ def test_a_failed_write_keeps_the_page_that_was_there(tmp_path, monkeypatch):
     folder = write_run(tmp_path, Spec(n=40))
     before = write_report(folder).read_bytes()
 
-    def full(path, page):
+    def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(render, "_write", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(StorageError, match=r"report\.html"):
         write_report(folder)
     assert (folder / "report.html").read_bytes() == before

@@ -34,7 +34,8 @@ def image_content(count=23, channels=1, size=8):
 def samples_of(modality, content=None, texts=None, digest="d"):
     n = len(content) if content is not None else len(texts)
     ids = tuple(f"example {i}" for i in range(n))
-    return Samples(ids, modality, content, texts, (None,) * n, "data", digest, np.arange(n))
+    rows = np.arange(n)
+    return Samples(ids, modality, (None,) * n, "data", digest, rows, content=content, texts=texts)
 
 
 def mean_and_spread(raw_B):

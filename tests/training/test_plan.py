@@ -12,25 +12,12 @@ from labelprop.data.views.batches import draw_epoch, endless, steps_per_epoch
 from labelprop.training import plan, recipes
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Plan
-from labelprop.training.plan import Times, default_epochs, epoch_length, main_steps_within, parse_budget, plan_steps
+from labelprop.training.plan import Times, default_epochs, epoch_length, main_steps_within, plan_steps
 
 
 def task(n_labeled: int, n_unlabeled: int) -> Task:
     labels = torch.tensor([i % 2 for i in range(n_labeled)] + [-1] * n_unlabeled)
     return Task(labels, torch.ones(len(labels)), 2, seed=3)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("10min", 600), ("1.5h", 5400), ("2", 120), (" 30 S ", 30), (0.5, 30)]
-)
-def test_budget_texts(text, seconds: float) -> None:
-    assert parse_budget(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "soon", "-5min", "0s", "5 parsecs"])
-def test_bad_budgets_are_refused(text: str) -> None:
-    with pytest.raises(RequestError, match="is not a duration; write for example 90s"):
-        parse_budget(text)
 
 
 def test_an_epoch_is_one_pass_over_the_unlabeled() -> None:

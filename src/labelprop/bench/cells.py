@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from labelprop.core.errors import RequestError
+from labelprop.core.files import storage_errors
 from labelprop.core.progress import Reporter
-from labelprop.core.run_folder import RunFolder, storage_errors
+from labelprop.core.run_folder import RunFolder
 
 # A bench whose settings are checked: runs what is missing and returns its tables as Markdown.
 Work = Callable[[RunFolder, Reporter], str]

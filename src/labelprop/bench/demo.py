@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 
 from labelprop.bench.digits import write_digits
-from labelprop.core.run_folder import RunFolder, storage_errors
+from labelprop.core.files import storage_errors
+from labelprop.core.run_folder import RunFolder
 from labelprop.runs.requests import DemoRequest
 from labelprop.runs.verbs import Run, train
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from labelprop.core.errors import RequestError, StorageError
-from labelprop.data.labels.split import draw_per_class
+from labelprop.core.errors import RequestError
+from labelprop.core.files import storage_errors, write_csv
 from labelprop.data.sources.folder import UNLABELED_FOLDER
 
+LABELS_A_CLASS = 10
 _DARKEST = 16  # the largest value in scikit-learn's images
 
 
-def write_digits(folder: Path, seed: int, per_class: int = 10) -> Path:
+def write_digits(folder: Path, seed: int) -> Path:
     """Write the digits as PNG files into the new `folder`; returns the CSV with the truth, beside it.
 
-    `per_class` images a class, drawn with `seed`, lie in sub-folders named after their class; the others under
+    Ten images a class, drawn with `seed`, lie in sub-folders named after their class; the others under
     `unlabeled/`, shuffled, with names that do not tell the class. The CSV (`id,label`) has the labels of those.
 
     Raises RequestError where the folder holds something, StorageError where it cannot be written.
@@ -29,20 +29,16 @@ def write_digits(folder: Path, seed: int, per_class: int = 10) -> Path:
         raise RequestError(f"'{folder}' is not empty; choose another folder or remove it.")
     images, digits = load_digits(return_X_y=True)
     pixels = np.rint(images * (255 / _DARKEST)).astype(np.uint8).reshape(-1, 8, 8)
-    labels = [str(digit) for digit in digits]
-    labeled = draw_per_class(labels, per_class, seed)
+    labels, rng = [str(digit) for digit in digits], np.random.default_rng(seed)
+    drawn = [rng.choice(np.flatnonzero(digits == digit), LABELS_A_CLASS, replace=False) for digit in range(10)]
+    labeled = np.sort(np.concatenate(drawn))
     others = np.random.default_rng(seed).permutation(np.setdiff1d(np.arange(len(labels)), labeled))
     names = {int(row): f"{labels[row]}/{place:04d}.png" for place, row in enumerate(labeled, start=1)}
     names |= {int(row): f"{UNLABELED_FOLDER}/{place:04d}.png" for place, row in enumerate(others, start=1)}
     truth = folder.with_name(f"{folder.name}-truth.csv")
-    try:
+    with storage_errors(folder):
         for row, name in names.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels[row]).save(folder / name)
-        with truth.open("w", newline="", encoding="utf-8") as handle:
-            writer = csv.writer(handle)
-            writer.writerow(["id", "label"])
-            writer.writerows([names[int(row)], labels[row]] for row in others)
-    except OSError as error:
-        raise StorageError(f"cannot write the digits to '{folder}': {error.strerror or error}.") from error
+    write_csv(truth, ["id", "label"], ([names[int(row)], labels[row]] for row in others))
     return truth

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from labelprop.bench.sets import required, split_images
 from labelprop.core.errors import DataError, RequestError
-from labelprop.core.run_folder import write_atomically
+from labelprop.core.files import write_csv
 from labelprop.data.sources.folder import IMAGE_SUFFIXES
 
 PER_PERCENT = 13  # labeled images a class for each percent of ImageNet (released code of LLP)
@@ -56,9 +55,6 @@ def imagenet_files(data: Path, percent: int, unlabeled_percent: int, image_size:
 
     Raises RequestError where imagenet/train or imagenet/val is missing, DataError naming a class with too few images.
     """
-    import pyarrow as pa
-    import pyarrow.csv
-
     train, val = (_class_folders(data / "imagenet" / part) for part in ("train", "val"))
     ids, paths, given, hidden = [], [], [], []
     for folder in _folders(train):
@@ -73,10 +69,10 @@ def imagenet_files(data: Path, percent: int, unlabeled_percent: int, image_size:
         hidden += [folder.name] * (len(kept) - labeled)
     out.mkdir(parents=True, exist_ok=True)
     table = out / "images.csv"
-    write_atomically(table, partial(pyarrow.csv.write_csv, pa.table({"id": ids, "image": paths, "label": given})))
+    write_csv(table, ["id", "image", "label"], zip(ids, paths, given, strict=True))
     truth = out / "truth.csv"
     others = [name for name, label in zip(ids, given, strict=True) if not label]
-    write_atomically(truth, partial(pyarrow.csv.write_csv, pa.table({"id": others, "label": hidden})))
+    write_csv(truth, ["id", "label"], zip(others, hidden, strict=True))
     return Files(table, None, truth, val, image_size)
 
 

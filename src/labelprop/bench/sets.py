@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from labelprop.core.errors import RequestError
-from labelprop.core.run_folder import write_atomically
+from labelprop.core.files import write_array, write_atomically, write_csv, write_parquet
 from labelprop.core.types import UNLABELED
 
 
@@ -43,8 +43,6 @@ class Split:
 
 def split_images(data: Path, name: str, out: Path, rows: int | None, per_class: int, seed: int) -> Split:
     """The first `rows` training images of a set (None: all), `per_class` labels a class drawn by `seed`, in `out`."""
-    import pyarrow as pa
-    import pyarrow.csv
     import pyarrow.parquet as pq
 
     source = required(data / name / "train.parquet")
@@ -59,11 +57,10 @@ def split_images(data: Path, name: str, out: Path, rows: int | None, per_class: 
     )
     out.mkdir(parents=True, exist_ok=True)
     images = pq.read_table(source, columns=["image"]).slice(0, rows)
-    write_atomically(split.examples, partial(pq.write_table, images))
+    write_parquet(split.examples, images)
     names_C = _class_names(source, int(labels_N.max()) + 1)
     for path, chosen in ((split.labels, np.flatnonzero(given_N)), (split.truth, np.flatnonzero(~given_N))):
-        table = pa.table({"id": chosen, "label": [names_C[label] for label in labels_N[chosen]]})
-        write_atomically(path, partial(pyarrow.csv.write_csv, table))
+        write_csv(path, ["id", "label"], ([row, names_C[labels_N[row]]] for row in chosen))
     return split
 
 
@@ -83,14 +80,9 @@ def split_banking77(data: Path, *, out: Path, per_class: int, seed: int) -> Spli
     out.mkdir(parents=True, exist_ok=True)
     arrays = ((split.examples, vectors_ND), (split.labels, split.labels_N), (split.truth, labels_N))
     for path, array in arrays:
-        write_atomically(path, partial(_save, array=array))
+        write_array(path, array)
     write_atomically(split.test, partial(_save_together, X=test_ND, y=test_N))
     return split
-
-
-def _save(path: Path, array: np.ndarray) -> None:
-    with path.open("wb") as handle:
-        np.save(handle, array, allow_pickle=False)
 
 
 def _save_together(path: Path, **arrays: np.ndarray) -> None:

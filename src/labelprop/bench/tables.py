@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from labelprop.core.run_folder import RunFolder, write_atomically
+from labelprop.core.files import write_text
+from labelprop.core.run_folder import RunFolder
 
 
 def spread(values: Iterable[float]) -> dict[str, float | int | None]:
@@ -42,8 +42,4 @@ def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def write_markdown(folder: RunFolder, text: str) -> None:
     """Writes table.md of a bench's folder."""
-    write_atomically(folder.path / "table.md", lambda partial: _write(partial, text))
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    write_text(folder.path / "table.md", text)

@@ -129,7 +129,8 @@ def select(given: Given) -> None:
 @add_verb(app, EmbedRequest)
 def embed(given: Given) -> None:
     """Embed images or text with a frozen backbone."""
-    from labelprop.cli.files import check_table_path, write_array, write_ids
+    from labelprop.cli.files import check_table_path
+    from labelprop.core.files import write_array, write_csv
     from labelprop.runs import verbs
 
     overwrite, ids = given.pop("overwrite", False), given.pop("ids", None)
@@ -139,7 +140,7 @@ def embed(given: Given) -> None:
     vectors_ND, names = verbs.embed_with_ids(**given)
     write_array(out, vectors_ND)
     if ids is not None:
-        write_ids(ids, names)
+        write_csv(ids, ["id"], ([name] for name in names))
     print(f"{vectors_ND.shape[0]:,} vectors of {vectors_ND.shape[1]:,} dimensions: {out}")
 
 

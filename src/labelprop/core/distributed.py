@@ -7,13 +7,11 @@ environment variables.
 
 from __future__ import annotations
 
-import math
+import logging
 import os
 import pickle
-import queue
+import signal
 import socket
-import time
-import traceback
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +20,12 @@ from typing import Any
 
 import torch
 from torch import distributed, multiprocessing
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
 from labelprop.core.errors import LabelpropError, RequestError, WorkError
 from labelprop.core.progress import Reporter, Silent
 
-LISTEN_S = 0.5  # between looks at whether the processes still live
-GRACE_S = 5.0  # for a better reason to come in, once a process has failed
+LISTEN_S = 0.1  # between looks at what the processes have said
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +70,17 @@ class Group:
             return dict(parts)
         n = len(next(iter(parts.values())))
         counts = [n] * self.size if counts is None else counts
-        packed_BX = torch.cat([_as_bytes(part) for part in parts.values()], dim=1)
+        # (B, bytes of a row) each; flattened behind an axis of 1, since a part may have no rows, and rows one number
+        bytes_of = {name: part[:, None].flatten(1).contiguous().view(torch.uint8) for name, part in parts.items()}
+        packed_BX = torch.cat(list(bytes_of.values()), dim=1)
         padded_BX = packed_BX.new_zeros(max(counts), packed_BX.shape[1])
         padded_BX[:n] = packed_BX
         received = [part[:count] for part, count in zip(self.parts(padded_BX), counts, strict=True)]
-        whole_NX, found, start = torch.cat(received), {}, 0
-        for name, part in parts.items():
-            width = _row_elements(part) * part.element_size()
-            columns = whole_NX[:, start : start + width].contiguous()
-            found[name] = columns.view(part.dtype).reshape(len(whole_NX), *part.shape[1:])
-            start += width
-        return found
+        columns = torch.split(torch.cat(received), [part.shape[1] for part in bytes_of.values()], dim=1)
+        return {
+            name: column.contiguous().view(part.dtype).reshape(len(column), *part.shape[1:])
+            for (name, part), column in zip(parts.items(), columns, strict=True)
+        }
 
     def mean_(self, tensors: Iterable[torch.Tensor]) -> None:
         """Each tensor becomes its mean over the processes."""
@@ -107,15 +105,6 @@ class Group:
 
 
 SOLO = Group()
-
-
-def _row_elements(part: torch.Tensor) -> int:
-    return math.prod(part.shape[1:])
-
-
-def _as_bytes(part: torch.Tensor) -> torch.Tensor:
-    """(B, bytes of a row) uint8."""
-    return part.contiguous().reshape(len(part), _row_elements(part)).view(torch.uint8)
 
 
 def started_together() -> bool:
@@ -149,18 +138,18 @@ def this_machine() -> tuple[int, int]:
 
 
 class Relay:
-    """A reporter whose words reach the process that started this one."""
+    """A reporter whose words reach the process that started this one, through `send`."""
 
-    def __init__(self, messages: Any) -> None:
-        self._messages, self._parent = messages, os.getppid()
+    def __init__(self, send: Callable[[tuple[str, Any]], None]) -> None:
+        self._send, self._parent = send, os.getppid()
 
     def say(self, text: str) -> None:
-        self._messages.put(("say", text))
+        self._send(("say", text))
 
     def advance(self, stage: str, done: float, total: float) -> None:
         if os.getppid() != self._parent:  # killed: nobody would hear us, and whoever resumes needs the folder
             os._exit(1)
-        self._messages.put(("advance", (stage, done, total)))
+        self._send(("advance", (stage, done, total)))
 
 
 def launch(size: int, work: Callable[..., Any], *args: Any, told: Reporter | None = None) -> Any:
@@ -170,33 +159,21 @@ def launch(size: int, work: Callable[..., Any], *args: Any, told: Reporter | Non
     Raises the LabelpropError that any of them raises, WorkError where one dies; the others are then stopped.
     Scripts that come here need the usual `if __name__ == "__main__":`, since processes are spawned.
     """
-    context = multiprocessing.get_context("spawn")
-    messages: Any = context.Queue()
-    threads = max(1, torch.get_num_threads() // size)
-    shared = _environment(size)
-    processes = [
-        context.Process(target=_run, args=(rank, shared, threads, messages, work, args), daemon=True)
-        for rank in range(size)
-    ]
+    messages: Any = multiprocessing.get_context("spawn").SimpleQueue()
+    shared = (_environment(size), max(1, torch.get_num_threads() // size), messages, work, args)
     try:
-        for process in processes:
-            _start(process)
-        return _listen(processes, messages, told or Silent())
-    finally:
-        for process in processes:
-            if process.pid is not None:
-                process.terminate()
-                process.join()
-
-
-def _start(process: Any) -> None:
-    try:
-        process.start()
+        processes = spawn(_run, shared, size, join=False, daemon=True)  # type: ignore[no-untyped-call]
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise RequestError(
             f"what is trained on several devices is handed to other processes, and this cannot be: {error}. "
             "Give files, arrays, or functions that a module names."
         ) from error
+    try:
+        return _listen(processes, messages, told or Silent())
+    finally:
+        for process in processes.processes:
+            process.terminate()
+            process.join()
 
 
 def _environment(size: int) -> dict[str, str]:
@@ -218,59 +195,51 @@ def _environment(size: int) -> dict[str, str]:
 def _run(
     rank: int, shared: Mapping[str, str], threads: int, messages: Any, work: Callable[..., Any], args: Sequence[Any]
 ) -> None:
-    """One process: its work, and word of how it ended."""
+    """One process: its work, and word of how it ended. Those after the first are silent: they do and say the same."""
     os.environ.update(shared, RANK=str(rank), LOCAL_RANK=str(rank))
     torch.set_num_threads(threads)
-    warnings.showwarning = _relayed(messages if rank == 0 else None)
+    send = messages.put if rank == 0 else lambda message: None
+    warnings.showwarning = lambda message, *_, **__: send(("warning", str(message)))
     try:
-        value = work(*args, Relay(messages) if rank == 0 else Silent())
-        if rank == 0:
-            messages.put(("done", value))
+        send(("done", work(*args, Relay(send))))
     except LabelpropError as error:
         messages.put(("refused", (error.exit_status, str(error))))
-    except BaseException:
-        messages.put(("failed", traceback.format_exc()))
+        raise
     finally:
         leave()
 
 
-def _relayed(messages: Any) -> Callable[..., None]:
-    """Warnings as messages; unheard without these, since the first process warns of the same."""
-
-    def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        if messages is not None:
-            messages.put(("warning", str(message)))
-
-    return show
-
-
-def _listen(processes: Sequence[Any], messages: Any, reporter: Reporter) -> Any:
-    """Passes reports on until the first process is done, or one has failed.
-
-    When one dies the others fail for want of it: what they say is believed only if nothing better comes in a while.
-    """
-    told, until = "", math.inf
-    while time.monotonic() < until:
+def _listen(processes: Any, messages: Any, reporter: Reporter) -> Any:
+    """Passes reports on until the first process is done, or one has failed."""
+    logging.getLogger(spawn.__module__).setLevel(logging.ERROR)  # which would tell of every process it ends
+    failure: BaseException | None = None
+    while True:
         try:
-            kind, content = messages.get(timeout=LISTEN_S)
-        except queue.Empty:
-            killed = [rank for rank, process in enumerate(processes) if process.exitcode not in (None, 0)]
-            if killed:
-                raise WorkError(
-                    f"process {killed[0] + 1} of {len(processes)} was killed or ran out of memory; "
-                    "what was finished is saved, --resume continues."
-                ) from None
-            continue
-        if kind == "done":
-            return content
-        if kind == "say":
-            reporter.say(content)
-        elif kind == "advance":
-            reporter.advance(*content)
-        elif kind == "warning":
-            warnings.warn(content, stacklevel=3)
-        elif kind == "refused":
-            raise (RequestError if content[0] == RequestError.exit_status else WorkError)(content[1])
-        else:
-            told, until = told or content, min(until, time.monotonic() + GRACE_S)
-    raise RuntimeError(f"a process failed:\n{told}")
+            over = processes.join(timeout=LISTEN_S)
+        except (ProcessRaisedException, ProcessExitedException) as error:
+            over, failure = True, error
+        while not messages.empty():
+            kind, content = messages.get()
+            if kind == "done":
+                return content
+            if kind == "say":
+                reporter.say(content)
+            elif kind == "advance":
+                reporter.advance(*content)
+            elif kind == "warning":
+                warnings.warn(content, stacklevel=3)
+            else:
+                raise (RequestError if content[0] == RequestError.exit_status else WorkError)(content[1])
+        if over:
+            raise _died(processes.processes, failure)
+
+
+def _died(processes: Sequence[Any], failure: BaseException | None) -> Exception:
+    """When one dies the others fail for want of it, and it may be one of these whose failure is seen first."""
+    for rank, process in enumerate(processes):
+        if process.exitcode not in (0, 1, -signal.SIGTERM):  # it neither ended nor raised nor was ended by us
+            return WorkError(
+                f"process {rank + 1} of {len(processes)} was killed or ran out of memory; "
+                "what was finished is saved, --resume continues."
+            )
+    return RuntimeError(f"a process failed: {failure or 'it was interrupted'}")

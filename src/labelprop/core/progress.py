@@ -13,8 +13,10 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-FIRST_LINE_AFTER_S = 3.0
-LINE_EVERY_S = 15.0
+from labelprop.core.text import duration
+
+FIRST_LINE_AFTER_S = 3.0  # what is over sooner needs no line
+LINE_EVERY_S = 15.0  # often enough to see it live, seldom enough for a log
 
 
 class Reporter(Protocol):
@@ -98,16 +100,6 @@ class Eta:
         self._last = done
         began, at = self._start
         return (now - began) / (done - at) * (total - done) if done > at else None
-
-
-def duration(seconds: float) -> str:
-    """A duration as people say it: '8 s', '3 min 20 s', '2 h 05 min'."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 class Lines:

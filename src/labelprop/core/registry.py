@@ -72,10 +72,10 @@ MODELS: dict[str, Entry] = {
         "labelprop.models.trunks.conv13:Conv13", "The 13-layer network of the DLP paper, for 32-pixel images."
     ),
     "preact_resnet18": Entry(
-        "labelprop.models.trunks.preact_resnet:preact_resnet18", "Pre-activation ResNet-18 (v2)."
+        "labelprop.models.trunks.preact_resnet:PreactResNet18", "Pre-activation ResNet-18 (v2)."
     ),
     "preact_resnet50": Entry(
-        "labelprop.models.trunks.preact_resnet:preact_resnet50", "Pre-activation ResNet-50 (v2)."
+        "labelprop.models.trunks.preact_resnet:PreactResNet50", "Pre-activation ResNet-50 (v2)."
     ),
     "resnet18": Entry(
         "labelprop.models.trunks.resnet18:ResNet18", "Post-activation ResNet-18 (mini-ImageNet in DLP)."

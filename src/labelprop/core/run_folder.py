@@ -1,96 +1,24 @@
-"""The folder of one run: creating, locking, reading and writing it so that a kill never leaves half a file."""
+"""The folder of one run: creating and locking it, its files and its history."""
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from labelprop.core.errors import RequestError, StorageError
+from labelprop.core.errors import RequestError
+from labelprop.core.files import check_writable, storage_errors, write_json, write_parquet, write_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Existing = Literal["refuse", "resume", "overwrite"]
-FORMAT = 1
+FORMAT = 1  # of run.json
 LOCK = ".lock"
-
-
-@contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turns the operating system's refusal to write into an error that says which file and what to do."""
-    try:
-        yield
-    except OSError as error:
-        remedy = {
-            errno.ENOSPC: "free some space, then run again with --resume",
-            errno.EFBIG: "raise the limit on file sizes, then run again with --resume",
-            errno.EDQUOT: "raise the quota or free some space, then run again with --resume",
-            errno.EACCES: "make the folder writable or choose another --out",
-            errno.EROFS: "choose an --out on a file system that can be written",
-        }.get(error.errno or 0, "choose another --out or free the file, then run again")
-        raise StorageError(f"cannot write {path}: {error.strerror or error}; {remedy}.") from error
-
-
-def check_writable(path: Path) -> None:
-    """Raises StorageError where `path`, which does not exist yet, could not be made. Leaves nothing behind."""
-    above = next(parent for parent in path.absolute().parents if parent.exists())
-    with storage_errors(path), tempfile.TemporaryFile(dir=above):
-        pass
-
-
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Calls `write` on a temporary neighbor of `path`, flushes it to disk and renames it over `path`.
-
-    Raises StorageError when it cannot be written; what was at `path` before is then still there.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    with storage_errors(path):
-        try:
-            write(partial)
-            partial.chmod(0o666 & ~_umask())  # some writers make files that only their owner can read
-            flush(partial)
-            os.replace(partial, path)
-            flush(path.parent)
-        finally:
-            partial.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
-
-
-def flush(path: Path) -> None:
-    """fsync of a file or folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    write_atomically(path, lambda partial: _write_bytes(partial, text.encode("utf-8", "surrogateescape")))
-
-
-def write_parquet(path: Path, table: pa.Table) -> None:
-    import pyarrow.parquet as pq
-
-    write_atomically(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 class RunFolder:
@@ -218,7 +146,7 @@ class RunFolder:
             kept.append(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
         path = self.path / "history.jsonl"
         if path.exists():
-            write_atomically(path, lambda partial: _write_bytes(partial, "".join(kept).encode()))
+            write_text(path, "".join(kept))
 
     def history(self) -> Sequence[dict[str, Any]]:
         path = self.path / "history.jsonl"

@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from labelprop.core.cache import Cache, content_key
+from labelprop.core.cache import Cache
 from labelprop.core.errors import DataError, RequestError
+from labelprop.core.files import Digest, content_key
 from labelprop.core.registry import table
-from labelprop.data.found import NO_COLUMNS, Columns, Content, Found, Originals, Source
-from labelprop.data.image_format import ImageFormat
-from labelprop.data.images.column import ImageColumn
+from labelprop.core.text import counted, quoted
+from labelprop.data.contents import Content
 from labelprop.data.images.decoding import decode_images
-from labelprop.data.images.pixels import to_eight_bit
-from labelprop.data.images.plan import Wish
+from labelprop.data.images.pixels import ImageFormat, to_eight_bit
+from labelprop.data.images.plan import Wanted
+from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, Source
 from labelprop.data.sources.folder import IMAGE_SUFFIXES
-from labelprop.data.tables.embedding_column import EmbeddingColumn
-from labelprop.data.tables.values import counted, quoted
 from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["NO_COLUMNS", "SKIPPED", "Columns", "Content", "ImageFormat", "Samples", "Skipped", "find", "open_samples"]
-
-SKIPPED = "Skipped."
+SKIPPED = "Skipped."  # how a warning of skipped rows ends; `inspect` lists those itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +49,12 @@ class Samples:
 
     ids: tuple[str, ...]
     modality: Literal["image", "vector", "text"]
-    content: Content | None
-    texts: tuple[str, ...] | None
     given: tuple[str | None, ...]
     name: str
     digest: str
     rows: np.ndarray  # int64 (N,): the row of each example in the source
+    content: Content | None = None
+    texts: tuple[str, ...] | None = None
     skipped: tuple[Skipped, ...] = ()
     declared: tuple[str, ...] = ()
     originals: Originals | None = None
@@ -94,7 +90,7 @@ def _warn(text: str) -> None:
     warnings.warn(text, stacklevel=3)
 
 
-def find(data: Any, columns: Columns) -> Found:
+def read_source(data: Any, columns: Columns) -> RawData:
     """Everything `data` holds, before decoding, by the one source that claims it.
 
     Raises RequestError where no source does.
@@ -135,89 +131,83 @@ def open_samples(
     """
     if image_size is not None and image_size < 1:
         raise RequestError(f"--image-size must be at least 1 pixel, got {image_size}.")
-    found = find(data, columns)
-    if found.images is None and (image_format is not None or image_size is not None):
+    raw = read_source(data, columns)
+    if raw.images is None and (image_format is not None or image_size is not None):
         what = "the model takes images" if image_format is not None else "so --image-size means nothing for it"
-        raise RequestError(f"'{found.name}' holds no images; {what}. Give data of the right kind.")
-    if not len(found.ids):
-        raise DataError(f"'{found.name}' has no rows. Check that it is the right file.")
+        raise RequestError(f"'{raw.name}' holds no images; {what}. Give data of the right kind.")
+    if not len(raw.ids):
+        raise DataError(f"'{raw.name}' has no rows. Check that it is the right file.")
     if check:
-        _refuse_repeated(found)
-    if found.images is not None:
-        samples = _open_images(found, Wish(image_format, image_size), Cache(cache), warn)
-    elif found.texts is not None:
-        samples = _open_texts(found)
+        _refuse_repeated(raw)
+    if raw.images is not None:
+        samples = _open_images(raw, image_format or image_size, Cache(cache), warn)
+    elif raw.texts is not None:
+        samples = _open_texts(raw)
     else:
-        samples = _open_vectors(found, Cache(cache), warn, check=check)
+        samples = _open_vectors(raw, Cache(cache), warn, check=check)
     _report_skipped(samples, strict=strict, warn=warn)
     return samples
 
 
-def _refuse_repeated(found: Found) -> None:
-    repeated = [name for name, count in Counter(found.ids).items() if count > 1]
+def _refuse_repeated(raw: RawData) -> None:
+    repeated = [name for name, count in Counter(raw.ids).items() if count > 1]
     if repeated:
         raise DataError(
-            f"'{found.name}' uses {counted(len(repeated), 'id')} more than once: {quoted(repeated)}. "
+            f"'{raw.name}' uses {counted(len(repeated), 'id')} more than once: {quoted(repeated)}. "
             "Make ids unique, or choose another column with --id-col."
         )
 
 
-def _open_images(found: Found, wish: Wish, cache: Cache, warn: Callable[[str], None]) -> Samples:
-    images = found.images
-    originals: Originals = images.read(cache.root) if isinstance(images, ImageColumn) else images
-    decoded = decode_images(originals, wish, cache)
+def _open_images(raw: RawData, wanted: Wanted, cache: Cache, warn: Callable[[str], None]) -> Samples:
+    originals: Any = raw.images(cache.root) if callable(raw.images) else raw.images
+    decoded = decode_images(originals, wanted, cache)
     if decoded.note is not None and len(decoded.rows):
-        warn(f"'{found.name}': {decoded.note}.")
-    skipped = [Skipped(found.ids[row], reason, row) for row, reason in decoded.failures]
-    samples = Samples(
-        (), "image", cast("Content", decoded.content), None, (), found.name, decoded.digest, decoded.rows,
-        originals=originals,
-    )  # fmt: skip
-    return _with_rows(samples, found, skipped)
+        warn(f"'{raw.name}': {decoded.note}.")
+    skipped = [Skipped(raw.ids[row], reason, row) for row, reason in decoded.failures]
+    parts = {"content": decoded.content, "originals": originals, "digest": decoded.digest}
+    return _samples(raw, decoded.rows, skipped, modality="image", **parts)
 
 
-def _open_texts(found: Found) -> Samples:
-    assert found.texts is not None
-    rows = np.array([row for row, text in enumerate(found.texts) if text is not None], dtype=np.int64)
-    texts = tuple(text for text in found.texts if text is not None)
-    skipped = [Skipped(found.ids[row], "no text", row) for row, text in enumerate(found.texts) if text is None]
-    hasher = hashlib.blake2b(digest_size=20)
+def _open_texts(raw: RawData) -> Samples:
+    assert raw.texts is not None
+    rows = np.array([row for row, text in enumerate(raw.texts) if text is not None], dtype=np.int64)
+    texts = tuple(text for text in raw.texts if text is not None)
+    skipped = [Skipped(raw.ids[row], "no text", row) for row, text in enumerate(raw.texts) if text is None]
+    digest = Digest()
     for text in texts:
-        encoded = text.encode("utf-8", "surrogatepass")
-        hasher.update(len(encoded).to_bytes(8, "little") + encoded)
-    samples = Samples((), "text", None, texts, (), found.name, hasher.hexdigest(), rows)
-    return _with_rows(samples, found, skipped)
+        digest.add_sized(text)
+    return _samples(raw, rows, skipped, modality="text", texts=texts, digest=digest.hex())
 
 
-def _open_vectors(found: Found, cache: Cache, warn: Callable[[str], None], *, check: bool) -> Samples:
-    vectors = found.vectors
-    if isinstance(vectors, EmbeddingColumn):
-        vectors = vectors.read(cache.root)
-    content = vector_content(vectors, f"'{found.name}'")
+def _open_vectors(raw: RawData, cache: Cache, warn: Callable[[str], None], *, check: bool) -> Samples:
+    vectors = raw.vectors(cache.root) if callable(raw.vectors) else raw.vectors
+    content = vector_content(vectors, f"'{raw.name}'")
     result = scan(content)
     if check and len(result.bad_rows):
         first = int(result.bad_rows[0])
         raise DataError(
-            f"'{found.name}': NaN or infinite numbers in {counted(len(result.bad_rows), 'row')} of {len(content):,}; "
-            f"the first is row {first} (id '{found.ids[first]}'): {describe_bad_row(content, first)}. "
+            f"'{raw.name}': NaN or infinite numbers in {counted(len(result.bad_rows), 'row')} of {len(content):,}; "
+            f"the first is row {first} (id '{raw.ids[first]}'): {describe_bad_row(content, first)}. "
             "Remove or repair these rows; `labelprop doctor` lists them."
         )
     if check and len(result.zero_rows):
         warn(
-            f"'{found.name}': nothing but zeros in {counted(len(result.zero_rows), 'row')}: "
-            f"{quoted([found.ids[row] for row in result.zero_rows])}. They have no direction, hence no neighbors."
+            f"'{raw.name}': nothing but zeros in {counted(len(result.zero_rows), 'row')}: "
+            f"{quoted([raw.ids[row] for row in result.zero_rows])}. They have no direction, hence no neighbors."
         )
-    samples = Samples((), "vector", content, None, (), found.name, result.digest, np.arange(len(content)))
-    return _with_rows(samples, found, [])
+    return _samples(raw, np.arange(len(content)), modality="vector", content=content, digest=result.digest)
 
 
-def _with_rows(samples: Samples, found: Found, skipped: list[Skipped]) -> Samples:
-    return replace(
-        samples,
-        ids=tuple(found.ids[row] for row in samples.rows),
-        given=tuple(found.given[row] for row in samples.rows),
+def _samples(raw: RawData, rows: np.ndarray, skipped: Sequence[Skipped] = (), **parts: Any) -> Samples:
+    """The examples in these rows of the source; `parts` is what they are made of."""
+    return Samples(
+        ids=tuple(raw.ids[row] for row in rows),
+        given=tuple(raw.given[row] for row in rows),
+        name=raw.name,
+        rows=rows,
         skipped=tuple(skipped),
-        declared=found.declared,
+        declared=raw.declared,
+        **parts,
     )
 
 

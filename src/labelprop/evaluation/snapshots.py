@@ -5,14 +5,13 @@ Shapes: N examples, D dimensions, S chosen rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save
 
-from labelprop.core.run_folder import storage_errors, write_atomically
+from labelprop.core.files import storage_errors, write_atomically
 
 FOLDER = "analyses"  # of a run
 CLASSES, OF_A_CLASS = 5, 100  # followed over time: more colors and dots would hide one another in a panel
@@ -70,11 +69,4 @@ class Keeper:
                 "vectors_of_one": vectors_ND[self.chosen.of_one_S].astype(np.float16),
             }
         )
-        write_atomically(self.folder / f"{step:09d}.safetensors", _writer(content))
-
-
-def _writer(content: bytes) -> Callable[[Path], None]:
-    def write(partial: Path) -> None:
-        partial.write_bytes(content)
-
-    return write
+        write_atomically(self.folder / f"{step:09d}.safetensors", lambda partial: partial.write_bytes(content))

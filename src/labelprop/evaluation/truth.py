@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelprop.data.tables.values import quoted
+from labelprop.core.text import quoted
 from labelprop.evaluation.metrics import OTHER, UNKNOWN
 
 

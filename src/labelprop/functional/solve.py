@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from labelprop.functional.verdict import Solve, Verdict
+from labelprop.functional.verdict import Verdict
 
 CACHED = 1 << 19  # numbers of each array worked on at once on a CPU
 ROUNDING = 4  # a residual is known to this many roundings of A x; up to 2 were seen
@@ -45,23 +45,13 @@ class ColumnSolve:
         return Verdict(steps, residual, converged=residual <= tol)
 
 
-def cg(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> Solve:
-    """Conjugate gradient from zero for A x = b, every column for itself, in the dtype of b.
+@torch.no_grad()
+def cg(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> ColumnSolve:
+    """Conjugate gradient from zero for A x = b (Hestenes & Stiefel 1952), every column for itself, in the dtype of b.
 
     `matmul(x)` returns A x for symmetric positive (semi)definite A and must leave x alone; it may be called with
-    fewer columns than b has. A column stops at ||b - A x|| <= tol ||b||; `converged` says whether all did.
-    As `scipy.sparse.linalg.cg(A, b, rtol=tol, atol=0, maxiter=max_iter)` on each column, apart from what
-    `cg_columns` states.
-    """
-    solved = cg_columns(matmul, b_NC, tol=tol, max_iter=max_iter)
-    verdict = solved.verdict(tol)
-    return Solve(solved.solution_NC, verdict.steps, verdict.residual, verdict.converged)
-
-
-@torch.no_grad()
-def cg_columns(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> ColumnSolve:
-    """As `cg`, with the verdict of each column (Hestenes & Stiefel 1952).
-
+    fewer columns than b has. A column stops at ||b - A x|| <= tol ||b||, as with
+    `scipy.sparse.linalg.cg(A, b, rtol=tol, atol=0, maxiter=max_iter)`.
     Departs from the textbook: (1) all columns in one product a step; those that are done leave the block. (2) The
     updated residual drifts from the true one, so that of a column that claims to be done, or ends, is audited: where
     b - A x differs by more than rounding allows, b - A x counts, and the column goes on from there as long as it
@@ -95,15 +85,15 @@ def cg_columns(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int)
 def cg_refined(
     matmul: Callable[[torch.dtype], Matmul], b_NC: torch.Tensor, *, tol: float, max_iter: int
 ) -> ColumnSolve:
-    """As `cg_columns`; float32 columns that rounding stops short of `tol` are solved again in float64.
+    """As `cg`; float32 columns that rounding stops short of `tol` are solved again in float64.
 
     `matmul(dtype)` gives the operator in that type. In float32 a sum over the thousand edges of a hub is good to 1e-5
     only, and so is the residual there. The answer is rounded to the type of b.
     """
-    solved = cg_columns(matmul(b_NC.dtype), b_NC, tol=tol, max_iter=max_iter)
+    solved = cg(matmul(b_NC.dtype), b_NC, tol=tol, max_iter=max_iter)
     stuck = ((solved.residual_C > tol) & (solved.steps_C < max_iter)).nonzero().squeeze(1)
     if b_NC.dtype != torch.float64 and len(stuck):
-        again = cg_columns(matmul(torch.float64), b_NC[:, stuck].double(), tol=tol, max_iter=max_iter)
+        again = cg(matmul(torch.float64), b_NC[:, stuck].double(), tol=tol, max_iter=max_iter)
         solved.solution_NC[:, stuck] = again.solution_NC.to(b_NC.dtype)
         solved.steps_C[stuck], solved.residual_C[stuck] = again.steps_C, again.residual_C
     return solved

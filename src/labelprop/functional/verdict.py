@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +21,3 @@ class Verdict:
             residual=max(verdict.residual for verdict in verdicts),
             converged=all(verdict.converged for verdict in verdicts),
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Solve:
-    """The answer of an iterative solver and its verdict."""
-
-    solution_NC: torch.Tensor
-    steps: int
-    residual: float  # ||b - A x|| / ||b|| of the worst column
-    converged: bool

@@ -15,14 +15,15 @@ import numpy as np
 import torch
 from torch.nn.functional import embedding_bag
 
-from labelprop.core.errors import DataError, StorageError
+from labelprop.core.errors import DataError
+from labelprop.core.files import write_atomically
 
 if TYPE_CHECKING:
     from scipy import sparse
 
     from labelprop.core.types import Neighbors
 
-FORMAT = 1
+FORMAT = 1  # of the .npz file
 MOVED_AT_ONCE = 1 << 22  # weights
 BAG_COLUMNS = 8  # from which on sums of embeddings are quicker
 
@@ -173,16 +174,15 @@ class AffinityGraph:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the graph as one .npz file, whole or not at all. Raises StorageError where that fails."""
-        target = Path(path)
-        unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            with unfinished.open("wb") as file:
-                np.savez(file, format=np.asarray(FORMAT), shape=np.asarray(self.shape), **self._arrays())
-            unfinished.replace(target)
-        except OSError as error:
-            unfinished.unlink(missing_ok=True)
-            raise StorageError(f"cannot write the graph to {target}: {error.strerror or error}.") from error
-        return target
+        parts = {"crow": self.crow, "col": self.col, "weights": self.weights_E}
+        arrays = {name: part.cpu().numpy() for name, part in parts.items()}
+
+        def write(partial: Path) -> None:
+            with partial.open("wb") as file:
+                np.savez(file, format=np.asarray(FORMAT), shape=np.asarray(self.shape), **arrays)  # type: ignore[arg-type]
+
+        write_atomically(Path(path), write, remedy="choose another path or free some space")
+        return Path(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], device: torch.device | str = "cpu") -> AffinityGraph:
@@ -196,10 +196,6 @@ class AffinityGraph:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"{os.fspath(path)} is not a graph written by AffinityGraph.save: {error}.") from error
         return cls(crow, col, weights_E, (rows, columns)).to(device)
-
-    def _arrays(self) -> dict[str, Any]:
-        tensors = {"crow": self.crow, "col": self.col, "weights": self.weights_E}
-        return {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
 
     def __getstate__(self) -> Mapping[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "tensor"}

@@ -18,6 +18,8 @@ import torch
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.types import UNLABELED
 
+MARKERS: dict[str, Any] = {"U": "", "S": b"", "O": None}  # of unlabeled rows, by kind of array; -1 in the others
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seeds:
@@ -34,8 +36,7 @@ class Seeds:
     @classmethod
     def hard(cls, labels_N: torch.Tensor, n_classes: int, weights_N: torch.Tensor | None = None) -> Seeds:
         """One-hot seeds from class numbers, -1 where unlabeled."""
-        weights_N = torch.ones(len(labels_N), dtype=torch.float64) if weights_N is None else weights_N
-        weights_N = weights_N.to(labels_N.device, torch.float64)
+        weights_N = _weights_like(labels_N, weights_N)
         labels_N = labels_N.long().masked_fill(weights_N <= 0, UNLABELED)
         return cls(labels_N, weights_N.masked_fill(labels_N < 0, 0), n_classes)
 
@@ -43,8 +44,7 @@ class Seeds:
     def soft(cls, soft_NC: torch.Tensor, weights_N: torch.Tensor | None = None) -> Seeds:
         """Soft seeds; the label of a row is its largest entry (ties: the lowest class)."""
         soft_NC = soft_NC.double()
-        weights_N = torch.ones(len(soft_NC), dtype=torch.float64) if weights_N is None else weights_N
-        weights_N = weights_N.to(soft_NC.device, torch.float64)
+        weights_N = _weights_like(soft_NC, weights_N)
         seeded_N = (soft_NC > 0).any(dim=1) & (weights_N > 0)
         labels_N = soft_NC.argmax(dim=1).masked_fill(~seeded_N, UNLABELED)
         soft_NC = soft_NC.masked_fill(~seeded_N[:, None], 0)
@@ -83,6 +83,12 @@ class Seeds:
         """The same seeds on a device."""
         soft_NC = None if self.soft_NC is None else self.soft_NC.to(device)
         return Seeds(self.labels_N.to(device), self.weights_N.to(device), self.n_classes, soft_NC)
+
+
+def _weights_like(rows: torch.Tensor, weights_N: torch.Tensor | None) -> torch.Tensor:
+    """The weights, else 1 for each row; float64 on the device of the rows."""
+    weights_N = torch.ones(len(rows)) if weights_N is None else weights_N
+    return weights_N.to(rows.device, torch.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,11 +131,11 @@ def read_targets(y: Any) -> Targets:
         raise DataError(
             f"y must hold one label a row, or soft labels as floats (n, C >= 2); got shape {array.shape}."
         )
-    unlabeled_N = unlabeled(array)
+    unlabeled_N, marker = unlabeled(array), MARKERS.get(array.dtype.kind, UNLABELED)
     if bool(unlabeled_N.all()):
         raise DataError(
             f"y holds no labels at all ({len(array)} rows, all unlabeled). Label at least one row; "
-            f"{marker_name(array.dtype.kind)} marks unlabeled ones. y should be a 1d array of labels."
+            f"{marker!r} marks unlabeled ones. y should be a 1d array of labels."
         )
     if array.dtype.kind in "bu":  # neither can hold -1
         array = array.astype(np.int64)
@@ -142,19 +148,12 @@ def read_targets(y: Any) -> Targets:
     codes_N[~unlabeled_N] = codes_L
     if array.dtype.kind in "UO" and "-1" in classes.tolist():
         warnings.warn(
-            f"y holds the text '-1', which is a class like any other; {marker_name(array.dtype.kind)} marks "
+            f"y holds the text '-1', which is a class like any other; {marker!r} marks "
             "unlabeled rows of such an array.",
             UserWarning,
             stacklevel=2,
         )
-    markers: dict[str, Any] = {"U": "", "S": b"", "O": None}
-    marker = markers.get(array.dtype.kind, UNLABELED)
     return Targets(classes, codes_N, None, marker)
-
-
-def marker_name(kind: str) -> str:
-    """How the marker of unlabeled rows is written in arrays of a kind."""
-    return {"U": "''", "S": "b''", "O": "None"}.get(kind, "-1")
 
 
 def as_array(y: Any) -> np.ndarray:
@@ -178,10 +177,10 @@ def unlabeled(y: np.ndarray) -> np.ndarray:
 def _soft(array: np.ndarray) -> Targets:
     empty_N = np.isnan(array).all(axis=1)
     soft_NC = np.where(empty_N[:, None], 0, array).astype(np.float64)
-    wrong_N = ~((soft_NC >= 0) & np.isfinite(soft_NC)).all(axis=1)
-    if wrong_N.any():
+    wrong = _first(np.any(~((soft_NC >= 0) & np.isfinite(soft_NC)), axis=1))
+    if wrong is not None:
         raise DataError(
-            f"row {int(wrong_N.argmax())} of the soft labels holds a negative, infinite or partly missing value; "
+            f"row {wrong} of the soft labels holds a negative, infinite or partly missing value; "
             f"use shares >= 0, or a row of zeros or NaN where unlabeled."
         )
     if not soft_NC.any():
@@ -192,29 +191,31 @@ def _soft(array: np.ndarray) -> Targets:
 
 def _refuse_strange(array: np.ndarray) -> None:
     """Numbers that are no class labels: NaN, infinity, fractions, negative ones other than the marker."""
-    if array.dtype.kind == "f":
-        wrong_N = ~np.isfinite(array)
-        if wrong_N.any():
-            row = int(wrong_N.argmax())
-            kind = "NaN" if np.isnan(array[row]) else "infinity"
-            raise DataError(f"row {row} of y: input y contains {kind}; -1 marks unlabeled rows.")
-        wrong_N = array != np.floor(array)
-        if wrong_N.any():
-            row = int(wrong_N.argmax())
-            raise DataError(
+    kind = array.dtype.kind
+    if kind == "f":
+        row = _first(~np.isfinite(array))
+        if row is not None:
+            found = "NaN" if np.isnan(array[row]) else "infinity"
+            raise DataError(f"row {row} of y: input y contains {found}; -1 marks unlabeled rows.")
+        row = _first(array != np.floor(array))
+        if row is not None:
+            raise DataError(  # scikit-learn's checks look for its words
                 f"Unknown label type: continuous. Row {row} of y is {array[row]}; labels are whole numbers or text, "
                 f"or soft labels as floats (n, C >= 2)."
             )
-    if array.dtype.kind in "if":
-        wrong_N = array < UNLABELED
-    elif array.dtype.kind == "O":
-        wrong_N = np.fromiter((isinstance(v, int | float) and v < 0 for v in array), dtype=bool, count=len(array))
+    if kind == "O":
+        negative_N = np.array([isinstance(value, int | float) and value < 0 for value in array], dtype=bool)
     else:
-        return
-    if wrong_N.any():
-        row = int(wrong_N.argmax())
-        meant = "None marks unlabeled rows in object arrays" if array.dtype.kind == "O" else "only -1 marks unlabeled"
+        negative_N = array < UNLABELED if kind in "if" else np.zeros(len(array), dtype=bool)
+    row = _first(negative_N)
+    if row is not None:
+        meant = "None marks unlabeled rows in object arrays" if kind == "O" else "only -1 marks unlabeled"
         raise DataError(f"row {row} of y is {array[row]}; labels are not negative, {meant}.")
+
+
+def _first(wrong_N: Any) -> int | None:
+    """The first row that is wrong, if any."""
+    return int(wrong_N.argmax()) if wrong_N.any() else None
 
 
 def _is_nan(value: Any) -> bool:

@@ -29,7 +29,7 @@ from labelprop.functional.two_views import cross_entropy_between, jensen_shannon
 from labelprop.methods.base import LossTerms, Net, Outputs, aside, bare
 from labelprop.methods.state import Peer
 from labelprop.methods.streams import TwoStreams
-from labelprop.models.mean_of_two import MeanOfTwo
+from labelprop.models.deployed import MeanOfTwo
 from labelprop.models.trunks.modes import evaluating, without_dropout
 from labelprop.propagators.estimator.parameters import NotNegative, Portion
 

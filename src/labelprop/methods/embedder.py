@@ -10,7 +10,7 @@ from torch import nn
 from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
 from labelprop.methods.base import Method, Outputs, Tools
 from labelprop.methods.state import MemoryBank
-from labelprop.models.voting import NearestVote
+from labelprop.models.deployed import NearestVote
 from labelprop.propagators.estimator.parameters import Count, Positive, Share
 
 VOTE_TEMPERATURE = 0.07

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from labelprop.core.types import Batch, Progress
 from labelprop.methods.base import LossTerms, Net
 from labelprop.methods.copies import Copies
-from labelprop.models.rotations import TURNS, MeanOfRotations, turned
+from labelprop.models.deployed import TURNS, MeanOfRotations, turned
 
 HEADS: Mapping[str, int | None] = {"class": None, "rotation": TURNS}
 

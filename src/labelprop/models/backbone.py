@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from labelprop.core.errors import RequestError
+from labelprop.core.files import Digest
 from labelprop.models.adapt import as_feature
 from labelprop.models.trunks.hf import HfImageTrunk, HfTextEncoder, load_hf
 from labelprop.models.trunks.modes import evaluating
@@ -19,10 +20,7 @@ from labelprop.models.trunks.sentences import SentenceEncoder
 from labelprop.models.trunks.text_svd import TextSvd
 
 LEARNED = "TF-IDF and SVD of the texts"  # the name of a text model that was learned from the data
-
-
 ACCEPTED = {"image": ("image",), "text": ("text",), "tensor": ("image", "vector"), "any": ("image", "vector", "text")}
-
 
 Embed = Callable[[Any, torch.device], torch.Tensor]
 
@@ -65,16 +63,16 @@ def load_backbone(backbone: str | os.PathLike[str] | nn.Module | TextSvd | Calla
         model = load_hf(backbone)
         # A folder by its whole path, which a run finds again from wherever it is read.
         name = os.path.abspath(backbone) if os.path.isdir(backbone) else os.fspath(backbone)
-        if isinstance(model, SentenceEncoder):
-            return Backbone(name, weights_digest(model, model.described), "text", _embed_texts(model), by_name=True)
-        if isinstance(model, HfTextEncoder):
-            return Backbone(name, weights_digest(model), "text", _embed_texts(model), by_name=True)
-        digest = weights_digest(model, model.image_config)
-        return Backbone(name, digest, "image", _embed_images(model), by_name=True)
+        if isinstance(model, HfImageTrunk):
+            digest = weights_digest(model, model.image_config)
+            return Backbone(name, digest, "image", partial(_embed_images, model), by_name=True)
+        settings = (model.described,) if isinstance(model, SentenceEncoder) else ()
+        return Backbone(name, weights_digest(model, *settings), "text", partial(_embed_texts, model), by_name=True)
     if isinstance(backbone, TextSvd):
-        return Backbone(LEARNED, backbone.digest, "text", _embed_by_svd(backbone), learned=backbone)
+        return Backbone(LEARNED, backbone.digest, "text", partial(_embed_by_svd, backbone), learned=backbone)
     if isinstance(backbone, nn.Module):
-        return Backbone(type(backbone).__qualname__, weights_digest(backbone), "tensor", _embed_by_module(backbone))
+        embed = partial(_embed_by_module, backbone)
+        return Backbone(type(backbone).__qualname__, weights_digest(backbone), "tensor", embed)
     if callable(backbone):
         name = getattr(backbone, "__qualname__", type(backbone).__qualname__)
         return Backbone(name, "", "any", lambda batch, device: torch.as_tensor(backbone(batch)))
@@ -85,39 +83,29 @@ def load_backbone(backbone: str | os.PathLike[str] | nn.Module | TextSvd | Calla
 
 def weights_digest(model: nn.Module, *settings: object) -> str:
     """A hash of the weights by name, of the class, and of configuration objects that matter beside them."""
-    hasher = hashlib.blake2b(digest_size=20)
     described = (type(model).__qualname__, getattr(getattr(model, "model", model), "config", ""), *settings)
-    hasher.update(repr(described).encode())
+    digest = Digest(repr(described))
     for name, tensor in sorted(model.state_dict().items()):
         if isinstance(tensor, torch.Tensor):
-            hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            hasher.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return hasher.hexdigest()
+            digest.add(f"{name} {tensor.dtype} {tuple(tensor.shape)}")
+            digest.add(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hex()
 
 
-def _embed_images(trunk: HfImageTrunk) -> Embed:
-    def embed(raw_B: torch.Tensor, device: torch.device) -> torch.Tensor:
-        feature: torch.Tensor = trunk.to(device)(trunk.image_config.prepare(raw_B))
-        return feature
-
-    return embed
+def _embed_images(trunk: HfImageTrunk, raw_B: torch.Tensor, device: torch.device) -> torch.Tensor:
+    feature_BF: torch.Tensor = trunk.to(device)(trunk.image_config.prepare(raw_B))
+    return feature_BF
 
 
-def _embed_texts(encoder: HfTextEncoder | SentenceEncoder) -> Embed:
-    def embed(texts: list[str], device: torch.device) -> torch.Tensor:
-        vectors_BD: torch.Tensor = encoder.to(device)(texts, device)
-        return vectors_BD
-
-    return embed
+def _embed_texts(encoder: HfTextEncoder | SentenceEncoder, texts: list[str], device: torch.device) -> torch.Tensor:
+    vectors_BD: torch.Tensor = encoder.to(device)(texts, device)
+    return vectors_BD
 
 
-def _embed_by_svd(model: TextSvd) -> Embed:
-    return lambda texts, device: torch.from_numpy(model.embed(texts))
+def _embed_by_svd(model: TextSvd, texts: list[str], device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(model.embed(texts))
 
 
-def _embed_by_module(module: nn.Module) -> Embed:
-    def embed(raw_B: torch.Tensor, device: torch.device) -> torch.Tensor:
-        with evaluating(module.to(device)):
-            return as_feature(module(raw_B.float() / 255 if raw_B.dtype == torch.uint8 else raw_B))
-
-    return embed
+def _embed_by_module(module: nn.Module, raw_B: torch.Tensor, device: torch.device) -> torch.Tensor:
+    with evaluating(module.to(device)):
+        return as_feature(module(raw_B.float() / 255 if raw_B.dtype == torch.uint8 else raw_B))

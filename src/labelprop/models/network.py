@@ -6,8 +6,9 @@ Shapes: B batch, C channels or classes, H, W pixels, F dimensions of the feature
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -37,25 +38,13 @@ class ModelSpec:
     l2_feature: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "input_shape": list(self.input_shape),
-            "heads": dict(self.heads),
-            "options": {
-                key: list(value) if isinstance(value, tuple) else value for key, value in self.options.items()
-            },
-            "l2_feature": self.l2_feature,
-        }
+        """As JSON has it: tuples are lists."""
+        described: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return described
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ModelSpec:
-        return cls(
-            name=data["name"],
-            input_shape=tuple(data["input_shape"]),
-            heads=dict(data["heads"]),
-            options=dict(data["options"]),
-            l2_feature=data["l2_feature"],
-        )
+        return cls(**{**data, "input_shape": tuple(data["input_shape"])})
 
 
 class Network(nn.Module):

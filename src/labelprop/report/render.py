@@ -12,14 +12,15 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from labelprop.core.run_folder import write_atomically
+from labelprop.core.files import write_text
+from labelprop.core.text import counted
 from labelprop.report.draw.pictures import Sheets, make_sheets
 from labelprop.report.gather.against import read_other
 from labelprop.report.gather.finished_run import FinishedRun, read_run
 from labelprop.report.gather.numbers import certainty_text, percent
 from labelprop.report.view.payload import embed, payload
 from labelprop.report.view.run import EXCERPT, make_view
-from labelprop.report.words import brief, count, excerpt, number, visible
+from labelprop.report.words import brief, excerpt, number, visible
 
 PAGE_BYTES = 8_000_000
 STYLES = ("base.css", "sections.css", "embedding.css", "small.css")
@@ -37,7 +38,7 @@ def write_report(run_folder: Path, against: Path | None = None) -> Path:
     run = read_run(run_folder)
     page = render(run, read_other(against, run) if against is not None else None)
     path = run_folder / "report.html"
-    write_atomically(path, lambda partial: _write(partial, page))
+    write_text(path, page)
     return path
 
 
@@ -87,7 +88,7 @@ def _environment() -> Environment:
     )
     filters: dict[str, Any] = {
         "number": number,
-        "count": count,
+        "count": counted,
         "percent": percent,
         "brief": brief,
         "visible": visible,
@@ -100,7 +101,3 @@ def _environment() -> Environment:
 
 def _part(name: str) -> str:
     return (resources.files("labelprop.report") / "page" / name).read_text(encoding="utf-8")
-
-
-def _write(path: Path, page: str) -> None:
-    path.write_text(page, encoding="utf-8")

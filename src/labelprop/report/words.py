@@ -14,10 +14,6 @@ def number(n: int) -> str:
     return f"{n:,}"
 
 
-def count(n: int, noun: str) -> str:
-    return f"{number(n)} {noun if n == 1 else noun + 's'}"
-
-
 def by_class(counts: Sequence[int]) -> str:
     """ "3 to 5 in each of 10 classes"."""
     low, high = min(counts), max(counts)

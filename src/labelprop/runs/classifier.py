@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from labelprop.core.errors import RequestError
-from labelprop.core.run_folder import write_atomically, write_json
-from labelprop.data.found import Content
+from labelprop.core.files import write_atomically, write_json
+from labelprop.data.contents import Content
 from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.models.backbone import Backbone, weights_digest
 from labelprop.models.deployed import describe, make, plain

@@ -14,8 +14,7 @@ from labelprop.core.distributed import local_rank, started_together
 from labelprop.core.errors import RequestError
 from labelprop.core.progress import Reporter
 from labelprop.core.types import Task
-from labelprop.data.contents import TensorContent
-from labelprop.data.found import Content
+from labelprop.data.contents import Content, TensorContent
 from labelprop.data.samples import Samples
 from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views, choose_augment, preprocessing_for

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from labelprop.core.cache import Cache, content_key
+from labelprop.core.cache import Cache
 from labelprop.core.errors import DataError, RequestError
+from labelprop.core.files import content_key, save_array
 from labelprop.data.samples import Samples
 from labelprop.models.adapt import as_feature
 from labelprop.models.backbone import ACCEPTED, Backbone
@@ -43,8 +44,7 @@ def embed_samples(
 
     def write(path: Path) -> None:
         made.append(_embed(samples, backbone, torch.device(device), batch_size, progress))
-        with path.open("wb") as handle:
-            np.save(handle, made[0], allow_pickle=False)
+        save_array(path, made[0])
 
     path = Cache(cache).build(key, write)
     return made[0] if made else np.asarray(np.load(path, allow_pickle=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,17 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labelprop.core.errors import RequestError
+from labelprop.core.files import Digest
 from labelprop.core.progress import Reporter
-from labelprop.data.found import as_path
-from labelprop.data.labels.checks import check_class_names
+from labelprop.core.text import counted
+from labelprop.data.labels.checks import check_class_names, check_few
 from labelprop.data.labels.join import GivenLabels, join_labels, read_truth
-from labelprop.data.samples import Columns, Samples, open_samples
-from labelprop.data.tables.values import counted
+from labelprop.data.samples import Samples, open_samples
+from labelprop.data.source import Columns, as_path
 from labelprop.evaluation.truth import HeldBackTruth
 from labelprop.runs.requests import NewRun, Reading
 
 if TYPE_CHECKING:
-    from labelprop.data.image_format import ImageFormat
+    from labelprop.data.images.pixels import ImageFormat
 
 
 def columns_of(reading: Reading) -> Columns:
@@ -93,7 +93,8 @@ def tell(inputs: Inputs, reporter: Reporter) -> None:
     """What is doubtful about the labels and the truth, and how many of everything there are."""
     given, truth = inputs.given, truth_of(inputs)
     texts = tuple(given.classes[code] if code >= 0 else None for code in given.labels_N.tolist())
-    odd = [found.text for found in check_class_names(inputs.samples, texts) if found.severity == "warning"]
+    checked = (*check_few(inputs.samples, texts), *check_class_names(inputs.samples, texts))
+    odd = [found.text for found in checked if found.severity == "warning"]
     for text in (*given.warnings, *odd, *(truth.doubts(given.classes) if truth is not None else ())):
         reporter.say(f"warning: {text}")
     reporter.say(f"{inputs.samples.name}: {inputs.counts}")
@@ -101,7 +102,5 @@ def tell(inputs: Inputs, reporter: Reporter) -> None:
 
 def labels_digest(given: GivenLabels) -> str:
     """A hash of classes, labels and weights: what must not change between a run and its continuation."""
-    digest = hashlib.blake2b("\0".join(given.classes).encode("utf-8", "surrogatepass"), digest_size=16)
-    digest.update(np.ascontiguousarray(given.labels_N).tobytes())
-    digest.update(np.ascontiguousarray(given.weights_N).tobytes())
-    return digest.hexdigest()
+    arrays = (given.labels_N.tobytes(), given.weights_N.tobytes())
+    return Digest("\0".join(given.classes), *arrays, size=16).hex()

@@ -8,7 +8,7 @@ from typing import Any
 from labelprop.core import registry
 from labelprop.core.errors import RequestError
 from labelprop.core.memory import available_bytes, held_bytes
-from labelprop.core.progress import duration
+from labelprop.core.text import byte_size, duration
 from labelprop.propagators.cost.forecast import ALL_PAIRS, Forecast, forecast
 
 TIGHT = 0.8  # of what is available
@@ -22,10 +22,10 @@ def plan_lines(plan: Forecast, dtype: str) -> list[str]:
     neighbors = f"{plan.n_neighbors:,} neighbor{'s' if plan.n_neighbors != 1 else ''}"
     asked = plan.parameters.get("n_neighbors")
     cut = f" (of {asked:,} asked for: there are no more)" if asked is not None and asked > plan.n_neighbors else ""
-    peak = in_words(held_bytes() + plan.nbytes) if not size.on_gpu else in_words(plan.nbytes)
-    left = "" if free is None else f" ({in_words(free)} free{' on the GPU' if size.on_gpu else ''})"
-    stages = ", ".join(f"{name} {_time(seconds)}" for name, seconds in plan.seconds_by_stage.items())
-    time = f"about {duration(plan.seconds)} ({stages})" if plan.seconds >= 1 else "under 1 s"
+    peak = byte_size(held_bytes() + plan.nbytes) if not size.on_gpu else byte_size(plan.nbytes)
+    left = "" if free is None else f" ({byte_size(free)} free{' on the GPU' if size.on_gpu else ''})"
+    stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in plan.seconds_by_stage.items())
+    time = f"about {duration(plan.seconds)} ({stages})" if plan.seconds >= 1 else duration(plan.seconds)
     lines = [
         f"plan: {size.n:,} {dtype} vectors of {size.d:,} dimensions, {size.n_seeds:,} labeled in {size.n_classes:,} "
         f"class{'es' if size.n_classes != 1 else ''}",
@@ -51,11 +51,13 @@ def check_memory(plan: Forecast) -> None:
     free = free_bytes(plan)
     if free is None or plan.nbytes <= free:
         return
-    fitting = [f"{flags} (about {in_words(other.nbytes)})" for flags, other in _smaller(plan) if other.nbytes <= free]
+    fitting = [
+        f"{flags} (about {byte_size(other.nbytes)})" for flags, other in _smaller(plan) if other.nbytes <= free
+    ]
     advice = f"What would fit: {'; '.join(fitting)}." if fitting else "Take fewer rows, or a larger machine."
     raise RequestError(
-        f"{plan.method} on these {plan.size.n:,} vectors would take about {in_words(plan.nbytes)} more memory; "
-        f"{in_words(free)} is free. {advice} --force goes on all the same."
+        f"{plan.method} on these {plan.size.n:,} vectors would take about {byte_size(plan.nbytes)} more memory; "
+        f"{byte_size(free)} is free. {advice} --force goes on all the same."
     )
 
 
@@ -74,12 +76,3 @@ def _smaller(plan: Forecast) -> Iterator[tuple[str, Forecast]]:
     for method in ("local", "weighted-knn"):
         if method != plan.method and method in registry.table("propagators"):
             yield f"--method {method}", other(method)
-
-
-def in_words(nbytes: float) -> str:
-    """Bytes as people say them: '240 MB', '3.4 GB'."""
-    return f"{nbytes / 1e9:.1f} GB" if nbytes >= 1e9 else f"{max(1, round(nbytes / 1e6))} MB"
-
-
-def _time(seconds: float) -> str:
-    return duration(seconds) if seconds >= 1 else "under 1 s"

@@ -12,9 +12,9 @@ import torch
 
 from labelprop.core.errors import RequestError
 from labelprop.core.run_folder import RunFolder
-from labelprop.data.found import as_path
-from labelprop.data.image_format import ImageFormat
+from labelprop.data.images.pixels import ImageFormat
 from labelprop.data.samples import Samples
+from labelprop.data.source import as_path
 from labelprop.data.tables.read import TABLE_SUFFIXES
 from labelprop.models.backbone import Backbone
 from labelprop.runs.classifier import BATCH, Classifier, load_classifier, own_backbone

@@ -13,9 +13,10 @@ from lightning_fabric import Fabric
 from labelprop.core.clock import StageClock
 from labelprop.core.distributed import Group
 from labelprop.core.errors import DataError, RequestError, UnknownNameError
-from labelprop.core.progress import Silent, duration
+from labelprop.core.progress import Silent
 from labelprop.core.recipe_entries import AUTO
-from labelprop.data.image_format import ImageFormat
+from labelprop.core.text import duration, parse_duration
+from labelprop.data.images.pixels import ImageFormat
 from labelprop.data.labels.join import NoLabelsError
 from labelprop.data.views.batches import check_shared_out
 from labelprop.methods.phases import Recipe
@@ -25,7 +26,6 @@ from labelprop.runs.design import Design, Features, check_seed, decide, find_sta
 from labelprop.runs.inputs import Inputs, read_inputs, tell
 from labelprop.runs.requests import FROZEN, TrainRequest
 from labelprop.training import recipes
-from labelprop.training.plan import parse_budget
 from labelprop.training.race import runners
 
 
@@ -79,7 +79,7 @@ def _check(request: TrainRequest, n_processes: int) -> float | None:
         for phase in recipes.build(request.recipe, request.settings).phases:
             needs = phase.needs
             check_shared_out(needs.labeled.size + needs.unlabeled.size, n_processes)
-    budget = parse_budget(request.budget) if request.budget is not None else None
+    budget = parse_duration(request.budget, "--budget") if request.budget is not None else None
     if budget is not None:
         request.reporter.say(f"budget: {duration(budget)}")
     if request.recipe == AUTO and request.settings:

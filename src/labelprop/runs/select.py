@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from labelprop.core.errors import RequestError
-from labelprop.data.tables.values import counted
+from labelprop.core.text import counted
 from labelprop.runs.tables import id_array, names_of
 
 NAMED = 5  # classes that are said by name

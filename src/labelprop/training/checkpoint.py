@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from labelprop.core.run_folder import flush, storage_errors
+from labelprop.core.files import flush, storage_errors
 
 KEPT = 2
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import time
 from bisect import bisect_right
@@ -24,15 +23,6 @@ DEFAULT_EPOCHS = (10, 150)  # at least, at most
 WARM_UP_STEPS = 20
 RESERVE = 0.10  # of a budget
 CLOSING_SECONDS = 10.0  # of a budget: for the map and the page
-UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "": 60}
-
-
-def parse_budget(text: str | float) -> float:
-    """'90s', '10min', '1.5h' (a bare number is minutes) to seconds."""
-    match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]*)\s*", str(text).lower())
-    if not match or match[2] not in UNITS or float(match[1]) <= 0:
-        raise RequestError(f"--budget {text} is not a duration; write for example 90s, 10min or 1.5h.")
-    return float(match[1]) * UNITS[match[2]]
 
 
 def epoch_length(recipe: Recipe, task: Task) -> int:

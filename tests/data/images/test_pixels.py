@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labelprop.data.image_format import ImageFormat
-from labelprop.data.images.pixels import failure_reason, read_header, to_eight_bit, to_pixels
+from labelprop.data.images.pixels import ImageFormat, failure_reason, read_header, to_eight_bit, to_pixels
 
 GRAY, COLOR = ImageFormat(1, 4, 6), ImageFormat(3, 4, 6)
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from labelprop.data.labels.inspect import Finding, inspect, inspect_data
-from labelprop.data.samples import Columns, open_samples
+from labelprop.data.samples import open_samples
+from labelprop.data.source import Columns
 
 
 def one(findings: tuple[Finding, ...], text: str) -> Finding:

@@ -11,9 +11,11 @@ import pytest
 import torch
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.data.labels.checks import check_few
 from labelprop.data.labels.join import join_labels, read_truth
 from labelprop.data.labels.table import read_label_table
-from labelprop.data.samples import Columns, Samples, open_samples
+from labelprop.data.samples import Samples, open_samples
+from labelprop.data.source import Columns
 
 
 @pytest.fixture
@@ -103,9 +105,11 @@ def test_no_labels_at_all(photos: Samples, vectors: Samples) -> None:
 
 
 def test_a_class_with_one_label_is_warned_of(vectors: Samples) -> None:
-    given = join_labels(vectors, ["a", "b", "b", None])
-    assert given.warnings == ("one label only in 1 class: 'a'. Label a few more; nothing can be checked with one.",)
-    assert "one label only in 2 classes: 'a', 'b'" in join_labels(vectors, ["a", "b", None, None]).warnings[0]
+    (one,) = check_few(vectors, ("a", "b", "b", None))
+    assert one.text == "one label only in 1 class: 'a'. Label a few more; nothing can be checked with one."
+    assert one.rows == ("0",)
+    (two,) = check_few(vectors, ("a", "b", None, None))
+    assert "one label only in 2 classes: 'a', 'b'" in two.text
 
 
 def test_classes_sort_as_integers_if_all_are(vectors: Samples) -> None:

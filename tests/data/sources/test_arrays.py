@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from labelprop.core.errors import DataError, RequestError
-from labelprop.data.samples import Columns
+from labelprop.data.source import Columns
 from labelprop.data.sources.arrays import ArraySource, load_arrays
 
 SOURCE = ArraySource()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labelprop.core.errors import DataError, RequestError
-from labelprop.data.samples import Columns
+from labelprop.data.source import Columns
 from labelprop.data.sources.folder import FolderSource, shown_name
 
 SOURCE = FolderSource()

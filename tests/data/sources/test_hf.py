@@ -8,7 +8,8 @@ import pytest
 
 from labelprop.core.errors import RequestError
 from labelprop.data.labels.table import read_label_table
-from labelprop.data.samples import Columns, open_samples
+from labelprop.data.samples import open_samples
+from labelprop.data.source import Columns
 from labelprop.data.sources.hf import HfSource
 
 datasets = pytest.importorskip("datasets")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labelprop.core.errors import DataError
-from labelprop.data.tables.values import counted, label_text, label_texts, plain_text, quoted, sort_classes
+from labelprop.data.tables.values import label_text, label_texts, plain_text, sort_classes
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,3 @@ def test_integers_sort_as_integers_only_if_all_are() -> None:
     assert sort_classes(["10", "9", "9", "007"]) == ("007", "9", "10")
     assert sort_classes(["10", "9", "x"]) == ("10", "9", "x")
     assert sort_classes([]) == ()
-
-
-def test_lists_are_cut() -> None:
-    assert quoted("abc") == "'a', 'b', 'c'"
-    assert quoted("abc", limit=2) == "'a', 'b' and 1 more"
-    assert (counted(1, "row"), counted(2000, "row"), counted(2, "class")) == ("1 row", "2,000 rows", "2 classes")

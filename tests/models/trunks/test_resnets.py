@@ -9,7 +9,7 @@ from torch.nn.utils import parametrize
 
 from labelprop.core.errors import RequestError
 from labelprop.models.network import ModelSpec, build
-from labelprop.models.trunks.preact_resnet import PreactBlock, preact_resnet18, preact_resnet50
+from labelprop.models.trunks.preact_resnet import PreactBlock, PreactResNet18, PreactResNet50
 from labelprop.models.trunks.resnet18 import BasicBlock, ResNet18
 
 
@@ -24,14 +24,14 @@ def maps_after(trunk, kind, x):
 
 
 def test_preact18_blocks_and_feature():
-    trunk = preact_resnet18((3, 64, 64), width=8, stem="imagenet")
+    trunk = PreactResNet18((3, 64, 64), width=8, stem="imagenet")
     assert trunk.feature_dim == 64
     shapes = maps_after(trunk, PreactBlock, torch.zeros(1, 3, 64, 64))
     assert shapes == [(8, 16)] * 2 + [(16, 8)] * 2 + [(32, 4)] * 2 + [(64, 2)] * 2
 
 
 def test_preact50_blocks_and_feature():
-    trunk = preact_resnet50((3, 64, 64), width=4, stem="imagenet")
+    trunk = PreactResNet50((3, 64, 64), width=4, stem="imagenet")
     assert trunk.feature_dim == 4 * 4 * 8
     shapes = maps_after(trunk, PreactBlock, torch.zeros(1, 3, 64, 64))
     assert shapes == [(16, 16)] * 3 + [(32, 8)] * 4 + [(64, 4)] * 6 + [(128, 2)] * 3
@@ -39,11 +39,11 @@ def test_preact50_blocks_and_feature():
 
 def test_papers_widths():
     with torch.device("meta"):
-        assert preact_resnet18((3, 224, 224)).feature_dim == 512
-        assert preact_resnet50((3, 224, 224)).feature_dim == 2048
+        assert PreactResNet18((3, 224, 224)).feature_dim == 512
+        assert PreactResNet50((3, 224, 224)).feature_dim == 2048
 
 
-@pytest.mark.parametrize("build_trunk", [preact_resnet18, preact_resnet50])
+@pytest.mark.parametrize("build_trunk", [PreactResNet18, PreactResNet50])
 def test_first_block_of_every_stage_projects(build_trunk):
     trunk = build_trunk((3, 32, 32), width=4)
     projected = [m.project is not None for m in trunk.modules() if isinstance(m, PreactBlock)]
@@ -67,25 +67,25 @@ def test_identity_shortcut_is_taken_before_batch_norm():
 
 
 def test_stems():
-    imagenet = preact_resnet18((3, 84, 84), width=4)
+    imagenet = PreactResNet18((3, 84, 84), width=4)
     assert [type(layer) for layer in imagenet.stem] == [nn.Conv2d, nn.MaxPool2d]
     assert imagenet.stem[0].kernel_size == (7, 7)
     assert imagenet.stem[0].stride == (2, 2)
-    small = preact_resnet18((3, 32, 32), width=4)
+    small = PreactResNet18((3, 32, 32), width=4)
     assert [type(layer) for layer in small.stem] == [nn.Conv2d]
     assert small.stem[0].kernel_size == (3, 3)
     assert small.stem[0].stride == (1, 1)
     with pytest.raises(RequestError, match="choose 'auto', 'imagenet' or 'small'"):
-        preact_resnet18((3, 32, 32), stem="tiny")
+        PreactResNet18((3, 32, 32), stem="tiny")
 
 
 def test_batch_norm_momentum_is_the_papers_with_its_stem():
     def momenta(trunk):
         return {(m.momentum, m.eps) for m in trunk.modules() if isinstance(m, nn.BatchNorm2d)}
 
-    assert momenta(preact_resnet18((3, 84, 84), width=4)) == {(0.003, 1e-5)}
-    assert momenta(preact_resnet18((3, 32, 32), width=4)) == {(0.1, 1e-5)}
-    assert momenta(preact_resnet18((3, 32, 32), width=4, bn_momentum=0.01)) == {(0.01, 1e-5)}
+    assert momenta(PreactResNet18((3, 84, 84), width=4)) == {(0.003, 1e-5)}
+    assert momenta(PreactResNet18((3, 32, 32), width=4)) == {(0.1, 1e-5)}
+    assert momenta(PreactResNet18((3, 32, 32), width=4, bn_momentum=0.01)) == {(0.01, 1e-5)}
 
 
 def test_embedding_head_is_parallel_to_the_class_head():

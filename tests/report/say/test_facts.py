@@ -37,14 +37,6 @@ def test_settings_in_words(value, text):
     assert facts.plain_value(value) == text
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0.4 s"), (297, "4 min 57 s"), (3600, "1 h 0 min"), (9000, "2 h 30 min")],
-)
-def test_durations(seconds, text):
-    assert facts.duration(seconds) == text
-
-
 def test_dates():
     assert facts.day("2026-11-20T13:00:00+00:00") == "20 November 2026"
     assert facts.day("") == ""

@@ -2,88 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
 from labelprop.core.errors import DataError
 from labelprop.data.images.originals import EncodedImages
 from labelprop.data.tables.read import Table
-from labelprop.data.tables.spill import Spill
-
-Cell = Path | memoryview | None
+from labelprop.data.tables.spool import Spool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ImageColumn:
-    """Paths, encoded images or structs of both, not read yet."""
+def read_images(table: Table, name: str, folder: Path) -> EncodedImages:
+    """Paths, encoded images or structs of both; a large column of encoded images goes to `folder`.
 
-    table: Table
-    name: str
-
-    def read(self, folder: Path) -> EncodedImages:
-        """Paths are made relative to the folder of the table; a large column of encoded images goes to `folder`.
-
-        Raises DataError naming the column, and if possible the row, that holds neither; StorageError where the file
-        cannot be written.
-        """
-        batches = self.table.stream(self.name)
-        if batches is None:
-            return EncodedImages([self._listed(value, row) for row, value in enumerate(self.table.values(self.name))])
-        return EncodedImages(self._filled(batches, folder))
-
-    def _listed(self, value: Any, row: int) -> Path | None:
-        match value:
-            case None | "":
-                return None
-            case str():
-                return self.table.folder / value
-            case {"path": str(path)} if path and not value.get("bytes"):
-                return self.table.folder / path
-            case _:
-                raise DataError(
-                    f"{self.table.row(row)}: column '{self.name}' must hold paths of images, found {value!r:.60}."
-                )
-
-    def _filled(self, batches: Iterator[Any], folder: Path) -> BinaryCells:
-        lengths = [np.zeros(0, np.int64)]
-        elsewhere: dict[int, Path | None] = {}
-        start = 0
-        with Spill(folder, "a large column of images") as spill:
-            for batch in batches:
-                encoded, paths = self._parts(batch)
-                if encoded.null_count:
-                    empty = np.flatnonzero(encoded.is_null().to_numpy(zero_copy_only=False))
-                    for row, path in zip(empty.tolist(), paths.take(empty).to_pylist(), strict=True):
-                        elsewhere[start + row] = self.table.folder / path if path else None
-                offsets, data = _buffers(encoded)
-                spill.append(data)
-                lengths.append(np.diff(offsets))
-                start += len(batch)
-            return BinaryCells(spill.finished(), np.concatenate(lengths), elsewhere)
-
-    def _parts(self, batch: Any) -> tuple[Any, Any]:
-        """Encoded images, null where there is none, and paths, null where there is none."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        kind = batch.type
-        if pa.types.is_struct(kind) and {field.name for field in kind} >= {"bytes", "path"}:
-            return pc.struct_field(batch, "bytes"), pc.struct_field(batch, "path")
-        if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-            return batch, pa.nulls(len(batch), pa.string())
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            return pa.nulls(len(batch), pa.binary()), batch
-        raise DataError(
-            f"{self.table.where}: column '{self.name}' is {kind}; images are paths, bytes or a struct of bytes and "
-            "path."
-        )
+    Paths are relative to the folder of the table. Raises DataError naming the column, and if possible the row, that
+    holds neither; StorageError where the file cannot be written.
+    """
+    lengths = [np.zeros(0, np.int64)]
+    elsewhere: dict[int, Path | None] = {}
+    start = 0
+    with Spool(folder) as spool:
+        for batch in table.arrays(name, partial(_path, table, name)):
+            encoded, paths = _parts(batch, table, name)
+            if encoded.null_count:
+                empty = np.flatnonzero(encoded.is_null().to_numpy(zero_copy_only=False))
+                for row, path in zip(empty.tolist(), paths.take(empty).to_pylist(), strict=True):
+                    elsewhere[start + row] = table.folder / path if path else None
+            offsets, data = _buffers(encoded)
+            spool.append(data)
+            lengths.append(np.diff(offsets))
+            start += len(batch)
+        return EncodedImages(BinaryCells(spool.finished(), np.concatenate(lengths), elsewhere))
 
 
-class BinaryCells(Sequence[Cell]):
+def _path(table: Table, name: str, value: Any, row: int) -> str | None:
+    """A cell of a text file as a path."""
+    if isinstance(value, dict) and value.get("path") and not value.get("bytes"):
+        value = value["path"]
+    if value is None or isinstance(value, str):
+        return value
+    raise DataError(f"{table.row(row)}: column '{name}' must hold paths of images, found {value!r:.60}.")
+
+
+def _parts(batch: Any, table: Table, name: str) -> tuple[Any, Any]:
+    """Encoded images, null where there is none, and paths, null where there is none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = batch.type
+    if pa.types.is_struct(kind) and {field.name for field in kind} >= {"bytes", "path"}:
+        return pc.struct_field(batch, "bytes"), pc.struct_field(batch, "path")
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return batch, pa.nulls(len(batch), pa.string())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
+        return pa.nulls(len(batch), pa.binary()), batch
+    raise DataError(
+        f"{table.where}: column '{name}' is {kind}; images are paths, bytes or a struct of bytes and path."
+    )
+
+
+class BinaryCells:
     """Cells of `lengths` bytes, one after the other in `data`; those `elsewhere` are a path, or None."""
 
     def __init__(self, data: np.ndarray, lengths: np.ndarray, elsewhere: Mapping[int, Path | None]) -> None:
@@ -94,13 +75,7 @@ class BinaryCells(Sequence[Cell]):
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
-    @overload
-    def __getitem__(self, row: int) -> Cell: ...
-    @overload
-    def __getitem__(self, row: slice) -> Sequence[Cell]: ...
-    def __getitem__(self, row: int | slice) -> Cell | Sequence[Cell]:
-        if isinstance(row, slice):
-            return [self[place] for place in range(*row.indices(len(self)))]
+    def __getitem__(self, row: int) -> Path | memoryview | None:
         if row in self._elsewhere:
             return self._elsewhere[row]
         return self._data[int(self._offsets[row]) : int(self._offsets[row + 1])]

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from labelprop.core.cache import Cache, content_key
+from labelprop.core.cache import Cache
+from labelprop.core.files import content_key
 from labelprop.data.contents import TensorContent, shared_tensor
-from labelprop.data.found import Originals
-from labelprop.data.image_format import ImageFormat
 from labelprop.data.images import plan as image_plan
 from labelprop.data.images.originals import PixelArray
 from labelprop.data.images.pixel_file import load_pixels, over_rows, write_pixels
-from labelprop.data.images.pixels import DECODER_VERSION, Header, read_header, to_pixels
-from labelprop.data.images.plan import Plan, Wish, choose_plan
+from labelprop.data.images.pixels import DECODER_VERSION, Header, ImageFormat, read_header, to_pixels
+from labelprop.data.images.plan import Plan, Wanted, choose_plan
 from labelprop.data.images.streamed import StreamedImages
+from labelprop.data.source import Originals
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,26 +32,28 @@ class DecodedImages:
     note: str | None
 
 
-def decode_images(originals: Originals, wish: Wish, cache: Cache) -> DecodedImages:
+def decode_images(originals: Originals, wanted: Wanted, cache: Cache) -> DecodedImages:
     """Make `originals` readable as uint8 (C, H, W) tensors of one format.
 
-    The second time the same content is opened with the same wish, nothing is decoded. Where no image can be
+    The second time the same content is opened and wanted in the same form, nothing is decoded. Where no image can be
     read the content is empty and `failures` names all rows.
 
     Raises StorageError where the cache cannot be written.
     """
     raw = originals.digest()
-    if isinstance(originals, PixelArray) and _usable_as_is(originals, wish):
+    if isinstance(originals, PixelArray) and _usable_as_is(originals, wanted):
         content = TensorContent(shared_tensor(originals.channels_first()), torch.uint8)
         return DecodedImages(content, np.arange(len(originals)), (), content_key("pixels", raw), None)
     limits = (image_plan.SMALL_PIXELS, image_plan.LARGEST_SIDE, image_plan.CACHE_LIMIT_BYTES)
-    key = content_key("images", DECODER_VERSION, raw, wish, *limits)
+    whole, side = (wanted, None) if isinstance(wanted, ImageFormat) else (None, wanted)
+    asked = f"Wish(format={whole}, size={side})"  # its name in 0.1.0, whose cached pixels are found again
+    key = content_key("images", DECODER_VERSION, raw, asked, *limits)
     pixels_key = f"pixels-{key}.npy"
     record_path = cache.build(
-        f"images-{key}.json", lambda path: _write_record(path, originals, wish, cache, pixels_key)
+        f"images-{key}.json", lambda path: _write_record(path, originals, wanted, cache, pixels_key)
     )
     record = json.loads(record_path.read_text(encoding="utf-8"))
-    plan = Plan(ImageFormat.from_json(record["format"]), record["cached"], record["note"])
+    plan = Plan(ImageFormat(**record["format"]), record["cached"], record["note"])
     failures = tuple((int(row), str(reason)) for row, reason in record["failures"])
     rows = np.delete(np.arange(len(originals)), [row for row, _ in failures])
     digest = content_key("images", DECODER_VERSION, raw, plan.format)
@@ -61,20 +63,20 @@ def decode_images(originals: Originals, wish: Wish, cache: Cache) -> DecodedImag
     return DecodedImages(TensorContent(pixels, torch.uint8), rows, failures, digest, plan.note)
 
 
-def _usable_as_is(originals: PixelArray, wish: Wish) -> bool:
-    if not originals.direct or wish.size is not None or not len(originals):
+def _usable_as_is(originals: PixelArray, wanted: Wanted) -> bool:
+    if not originals.direct or isinstance(wanted, int) or not len(originals):
         return False
     _, channels, height, width = originals.channels_first().shape
-    if wish.format is not None:
-        return wish.format.shape == (channels, height, width)
+    if wanted is not None:
+        return wanted.shape == (channels, height, width)
     return bool(height * width <= image_plan.SMALL_PIXELS)
 
 
-def _write_record(path: Path, originals: Originals, wish: Wish, cache: Cache, pixels_key: str) -> None:
+def _write_record(path: Path, originals: Originals, wanted: Wanted, cache: Cache, pixels_key: str) -> None:
     """Look at all headers, decide, decode once, and note the outcome."""
     headers = list(over_rows(lambda row: read_header(originals.open(row)), np.arange(len(originals))))
     failures = {row: header for row, header in enumerate(headers) if isinstance(header, str)}
-    plan = choose_plan([header for header in headers if isinstance(header, Header)], wish)
+    plan = choose_plan([header for header in headers if isinstance(header, Header)], wanted)
     candidates = np.delete(np.arange(len(originals)), list(failures))
     if plan.cached:
         cache.write(pixels_key, lambda file: failures.update(write_pixels(file, originals, candidates, plan.format)))
@@ -83,5 +85,5 @@ def _write_record(path: Path, originals: Originals, wish: Wish, cache: Cache, pi
         failures |= {
             int(row): outcome for row, outcome in zip(candidates, outcomes, strict=True) if isinstance(outcome, str)
         }
-    record = {"format": plan.format.to_json(), "cached": plan.cached, "note": plan.note}
+    record = {"format": asdict(plan.format), "cached": plan.cached, "note": plan.note}
     path.write_text(json.dumps(record | {"failures": sorted(failures.items())}), encoding="utf-8")

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
-_DIGEST_BLOCK = 4_096
+from labelprop.core.files import Digest
+
+_DIGEST_BLOCK = 4_096  # rows: a mapped array is hashed without being held
+
+
+class Cells(Protocol):
+    """Paths, the bytes of files, or None where there is nothing, by row; a list, for instance."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int, /) -> Path | str | bytes | memoryview | None: ...
 
 
 class EncodedImages:
-    """Image files. A cell is a path, the bytes of a file, or None where there is nothing."""
+    """Image files."""
 
-    def __init__(self, cells: Sequence[Path | str | bytes | memoryview | None]) -> None:
+    def __init__(self, cells: Cells) -> None:
         self.cells = cells
 
     def __len__(self) -> int:
@@ -44,19 +53,18 @@ class EncodedImages:
     def open(self, row: int) -> Image.Image:
         return Image.open(io.BytesIO(self.read(row)))
 
-    def fingerprint(self, row: int) -> bytes:
-        return hashlib.blake2b(self.read(row), digest_size=16).digest()
+    def fingerprint(self, row: int) -> str:
+        return Digest(self.read(row)).hex()
 
     def digest(self) -> str:
-        hasher = hashlib.blake2b(digest_size=20)
+        digest = Digest()
         for row in range(len(self)):
             try:
                 data = self.read(row)
             except (OSError, ValueError) as error:  # will be skipped; its absence is part of the content
                 data = type(error).__name__.encode()
-            hasher.update(len(data).to_bytes(8, "little"))
-            hasher.update(data)
-        return hasher.hexdigest()
+            digest.add_sized(data)
+        return digest.hex()
 
 
 class PixelArray:
@@ -84,11 +92,11 @@ class PixelArray:
         pixels = np.ascontiguousarray(self.array[row])
         return Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
 
-    def fingerprint(self, row: int) -> bytes:
-        return hashlib.blake2b(np.ascontiguousarray(self.array[row]).data, digest_size=16).digest()
+    def fingerprint(self, row: int) -> str:
+        return Digest(np.ascontiguousarray(self.array[row]).data).hex()
 
     def digest(self) -> str:
-        hasher = hashlib.blake2b(str(self.array.shape).encode(), digest_size=20)
+        digest = Digest(str(self.array.shape))
         for start in range(0, len(self), _DIGEST_BLOCK):
-            hasher.update(np.ascontiguousarray(self.array[start : start + _DIGEST_BLOCK]).data)
-        return hasher.hexdigest()
+            digest.add(np.ascontiguousarray(self.array[start : start + _DIGEST_BLOCK]).data)
+        return digest.hex()

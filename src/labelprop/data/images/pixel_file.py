@@ -13,10 +13,9 @@ import torch
 from labelprop.core.cache import Cache
 from labelprop.core.errors import StorageError
 from labelprop.data.contents import shared_tensor
-from labelprop.data.found import Originals
-from labelprop.data.image_format import ImageFormat
-from labelprop.data.images.pixels import failure_reason, to_pixels
+from labelprop.data.images.pixels import ImageFormat, failure_reason, to_pixels
 from labelprop.data.images.streamed import ahead
+from labelprop.data.source import Originals
 
 _TASK = 64  # images a task of the pool
 

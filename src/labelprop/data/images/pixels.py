@@ -11,13 +11,24 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from labelprop.data.image_format import ImageFormat
-
 DECODER_VERSION = 1  # part of every cache key: raise it when the same file would give other pixels
 
 _GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"})
-_ORIENTATION = 0x0112
-_SIDEWAYS = frozenset({5, 6, 7, 8})
+_ORIENTATION = 0x0112  # EXIF tag
+_SIDEWAYS = frozenset({5, 6, 7, 8})  # its values that swap width and height
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFormat:
+    """The decoded form every image is brought to: 1 (gray) or 3 (RGB) channels, and its size in pixels."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return (self.channels, self.height, self.width)
 
 
 @dataclass(frozen=True, slots=True)

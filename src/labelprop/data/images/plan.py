@@ -6,20 +6,15 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from labelprop.data.image_format import ImageFormat
-from labelprop.data.images.pixels import Header
+from labelprop.core.text import byte_size
+from labelprop.data.images.pixels import Header, ImageFormat
 
 SMALL_PIXELS = 256 * 256  # images of one size up to this are kept as they are
 LARGEST_SIDE = 224  # what larger or mixed images are brought to unless told
-CACHE_LIMIT_BYTES = 8 * 2**30
+CACHE_LIMIT_BYTES = 8 * 2**30  # of decoded pixels; more than that would surprise on a laptop's disk
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What was asked of the decoded form: a whole format (`predict`), a side length, or nothing."""
-
-    format: ImageFormat | None = None
-    size: int | None = None
+Wanted = ImageFormat | int | None  # of the decoded form: all of it (`predict`), the length of its sides, or nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +26,36 @@ class Plan:
     note: str | None = None
 
 
-def choose_plan(headers: Sequence[Header], wish: Wish) -> Plan:
+def choose_plan(headers: Sequence[Header], wanted: Wanted) -> Plan:
     """Format and storage for images with these headers.
 
     One channel if all are gray, else three. Small images of one size keep it; others are scaled by their
     shorter side to the median one, at most 224 pixels, and cropped at the center.
     """
     sizes = {(header.width, header.height) for header in headers} or {(1, 1)}
-    target = wish.format or ImageFormat(
-        1 if all(header.gray for header in headers) else 3, *_height_and_width(headers, sizes, wish)
+    target = (
+        wanted
+        if isinstance(wanted, ImageFormat)
+        else ImageFormat(
+            1 if all(header.gray for header in headers) else 3, *_height_and_width(headers, sizes, wanted)
+        )
     )
     here = f"{target.width}x{target.height}"
     scaled = f"{_describe(sizes)}, each scaled to {here} (shorter side, then a crop at the center)"
-    if wish == Wish() and not _small_and_equal(sizes):
+    if wanted is None and not _small_and_equal(sizes):
         note = f"{scaled} and decoded whenever it is read; --image-size {target.width} decodes once instead"
         return Plan(target, cached=False, note=note)
     nbytes = len(headers) * target.channels * target.height * target.width
     if nbytes > CACHE_LIMIT_BYTES:
-        note = f"images would take {nbytes / 2**30:.1f} GiB once decoded: they are decoded whenever they are read"
+        note = f"images would take {byte_size(nbytes)} once decoded: they are decoded whenever they are read"
         return Plan(target, cached=False, note=note)
     same = not headers or sizes == {(target.width, target.height)}
     return Plan(target, cached=True, note=None if same else scaled)
 
 
-def _height_and_width(headers: Sequence[Header], sizes: set[tuple[int, int]], wish: Wish) -> tuple[int, int]:
-    if wish.size is not None:
-        return wish.size, wish.size
+def _height_and_width(headers: Sequence[Header], sizes: set[tuple[int, int]], side: int | None) -> tuple[int, int]:
+    if side is not None:
+        return side, side
     if _small_and_equal(sizes):
         ((width, height),) = sizes
         return height, width

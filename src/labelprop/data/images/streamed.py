@@ -12,17 +12,13 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import WorkError
-from labelprop.data.contents import as_index
-from labelprop.data.found import Originals
-from labelprop.data.image_format import ImageFormat
-from labelprop.data.images.pixels import failure_reason, to_pixels
+from labelprop.data.contents import Content, as_index
+from labelprop.data.images.pixels import ImageFormat, failure_reason, to_pixels
+from labelprop.data.source import Originals
 
 _AHEAD = 2  # tasks in flight a worker
 
-
 Item = TypeVar("Item")
-
-
 Result = TypeVar("Result")
 
 
@@ -47,24 +43,22 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator
                 future.cancel()
 
 
-class StreamedImages:
+class StreamedImages(Content):
     """Images that are decoded, and brought to one format, each time they are read."""
 
     dtype = torch.uint8
-    resident = False
 
     def __init__(self, originals: Originals, rows: np.ndarray, image_format: ImageFormat) -> None:
         """`rows` (N,) are the rows of `originals` that can be read."""
         self._originals, self._rows, self._format = originals, rows, image_format
-        self.shape: tuple[int, ...] = image_format.shape
+        self.shape = image_format.shape
 
     def __len__(self) -> int:
         return len(self._rows)
 
     @property
-    def nbytes(self) -> int:
-        """Bytes of all examples once decoded."""
-        return len(self) * int(np.prod(self.shape))
+    def resident(self) -> bool:
+        return False
 
     def read(self, indices: np.ndarray | torch.Tensor) -> torch.Tensor:
         """Decoded images. Raises WorkError where a file that could be read before no longer can."""
@@ -81,9 +75,7 @@ class StreamedImages:
         return torch.from_numpy(pixels)
 
     def stream(self, index_batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
-        """`read` of each batch in order, decoded ahead by a pool of threads."""
         return ahead(self.read, index_batches)
 
     def take(self, indices: np.ndarray) -> StreamedImages:
-        """These examples alone."""
         return StreamedImages(self._originals, self._rows[indices], self._format)

@@ -6,16 +6,16 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator
 
+from labelprop.core.text import counted, quoted
 from labelprop.data.labels.findings import Finding, note, warning
-from labelprop.data.labels.join import is_negative, negative_text, one_class_text, single_label_text
 from labelprop.data.samples import Samples
-from labelprop.data.tables.values import counted, quoted, sort_classes
+from labelprop.data.tables.values import sort_classes
 
 _MISSING = frozenset(
     {"na", "n/a", "nan", "none", "null", "nil", "unknown", "?", "-", "missing", "unlabeled", "unlabelled"}
 )
 _SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "dev"})
-_IMBALANCE = 10
+_IMBALANCE = 10  # times as many labels as the rarest class: worth a note
 
 Texts = tuple[str | None, ...]
 
@@ -35,16 +35,29 @@ def check_counts(samples: Samples, texts: Texts) -> Iterator[Finding]:
             f"no label for {counted(len(empty), 'class')}: {quoted(empty)}. "
             "Nothing will be assigned to a class without a label."
         )
-    single = [name for name in sort_classes(counts) if counts[name] == 1]
-    if single:
-        yield warning(single_label_text(single), [samples.ids[texts.index(name)] for name in single])
-    if len(counts) == 1:
-        yield warning(one_class_text(next(iter(counts))))
+    yield from check_few(samples, texts)
     if None not in texts:
         yield warning("every example has a label, so there is nothing to propagate to.")
     most, least = counts.most_common()[0], counts.most_common()[-1]
     if most[1] >= _IMBALANCE * least[1] and len(counts) > 1:
         yield note(f"labels are uneven: '{most[0]}' has {most[1]:,}, '{least[0]}' has {least[1]:,}.")
+
+
+def check_few(samples: Samples, texts: Texts) -> Iterator[Finding]:
+    """Classes with one label, and one class only."""
+    counts = Counter(text for text in texts if text is not None)
+    single = [name for name in sort_classes(counts) if counts[name] == 1]
+    if single:
+        yield warning(
+            f"one label only in {counted(len(single), 'class')}: {quoted(single)}. "
+            "Label a few more; nothing can be checked with one.",
+            [samples.ids[texts.index(name)] for name in single],
+        )
+    if len(counts) == 1:
+        yield warning(
+            f"all labels are '{next(iter(counts))}': with one class there is nothing to tell apart. "
+            "Label some of another."
+        )
 
 
 def check_class_names(samples: Samples, texts: Texts) -> Iterator[Finding]:
@@ -68,8 +81,10 @@ def check_class_names(samples: Samples, texts: Texts) -> Iterator[Finding]:
             f"class names that are the same number: {quoted(equal)}. They count as different classes.",
             places(equal[1:]),
         )
-    for name in sorted(filter(is_negative, names)):
-        yield warning(negative_text(name), places([name]))
+    for name in sorted(names):
+        if name[:1] == "-" and name[1:].isdecimal():  # as other programs mark rows that have no label
+            text = f"'{name}' is taken as a class; only -1 and empty cells mark unlabeled examples."
+            yield warning(text, places([name]))
     missing = sorted(name for name in names if name.strip().casefold() in _MISSING)
     if missing:
         yield warning(

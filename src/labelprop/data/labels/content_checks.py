@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from labelprop.core.files import Digest
+from labelprop.core.text import counted, quoted
 from labelprop.data.contents import TensorContent
 from labelprop.data.images.originals import PixelArray
 from labelprop.data.images.pixel_file import over_rows
 from labelprop.data.images.pixels import Header, read_header
 from labelprop.data.labels.findings import Finding, blocking, note, warning
 from labelprop.data.samples import Samples
-from labelprop.data.tables.values import counted, quoted
 from labelprop.data.tables.vectors import float_blocks, scan
 
-_SCALES_APART = 1_000
+_SCALES_APART = 1_000  # times the median range, a dimension decides distances alone
 _TINY = 4  # times smaller than the median
 _LONG = 4  # times the usual ratio of the sides
 
@@ -68,7 +68,7 @@ def check_vectors(samples: Samples) -> Iterator[Finding]:
     if len(constant) and len(samples) > 1:
         yield warning(
             f"{counted(len(constant), 'dimension')} of {len(spread):,} with one value throughout: "
-            f"{_numbers(constant)}."
+            f"{quoted(constant, mark='')}."
         )
     varying = spread[spread > 0]
     if len(varying) > 1 and varying.max() > _SCALES_APART * np.median(varying):
@@ -97,11 +97,6 @@ def check_sizes(samples: Samples) -> Iterator[Finding]:
             "Check that the content survives scaling and cropping.",
             ids,
         )
-
-
-def _numbers(places: np.ndarray) -> str:
-    shown = ", ".join(str(place) for place in places[:5])
-    return shown if len(places) <= 5 else f"{shown} and {len(places) - 5:,} more"
 
 
 def check_copies(samples: Samples, texts: tuple[str | None, ...]) -> Iterator[Finding]:
@@ -134,13 +129,9 @@ def check_copies(samples: Samples, texts: tuple[str | None, ...]) -> Iterator[Fi
 
 def _fingerprints(samples: Samples) -> Iterator[object]:
     if samples.originals is not None:
-        fingerprint: Callable[[int], bytes] = samples.originals.fingerprint
+        fingerprint: Callable[[int], str] = samples.originals.fingerprint
         return (fingerprint(int(row)) for row in samples.rows)
     if samples.texts is not None:
         return iter(samples.texts)
     assert isinstance(samples.content, TensorContent)
-    return (_hash(row) for _, block in float_blocks(samples.content) for row in block)
-
-
-def _hash(row: np.ndarray) -> bytes:
-    return hashlib.blake2b(row.tobytes(), digest_size=16).digest()
+    return (Digest(row.tobytes()).hex() for _, block in float_blocks(samples.content) for row in block)

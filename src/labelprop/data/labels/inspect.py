@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from labelprop.core.errors import RequestError
-from labelprop.data.found import NO_COLUMNS, Columns
+from labelprop.core.text import counted
 from labelprop.data.labels.checks import check_class_names, check_counts
 from labelprop.data.labels.content_checks import check_copies, check_ids, check_sizes, check_skipped, check_vectors
 from labelprop.data.labels.findings import Finding, blocking, note
 from labelprop.data.labels.join import join
 from labelprop.data.labels.table import read_label_table
 from labelprop.data.samples import SKIPPED, Samples, open_samples
-from labelprop.data.tables.values import counted
+from labelprop.data.source import NO_COLUMNS, Columns
 
 __all__ = ["Finding", "inspect", "inspect_data"]
 

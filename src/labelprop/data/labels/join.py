@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.core.text import counted, quoted
 from labelprop.core.types import UNLABELED
-from labelprop.data.found import NO_COLUMNS, Columns
 from labelprop.data.labels.findings import Finding, blocking, warning
 from labelprop.data.labels.table import LabelRow, read_label_table
-from labelprop.data.samples import Samples, find
-from labelprop.data.tables.values import counted, quoted, sort_classes
+from labelprop.data.samples import Samples, read_source
+from labelprop.data.source import NO_COLUMNS, Columns
+from labelprop.data.tables.values import sort_classes
 
 _COMPARED = 20_000  # ids that are compared letter by letter in search of the nearest
-_EXAMPLES = 5
+_EXAMPLES = 5  # shown of each kind of problem; the finding carries more ids
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +40,12 @@ class Joined:
     weights: tuple[float, ...]
     findings: tuple[Finding, ...]
 
+    def refuse_blocking(self, what: str = "") -> None:
+        """Raises DataError with all that keeps the labels from being used."""
+        blocked = [finding.text for finding in self.findings if finding.severity == "blocking"]
+        if blocked:
+            raise DataError(what + "\n".join(blocked))
+
 
 class NoLabelsError(DataError):
     """Not one example has a label."""
@@ -52,52 +58,18 @@ def join_labels(samples: Samples, labels: Any = None) -> GivenLabels:
     nearest), two labels for one id, a disagreement between DATA and LABELS, no labels at all.
     """
     joined = join(samples, read_label_table(labels, samples) if labels is not None else [])
-    problems = [finding.text for finding in joined.findings if finding.severity == "blocking"]
-    if problems:
-        raise DataError("\n".join(problems))
+    joined.refuse_blocking()
     classes = sort_classes(text for text in joined.texts if text is not None)
     if not classes:
+        folders = ", or put labeled images into sub-folders named after their class"
         raise NoLabelsError(
             f"no labels: none of the {len(samples):,} examples of '{samples.name}' has one. Give --labels with a "
-            "table of columns id and label"
-            + (
-                ", or put labeled images into sub-folders named after their class."
-                if samples.modality == "image"
-                else "."
-            )
+            f"table of columns id and label{folders if samples.modality == 'image' else ''}."
         )
     index = {name: place for place, name in enumerate(classes)}
     labels_N = np.array([UNLABELED if text is None else index[text] for text in joined.texts], dtype=np.int64)
-    counts = Counter(text for text in joined.texts if text is not None)
-    single = [name for name in classes if counts[name] == 1]
-    told = [finding.text for finding in joined.findings]
-    if single:
-        told.append(single_label_text(single))
-    if len(classes) == 1:
-        told.append(one_class_text(classes[0]))
-    told += [negative_text(name) for name in classes if is_negative(name)]
-    return GivenLabels(classes, labels_N, np.array(joined.weights, dtype=np.float32), tuple(told))
-
-
-def one_class_text(name: str) -> str:
-    return f"all labels are '{name}': with one class there is nothing to tell apart. Label some of another."
-
-
-def is_negative(name: str) -> bool:
-    """Whether a class name is a negative whole number, as other programs mark rows that have no label."""
-    return name[:1] == "-" and name[1:].isdecimal()
-
-
-def negative_text(name: str) -> str:
-    return f"'{name}' is taken as a class; only -1 and empty cells mark unlabeled examples."
-
-
-def single_label_text(classes: Sequence[str]) -> str:
-    """What to say of classes with one label."""
-    return (
-        f"one label only in {counted(len(classes), 'class')}: {quoted(classes)}. "
-        "Label a few more; nothing can be checked with one."
-    )
+    told = tuple(finding.text for finding in joined.findings)
+    return GivenLabels(classes, labels_N, np.array(joined.weights, dtype=np.float32), told)
 
 
 def join(samples: Samples, rows: Sequence[LabelRow]) -> Joined:
@@ -157,20 +129,19 @@ def best_scored(rows: Sequence[LabelRow]) -> tuple[list[LabelRow], list[str]]:
     return [row for row in rows if id(row) not in left_out], [row.id for row in outscored]
 
 
+def _blocking(ids: Sequence[str], text: str) -> list[Finding]:
+    return [blocking(text, ids)] if ids else []
+
+
 def _unknown(rows: Sequence[LabelRow], samples: Samples) -> list[Finding]:
-    if not rows:
-        return []
     examples = "; ".join(f"'{row.id}' ({row.where}{_nearest(row.id, samples.ids)})" for row in rows[:3])
     rule = (
         "Ids of images in a folder are paths relative to it, with '/' and extension."
         if "." in samples.ids[0]
         else f"The first ids of the data are {quoted(samples.ids[:3])}."
     )
-    text = (
-        f"{counted(len(rows), 'id')} of the labels not found in '{samples.name}': {examples}. {rule} "
-        "Correct or remove these rows."
-    )
-    return [blocking(text, [row.id for row in rows])]
+    text = f"{counted(len(rows), 'id')} of the labels not found in '{samples.name}': {examples}. {rule} "
+    return _blocking([row.id for row in rows], text + "Correct or remove these rows.")
 
 
 def _nearest(name: str, ids: Sequence[str]) -> str:
@@ -185,8 +156,6 @@ def _nearest(name: str, ids: Sequence[str]) -> str:
 
 
 def _conflicting(pairs: Sequence[tuple[LabelRow, LabelRow]]) -> list[Finding]:
-    if not pairs:
-        return []
     examples = "; ".join(
         f"'{first.id}' is '{first.label}' ({first.where}) and '{second.label}' ({second.where})"
         if first.label != second.label
@@ -194,18 +163,16 @@ def _conflicting(pairs: Sequence[tuple[LabelRow, LabelRow]]) -> list[Finding]:
         for first, second in pairs[:_EXAMPLES]
     )
     text = f"two different labels or weights for {counted(len(pairs), 'id')}: {examples}. Keep one row for each."
-    return [blocking(text, [first.id for first, _ in pairs])]
+    return _blocking([first.id for first, _ in pairs], text)
 
 
 def _disagreeing(pairs: Sequence[tuple[LabelRow, str | None]], samples: Samples) -> list[Finding]:
-    if not pairs:
-        return []
     examples = "; ".join(
         f"'{row.id}' is '{there}' in '{samples.name}' and '{row.label}' in {row.where}"
         for row, there in pairs[:_EXAMPLES]
     )
     text = f"DATA and LABELS disagree on {counted(len(pairs), 'id')}: {examples}. Correct one of the two."
-    return [blocking(text, [row.id for row, _ in pairs])]
+    return _blocking([row.id for row, _ in pairs], text)
 
 
 def _said(ids: Sequence[str], what: str, so: str) -> list[Finding]:
@@ -228,16 +195,14 @@ def read_truth(
     if truth is not None and columns.truth is not None:
         raise RequestError("--truth and --truth-col both give the truth; leave one out.")
     if columns.truth is not None:
-        found = find(data, replace(columns, label=columns.truth, truth=None))
-        texts = tuple(found.given[row] for row in samples.rows)
+        raw = read_source(data, replace(columns, label=columns.truth, truth=None))
+        texts = tuple(raw.given[row] for row in samples.rows)
     elif truth is None:
         return (None,) * len(samples)
     else:
         blank = replace(samples, given=(None,) * len(samples))
         joined = join(blank, read_label_table(truth, samples))
-        problems = [finding.text for finding in joined.findings if finding.severity == "blocking"]
-        if problems:
-            raise DataError("the truth cannot be used. " + "\n".join(problems))
+        joined.refuse_blocking("the truth cannot be used. ")
         texts = joined.texts
     known = {text for text in texts if text is not None}
     if classes and known and not known & set(classes):

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from labelprop.core.errors import DataError, RequestError
-from labelprop.data.found import as_path
 from labelprop.data.samples import Samples
+from labelprop.data.source import as_path
 from labelprop.data.sources.arrays import load_arrays
 from labelprop.data.tables.read import TABLE_SUFFIXES, Table, dataset_table, read_table
 from labelprop.data.tables.values import label_text, label_texts, plain_text
@@ -78,19 +78,27 @@ def _from_table(table: Table) -> list[LabelRow]:
         )
     ids = [plain_text(value) or "" for value in table.values(columns["id"])]
     labels = label_texts(table.texts(columns["label"]), table.codes(columns["label"]), table.where)
-    weights = table.values("weight") if "weight" in table.names else [None] * len(ids)
-    selected = {"score", "rank"} <= set(table.names)
-    scores = table.values("score") if selected else [None] * len(ids)
+    selected = {"score", "rank"} <= set(table.names)  # as `labelprop select` writes them
     ours = {"source", "certainty"} <= set(table.names)  # the labels that a run wrote
-    sources = table.values("source") if ours else [None] * len(ids)
+
+    def column(name: str, there: bool) -> list[Any]:
+        return table.values(name) if there else [None] * len(ids)
+
+    weights, scores = column("weight", "weight" in table.names), column("score", selected)
+    sources = column("source", ours)
     guessed = [selected or source not in PERSONS for source in sources]
     rows = []
     for index, (name, label, weight, score) in enumerate(zip(ids, labels, weights, scores, strict=True)):
         where = table.row(index)
         if not name:
             raise DataError(f"{where}: the id is empty; every row of the labels needs one.")
-        fits = _score(score, where) if selected else None
-        rows.append(LabelRow(name, label, _weight(weight, where), where, fits, guessed[index]))
+        trust = 1.0 if weight in (None, "") else _number(weight)
+        if not trust >= 0:
+            raise DataError(f"{where}: weight {weight!r} must be a number of at least 0.")
+        fits = _number(score) if selected else None
+        if fits is not None and math.isnan(fits):
+            raise DataError(f"{where}: score {score!r} must be a number, as `labelprop select` writes it.")
+        rows.append(LabelRow(name, label, trust, where, fits, guessed[index]))
     return rows
 
 
@@ -99,26 +107,13 @@ def _column(table: Table, wanted: str) -> str:
     return next((name for name in (wanted, *table.names) if name in table.names and name.casefold() == wanted), "")
 
 
-def _weight(value: Any, where: str) -> float:
-    if value is None or value == "":
-        return 1.0
+def _number(value: Any) -> float:
+    """A cell as a finite number, NaN where it is none."""
     try:
-        weight = float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        weight = math.nan
-    if not (math.isfinite(weight) and weight >= 0):
-        raise DataError(f"{where}: weight {value!r} must be a number of at least 0.")
-    return weight
-
-
-def _score(value: Any, where: str) -> float:
-    try:
-        score = float(value)
-    except (TypeError, ValueError):
-        score = math.nan
-    if not math.isfinite(score):
-        raise DataError(f"{where}: score {value!r} must be a number, as `labelprop select` writes it.")
-    return score
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def _aligned(values: Any, samples: Samples, where: str) -> list[LabelRow]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from labelprop.core.errors import DataError, RequestError
-from labelprop.data.found import NO_COLUMNS, Columns, Found, as_path
 from labelprop.data.images.originals import PixelArray
+from labelprop.data.source import NO_COLUMNS, Columns, RawData, as_path
 from labelprop.data.tables.values import label_text, plain_text
 
 _LOCAL_HEADER = 30  # bytes of a ZIP member's header before its name
@@ -25,7 +25,7 @@ class ArraySource:
             return path.suffix.lower() in {".npy", ".npz"} and not path.is_dir()
         return isinstance(data, np.ndarray) or type(data).__name__ in ("Tensor", "Parameter")
 
-    def read(self, data: Any, columns: Columns) -> Found:
+    def read(self, data: Any, columns: Columns) -> RawData:
         if columns != NO_COLUMNS:
             raise RequestError("arrays have no columns; leave the --...-col flags out.")
         path = as_path(data)
@@ -36,10 +36,14 @@ class ArraySource:
         array = arrays["X"]
         n_rows = len(array) if array.ndim else 0
         images = array.ndim in (3, 4)
-        return Found(
+        ids = [plain_text(value) or "" for value in _column(arrays, "ids", n_rows, where) or range(n_rows)]
+        if "" in ids:
+            raise DataError(f"{where}: 'ids' has no value for row {ids.index('')}.")
+        labels = _column(arrays, "y", n_rows, where) or [None] * n_rows
+        return RawData(
             name=name,
-            ids=_per_row(arrays, "ids", n_rows, where) or [str(row) for row in range(n_rows)],
-            given=_labels(arrays, n_rows, where),
+            ids=ids,
+            given=[label_text(value) for value in labels],
             images=PixelArray(_pixels(array, where)) if images else None,
             vectors=None if images else array,
         )
@@ -57,25 +61,13 @@ def _pixels(array: Any, where: str) -> np.ndarray:
     return pixels
 
 
-def _per_row(arrays: dict[str, Any], key: str, n_rows: int, where: str) -> list[str]:
+def _column(arrays: dict[str, Any], key: str, n_rows: int, where: str) -> list[Any] | None:
+    """The values of an array beside X, one a row of it; None where there is no such array."""
     if key not in arrays:
-        return []
-    texts = [plain_text(value) or "" for value in _aligned(arrays[key], key, n_rows, where)]
-    if "" in texts:
-        raise DataError(f"{where}: '{key}' has no value for row {texts.index('')}.")
-    return texts
-
-
-def _labels(arrays: dict[str, Any], n_rows: int, where: str) -> list[str | None]:
-    if "y" not in arrays:
-        return [None] * n_rows
-    return [label_text(value) for value in _aligned(arrays["y"], "y", n_rows, where)]
-
-
-def _aligned(array: Any, key: str, n_rows: int, where: str) -> list[Any]:
-    if np.shape(array) not in ((n_rows,), (n_rows, 1)):
-        raise DataError(f"{where}: '{key}' has shape {np.shape(array)} where X has {n_rows} rows.")
-    return list(np.asarray(array).reshape(-1).tolist())
+        return None
+    if np.shape(arrays[key]) not in ((n_rows,), (n_rows, 1)):
+        raise DataError(f"{where}: '{key}' has shape {np.shape(arrays[key])} where X has {n_rows} rows.")
+    return list(np.asarray(arrays[key]).reshape(-1).tolist())
 
 
 def load_arrays(path: Path) -> dict[str, Any]:

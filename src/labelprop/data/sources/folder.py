@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from labelprop.core.errors import DataError, RequestError
-from labelprop.data.found import NO_COLUMNS, Columns, Found, as_path
 from labelprop.data.images.originals import EncodedImages
+from labelprop.data.source import NO_COLUMNS, Columns, RawData, as_path
 from labelprop.data.tables.read import TABLE_SUFFIXES
 
 UNLABELED_FOLDER = "unlabeled"
@@ -17,7 +17,7 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}
     | {".pnm", ".jp2", ".avif", ".tga"}
 )
-_HF_MARKERS = ("dataset_info.json", "dataset_dict.json", "state.json")
+_HF_MARKERS = ("dataset_info.json", "dataset_dict.json", "state.json")  # that `datasets` writes
 
 
 class FolderSource:
@@ -27,7 +27,7 @@ class FolderSource:
         path = as_path(data)
         return path is not None and path.is_dir() and not is_hf_folder(path)
 
-    def read(self, data: Any, columns: Columns) -> Found:
+    def read(self, data: Any, columns: Columns) -> RawData:
         if columns != NO_COLUMNS:
             raise RequestError(f"'{data}' is a folder of images and has no columns; leave the --...-col flags out.")
         root = Path(data).expanduser()
@@ -38,7 +38,7 @@ class FolderSource:
         if len(ids) < len(names):
             clash = next(name for name in names if ids[shown_name(name)] != name)
             raise DataError(f"two files in '{root}' are both shown as '{shown_name(clash)}'; rename one of them.")
-        return Found(
+        return RawData(
             name=root.resolve().name or str(root),
             ids=list(ids),
             given=[_label(name) for name in ids],

@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 from labelprop.core.errors import DataError, RequestError
-from labelprop.data.found import Columns, Found, as_path
+from labelprop.data.source import Columns, RawData, as_path
 from labelprop.data.sources.folder import is_hf_folder
-from labelprop.data.sources.table import found_in_table
+from labelprop.data.sources.table import data_in_table
 from labelprop.data.tables.read import TABLE_SUFFIXES, dataset_table
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*\Z")
-_SPLIT = "train"
+_SPLIT = "train"  # the one read of several; the others are for tests
 
 
 class HfSource:
@@ -29,7 +29,7 @@ class HfSource:
         hub_name = _HUB_NAME.match(str(data)) is not None
         return hub_name and not (path.exists() or file_like or mistyped)
 
-    def read(self, data: Any, columns: Columns) -> Found:
+    def read(self, data: Any, columns: Columns) -> RawData:
         path = as_path(data)
         dataset = data if path is None else _open(str(data), on_disk=path.is_dir())
         if isinstance(dataset, dict):  # a DatasetDict
@@ -39,7 +39,7 @@ class HfSource:
         if not hasattr(dataset, "with_format") or not hasattr(dataset, "__len__"):
             raise RequestError("streamed data sets have no fixed rows; load the data set without streaming.")
         name = "dataset" if path is None else path.name
-        return found_in_table(dataset_table(dataset, name), columns, name)
+        return data_in_table(dataset_table(dataset, name), columns, name)
 
 
 def _open(name: str, *, on_disk: bool) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labelprop.core.errors import DataError, RequestError
-from labelprop.data.found import Columns, Found, as_path
-from labelprop.data.images.column import ImageColumn
-from labelprop.data.tables.embedding_column import EmbeddingColumn
+from labelprop.data.images.column import read_images
+from labelprop.data.source import Columns, RawData, as_path
+from labelprop.data.tables.embedding_column import read_embeddings
 from labelprop.data.tables.read import TABLE_SUFFIXES, Table, read_table
 from labelprop.data.tables.values import label_texts, plain_text
 
@@ -22,12 +23,12 @@ class TableSource:
         path = as_path(data)
         return path is not None and path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir()
 
-    def read(self, data: Any, columns: Columns) -> Found:
+    def read(self, data: Any, columns: Columns) -> RawData:
         path = Path(data).expanduser()
-        return found_in_table(read_table(path), columns, path.stem)
+        return data_in_table(read_table(path), columns, path.stem)
 
 
-def found_in_table(table: Table, columns: Columns, name: str) -> Found:
+def data_in_table(table: Table, columns: Columns, name: str) -> RawData:
     """Ids, labels and the one column of content of a table.
 
     Raises RequestError where the column of content is not clear, DataError where a cell is wrong.
@@ -38,12 +39,12 @@ def found_in_table(table: Table, columns: Columns, name: str) -> Found:
     given: list[str | None] = [None] * table.n_rows
     if label is not None:
         given = label_texts(table.texts(label), names, table.where)
-    return Found(
+    return RawData(
         name=name,
         ids=ids_of(table, columns.id),
         given=given,
-        images=ImageColumn(table, column) if kind == "image" else None,
-        vectors=EmbeddingColumn(table, column) if kind == "embedding" else None,
+        images=partial(read_images, table, column) if kind == "image" else None,
+        vectors=partial(read_embeddings, table, column) if kind == "embedding" else None,
         texts=[_text(value) for value in table.texts(column)] if kind == "text" else None,
         declared=names or (),
     )
@@ -71,9 +72,8 @@ def _content_column(table: Table, columns: Columns) -> tuple[str, str]:
         ]
     if len(chosen) == 1:
         return chosen[0]
-    problem = "no column of content was found" if not chosen else f"more than one column of content: {chosen}"
-    if len(chosen) > 1:
-        problem = "more than one column could be the content: " + ", ".join(column for _, column in chosen)
+    several = "more than one column could be the content: " + ", ".join(column for _, column in chosen)
+    problem = several if chosen else "no column of content was found"
     raise RequestError(
         f"{table.where}: {problem}. Name one with --image-col, --text-col or --embedding-col; "
         f"its columns are {', '.join(table.names) or 'none'}."
@@ -93,8 +93,7 @@ def ids_of(table: Table, name: str | None) -> list[str]:
     """
     if name is None and "id" not in table.names:
         return [str(row) for row in range(table.n_rows)]
-    texts = [plain_text(value) for value in table.values(name or "id")]
-    for row, text in enumerate(texts):
-        if not text:
-            raise DataError(f"{table.row(row)}: column '{name or 'id'}' is empty; every row needs an id.")
-    return [text for text in texts if text]
+    texts = [plain_text(value) or "" for value in table.values(name or "id")]
+    if "" in texts:
+        raise DataError(f"{table.row(texts.index(''))}: column '{name or 'id'}' is empty; every row needs an id.")
+    return texts

@@ -16,10 +16,10 @@ TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
 PARQUET_SUFFIXES = frozenset({".parquet", ".pq"})
 TABLE_SUFFIXES = frozenset(TEXT_SUFFIXES) | JSON_SUFFIXES | PARQUET_SUFFIXES
-_LONGEST_CELL = 64 * 2**20
-_BATCH_ROWS = 4096  # of a streamed Parquet column, at most
-_BATCH_BYTES = 32 * 2**20
-_BUFFER = 8 * 2**20
+_LONGEST_CELL = 64 * 2**20  # letters: an embedding as text passes csv's own limit of 131,072
+BATCH_ROWS = 4096  # of a column that is read in parts, at most
+_BATCH_BYTES = 32 * 2**20  # rows may be images: a batch stays small however wide they are
+_BUFFER = 8 * 2**20  # read at once from a column chunk, in place of the whole chunk
 _BAD_BYTE = re.compile("[\udc80-\udcff]")  # as `surrogateescape` writes one
 T = TypeVar("T")
 
@@ -48,13 +48,22 @@ class Table:
         if name not in self.names:
             raise UnknownNameError(f"column of {self.where}", name, self.names)
 
-    def stream(self, name: str) -> Iterator[Any] | None:
-        """The column in Arrow arrays, one after the other; None where it is a list of Python objects."""
+    def arrays(self, name: str, convert: Callable[[Any, int], Any]) -> Iterator[Any]:
+        """The column in Arrow arrays of moderate length; those of a text file hold `convert(value, row)`."""
+        import pyarrow as pa
+
         self._check(name)
         if self.batches is not None:
-            return self.batches(name)
+            yield from self.batches(name)
+            return
         column = self.load(name)
-        return None if isinstance(column, list) else iter(column.chunks)
+        chunks = [column] if isinstance(column, list) else column.chunks
+        for chunk in chunks:
+            for start in range(0, len(chunk), BATCH_ROWS):
+                part = chunk[start : start + BATCH_ROWS]
+                if isinstance(part, list):
+                    part = pa.array([convert(value, start + row) for row, value in enumerate(part)])
+                yield part
 
     def values(self, name: str) -> list[Any]:
         """The column as Python objects."""
@@ -240,7 +249,7 @@ def _rows_of_a_batch(metadata: Any, name: str) -> int:
     of_column = (chunk for chunk in chunks if chunk.path_in_schema.partition(".")[0] == name)
     nbytes: int = sum(chunk.total_uncompressed_size for chunk in of_column)
     rows: int = metadata.num_rows
-    return max(1, min(_BATCH_ROWS, _BATCH_BYTES * rows // max(nbytes, 1)))
+    return max(1, min(BATCH_ROWS, _BATCH_BYTES * rows // max(nbytes, 1)))
 
 
 def _declared_names(metadata: dict[bytes, bytes]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...] | None]:

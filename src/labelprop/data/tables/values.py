@@ -9,8 +9,8 @@ from typing import Any
 
 from labelprop.core.errors import DataError
 
-UNLABELED_TEXTS = ("", "-1")
-_INTEGER = re.compile(r"[+-]?[0-9]+\Z")
+UNLABELED_TEXTS = ("", "-1")  # what a text file can say; arrays may also hold None and NaN
+_INTEGER = re.compile(r"[+-]?[0-9]+\Z")  # such classes sort as numbers: 2 before 10
 
 
 def plain_text(value: Any) -> str | None:
@@ -72,16 +72,3 @@ def sort_classes(labels: Iterable[str]) -> tuple[str, ...]:
     if all(_INTEGER.match(label) for label in unique):
         return tuple(sorted(unique, key=lambda label: (int(label), label)))
     return tuple(sorted(unique))
-
-
-def quoted(texts: Iterable[str], limit: int = 5) -> str:
-    """The first few texts in quotes, and how many more there are."""
-    listed = list(texts)
-    shown = ", ".join(f"'{text}'" for text in listed[:limit])
-    return shown if len(listed) <= limit else f"{shown} and {len(listed) - limit:,} more"
-
-
-def counted(n: int, noun: str) -> str:
-    """`1 row`, `2,000 rows`, `2 classes`."""
-    ending = "" if n == 1 else "es" if noun.endswith("s") else "s"
-    return f"{n:,} {noun}{ending}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import DataError
+from labelprop.core.files import Digest
 from labelprop.data.contents import TensorContent, shared_tensor
 
-_BLOCK_BYTES = 64 * 2**20
+_BLOCK_BYTES = 64 * 2**20  # read and checked at once: large enough for a disk, small beside memory
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-_INTEGERS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+_INTEGERS = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)  # which torch can index
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,12 +57,12 @@ def _indexable(array: np.ndarray, name: str) -> np.ndarray:
 
 def scan(content: TensorContent) -> VectorScan:
     """One pass over all vectors in blocks of 64 MiB."""
-    hasher = hashlib.blake2b(repr((len(content), content.shape)).encode(), digest_size=20)
+    digest = Digest(repr((len(content), content.shape)))
     dimensions = content.shape[0]
     smallest, largest = np.full(dimensions, np.inf, np.float32), np.full(dimensions, -np.inf, np.float32)
     bad_rows, zero_rows = [], []
     for start, block in float_blocks(content):
-        hasher.update(np.ascontiguousarray(block).data)
+        digest.add(np.ascontiguousarray(block).data)
         finite = np.isfinite(block)
         good = finite.all(axis=1)
         bad_rows.append(start + np.flatnonzero(~good))
@@ -70,7 +70,7 @@ def scan(content: TensorContent) -> VectorScan:
         if good.any():
             np.minimum(smallest, block[good].min(axis=0), out=smallest)
             np.maximum(largest, block[good].max(axis=0), out=largest)
-    return VectorScan(hasher.hexdigest(), _joined(bad_rows), _joined(zero_rows), smallest, largest)
+    return VectorScan(digest.hex(), _joined(bad_rows), _joined(zero_rows), smallest, largest)
 
 
 def float_blocks(content: TensorContent) -> Iterator[tuple[int, np.ndarray]]:

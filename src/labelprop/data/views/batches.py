@@ -19,10 +19,10 @@ import torch
 from labelprop.core.distributed import Group
 from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, BatchSpec, Stream, Task
-from labelprop.data.found import Content
+from labelprop.data.contents import Content
 from labelprop.data.views.mixing import draw_partners, mix, near_rows
 
-LABELED, UNLABELED_STREAM = 0, 1
+LABELED, UNLABELED_STREAM = 0, 1  # parts of the seed: each stream has an order of its own
 
 
 class MakesViews(Protocol):

@@ -6,7 +6,7 @@ saturation and no hue.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -26,16 +26,23 @@ def jitter(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     images = torch.where(grayed_B, gray(images), images)
     order_BP = torch.rand(batch, len(changes), generator=generator, device=device).argsort(1)
     level_BP = JITTER * (2 * torch.rand(batch, len(changes), generator=generator, device=device) - 1)
-    for place in range(len(changes)):
-        changed = images.clone()
-        for number, change in enumerate(changes):
-            rows = (order_BP[:, place] == number).nonzero().squeeze(1)
-            if rows.numel():
-                levels = level_BP[rows, number].to(images.device, non_blocking=True).view(-1, 1, 1, 1)
-                rows = rows.to(images.device, non_blocking=True)
-                changed.index_copy_(0, rows, change(images[rows], levels))
-        images = changed
+    for chosen_B in order_BP.unbind(1):
+        images = each_changed(images, changes, chosen_B, level_BP.gather(1, chosen_B[:, None]).squeeze(1))
     return images
+
+
+def each_changed(
+    images: torch.Tensor, changes: Sequence[Change], chosen_B: torch.Tensor, level_B: torch.Tensor
+) -> torch.Tensor:
+    """Each image with the change of its number at its level; a change is called once, with all that chose it."""
+    changed = images.clone()
+    for number, change in enumerate(changes):
+        rows = (chosen_B == number).nonzero().squeeze(1)
+        if rows.numel():
+            levels = level_B[rows].to(images.device, non_blocking=True).view(-1, 1, 1, 1)
+            rows = rows.to(images.device, non_blocking=True)
+            changed.index_copy_(0, rows, change(images[rows], levels))
+    return changed
 
 
 def brightness(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:

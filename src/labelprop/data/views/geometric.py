@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 CROP_AREA = (0.2, 1.0)  # of the image (Wu et al. 2018 and those who follow them)
 CROP_RATIO = (3 / 4, 4 / 3)  # width by height
-CROP_TRIES = 10
+CROP_TRIES = 10  # as torchvision's RandomResizedCrop
 FRAME = 8 / 84  # of a side
 
 
@@ -27,15 +27,10 @@ def shift(images: torch.Tensor, generator: torch.Generator, *, flip: bool) -> to
 
     Works on any dtype: one gather moves the pixels, none is resampled.
     """
-    batch, channels, height, width = images.shape
-    rows_BH = _shifted(height, batch, generator)
-    columns_BW = _shifted(width, batch, generator)
-    if flip:
-        mirrored_B1 = torch.rand(batch, 1, generator=generator, device=generator.device) < 0.5
-        columns_BW = torch.where(mirrored_B1, columns_BW.flip(1), columns_BW)
-    source_BHW = rows_BH[:, :, None] * width + columns_BW[:, None, :]
-    source = source_BHW.to(images.device, non_blocking=True).view(batch, 1, height * width)
-    return images.flatten(2).gather(2, source.expand(-1, channels, -1)).view_as(images)
+    height, width = images.shape[2:]
+    rows_BH = _shifted(height, len(images), generator)
+    columns_BW = _shifted(width, len(images), generator)
+    return _gathered(images, rows_BH, columns_BW, generator, flip=flip)
 
 
 def _shifted(size: int, batch: int, generator: torch.Generator) -> torch.Tensor:
@@ -52,20 +47,32 @@ def padded_crop(images: torch.Tensor, generator: torch.Generator, *, flip: bool)
 
     The frame is 8 pixels wide at 84 (mini-ImageNet in DLP). `flip` also mirrors half of them. Works on any dtype.
     """
-    batch, channels, height, width = images.shape
-    frames = [max(1, round(FRAME * size)) for size in (height, width)]
+    sizes = images.shape[2:]
+    frames = [max(1, round(FRAME * size)) for size in sizes]
     padded = F.pad(images, (frames[1], frames[1], frames[0], frames[0]))
     rows_BH, columns_BW = (
         torch.arange(size, device=generator.device)
-        + torch.randint(2 * frame + 1, (batch, 1), generator=generator, device=generator.device)
-        for size, frame in zip((height, width), frames, strict=True)
+        + torch.randint(2 * frame + 1, (len(images), 1), generator=generator, device=generator.device)
+        for size, frame in zip(sizes, frames, strict=True)
     )
+    return _gathered(padded, rows_BH, columns_BW, generator, flip=flip)
+
+
+def _gathered(
+    images: torch.Tensor, rows_BH: torch.Tensor, columns_BW: torch.Tensor, generator: torch.Generator, *, flip: bool
+) -> torch.Tensor:
+    """The pixels in these rows and columns of each image; `flip` mirrors half of them."""
+    batch, channels = images.shape[:2]
     if flip:
-        mirrored_B1 = torch.rand(batch, 1, generator=generator, device=generator.device) < 0.5
-        columns_BW = torch.where(mirrored_B1, columns_BW.flip(1), columns_BW)
-    source_BHW = rows_BH[:, :, None] * padded.shape[3] + columns_BW[:, None, :]
-    source = source_BHW.to(images.device, non_blocking=True).view(batch, 1, height * width)
-    return padded.flatten(2).gather(2, source.expand(-1, channels, -1)).view_as(images)
+        columns_BW = torch.where(_half(batch, generator)[:, None], columns_BW.flip(1), columns_BW)
+    source_BHW = rows_BH[:, :, None] * images.shape[3] + columns_BW[:, None, :]
+    source_B1P = source_BHW.to(images.device, non_blocking=True).flatten(1)[:, None]
+    found = images.flatten(2).gather(2, source_B1P.expand(-1, channels, -1))
+    return found.view(batch, channels, *source_BHW.shape[1:])
+
+
+def _half(batch: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.rand(batch, generator=generator, device=generator.device) < 0.5
 
 
 def turned(images: torch.Tensor, generator: torch.Generator, *, degrees: float) -> torch.Tensor:
@@ -86,14 +93,10 @@ def resized_crop(
     """
     batch, _, height, width = images.shape
     box_B4 = crop_boxes(batch, height, width, generator)
-    if flip:
-        mirrored_B = torch.rand(batch, generator=generator, device=generator.device) < 0.5
-    else:
-        mirrored_B = torch.zeros(batch, dtype=torch.bool, device=generator.device)
     top_B, left_B, high_B, wide_B = box_B4.unbind(1)
     zero_B = torch.zeros_like(top_B)
-    across_B = torch.where(mirrored_B, -wide_B, wide_B) / width
-    first_B3 = torch.stack((across_B, zero_B, (2 * left_B + wide_B) / width - 1), 1)
+    across_B = torch.where(_half(batch, generator), -wide_B, wide_B) if flip else wide_B
+    first_B3 = torch.stack((across_B / width, zero_B, (2 * left_B + wide_B) / width - 1), 1)
     second_B3 = torch.stack((zero_B, high_B / height, (2 * top_B + high_B) / height - 1), 1)
     matrix_B23 = torch.stack((first_B3, second_B3), 1).to(images.device, non_blocking=True)
     return affine(images, matrix_B23, size=size)

@@ -16,7 +16,7 @@ from labelprop.data.contents import TensorContent
 from labelprop.graph.neighbors import nearest
 
 if TYPE_CHECKING:
-    from labelprop.data.found import Content
+    from labelprop.data.contents import Content
 
 NEAR = 10
 FARTHEST = 0.5  # of the way to the neighbor

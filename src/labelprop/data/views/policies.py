@@ -7,17 +7,13 @@ it. `color` blends with gray and is left out for images of one channel.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch.nn import functional as F
 
-from labelprop.data.views.color import gray
+from labelprop.data.views.color import Change, each_changed, gray
 from labelprop.data.views.geometric import affine, rotation
 
-Operation = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-
-OPERATIONS_PER_IMAGE = 2
+OPERATIONS_PER_IMAGE = 2  # N of RandAugment, as in FixMatch
 
 
 def apply_policies(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -28,14 +24,7 @@ def apply_policies(images: torch.Tensor, generator: torch.Generator) -> torch.Te
         batch, device = images.shape[0], generator.device
         choice_B = torch.randint(len(operations), (batch,), generator=generator, device=device)
         level_B = torch.rand(batch, generator=generator, device=device)
-        changed = images.clone()
-        for number, operation in enumerate(operations):
-            rows = (choice_B == number).nonzero().squeeze(1)
-            if rows.numel():
-                levels = level_B[rows].to(images.device, non_blocking=True).view(-1, 1, 1, 1)
-                rows = rows.to(images.device, non_blocking=True)
-                changed.index_copy_(0, rows, operation(images[rows], levels))
-        images = changed
+        images = each_changed(images, operations, choice_B, level_B)
     return images
 
 
@@ -103,27 +92,19 @@ def rotate(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
 
 
 def shear_x(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    amount = _signed(level)
-    one, zero = torch.ones_like(amount), torch.zeros_like(amount)
-    return affine(images, _rows((one, amount, zero), (zero, one, zero)))
+    return _moved(images, level, 0, 1, 1)
 
 
 def shear_y(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    amount = _signed(level)
-    one, zero = torch.ones_like(amount), torch.zeros_like(amount)
-    return affine(images, _rows((one, zero, zero), (amount, one, zero)))
+    return _moved(images, level, 1, 0, 1)
 
 
 def translate_x(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    amount = _signed(level)
-    one, zero = torch.ones_like(amount), torch.zeros_like(amount)
-    return affine(images, _rows((one, zero, 2 * amount), (zero, one, zero)))
+    return _moved(images, level, 0, 2, 2)
 
 
 def translate_y(images: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
-    amount = _signed(level)
-    one, zero = torch.ones_like(amount), torch.zeros_like(amount)
-    return affine(images, _rows((one, zero, zero), (zero, one, 2 * amount)))
+    return _moved(images, level, 1, 2, 2)
 
 
 def _factor(level: torch.Tensor) -> torch.Tensor:
@@ -135,16 +116,14 @@ def _blend(other: torch.Tensor, images: torch.Tensor, level: torch.Tensor) -> to
     return other + _factor(level) * (images - other)
 
 
-def _signed(level: torch.Tensor) -> torch.Tensor:
-    """-0.3 to 0.3: tangent of a shear, or share of the image's size."""
-    return 0.6 * level.flatten() - 0.3
+def _moved(images: torch.Tensor, level: torch.Tensor, row: int, column: int, times: int) -> torch.Tensor:
+    """By the identity with -0.3 to 0.3 at one place: tangent of a shear, or share of the size (which is 2 there)."""
+    matrix_B23 = torch.eye(2, 3, device=images.device).repeat(len(images), 1, 1)
+    matrix_B23[:, row, column] = times * (0.6 * level.flatten() - 0.3)
+    return affine(images, matrix_B23)
 
 
-def _rows(first: tuple[torch.Tensor, ...], second: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    return torch.stack((torch.stack(first, 1), torch.stack(second, 1)), 1)
-
-
-GRAY_OPERATIONS: tuple[Operation, ...] = (
+GRAY_OPERATIONS: tuple[Change, ...] = (
     identity,
     autocontrast,
     brightness,
@@ -159,4 +138,4 @@ GRAY_OPERATIONS: tuple[Operation, ...] = (
     translate_x,
     translate_y,
 )
-COLOR_OPERATIONS: tuple[Operation, ...] = (*GRAY_OPERATIONS, color)
+COLOR_OPERATIONS: tuple[Change, ...] = (*GRAY_OPERATIONS, color)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
 from labelprop.core.errors import DataError
-from labelprop.data.image_format import ImageFormat
+from labelprop.data.images.pixels import ImageFormat
 
 if TYPE_CHECKING:
-    from labelprop.data.found import Content
+    from labelprop.data.contents import Content
 
-_RESIDENT_SAMPLE = 10_000
-_STREAMED_SAMPLE = 1_000
-_BLOCK = 1_024
-_SMALLEST_STD = 1e-6
+_RESIDENT_SAMPLE = 10_000  # rows: the mean is then known to a hundredth of a deviation
+_STREAMED_SAMPLE = 1_000  # each has to be decoded
+_BLOCK = 1_024  # rows in float64 at once
+_SMALLEST_STD = 1e-6  # below it values are constant, and dividing would blow rounding up
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +71,12 @@ class Preprocessing:
         return ImageFormat(*self.shape) if self.kind == "image" else None
 
     def to_json(self) -> dict[str, Any]:
-        described = {"kind": self.kind, "shape": list(self.shape), "mean": list(self.mean), "std": list(self.std)}
-        return described if self.seen is None else described | {"seen": list(self.seen)}
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Preprocessing:
-        return cls(
-            kind=data["kind"],
-            shape=tuple(int(size) for size in data["shape"]),
-            mean=tuple(float(value) for value in data["mean"]),
-            std=tuple(float(value) for value in data["std"]),
-            seen=(int(data["seen"][0]), int(data["seen"][1])) if "seen" in data else None,
-        )
+        parts: dict[str, Any] = {name: value if name == "kind" else tuple(value) for name, value in data.items()}
+        return cls(**parts)
 
     @classmethod
     def measure(cls, content: Content, indices: np.ndarray | None = None) -> Preprocessing:

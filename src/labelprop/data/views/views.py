@@ -34,7 +34,7 @@ VECTOR_NOISE = 0.1  # standard deviations
 VECTOR_DROP = 0.2  # share of entries hidden
 FOR_VECTORS = ("none", "noise", "mix", "strong")
 FOR_VECTORS_ALONE = ("noise", "mix")
-CROPPED = "crop+color+flip"
+CROPPED = "crop+color+flip"  # crops at random: the network sees less than is stored
 SEEN = 7 / 8  # of a stored side, where views are crops at random
 TURN = 10  # degrees (mini-ImageNet in DLP)
 

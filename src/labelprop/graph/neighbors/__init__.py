@@ -1,15 +1,17 @@
-"""Nearest neighbors by cosine, distance or inner product: one search backend a file, recall measured.
-
-`nearest` is imported from here on first use, so that the package itself imports nothing heavy.
-"""
+"""Nearest neighbors by cosine, distance or inner product: one search backend a file, recall measured."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from labelprop.core.types import Neighbors
-    from labelprop.graph.neighbors.rows import Rows
+import torch
+from scipy import sparse
+
+from labelprop.core.errors import RequestError
+from labelprop.core.registry import lookup
+from labelprop.core.types import Neighbors
+from labelprop.graph.neighbors.rows import DenseRows, Rows, as_rows
+from labelprop.graph.neighbors.sparse_rows import SparseRows
 
 EXACT_UP_TO = 20_000  # rows; beyond, an index is quicker than all products (two CPU cores, 128 dimensions)
 EXACT_UP_TO_CUDA = 1_000_000
@@ -42,11 +44,6 @@ def nearest(
     Raises DataError naming the row for NaN or infinity, RequestError for an unknown metric or queries of another
     width, UnknownNameError for an unknown backend.
     """
-    import torch
-
-    from labelprop.core.registry import lookup
-    from labelprop.graph.neighbors.rows import as_rows
-
     rows = as_rows(vectors_ND, device, metric)
     looked_up = None if queries is None else _queries(queries, rows)
     backend = _choose(rows, rows if looked_up is None else looked_up) if search == "auto" else search
@@ -58,13 +55,7 @@ def nearest(
 
 def _queries(queries: Any, rows: Rows) -> Rows:
     """Queries on the device of the rows; as sparse as they are, where the rows are sparse."""
-    from labelprop.core.errors import RequestError
-    from labelprop.graph.neighbors.rows import DenseRows, as_rows
-    from labelprop.graph.neighbors.sparse_rows import SparseRows
-
     if isinstance(rows, SparseRows) and not (hasattr(queries, "tocsr") or isinstance(queries, SparseRows)):
-        from scipy import sparse
-
         queries = queries.read(0, queries.n) if isinstance(queries, DenseRows) else queries
         queries = sparse.csr_array(queries.cpu() if hasattr(queries, "cpu") else queries)
     looked_up = as_rows(queries, rows.device, rows.metric)
@@ -75,8 +66,6 @@ def _queries(queries: Any, rows: Rows) -> Rows:
 
 def _choose(rows: Rows, queries: Rows) -> str:
     """Exact where all products cost little, or where no index can hold the rows; else approximate."""
-    from labelprop.graph.neighbors.sparse_rows import SparseRows
-
     limit = EXACT_UP_TO_CUDA if rows.device.type == "cuda" else EXACT_UP_TO
     few = rows.n * queries.n <= limit * limit
     return "exact" if few or isinstance(rows, SparseRows) else "approximate"

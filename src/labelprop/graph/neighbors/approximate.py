@@ -29,7 +29,7 @@ from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.neighbors.rows import Rows
 from labelprop.graph.neighbors.sparse_rows import SparseRows
 
-RECALL = 0.98
+RECALL = 0.98  # wanted, of the true neighbors
 GROWTH = 1.5  # from one length of strips to the next
 SAMPLE = 256  # rows to choose the reach on, and as many again to measure the recall on
 SLACK = 0.02  # by which the sample's recall may miss `RECALL`

@@ -18,7 +18,7 @@ from labelprop.graph.neighbors.rows import Rows
 CELLS_A_ROOT = 0.8  # cells for each sqrt(N)
 SAMPLE_A_CELL = 40  # rows that each center is found from
 ROUNDS = 6  # of k-means
-TILE = 32
+TILE = 32  # rows: a peak a tile is 3% of the products, and one tile fits the cache
 CLOSENESS = {"cosine": cosines, "euclidean": minus_squares, "inner": minus_squares}  # which cell a row is put in
 REACHED_BY = CLOSENESS | {"inner": cosines}  # which cells a query looks into
 

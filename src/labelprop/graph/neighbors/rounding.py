@@ -45,7 +45,7 @@ def spans(n: int, elements_a_row: int, budget: int = BLOCK_ELEMENTS) -> Iterator
         yield start, min(start + step, n)
 
 
-def _peaks(block: torch.Tensor, first: int) -> torch.Tensor:
+def peaks(block: torch.Tensor, first: int) -> torch.Tensor:
     """The largest entry of each row (B, 1), 1 for a zero row. `first`: the number of the first row, for messages."""
     if block.shape[1] == 0:
         return block.new_ones(len(block), 1)
@@ -63,6 +63,6 @@ def product_rounding(dim: int, dtype: torch.dtype) -> float:
     return float(4 * max(dim, 1) ** 0.5 * torch.finfo(dtype).eps)
 
 
-def _finite(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def finite(values: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """Values that fit the type: minus infinity is kept for places without a neighbor."""
     return values.clamp(torch.finfo(dtype).min, torch.finfo(dtype).max)

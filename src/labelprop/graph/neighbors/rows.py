@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
-from labelprop.graph.neighbors.rounding import _finite, _peaks, distance_rounding, product_rounding, spans, work_dtype
+from labelprop.graph.neighbors.rounding import distance_rounding, finite, peaks, product_rounding, spans, work_dtype
+from labelprop.graph.neighbors.sparse_rows import SparseRows
 
 METRICS = ("cosine", "euclidean", "inner")
 
@@ -74,7 +75,7 @@ class DenseRows:
         total_D = torch.zeros(self.dim, dtype=torch.float64, device=device)
         for start, stop in spans(self.n, self.dim):
             block = self._convert(source_ND[start:stop])
-            peak_B1 = _peaks(block, start)
+            peak_B1 = peaks(block, start)
             self._peak_N1[start:stop] = peak_B1
             self._length_N1[start:stop] = torch.linalg.vector_norm(block / peak_B1, dim=1, keepdim=True)
             total_D += block.sum(dim=0, dtype=torch.float64)
@@ -123,7 +124,7 @@ class DenseRows:
             left_B1D = block[start:stop, None]
             if self.metric == "euclidean":
                 squared_BK = (rows_BKD.double() - left_B1D.double()).square_().sum(-1)
-                found_BK[start:stop] = _finite(-squared_BK, self.dtype)
+                found_BK[start:stop] = finite(-squared_BK, self.dtype)
             else:
                 found_BK[start:stop] = (rows_BKD * left_B1D).sum(-1, dtype=torch.float64)
         return found_BK
@@ -159,8 +160,6 @@ def as_rows(vectors: Any, device: torch.device | str = "cpu", metric: str = "cos
     float32 and float64 keep theirs; float16, bfloat16 and integers are computed with in float32.
     Raises DataError naming the first row with NaN or infinity, RequestError for an unknown metric.
     """
-    from labelprop.graph.neighbors.sparse_rows import SparseRows
-
     device = torch.device(device)
     if metric not in METRICS:
         raise RequestError(f"metric={metric!r}: vectors are compared by one of {', '.join(METRICS)}.")

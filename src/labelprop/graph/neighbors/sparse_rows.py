@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from labelprop.graph.neighbors.rounding import distance_rounding, not_finite, product_rounding, work_dtype
+from labelprop.graph.neighbors.rounding import distance_rounding, finite, not_finite, product_rounding, work_dtype
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -84,8 +84,7 @@ class SparseRows:
         else:
             found = left.multiply(right).sum(axis=1)
         found_BK = torch.from_numpy(np.asarray(found).reshape(indices_BK.shape))
-        limit = torch.finfo(self.dtype).max
-        return found_BK.clamp_(-limit, limit).to(self.device, self.dtype)
+        return finite(found_BK, self.dtype).to(self.device, self.dtype)
 
     def keys(self, block: sparse.csr_array) -> list[bytes]:
         bounds = zip(block.indptr[:-1], block.indptr[1:], strict=True)

@@ -32,25 +32,17 @@ class Conv13(Trunk):
         channels, _, _ = require_image("conv13", input_shape, smallest=12)
         self.feature_dim = width
         self.weight_norm = weight_norm
-        self.stage1 = nn.Sequential(
-            self._conv(channels, width, 3, padding=1),
-            self._conv(width, width, 3, padding=1),
-            self._conv(width, width, 3, padding=1),
-            nn.MaxPool2d(2),
-            nn.Dropout(dropout),
-        )
-        self.stage2 = nn.Sequential(
-            self._conv(width, 2 * width, 3, padding=1),
-            self._conv(2 * width, 2 * width, 3, padding=1),
-            self._conv(2 * width, 2 * width, 3, padding=1),
-            nn.MaxPool2d(2),
-            nn.Dropout(dropout),
-        )
+        self.stage1 = self._stage(channels, width, dropout)
+        self.stage2 = self._stage(width, 2 * width, dropout)
         self.stage3 = nn.Sequential(
             self._conv(2 * width, 4 * width, 3, padding=0),
             self._conv(4 * width, 2 * width, 1, padding=0),
             self._conv(2 * width, width, 1, padding=0),
         )
+
+    def _stage(self, inputs: int, outputs: int, dropout: float) -> nn.Sequential:
+        convolutions = [self._conv(size, outputs, 3, padding=1) for size in (inputs, outputs, outputs)]
+        return nn.Sequential(*convolutions, nn.MaxPool2d(2), nn.Dropout(dropout))
 
     def _conv(self, inputs: int, outputs: int, kernel: int, *, padding: int) -> nn.Sequential:
         conv: nn.Module = nn.Conv2d(inputs, outputs, kernel, padding=padding)

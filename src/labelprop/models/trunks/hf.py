@@ -27,7 +27,7 @@ from labelprop.models.trunks.trunk import Trunk
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-DEFAULT_SIZE = 224
+DEFAULT_SIZE = 224  # of ImageNet, where a folder names no size
 SENTENCES = "modules.json"  # the file by which a sentence-transformers model is known
 LONGEST_TEXT = 512  # tokens, where neither model nor tokenizer names a limit
 

@@ -30,23 +30,15 @@ class PreactBlock(nn.Module):
         outputs = 4 * width if bottleneck else width
         self.norm = nn.BatchNorm2d(inputs)
         self.project = Pointwise(inputs, outputs, stride) if project else None
+        shapes = [(inputs, width, 3, stride), (width, outputs, 3, 1)]
         if bottleneck:
-            self.branch = nn.Sequential(
-                nn.Conv2d(inputs, width, 1, bias=False),
-                nn.BatchNorm2d(width),
-                nn.ReLU(inplace=True),
-                nn.Conv2d(width, width, 3, stride, padding=1, bias=False),
-                nn.BatchNorm2d(width),
-                nn.ReLU(inplace=True),
-                nn.Conv2d(width, outputs, 1, bias=False),
-            )
-        else:
-            self.branch = nn.Sequential(
-                nn.Conv2d(inputs, width, 3, stride, padding=1, bias=False),
-                nn.BatchNorm2d(width),
-                nn.ReLU(inplace=True),
-                nn.Conv2d(width, outputs, 3, padding=1, bias=False),
-            )
+            shapes = [(inputs, width, 1, 1), (width, width, 3, stride), (width, outputs, 1, 1)]
+        layers: list[nn.Module] = []
+        for place, (before, after, kernel, step) in enumerate(shapes):
+            if place:
+                layers += [nn.BatchNorm2d(before), nn.ReLU(inplace=True)]
+            layers.append(nn.Conv2d(before, after, kernel, step, padding=kernel // 2, bias=False))
+        self.branch = nn.Sequential(*layers)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         activated = F.relu(self.norm(x), inplace=True)
@@ -64,12 +56,13 @@ class PreactResNet(Trunk):
     ImageNet stem and PyTorch's 0.1 with the small one.
     """
 
+    blocks_a_stage: tuple[int, ...]
+    bottleneck: bool
+
     def __init__(
         self,
         input_shape: tuple[int, ...],
         *,
-        blocks: tuple[int, ...],
-        bottleneck: bool,
         width: int = 64,
         stem: Stem = "auto",
         bn_momentum: float | None = None,
@@ -82,16 +75,19 @@ class PreactResNet(Trunk):
             stem = "small" if min(height, wide) <= SMALL_IMAGE else "imagenet"
         if stem == "imagenet":
             require_image("preact_resnet with stem='imagenet'", input_shape, smallest=32)
-        self.stem = _imagenet_stem(channels, width) if stem == "imagenet" else _small_stem(channels, width)
+            pool = nn.MaxPool2d(3, stride=2, padding=1)
+            self.stem = nn.Sequential(nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False), pool)
+        else:
+            self.stem = nn.Sequential(nn.Conv2d(channels, width, 3, padding=1, bias=False))
         layers: list[nn.Module] = []
         inputs = width
-        for stage, count in enumerate(blocks):
+        for stage, count in enumerate(self.blocks_a_stage):
             stage_width = width * 2**stage
             for position in range(count):
                 first = position == 0
                 stride = 2 if first and stage > 0 else 1
-                layers.append(PreactBlock(inputs, stage_width, stride, bottleneck=bottleneck, project=first))
-                inputs = 4 * stage_width if bottleneck else stage_width
+                layers.append(PreactBlock(inputs, stage_width, stride, bottleneck=self.bottleneck, project=first))
+                inputs = 4 * stage_width if self.bottleneck else stage_width
         self.blocks = nn.Sequential(*layers)
         self.norm = nn.BatchNorm2d(inputs)
         self.feature_dim = inputs
@@ -105,40 +101,13 @@ class PreactResNet(Trunk):
         return F.relu(self.norm(self.blocks(self.stem(x))), inplace=True).mean((2, 3))
 
 
-def _imagenet_stem(channels: int, width: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False),
-        nn.MaxPool2d(3, stride=2, padding=1),
-    )
-
-
-def _small_stem(channels: int, width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(channels, width, 3, padding=1, bias=False))
-
-
-def preact_resnet18(
-    input_shape: tuple[int, ...], *, width: int = 64, stem: Stem = "auto", bn_momentum: float | None = None
-) -> PreactResNet:
+class PreactResNet18(PreactResNet):
     """Basic blocks 2-2-2-2; the paper's feature has 512 dimensions (width 64)."""
-    return PreactResNet(
-        input_shape,
-        blocks=(2, 2, 2, 2),
-        bottleneck=False,
-        width=width,
-        stem=stem,
-        bn_momentum=bn_momentum,
-    )
+
+    blocks_a_stage, bottleneck = (2, 2, 2, 2), False
 
 
-def preact_resnet50(
-    input_shape: tuple[int, ...], *, width: int = 64, stem: Stem = "auto", bn_momentum: float | None = None
-) -> PreactResNet:
+class PreactResNet50(PreactResNet):
     """Bottleneck blocks 3-4-6-3; the paper's feature has 2048 dimensions (width 64)."""
-    return PreactResNet(
-        input_shape,
-        blocks=(3, 4, 6, 3),
-        bottleneck=True,
-        width=width,
-        stem=stem,
-        bn_momentum=bn_momentum,
-    )
+
+    blocks_a_stage, bottleneck = (3, 4, 6, 3), True

@@ -19,7 +19,7 @@ from labelprop.core.errors import RequestError
 from labelprop.models.trunks.hf import HfImageTrunk, ImageConfig, load_hf, require_transformers
 from labelprop.models.trunks.trunk import require_image
 
-RANK = 16
+RANK = 16  # of an adapter
 ALPHA = 32  # adapters are added ALPHA / RANK times
 # By what --tune says, times the recipe's learning rate, which is meant for new weights.
 TRUNK_RATE: Mapping[str, float] = {"lora": 0.3, "full": 0.1}

@@ -7,7 +7,6 @@ a logistic regression on these vectors was right in 62% of all cases, on vectors
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +18,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from labelprop.core.errors import RequestError
-from labelprop.core.run_folder import write_atomically, write_json
+from labelprop.core.files import Digest, write_atomically, write_json
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-FORMAT = 1
-DIMENSIONS = 256
-LETTERS = (2, 4)
+FORMAT = 1  # of the two files
+DIMENSIONS = 256  # at most
+LETTERS = (2, 4)  # shortest and longest group
 MOST_GROUPS = 20_000  # the most frequent ones
 NEGLIGIBLE = 1e-5  # singular values, as a share of the largest: their directions are rounding
 DESCRIBED, WEIGHTS = "text.json", "text.safetensors"
@@ -73,10 +72,8 @@ class TextSvd:
     @property
     def digest(self) -> str:
         """A hash of all that was learned."""
-        hasher = hashlib.blake2b(json.dumps([FORMAT, LETTERS, self.vocabulary]).encode(), digest_size=20)
-        for array in (self.idf_V, self.components_DV):
-            hasher.update(np.ascontiguousarray(array).tobytes())
-        return hasher.hexdigest()
+        arrays = (self.idf_V.tobytes(), self.components_DV.tobytes())
+        return Digest(json.dumps([FORMAT, LETTERS, self.vocabulary]), *arrays).hex()
 
     def save(self, folder: Path) -> None:
         """Writes text.json and text.safetensors. Raises StorageError where that cannot be done."""

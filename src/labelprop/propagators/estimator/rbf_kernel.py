@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
+from labelprop.core.text import byte_size
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.neighbors.rows import Rows
 
@@ -24,7 +25,7 @@ def check_room(n: int, itemsize: int) -> None:
     if n > MAX_ROWS:
         raise RequestError(
             f"kernel='rbf' keeps a weight for every pair of rows: {n} rows would take "
-            f"{n * n * (itemsize + 4) / 2**30:.0f} GiB for the graph alone, and {MAX_ROWS} rows are the limit. "
+            f"{byte_size(n * n * (itemsize + 4))} for the graph alone, and {MAX_ROWS} rows are the limit. "
             f"Use kernel='knn' (same parameters otherwise), or fewer rows."
         )
 

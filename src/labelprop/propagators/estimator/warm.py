@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from labelprop.core.files import Digest
 from labelprop.functional.solve import ColumnSolve
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
@@ -33,14 +33,14 @@ class Remembered:
 
 def fingerprint(X: Any) -> str:
     """A hash of the content of what was handed to fit: equal for equal content, whatever the object."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = Digest()
     for array in _arrays(X):
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.add(f"{array.dtype.str}{array.shape}")
         flat = array.reshape(array.shape[0], -1) if array.ndim else array.reshape(1, 1)
         step = max(1, HASH_BYTES // max(1, flat[:1].nbytes))
         for start in range(0, flat.shape[0], step):
-            digest.update(np.ascontiguousarray(flat[start : start + step]).data)
-    return digest.hexdigest()
+            digest.add(np.ascontiguousarray(flat[start : start + step]).data)
+    return digest.hex()
 
 
 def seed_keys(seeds: Seeds, classes: np.ndarray) -> dict[Any, tuple[bytes, int]]:

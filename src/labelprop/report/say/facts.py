@@ -8,9 +8,10 @@ from datetime import datetime
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
+from labelprop.core.text import byte_size, counted, duration
 from labelprop.report.gather.finished_run import FILES, FinishedRun
 from labelprop.report.gather.numbers import percent_of
-from labelprop.report.words import capital, count
+from labelprop.report.words import capital
 
 Facts = list[tuple[str, str]]
 SKIPPED_SHOWN = 100  # more would be longer than the rest of the page; run.json has all
@@ -46,23 +47,6 @@ def day(date: str) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
-def duration(seconds: float) -> str:
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s" if whole >= 10 else f"{seconds:.1f} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def size(nbytes: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if nbytes < 1000:
-            return f"{nbytes:.0f} {unit}"
-        nbytes /= 1000
-    return f"{nbytes:.1f} GB"
-
-
 def plain_value(value: Any) -> str:
     if value is None:
         return "not set"
@@ -86,7 +70,7 @@ def settings(run: FinishedRun) -> Facts:
     if seconds:
         facts.append(("Time", duration(seconds)))
     if run.metrics.get("peak_memory_bytes"):
-        facts.append(("Most memory", size(run.metrics["peak_memory_bytes"])))
+        facts.append(("Most memory", byte_size(run.metrics["peak_memory_bytes"])))
     if run.versions:
         facts.append(("Versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())))
     return facts
@@ -97,16 +81,15 @@ def verdict(run: FinishedRun) -> Facts:
     found, facts = run.verdict, []
     if found.get("chosen"):
         k = found.get("n_neighbors")
-        facts.append(("Chosen method", str(found["chosen"]) + (f", {count(k, 'neighbor')}" if k else "")))
+        facts.append(("Chosen method", str(found["chosen"]) + (f", {counted(k, 'neighbor')}" if k else "")))
     if found.get("reason"):
         facts.append(("Why", str(found["reason"])))
     if found.get("recall") is not None:
         facts.append(("Neighbors found", f"{percent_of(found['recall'])} of the true ones, measured on a sample"))
     if found.get("steps"):
         end = "converged" if found.get("converged") else "stopped at its limit"
-        facts.append(
-            ("Solver", f"{count(found['steps'], 'step')}, {end}, relative residual {found.get('residual') or 0:.2g}")
-        )
+        steps, residual = counted(found["steps"], "step"), found.get("residual") or 0
+        facts.append(("Solver", f"{steps}, {end}, relative residual {residual:.2g}"))
     return facts
 
 
@@ -126,7 +109,7 @@ def stages(run: FinishedRun) -> Facts:
     for name, stage in run.stages.items():
         parts = [duration(stage.get("seconds") or 0)]
         if stage.get("peak_memory_bytes"):
-            parts.append(size(stage["peak_memory_bytes"]))
+            parts.append(byte_size(stage["peak_memory_bytes"]))
         facts.append((capital(str(name).replace("_", " ")), ", ".join(parts)))
     return facts
 
@@ -138,7 +121,7 @@ def files(run: FinishedRun) -> Facts:
 def skipped(run: FinishedRun) -> Facts:
     listed = [(str(entry.get("id")), plain_value(str(entry.get("reason")))) for entry in run.skipped]
     more = len(listed) - SKIPPED_SHOWN
-    return [*listed[:SKIPPED_SHOWN], ("", f"and {count(more, 'more file')} in run.json")] if more > 0 else listed
+    return [*listed[:SKIPPED_SHOWN], ("", f"and {counted(more, 'more file')} in run.json")] if more > 0 else listed
 
 
 def again(run: FinishedRun) -> str:

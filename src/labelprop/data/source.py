@@ -1,14 +1,11 @@
-"""What a data source hands over, and the protocols on both sides of it."""
+"""What a data source is, and what it hands over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
-import torch
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -42,7 +39,7 @@ class Originals(Protocol):
         """How to point at a row: its file, where it has one."""
         ...
 
-    def fingerprint(self, row: int) -> bytes:
+    def fingerprint(self, row: int) -> str:
         """A hash of the stored content of a row; equal for copies."""
         ...
 
@@ -52,18 +49,19 @@ class Originals(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class RawData:
     """All rows of a source before anything is decoded or checked.
 
     Exactly one of `images`, `vectors` (n, D) and `texts` is set. `given` holds label texts, None where
-    unlabeled; `declared` the class names the source knows, also those without an example.
+    unlabeled; `declared` the class names the source knows, also those without an example. What takes long to read
+    may come as a function, which is then called with a folder for large files.
     """
 
     name: str
     ids: Sequence[str]
     given: Sequence[str | None]
-    images: Any = None  # Originals, or an ImageColumn that is read when it is needed
-    vectors: Any = None  # an array, or an EmbeddingColumn that is read when it is needed
+    images: Originals | Callable[[Path], Originals] | None = None
+    vectors: Any = None  # an array or tensor, or what reads one, as with `images`
     texts: Sequence[str | None] | None = None
     declared: tuple[str, ...] = ()
 
@@ -75,7 +73,7 @@ class Source(Protocol):
         """Whether `data` (a path or an object) is of this kind. At most one source claims it."""
         ...
 
-    def read(self, data: Any, columns: Columns) -> Found:
+    def read(self, data: Any, columns: Columns) -> RawData:
         """All rows of it. Raises DataError naming file, row or column."""
         ...
 
@@ -83,41 +81,3 @@ class Source(Protocol):
 def as_path(data: object) -> Path | None:
     """`data` as a path, or None where it is no path at all."""
     return Path(data).expanduser() if isinstance(data, str | Path) else None
-
-
-class Content(Protocol):
-    """N examples addressed by dataset index."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one example: (C, H, W) or (D,)."""
-        ...
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """What `read` gives: uint8 for images, float32 for vectors."""
-        ...
-
-    @property
-    def resident(self) -> bool:
-        """Whether all examples may be loaded to a device as one tensor."""
-        ...
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all examples in `dtype`."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def read(self, indices: np.ndarray | torch.Tensor) -> torch.Tensor:
-        """(B, *shape) on the CPU, a copy."""
-        ...
-
-    def stream(self, index_batches: Sequence[np.ndarray]) -> Iterator[torch.Tensor]:
-        """`read` of each batch in order, read ahead where reading decodes files."""
-        ...
-
-    def take(self, indices: np.ndarray) -> Content:
-        """These examples alone."""
-        ...

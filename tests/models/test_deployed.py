@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from labelprop.data.contents import TensorContent
 from labelprop.data.views.preprocessing import Preprocessing
+from labelprop.models.deployed import NearestVote
 from labelprop.models.network import ModelSpec, build
-from labelprop.models.voting import NearestVote
 from labelprop.runs.classifier import Classifier, load_classifier, save_classifier
 
 SPEC = ModelSpec("mlp", (5,), {"embedding": 4})

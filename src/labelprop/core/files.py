@@ -1,0 +1,146 @@
+"""Files that are written whole or not at all, and hashes of content."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labelprop.core.errors import StorageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+REMEDIES = {
+    errno.ENOSPC: "free some space, then run again with --resume",
+    errno.EFBIG: "raise the limit on file sizes, then run again with --resume",
+    errno.EDQUOT: "raise the quota or free some space, then run again with --resume",
+    errno.EACCES: "make the folder writable or choose another --out",
+    errno.EROFS: "choose an --out on a file system that can be written",
+}
+
+
+@contextmanager
+def storage_errors(path: Path, remedy: str = "") -> Iterator[None]:
+    """Turns the operating system's refusal to write into an error that says which file and what to do."""
+    try:
+        yield
+    except OSError as error:
+        usual = REMEDIES.get(error.errno or 0, "choose another --out or free the file, then run again")
+        raise StorageError(f"cannot write {path}: {error.strerror or error}; {remedy or usual}.") from error
+
+
+def check_writable(path: Path) -> None:
+    """Raises StorageError where `path`, which does not exist yet, could not be made. Leaves nothing behind."""
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    with storage_errors(path), tempfile.TemporaryFile(dir=above):
+        pass
+
+
+def write_atomically(path: Path, write: Callable[[Path], object], *, remedy: str = "") -> None:
+    """Calls `write` on a temporary neighbor of `path`, flushes it to disk and renames it over `path`.
+
+    Readers see the whole file or none, also where two write it at the same time: the later one stays. Raises
+    StorageError when it cannot be written; what was at `path` before is then still there.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.partial")
+    with storage_errors(path, remedy):
+        try:
+            write(partial)
+            partial.chmod(0o666 & ~_umask())  # some writers make files that only their owner can read
+            flush(partial)
+            os.replace(partial, path)
+            flush(path.parent)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def flush(path: Path) -> None:
+    """fsync of a file or folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8; file names that are not are written as the bytes they are."""
+    write_atomically(path, lambda partial: partial.write_bytes(text.encode("utf-8", "surrogateescape")))
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    import pyarrow.parquet as pq
+
+    write_atomically(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    def write(partial: Path) -> None:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([header, *rows])
+
+    write_atomically(path, write)
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    write_atomically(path, lambda partial: save_array(partial, array))
+
+
+def save_array(path: Path, array: np.ndarray) -> None:
+    """np.save to a file of just this name, whatever its ending."""
+    import numpy as np
+
+    with path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+Hashed = str | bytes | memoryview
+
+
+class Digest:
+    """A blake2b hash of all that was added, one after the other; text counts as UTF-8."""
+
+    def __init__(self, *parts: Hashed, size: int = 20) -> None:
+        self._hash = hashlib.blake2b(digest_size=size)
+        for part in parts:
+            self.add(part)
+
+    def add(self, part: Hashed) -> None:
+        self._hash.update(part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part)
+
+    def add_sized(self, part: Hashed) -> None:
+        """With its length before it, so that "ab", "c" and "a", "bc" differ."""
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        self._hash.update(len(data).to_bytes(8, "little"))
+        self._hash.update(data)
+
+    def hex(self) -> str:
+        return self._hash.hexdigest()
+
+
+def content_key(*parts: object) -> str:
+    """Forty hexadecimal digits that change when any part, or the order of the parts, changes."""
+    digest = Digest()
+    for part in parts:
+        digest.add_sized(part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogateescape"))
+    return digest.hex()

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from labelprop.core.errors import RequestError
+from labelprop.core.text import byte_size, counted, duration, parse_duration, quoted
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "under 1 s"), (1.2, "1 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (200, "3 min 20 s"),
+        (7500, "2 h 05 min"),
+    ],
+)  # fmt: skip
+def test_durations_as_people_say_them(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("10min", 600), ("1.5h", 5400), ("2", 120), (" 30 S ", 30), (0.5, 30)]
+)
+def test_durations_are_read(text: str | float, seconds: float) -> None:
+    assert parse_duration(text, "--budget") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-5min", "0s", "5 parsecs"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(RequestError, match=r"--budget .*90s, 10min"):
+        parse_duration(text, "--budget")
+
+
+@pytest.mark.parametrize(
+    ("nbytes", "text"),
+    [(512, "512 B"), (3_000, "3 kB"), (240.4e6, "240 MB"), (3.44e9, "3.4 GB")],
+)
+def test_sizes(nbytes: float, text: str) -> None:
+    assert byte_size(nbytes) == text
+
+
+def test_lists_are_cut() -> None:
+    assert quoted("abc") == "'a', 'b', 'c'"
+    assert quoted("abc", limit=2) == "'a', 'b' and 1 more"
+    assert quoted([1, 2], mark="") == "1, 2"
+    assert (counted(1, "row"), counted(2000, "row"), counted(2, "class")) == ("1 row", "2,000 rows", "2 classes")
