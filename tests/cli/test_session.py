@@ -11,11 +11,11 @@ import pytest
 
 from labelprop.cli.session import explain
 from labelprop.core import registry
-from labelprop.core.values import parse_value
+from labelprop.core.text import parse_value
 
 PLUGIN = """
 from labelprop.core.entry import Entry
-from labelprop.core.values import parse_value
+from labelprop.core.text import parse_value
 
 entry = Entry("odd_plugin:make", "Odd.", {"x": 1})
 

@@ -10,7 +10,7 @@ from typing import Any
 from labelprop.core import registry
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.recipe_entries import AUTO
-from labelprop.core.values import parse_value
+from labelprop.core.text import parse_value
 
 
 def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:

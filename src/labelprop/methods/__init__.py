@@ -5,8 +5,9 @@ They are imported where they are first used: a file that only makes an `Entry` c
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from labelprop.core.lazy import handed_on
 
 _HOME = {
     **dict.fromkeys(("LossTerms", "Method", "Net", "Outputs", "Sum", "Tools"), "labelprop.methods.base"),
@@ -64,12 +65,4 @@ if TYPE_CHECKING:
     from labelprop.propagators.estimator.parameters import Positive as Positive
     from labelprop.propagators.estimator.parameters import Share as Share
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'labelprop.methods' has no attribute '{name}'")
-    return getattr(import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = handed_on(__name__, _HOME)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.registry import lookup
-from labelprop.core.values import parse_value
+from labelprop.core.text import parse_value
 
 if TYPE_CHECKING:
     import torch
