@@ -20,7 +20,8 @@ import torch
 
 from common import data_argument, provenance, save
 from labelprop.bench.sets import split_images
-from labelprop.core.clock import StageClock, peak_memory_bytes
+from labelprop.core.clock import StageClock
+from labelprop.core.memory import peak_memory_bytes
 from labelprop.core.types import BatchSpec, Task
 from labelprop.data.views.batches import Loader, draw_epoch, steps_per_epoch
 from labelprop.data.views.preprocessing import Preprocessing

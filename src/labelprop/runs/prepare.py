@@ -25,8 +25,7 @@ from labelprop.runs.classifier import described_start, own_backbone
 from labelprop.runs.design import Design, Features, check_seed, decide, find_start, open_backbone, read_features
 from labelprop.runs.inputs import Inputs, read_inputs, tell
 from labelprop.runs.requests import FROZEN, TrainRequest
-from labelprop.training import recipes
-from labelprop.training.race import runners
+from labelprop.training import race, recipes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +59,7 @@ def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prep
         test_features = None if test is None else read_features(test.samples, features.backbone, device, request)
     names: tuple[str | Recipe, ...] = (request.recipe,)
     if request.recipe == AUTO:
-        names = runners(tuple(features.content.shape), len(inputs.samples))
+        names = race.candidates(tuple(features.content.shape), len(inputs.samples))
     start = find_start(request, features)
     quiet = replace(request, reporter=Silent())  # what is said of the first candidate holds for all
     designs = tuple(

@@ -32,7 +32,7 @@ def epoch_length(recipe: Recipe, task: Task) -> int:
         return max(1, len(task.labeled_L) // max(1, needs.labeled.size))
     if recipe.pass_over == "all":
         return max(1, task.n // (needs.labeled.size + needs.unlabeled.size))
-    joint = needs.unlabeled.size or max(1, needs.labeled.size // 2)  # labels only: the epochs of its rivals
+    joint = needs.unlabeled.size or max(1, needs.labeled.size // 2)  # labels only: the epochs of other recipes
     return steps_per_epoch(task, joint, needs.labeled.size)
 
 
@@ -59,8 +59,8 @@ def main_steps_within(
 ) -> int:
     """The number of main-phase steps that `seconds` pay for, each job being trained once; `least` in any case.
 
-    With `trials` the jobs are rivals: each is trained for each of these shares of it, and then one of them in full,
-    maybe the dearest, with the first beside it, the labels alone.
+    With `trials` the jobs are candidates: each is trained for each of these shares of it, and then one of them in
+    full, maybe the dearest, with the first beside it, the labels alone.
 
     Times 20 warm-up steps of every phase on a throw-away network, and its refreshes; `spent` seconds are gone
     already, `closing` seconds follow training, and a tenth is kept in reserve.
