@@ -116,10 +116,6 @@ BENCHES: dict[str, Entry] = {
         "labelprop.bench.recipes:run",
         "Every recipe with its defaults under one budget, on embeddings of banking77 and on fashion_mnist.",
     ),
-    "paper-imagenet": Entry(
-        "labelprop.bench.paper_tables:imagenet",
-        "Rows of the LLP paper's tables on ImageNet, with their networks and schedules.",
-    ),
 }
 
 BENCHES |= {
@@ -128,13 +124,11 @@ BENCHES |= {
         f"Rows of the DLP paper's table on {printed}, with its network and schedule.",
     )
     for name, printed in (("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100"), ("mini_imagenet", "mini-ImageNet"))
-}
-
-# The settings of a bench that all cells in a folder must have in common, where these are not all: the rest says
-# which cells are wanted, and a folder takes those of several calls.
-COMMON_SETTINGS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("small", "recipes"), ("scale", "precision")),
-    **dict.fromkeys(("paper-cifar10", "paper-cifar100", "paper-mini-imagenet", "paper-imagenet"), ()),
+} | {
+    "paper-imagenet": Entry(
+        "labelprop.bench.paper_tables:imagenet",
+        "Rows of the LLP paper's tables on ImageNet, with their networks and schedules.",
+    ),
 }
 
 BENCH_SETTINGS: dict[str, str] = {
@@ -289,27 +283,3 @@ def allowed_values() -> dict[str, str]:
             words = [word for word in parameter.allowed.split("|") if word and not word.startswith("precomputed")]
             found[name] = list(dict.fromkeys([*found.get(name, []), *words]))
     return {name: "|".join(words) for name, words in found.items() if len(words) > 1}
-
-
-def parse_value(what: str, text: str, default: Any) -> Any:
-    """`text` as a value of the type of `default`; where that is None, a number if it looks like one.
-
-    Raises RequestError naming `what`.
-    """
-    if isinstance(default, bool):
-        known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-        if text.lower() not in known:
-            raise RequestError(f"{what}={text} must be true or false.")
-        return known[text.lower()]
-    if default is None:
-        if text.lower() == "none":
-            return None
-        kinds: tuple[type, ...] = (int, float, str)
-    else:
-        kinds = (int, float) if isinstance(default, float) else (type(default),)
-    for kind in kinds:
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    raise RequestError(f"{what}={text} must be a {'number' if float in kinds or int in kinds else 'text'}.")
