@@ -8,7 +8,7 @@ from typing import Any
 from labelprop.core import registry
 from labelprop.core.errors import RequestError
 from labelprop.core.memory import available_bytes, held_bytes
-from labelprop.core.text import byte_size, duration
+from labelprop.core.text import byte_size, counted, duration
 from labelprop.propagators.cost.forecast import ALL_PAIRS, Forecast, forecast
 
 TIGHT = 0.8  # of what is available
@@ -19,7 +19,7 @@ FEWER_CLASSES = 16
 def plan_lines(plan: Forecast, dtype: str) -> list[str]:
     """What is going to be done, and what it will probably cost."""
     size, free, pairs = plan.size, free_bytes(plan), plan.search == ALL_PAIRS
-    neighbors = f"{plan.n_neighbors:,} neighbor{'s' if plan.n_neighbors != 1 else ''}"
+    neighbors = counted(plan.n_neighbors, "neighbor")
     asked = plan.parameters.get("n_neighbors")
     cut = f" (of {asked:,} asked for: there are no more)" if asked is not None and asked > plan.n_neighbors else ""
     peak = byte_size(held_bytes() + plan.nbytes) if not size.on_gpu else byte_size(plan.nbytes)
@@ -27,8 +27,8 @@ def plan_lines(plan: Forecast, dtype: str) -> list[str]:
     stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in plan.seconds_by_stage.items())
     time = f"about {duration(plan.seconds)} ({stages})" if plan.seconds >= 1 else duration(plan.seconds)
     lines = [
-        f"plan: {size.n:,} {dtype} vectors of {size.d:,} dimensions, {size.n_seeds:,} labeled in {size.n_classes:,} "
-        f"class{'es' if size.n_classes != 1 else ''}",
+        f"plan: {size.n:,} {dtype} vectors of {size.d:,} dimensions, {size.n_seeds:,} labeled in "
+        f"{counted(size.n_classes, 'class')}",
         f"plan: {plan.method}, " + (ALL_PAIRS + " of rows" if pairs else f"{neighbors}{cut} by {plan.search} search"),
         f"plan: peak memory about {peak}{left}; {time}",
     ]
