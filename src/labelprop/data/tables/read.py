@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from labelprop.core.errors import DataError, RequestError, UnknownNameError
+from labelprop.data.tables.values import label_texts, plain_text
 
 TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
@@ -80,6 +81,17 @@ class Table:
                 "spreadsheet calls it CSV UTF-8), or convert it: iconv -f WINDOWS-1252 -t UTF-8 OLD > NEW."
             )
         return values
+
+    def labels(self, name: str) -> list[str | None]:
+        """The column as labels, by the names that the table declares; None where unlabeled."""
+        return label_texts(self.texts(name), self.codes(name), self.where)
+
+    def ids(self, name: str) -> list[str]:
+        """The column as ids. Raises DataError naming the row without one."""
+        found = [plain_text(value) or "" for value in self.values(name)]
+        if "" in found:
+            raise DataError(f"{self.row(found.index(''))}: column '{name}' is empty; every row needs an id.")
+        return found
 
     def row(self, index: int) -> str:
         """How to point at a row."""
