@@ -42,7 +42,7 @@ def data_in_table(table: Table, columns: Columns, name: str) -> RawData:
         images=partial(read_images, table, column) if kind == "image" else None,
         vectors=partial(read_embeddings, table, column) if kind == "embedding" else None,
         texts=[_text(value) for value in table.texts(column)] if kind == "text" else None,
-        declared=(table.codes(label) if label is not None else None) or (),
+        declared=table.codes(label) if label is not None else (),
     )
 
 
