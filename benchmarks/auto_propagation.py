@@ -34,9 +34,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from common import RESULTS, provenance, save
 from labelprop.core import registry
-from labelprop.core.registry import HEADS, lookup
+from labelprop.core.registry import HEADS
 from labelprop.graph.neighbors import nearest
-from labelprop.propagators.choice.candidates import EXPECTED, NEIGHBORS, SETTINGS, Candidate, is_voter
+from labelprop.propagators.choice.candidates import EXPECTED, NEIGHBORS, Candidate, propagator
+from labelprop.propagators.votes.vote_propagator import VotePropagator
 
 SETS = ("banking77", "isolet1", "letter", "mnist", "fashion_mnist")
 ROWS, LABELS, DRAWS = 10_000, (1, 2, 5), 10
@@ -100,8 +101,8 @@ class Entrants:
     def make(self, key: str, method: str, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
         """An estimator that keeps its graph from draw to draw, and the input it takes."""
         if key not in self._fitted:
-            kind = lookup("propagators", method).load()
-            if method == AUTO or is_voter(method):
+            kind = propagator(method)
+            if method == AUTO or issubclass(kind, VotePropagator):
                 self._fitted[key] = kind(**parameters, warm_start=True), self._X
             else:
                 k = {**registry.parameters("propagators", method), **parameters}["n_neighbors"]
@@ -125,8 +126,8 @@ def entries(per_class: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield AUTO, AUTO, {}
     for candidate in EXPECTED:
         if per_class < 3 and candidate.method not in HEADS:
-            settings = SETTINGS.get(candidate.method, {})
-            yield grid_key(candidate), candidate.method, {"n_neighbors": candidate.n_neighbors, **settings}
+            settings = {"n_neighbors": candidate.n_neighbors, **propagator(candidate.method).tried_with}
+            yield grid_key(candidate), candidate.method, settings
 
 
 def grid_key(candidate: Candidate) -> str:

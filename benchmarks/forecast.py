@@ -75,7 +75,7 @@ class Noted(Silent):
 
 
 def run_cell(folder: Path, method: str) -> dict[str, Any]:
-    """One propagation in this process: foretold and taken."""
+    """One propagation in this process: the forecast and what it took."""
     peak: list[int] = []
     estimator = registry.lookup("propagators", method).load()
     fit = estimator.fit
@@ -102,24 +102,24 @@ def run_cell(folder: Path, method: str) -> dict[str, Any]:
     propagate(request)
     plan = json.loads((request.out / "run.json").read_text())["plan"]
     before, most = peak
-    foretold = sum(value for name, value in plan["seconds"].items() if name not in ("baselines", "report"))
+    seconds_ahead = sum(value for name, value in plan["seconds"].items() if name not in ("baselines", "report"))
     return {
         "held_before_bytes": before,
-        "foretold_bytes": before + plan["more_memory_bytes"],
+        "forecast_bytes": before + plan["more_memory_bytes"],
         "bytes": most,
         "memory_ratio": round((before + plan["more_memory_bytes"]) / most, 2),
-        "foretold_seconds": {name: round(value, 2) for name, value in plan["seconds"].items()},
+        "forecast_seconds": {name: round(value, 2) for name, value in plan["seconds"].items()},
         "seconds": round(seconds[0], 2),
         "stages": [line for line in noted.lines if line.endswith(" s)") and not line.startswith("plan")],
-        "time_ratio": round(foretold / seconds[0], 2),
+        "time_ratio": round(seconds_ahead / seconds[0], 2),
     }
 
 
 def tell(row: dict[str, Any]) -> None:
     print(
         f"{row['method']:<18} n {row['n']:>7,} d {row['d']:>4} C {row['classes']:>4}: "
-        f"{row['bytes'] / 1e6:>6.0f} MB ({row['held_before_bytes'] / 1e6:.0f} before), foretold x "
-        f"{row['memory_ratio']:.2f}; {row['seconds']:>6.1f} s, foretold x {row['time_ratio']:.2f}",
+        f"{row['bytes'] / 1e6:>6.0f} MB ({row['held_before_bytes'] / 1e6:.0f} before), forecast x "
+        f"{row['memory_ratio']:.2f}; {row['seconds']:>6.1f} s, forecast x {row['time_ratio']:.2f}",
         flush=True,
     )
 

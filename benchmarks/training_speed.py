@@ -20,7 +20,8 @@ import torch
 
 from common import data_argument, provenance, save
 from labelprop.bench.sets import split_images
-from labelprop.core.clock import StageClock, peak_memory_bytes
+from labelprop.core.clock import StageClock
+from labelprop.core.memory import peak_memory_bytes
 from labelprop.core.types import BatchSpec, Task
 from labelprop.data.views.batches import Loader, draw_epoch, steps_per_epoch
 from labelprop.data.views.preprocessing import Preprocessing
@@ -84,7 +85,7 @@ def compare(name: str, options: argparse.Namespace) -> dict[str, Any]:
     task, loader, spec = prepare(options)
     recipe = recipes.build(name, {})
     index = len(recipe.phases) - 1
-    needs = recipe.main.method().needs
+    needs = recipe.main.needs
     steps = steps_per_epoch(task, needs.unlabeled.size or needs.labeled.size // 2, needs.labeled.size)
     images = steps * (needs.labeled.size + needs.unlabeled.size)
     clock = StageClock()

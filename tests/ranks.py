@@ -28,7 +28,7 @@ SMALL = {"batch_size": 12, "labeled_batch_size": 5, "n_neighbors": 5, "dim": 8, 
 
 
 def settings_of(recipe: str) -> dict[str, float]:
-    known = registry.lookup("recipes", recipe).parameters
+    known = registry.parameters("recipes", recipe)
     return {name: value for name, value in SMALL.items() if name in known}
 
 

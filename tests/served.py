@@ -10,14 +10,14 @@ import torch
 
 import labelprop
 from labelprop.data.contents import TensorContent
+from labelprop.methods.phases import Recipe
 from labelprop.training import recipes
-from labelprop.training.phases import Recipe
 
 SIDE = 8
 
 
 def takes_vectors(recipe: Recipe, dim: int) -> bool:
-    return all(phase.method().refuses((dim,)) is None for phase in recipe.phases)
+    return all(phase.refuses((dim,)) is None for phase in recipe.phases)
 
 
 def pictures(vectors_ND: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ SMALL = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5, "dim": 8, 
 
 
 def small(name: str) -> dict[str, Any]:
-    return {key: value for key, value in SMALL.items() if key in registry.lookup("recipes", name).parameters}
+    return {key: value for key, value in SMALL.items() if key in registry.parameters("recipes", name)}
 
 
 class InFloat64(nn.Module):

@@ -1,17 +1,27 @@
 """A recipe in a package of its own: labels, smoothed.
 
 `pip install -e .` in this folder, and `labelprop methods` lists it and `labelprop train DATA --recipe smoothed` runs.
-The line in pyproject.toml names `entry`; its target is a function of the settings that returns the recipe.
+The line in pyproject.toml names `entry`; its target is a function of the settings that returns the recipe. These are
+the parameters of the method, the rate and the decay, with the defaults that stand here.
 """
 
 from __future__ import annotations
 
 from torch.nn import functional as F
 
-from labelprop.core.entry import Entry
-from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec
-from labelprop.methods.base import LossTerms, Method, Net
-from labelprop.training.phases import Phase, Recipe, Sgd
+from labelprop.methods import (
+    Batch,
+    BatchSpec,
+    Entry,
+    LossTerms,
+    Method,
+    Net,
+    Phase,
+    Progress,
+    Settings,
+    StreamSpec,
+    recipe,
+)
 
 
 class Smoothed(Method):
@@ -27,11 +37,10 @@ class Smoothed(Method):
         return LossTerms({"smoothed": term}, {"smoothed": 1.0})
 
 
-def smoothed(*, batch_size: int = 12, smoothing: float = 0.1) -> Recipe:
+@recipe("smoothed", Smoothed)
+def smoothed(s: Settings) -> tuple[Phase, ...]:
     """A recipe of one phase."""
-    settings = dict(locals())
-    phase = Phase(name="smoothed", method=lambda: Smoothed(**settings), optimizer=Sgd(lr=0.05))
-    return Recipe(name="smoothed", phases=(phase,), settings=settings)
+    return (s.phase("smoothed", s.make(Smoothed)),)
 
 
-entry = Entry("smoothed_labels:smoothed", "Labels, smoothed.", {"batch_size": 12, "smoothing": 0.1})
+entry = Entry("smoothed_labels:smoothed", "Labels, smoothed.")

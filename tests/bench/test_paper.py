@@ -15,7 +15,7 @@ from labelprop.bench.paper import measured_percent, summarize
 from labelprop.bench.paper_files import imagenet_files, table_files
 from labelprop.cli.main import app
 from labelprop.core.errors import DataError, RequestError
-from labelprop.training import phases
+from labelprop.methods import phases
 from paper_data import write_imagenet, write_table_set
 
 

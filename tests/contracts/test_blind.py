@@ -22,7 +22,7 @@ Y = np.where(np.arange(N) < 12, CLASSES, -1)
 
 def trace(recipe: str, truth: np.ndarray, out) -> tuple:
     """Losses of all epochs, and the labels."""
-    known = registry.lookup("recipes", recipe).parameters
+    known = registry.parameters("recipes", recipe)
     settings = {name: value for name, value in SMALL.items() if name in known}
     run = labelprop.train(
         examples_for(recipe, VECTORS),

@@ -18,7 +18,7 @@ SURE = {"threshold": 0.4}  # of three classes: a network that has learned nothin
 
 
 def settings_of(recipe: str) -> dict[str, float]:
-    known = registry.lookup("recipes", recipe).parameters
+    known = registry.parameters("recipes", recipe)
     return {name: value for name, value in SURE.items() if name in known}
 
 
@@ -32,7 +32,7 @@ FORMS: list[tuple[str, dict[str, object]]] = [  # other methods than those of th
     ("ir", {"noise": 16}),
 ]
 PHASES = [
-    pytest.param(phase.method, id="/".join([name, *map(str, form.values()), phase.name]))
+    pytest.param(phase.new_method, id="/".join([name, *map(str, form.values()), phase.name]))
     for name, form in [*((name, {}) for name in registry.table("recipes")), *FORMS]
     for phase in recipes.build(name, form or settings_of(name)).phases
 ]

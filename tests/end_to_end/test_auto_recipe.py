@@ -13,10 +13,11 @@ import labelprop
 from labelprop.cli.main import app
 from labelprop.core.errors import NonFiniteLossError, RequestError
 from labelprop.core.run_folder import RunFolder
+from labelprop.methods import phases
 from labelprop.runs import race as race_module
 from labelprop.runs import train as train_module
-from labelprop.training import loop, phases
-from labelprop.training.race import RUNNERS
+from labelprop.training import loop
+from labelprop.training.race import CANDIDATES
 
 USAGE = {"seconds": 5_000.0, "peak_memory_bytes": 1}
 
@@ -108,7 +109,7 @@ def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
         return least or 16
 
     monkeypatch.setattr(phases, "MIN_STEPS", 40)  # for dlp to win
-    monkeypatch.setitem(RUNNERS, "vector", ("dlp", "supervised"))
+    monkeypatch.setitem(CANDIDATES, "vector", ("dlp", "supervised"))
     monkeypatch.setattr(race_module, "main_steps_within", steps)
     monkeypatch.setattr(train_module, "main_steps_within", steps)
     options = {"out": tmp_path / "run", "recipe": "auto", "budget": "10min"}
@@ -123,7 +124,7 @@ def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
     said = Said()
     run = labelprop.train(*data, **options, resume=True, reporter=said)
     (race, trials), (winner, after) = (asked[0][0], asked[0][2]), asked[1][:2]
-    assert (race, trials, winner) == (2, 6, 2), "of the rivals once, then of the winner and its baseline"
+    assert (race, trials, winner) == (2, 6, 2), "of the candidates once, then of the winner and its baseline"
     assert len(asked) == 2
     assert 1_000 < after < 1_600
     assert run.metrics["recipe"] == "dlp", "else it has no baseline"

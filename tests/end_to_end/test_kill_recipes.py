@@ -46,7 +46,7 @@ def test_a_killed_run_resumes_as_if_unbroken(recipe: str, tmp_path, monkeypatch:
     vectors_ND = (2 * np.eye(6)[classes] + generator.normal(size=(90, 6))).astype(np.float32)
     np.save("vectors.npy", examples_for(recipe, vectors_ND))
     np.save("labels.npy", np.where(np.arange(90) < 12, classes, -1))
-    known = registry.lookup("recipes", recipe).parameters
+    known = registry.parameters("recipes", recipe)
     settings = {name: value for name, value in SMALL.items() if name in known}
     options = {"recipe": recipe, "epochs": 2, "baselines": False, "settings": settings}
     start = start_for(recipe, np.load("vectors.npy"), np.load("labels.npy"), tmp_path)

@@ -54,7 +54,7 @@ def test_a_class_without_any_pseudo_label_keeps_weights_finite(tmp_path) -> None
     vectors_ND[2] = 1e3  # far from everything: nothing is labeled like it
     settings = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5}
     for recipe in ("dlp", "network-prediction", "mt+dlp"):
-        known = registry.lookup("recipes", recipe).parameters
+        known = registry.parameters("recipes", recipe)
         own = {name: value for name, value in settings.items() if name in known}
         run = labelprop.train(
             vectors_ND, y_N, out=tmp_path / recipe, recipe=recipe, epochs=2, baselines=False, settings=own

@@ -35,11 +35,14 @@ def test_a_recipe_of_another_package_is_listed_checked_and_trained(tmp_path) -> 
     np.save(tmp_path / "labels.npy", np.where(np.arange(90) < 15, classes, -1))
     np.save(tmp_path / "truth.npy", classes)
 
+    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"PYTHONPATH": paths}
+
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", "from labelprop.cli.main import main; main()", *arguments],
             cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(tmp_path)},
+            env=environment,
             capture_output=True,
             text=True,
             check=False,
@@ -60,7 +63,7 @@ def test_a_recipe_of_another_package_is_listed_checked_and_trained(tmp_path) -> 
     checked = subprocess.run(
         [sys.executable, "-c", check],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        env=environment,
         capture_output=True,
         text=True,
         check=False,

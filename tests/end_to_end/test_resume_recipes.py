@@ -24,7 +24,7 @@ def data():
 
 
 def train_on(data, out, recipe: str, **options):
-    known = registry.lookup("recipes", recipe).parameters
+    known = registry.parameters("recipes", recipe)
     settings = {name: value for name, value in SMALL.items() if name in known}
     vectors, y = data
     fixed = {"epochs": 2, "baselines": False, "settings": settings}

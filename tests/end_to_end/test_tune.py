@@ -60,7 +60,7 @@ def test_a_tuned_run_is_complete_in_itself(images, vit, tmp_path, tune) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", sorted(set(registry.table("recipes")) - {"linear-readout"}))
 def test_every_recipe_trains_adapters(images, vit, tmp_path, recipe) -> None:
-    known = registry.lookup("recipes", recipe).parameters
+    known = registry.parameters("recipes", recipe)
     settings = {name: value for name, value in SETTINGS.items() if name in known}
     run = train(images, vit, tmp_path / "run", recipe=recipe, settings=settings, tune="lora", baselines=False)
     before, after = load_pretrained(vit, "lora", seed=0).state_dict(), load_file(run.path / "model.safetensors")

@@ -179,9 +179,9 @@ def test_gradient_against_finite_differences() -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "said"),
     [
-        (LocalLabels, {"density": "dense"}, "density is 'dense'"),
-        (LocalLabels, {"pool": "some"}, "pool is 'some'"),
-        (LocalLabels, {"label_source": "vot"}, "label_source is 'vot'"),
+        (LocalLabels, {"density": "dense"}, "unknown density 'dense'"),
+        (LocalLabels, {"pool": "some"}, "unknown pool 'some'"),
+        (LocalLabels, {"label_source": "vot"}, "unknown label_source 'vot'"),
         (LocalLabels, {"label_source": "head", "classification": False}, "needs the class head"),
         (LocalLabels, {"labeled_batch_size": 128}, "labeled_batch_size=128"),
         (LocalLabels, {"temperature": 0}, "temperature=0"),

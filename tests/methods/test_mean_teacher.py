@@ -126,8 +126,8 @@ def test_the_papers_system_divides_cross_entropy_by_the_whole_batch() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"divergence": "l2"}, "divergence is 'l2'"),
-        ({"statistics": "none"}, "statistics is 'none'"),
+        ({"divergence": "l2"}, "unknown divergence 'l2'"),
+        ({"statistics": "none"}, "unknown statistics 'none'"),
         ({"decay": 1.0}, "decay=1.0"),
         ({"labeled_batch_size": 100}, "labeled_batch_size=100"),
     ],

@@ -139,10 +139,10 @@ def test_guesses_are_the_networks_and_given_labels_stay() -> None:
     ("options", "said"),
     [
         ({"labeled_batch_size": 100}, "labeled_batch_size=100 must"),
-        ({"n_neighbors": 0}, "n_neighbors=0 must"),
-        ({"quantile": 0}, "quantile=0 must"),
-        ({"margin": 5}, "margin=5 must be 0 to 4"),
-        ({"weight": -1}, "weight=-1 must"),
+        ({"n_neighbors": 0}, "n_neighbors=0: must"),
+        ({"quantile": 0}, "quantile=0: must"),
+        ({"margin": 5}, "margin=5: must"),
+        ({"weight": -1}, "weight=-1: must"),
     ],
 )
 def test_bad_parameters_are_refused(options: dict, said: str) -> None:

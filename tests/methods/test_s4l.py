@@ -174,11 +174,11 @@ def test_vectors_and_oblong_images_are_refused_with_what_can_be_done(tmp_path) -
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Rotation(labeled_batch_size=512), "labeled_batch_size=512 must be"),
-        (lambda: Rotation(weight=-1), "weight=-1 must be"),
-        (lambda: Exemplar(copies=1), "copies=1 must be at least 2"),
-        (lambda: Exemplar(dim=0), "dim=0 must"),
-        (lambda: Exemplar(view="crop"), "view is 'crop'"),
+        (lambda: Rotation(labeled_batch_size=512), "labeled_batch_size=512 must"),
+        (lambda: Rotation(weight=-1), "weight=-1: must"),
+        (lambda: Exemplar(copies=1), "copies=1: must"),
+        (lambda: Exemplar(dim=0), "dim=0: must"),
+        (lambda: Exemplar(view="crop"), "unknown view 'crop'"),
     ],
 )
 def test_bad_parameters_are_refused(make, said: str) -> None:

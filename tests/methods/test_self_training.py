@@ -155,7 +155,7 @@ def test_the_cut_is_that_of_the_estimator_and_prefers_the_embedding() -> None:
 def test_a_component_without_labels_has_none_and_does_not_count() -> None:
     vectors_ND = torch.eye(3).repeat_interleave(6, 0) + 0.01 * torch.rand(18, 3)
     task = task_of([0] + [-1] * 5 + [1] + [-1] * 11)
-    method = once({"feature": vectors_ND}, task, source="spectral-cut", parameters={"n_neighbors": 3})
+    method = once({"feature": vectors_ND}, task, source="spectral-cut", source_parameters={"n_neighbors": 3})
     assert method.label_N.tolist() == [0] * 6 + [1] * 6 + [-1] * 6
     assert method.weight_N.tolist() == [1] * 12 + [0] * 6
     assert (method.certainty_N[12:] == 0).all()
@@ -183,15 +183,18 @@ def test_the_vote_counts_a_label_by_the_trust_in_it() -> None:
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: PseudoLabel(labeled_batch_size=288), "labeled_batch_size=288 must be"),
+        (lambda: PseudoLabel(labeled_batch_size=288), "labeled_batch_size=288 must"),
         (lambda: PseudoLabel(weight=-1), "weight=-1"),
         (lambda: PseudoLabel(ramp_from=0.7), "ramp_from=0.7 and ramp_to=0.6"),
         (lambda: PseudoLabel(threshold=2), "threshold=2"),
-        (lambda: LabelsOnce(source="cut"), "source is 'cut'"),
-        (lambda: LabelsOnce(fraction=0), "fraction=0 must"),
-        (lambda: LabelsOnce(batch_size=0), "batch_size=0 must"),
-        (lambda: recipes.build("pseudo-label", {"form": "twice"}), "form is 'twice'"),
-        (lambda: recipes.build("pseudo-label", {"form": "two-stage", "threshold": 0.9}), "no setting threshold"),
+        (lambda: LabelsOnce(source="cut"), "unknown source 'cut'"),
+        (lambda: LabelsOnce(fraction=0), "fraction=0: must"),
+        (lambda: LabelsOnce(batch_size=0), "batch_size=0: must"),
+        (lambda: recipes.build("pseudo-label", {"form": "twice"}), "unknown form 'twice'"),
+        (
+            lambda: recipes.build("pseudo-label", {"form": "two-stage", "threshold": 0.9}),
+            "'two-stage' 'threshold'",
+        ),
     ],
 )
 def test_bad_parameters_are_refused(make, said: str) -> None:
@@ -203,7 +206,7 @@ def test_dmt_weighs_all_or_keeps_a_share() -> None:
     kept = [
         (method.fraction, method.weighted)
         for settings in ({}, {"weighted": True}, {"weighted": True, "fraction": 0.5})
-        for method in [recipes.build("dmt", settings).phases[1].method()]
+        for method in [recipes.build("dmt", settings).phases[1].method]
     ]
     assert kept == [(0.2, False), (1.0, True), (0.5, True)]
 

@@ -16,8 +16,8 @@ from labelprop.core.registry import HEADS, PROPAGATORS
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators import auto
 from labelprop.propagators.auto import AutoPropagation
-from labelprop.propagators.choice import contest as auto_contest
-from labelprop.propagators.choice.candidates import EXPECTED, Candidate, lineup
+from labelprop.propagators.choice import fits
+from labelprop.propagators.choice.candidates import EXPECTED, Candidate, list_candidates
 from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.estimator import graph_propagator
 from labelprop.propagators.label_propagation import LabelPropagation
@@ -136,21 +136,12 @@ class TestChoice:
         assert alone.reason_.endswith(f"It learned from {FIRST}.")
         assert accuracy(alone, truth, seeds_of(truth, 4)) > 0.95
 
-    def test_the_smallest_class_bounds_the_folds(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize(("cv", "folds"), [(2, 2), (5, 4)])
+    def test_the_smallest_class_bounds_the_folds(self, cv: int, folds: int) -> None:
         X, truth = blobs()
-        asked: list[int] = []
-
-        class Spy(auto.SeedKFold):
-            def __init__(self, n_splits: int) -> None:
-                asked.append(n_splits)
-                super().__init__(n_splits)
-
-        monkeypatch.setattr(auto, "SeedKFold", Spy)
         y = seeds_of(truth, 6)
         y[np.flatnonzero(y == 1)[:2]] = -1
-        for cv in (2, 5):
-            AutoPropagation(candidates=["weighted-knn"], cv=cv).fit(X, y)
-        assert asked == [2, 4]
+        assert f", {folds} folds)" in AutoPropagation(candidates=["weighted-knn"], cv=cv).fit(X, y).reason_
 
     def test_only_what_was_named_is_tried(self) -> None:
         X, truth = blobs()
@@ -251,7 +242,7 @@ class TestSharing:
         import torch
 
         seeds = Seeds.soft(torch.eye(4, dtype=torch.float64))
-        shown = auto_contest.without(seeds, torch.tensor([1, 3]))
+        shown = fits.without(seeds, torch.tensor([1, 3]))
         assert shown.labels_N.tolist() == [0, -1, 2, -1]
         assert shown.weights_N.tolist() == [1, 0, 1, 0]
         assert shown.columns(range(4), torch.float64).sum(dim=1).tolist() == [1, 0, 1, 0]
@@ -336,7 +327,7 @@ class TestGivenGraphs:
             wanted = LabelPropagation(metric="precomputed", reweight="poisson").fit(graph, y)
             np.testing.assert_allclose(found.scores_, wanted.scores_, rtol=1e-9)
         assert found.predict(graph[:5]).shape == (5,)
-        lines = lineup(None, 90, 3, given_graph=True)
+        lines = list_candidates(None, 90, 3, given_graph=True)
         assert Candidate("poisson") in lines
         assert Candidate("local", 20) in lines
         assert not {candidate.method for candidate in lines} & set(HEADS)
@@ -373,13 +364,24 @@ class TestCandidates:
         assert {candidate.method for candidate in EXPECTED} == {*PROPAGATORS, *HEADS} - {"auto"}
         assert list(EXPECTED.values()) == sorted(EXPECTED.values(), reverse=True)
 
+    def test_a_propagator_of_another_package_takes_part_behind_those_that_were_measured(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(PROPAGATORS, "of-another", PROPAGATORS["poisson"])
+        lines = list_candidates(None, 90, 3, given_graph=False)
+        assert lines[-4] == list(EXPECTED)[-1]
+        assert lines[-3:] == [Candidate("of-another", k) for k in (10, 20, 50)]
+        X, truth = blobs()
+        assert AutoPropagation(candidates=["of-another"]).fit(X, seeds_of(truth, 4)).method_ == "of-another"
+        assert AutoPropagation().fit(X, seeds_of(truth, 4)).method_ in PROPAGATORS
+
     def test_spectral_cut_is_left_out_where_it_cannot_do_well(self) -> None:
         for n, n_classes, asked in ((1000, 200, True), (1000, 201, False), (100_001, 10, False)):
-            methods = {candidate.method for candidate in lineup(None, n, n_classes, given_graph=False)}
+            methods = {candidate.method for candidate in list_candidates(None, n, n_classes, given_graph=False)}
             assert ("spectral-cut" in methods) == asked
-        assert lineup(["spectral-cut"], 1000, 500, given_graph=False), "unless it is asked for"
+        assert list_candidates(["spectral-cut"], 1000, 500, given_graph=False), "unless it is asked for"
 
     def test_few_rows_cut_the_neighbors_and_repeat_nothing(self) -> None:
-        lines = lineup(["diffusion"], 15, 3, given_graph=False)
+        lines = list_candidates(["diffusion"], 15, 3, given_graph=False)
         assert {candidate.n_neighbors for candidate in lines} == {10, 14}
         assert len(lines) == 2

@@ -7,17 +7,23 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from labelprop.runs import baselines
-from labelprop.runs.baselines import Features, Given, hide_labels, labels_only
+from labelprop.data.labels.join import GivenLabels
+from labelprop.propagators.choice.heads import LABELS_ONLY_C
+from labelprop.runs.baselines import Features, hide_labels, labels_only
 
 
-def problem(n: int = 300, per_class: int = 8, spread: float = 1.0) -> tuple[np.ndarray, np.ndarray, Given]:
+def given_labels(labels_N: np.ndarray, n_classes: int = 3, weights: np.ndarray | None = None) -> GivenLabels:
+    weights = np.ones(len(labels_N)) if weights is None else weights
+    return GivenLabels(tuple("abc"[:n_classes]), labels_N, weights.astype(np.float32))
+
+
+def problem(n: int = 300, per_class: int = 8, spread: float = 1.0) -> tuple[np.ndarray, np.ndarray, GivenLabels]:
     """Vectors, truth and given labels of three overlapping classes."""
     rng = np.random.default_rng(0)
     truth = np.arange(n) % 3
     X = (3 * np.eye(3, 6)[truth] + spread * rng.normal(size=(n, 6))).astype(np.float32)
     labels = np.where(np.arange(n) < 3 * per_class, truth, -1)
-    return X, truth, Given(labels, np.ones(n), 3)
+    return X, truth, given_labels(labels)
 
 
 def unit(X: np.ndarray) -> np.ndarray:
@@ -27,8 +33,8 @@ def unit(X: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("strength", [1.0, 100.0])
 def test_both_baselines_are_those_of_scikit_learn(strength: float) -> None:
     X, _, given = problem()
-    known = given.labeled_M
-    found = labels_only(Features(X, known, "cpu", "cosine"), given, strength)
+    known = given.labels_N >= 0
+    found = labels_only(Features(X, given.labels_N, "cpu", "cosine"), given, strength)
     linear = LogisticRegression(C=strength, tol=1e-6, max_iter=1000).fit(unit(X)[known], given.labels_N[known])
     near = KNeighborsClassifier(1).fit(unit(X)[known], given.labels_N[known])
     assert (found.logistic_N == linear.predict(unit(X))).mean() > 0.99
@@ -40,32 +46,33 @@ def test_where_distances_count_features_are_standardized_not_scaled_to_length_1(
     radius = np.concatenate([np.linspace(1, 2, 40), np.linspace(4, 5, 40)])
     X = np.stack([radius, radius], 1).astype(np.float32) * 1e6
     truth = np.repeat([0, 1], 40)
-    given = Given(np.where(np.arange(80) % 8 == 0, truth, -1), np.ones(80), 2)
-    found = labels_only(Features(X, given.labeled_M, "cpu", "euclidean"), given, 100.0)
+    given = given_labels(np.where(np.arange(80) % 8 == 0, truth, -1), 2)
+    found = labels_only(Features(X, given.labels_N, "cpu", "euclidean"), given, 100.0)
     np.testing.assert_array_equal(found.logistic_N, truth)
     np.testing.assert_array_equal(found.nearest_N, truth)
 
 
 def test_weights_count_in_the_regression() -> None:
     X, _, given = problem()
-    known = given.labeled_M
     weights = np.where(given.labels_N == 2, 1e-6, 1.0)
-    found = labels_only(Features(X, known, "cpu", "cosine"), Given(given.labels_N, weights, 3), 1.0)
+    found = labels_only(
+        Features(X, given.labels_N, "cpu", "cosine"), given_labels(given.labels_N, weights=weights), 1.0
+    )
     assert (found.logistic_N == 2).mean() < 0.01
 
 
 def test_one_class_needs_no_fit() -> None:
     X, _, _ = problem()
-    given = Given(np.where(np.arange(300) < 4, 0, -1), np.ones(300), 1)
-    found = labels_only(Features(X, given.labeled_M, "cpu", "cosine"), given, 1.0)
+    given = given_labels(np.where(np.arange(300) < 4, 0, -1), 1)
+    found = labels_only(Features(X, given.labels_N, "cpu", "cosine"), given, 1.0)
     assert (found.logistic_N == 0).all()
-    assert hide_labels(Features(X, given.labeled_M, "cpu", "cosine"), given, None)[0] is None
+    assert hide_labels(Features(X, given.labels_N, "cpu", "cosine"), given, None)[0] is None
 
 
 def test_a_row_of_zeros_has_no_nearest_label() -> None:
     X, _, given = problem()
     X[-1] = 0
-    found = labels_only(Features(X, given.labeled_M, "cpu", "cosine"), given, 1.0)
+    found = labels_only(Features(X, given.labels_N, "cpu", "cosine"), given, 1.0)
     assert found.nearest_N[-1] == -1
 
 
@@ -73,13 +80,13 @@ def test_each_given_label_is_hidden_once_and_asked_for() -> None:
     X, truth, given = problem(spread=0.01)
     hidden_rows: list[int] = []
 
-    def refit(labels_N: np.ndarray) -> np.ndarray:
-        hidden = np.flatnonzero((given.labels_N >= 0) & (labels_N < 0))
-        assert set(labels_N[labels_N >= 0]) == {0, 1, 2}, "every class keeps some"
-        hidden_rows.extend(hidden.tolist())
-        return np.where(hidden_rows[0] == np.arange(len(truth)), truth + 1, truth)  # wrong about the first row
+    def refit(shown_N: np.ndarray, row_H: np.ndarray) -> np.ndarray:
+        np.testing.assert_array_equal(row_H, np.flatnonzero((given.labels_N >= 0) & (shown_N < 0)))
+        assert set(shown_N[shown_N >= 0]) == {0, 1, 2}, "every class keeps some"
+        hidden_rows.extend(row_H.tolist())
+        return np.where(hidden_rows[0] == row_H, truth[row_H] + 1, truth[row_H])  # wrong about the first row
 
-    found, _ = hide_labels(Features(X, given.labeled_M, "cpu", "cosine"), given, refit)
+    found, _ = hide_labels(Features(X, given.labels_N, "cpu", "cosine"), given, refit)
     assert sorted(hidden_rows) == list(range(24))
     assert (found.n, found.folds) == (24, 5)
     assert (found.logistic, found.nearest, found.propagated) == (24, 24, 23)
@@ -88,20 +95,20 @@ def test_each_given_label_is_hidden_once_and_asked_for() -> None:
 def test_nothing_is_hidden_where_a_class_has_one_label() -> None:
     X, _, given = problem()
     given.labels_N[np.flatnonzero(given.labels_N == 1)[1:]] = -1
-    found, strength = hide_labels(Features(X, given.labeled_M, "cpu", "cosine"), given, None)
+    found, strength = hide_labels(Features(X, given.labels_N, "cpu", "cosine"), given, None)
     assert found is None
-    assert strength == baselines.USUAL_STRENGTH
+    assert strength == LABELS_ONLY_C
 
 
 def test_a_slow_propagator_is_asked_once() -> None:
     X, truth, given = problem()
     asked: list[int] = []
 
-    def refit(labels_N: np.ndarray) -> np.ndarray:
-        asked.append(len(labels_N))
-        return truth
+    def refit(shown_N: np.ndarray, row_H: np.ndarray) -> np.ndarray:
+        asked.append(len(shown_N))
+        return truth[row_H]
 
-    found, _ = hide_labels(Features(X, given.labeled_M, "cpu", "cosine"), given, refit, allowed_seconds=0.0)
+    found, _ = hide_labels(Features(X, given.labels_N, "cpu", "cosine"), given, refit, allowed_seconds=0.0)
     assert len(asked) == 1
     assert found.propagated is None
     assert found.logistic > 12

@@ -28,7 +28,7 @@ TERMS = {
 @pytest.mark.parametrize("name", SIZES)
 def test_all_parts_ask_for_the_same_batch(name: str) -> None:
     """Else the larger streams of one would be filled with examples that another's settings do not know of."""
-    method = recipes.build(name, {}).phases[-1].method()
+    method = recipes.build(name, {}).phases[-1].method
     assert isinstance(method, Sum)
     assert (method.needs.labeled.size, method.needs.unlabeled.size) == SIZES[name]
     assert method.needs.unlabeled.views == VIEWS[name]
@@ -39,7 +39,7 @@ def test_all_parts_ask_for_the_same_batch(name: str) -> None:
 
 @pytest.mark.parametrize("name", SIZES)
 def test_a_batch_size_reaches_all_parts(name: str) -> None:
-    method = recipes.build(name, {"batch_size": 40, "labeled_batch_size": 10}).phases[-1].method()
+    method = recipes.build(name, {"batch_size": 40, "labeled_batch_size": 10}).phases[-1].method
     assert {(part.needs.labeled.size, part.needs.unlabeled.size) for part in method.methods} <= {(10, 30), (0, 0)}
 
 
@@ -73,8 +73,8 @@ def test_the_bank_goes_from_instances_to_aggregation_to_votes() -> None:
 
 def test_aggregation_and_votes_have_neighbors_of_their_own() -> None:
     _, aggregation, votes = recipes.build("la+llp", {"n_background": 77, "n_neighbors": 7, "rounds": 3}).phases
-    assert (aggregation.method().n_neighbors, aggregation.method().rounds) == (77, 3)
-    assert votes.method().n_voters == 7
+    assert (aggregation.method.n_neighbors, aggregation.method.rounds) == (77, 3)
+    assert votes.method.n_voters == 7
 
 
 def test_the_average_goes_on_in_the_second_phase() -> None:

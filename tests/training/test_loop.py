@@ -18,11 +18,11 @@ from labelprop.data.views.views import Views
 from labelprop.functional import schedule
 from labelprop.methods.base import LossTerms, Sum
 from labelprop.methods.diffusion_labels import DiffusionLabels
+from labelprop.methods.phases import Phase, Recipe, Sgd
 from labelprop.methods.supervised import Supervised
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import loop
 from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
-from labelprop.training.phases import Phase, Recipe, Sgd
 
 
 class Lines(list):

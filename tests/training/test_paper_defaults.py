@@ -14,15 +14,15 @@ from labelprop.methods.exemplar import Exemplar
 from labelprop.methods.fixmatch import FixMatch
 from labelprop.methods.freematch import FreeMatch
 from labelprop.methods.min_max import MinMax
+from labelprop.methods.phases import Phase
 from labelprop.methods.pi_model import PiModel
 from labelprop.methods.pseudo_label import PseudoLabel
 from labelprop.methods.rotation import Rotation
 from labelprop.methods.supervised import Supervised
 from labelprop.methods.temporal_ensembling import TemporalEnsembling
 from labelprop.methods.uda import Uda
-from labelprop.methods.vat import Vat, from_clean
+from labelprop.methods.vat import Vat
 from labelprop.training import recipes
-from labelprop.training.phases import Phase
 
 
 def main(recipe: str) -> Phase:
@@ -31,11 +31,11 @@ def main(recipe: str) -> Phase:
 
 def part(recipe: str, kind: type[Method]) -> Any:
     """The method of this kind in a recipe's main phase."""
-    return next(part for part in main(recipe).method().modules() if isinstance(part, kind))
+    return next(part for part in main(recipe).method.modules() if isinstance(part, kind))
 
 
 def streams(recipe: str) -> tuple[int, int]:
-    needs = main(recipe).method().needs
+    needs = main(recipe).needs
     return needs.labeled.size, needs.unlabeled.size
 
 
@@ -89,7 +89,7 @@ def test_schedule(recipe: str, factors: dict[float, float]) -> None:
         ("fixmatch", FixMatch, {"weight": 1.0, "threshold": 0.95}),
         ("freematch", FreeMatch, {"weight": 1.0, "momentum": 0.999}),
         ("tdcnn", MinMax, {"n_neighbors": 10, "margin": 1.0, "quantile": 1.0}),
-        ("vat", Vat, {"weight": 1.0, "epsilon": None, "power_steps": 1, "divergence": from_clean}),
+        ("vat", Vat, {"weight": 1.0, "epsilon": None, "power_steps": 1, "divergence": "kl"}),
         ("pi", PiModel, {"weight": 100.0, "ramp_up_share": 80 / 300}),
         ("temporal-ensembling", TemporalEnsembling, {"weight": 30.0, "momentum": 0.6, "ramp_up_share": 80 / 300}),
         ("pseudo-label", PseudoLabel, {"weight": 3.0, "threshold": None}),

@@ -40,7 +40,7 @@ LLP_ROWS = [
 ]
 ABLATION_ROWS = [
     *map(dlp_ablation, paper_dlp.ABLATION),
-    *(llp_ablation(name, network) for name, (_, values) in paper_llp.ABLATION.items() for network in values),
+    *(llp_ablation(name, network) for name, (_, _, values) in paper_llp.ABLATION.items() for network in values),
 ]
 ROWS = [*DLP_ROWS, *LLP_ROWS, *ABLATION_ROWS]
 
@@ -159,7 +159,7 @@ def test_every_row_is_a_recipe_with_its_papers_optimizer(row: PaperRow) -> None:
     ids=lambda value: f"{value.where}, {value.name}" if isinstance(value, PaperRow) else None,
 )
 def test_batches(row: PaperRow, streams: list[tuple[int, int]]) -> None:
-    needs = [phase.method().needs for phase in row.recipe.phases]
+    needs = [phase.needs for phase in row.recipe.phases]
     assert [(one.labeled.size, one.unlabeled.size) for one in needs] == streams
 
 
@@ -199,11 +199,11 @@ def test_supervised_on_imagenet_warms_up_and_drops_three_times() -> None:
 
 
 def test_llp_parameters() -> None:
-    instance, main = (phase.method() for phase in llp_imagenet("llp", "resnet18", 10).recipe.phases)
+    instance, main = (phase.method for phase in llp_imagenet("llp", "resnet18", 10).recipe.phases)
     assert (instance.noise, instance.dim, instance.momentum, instance.temperature) == (4096, 128, 0.5, 0.07)
     assert (main.n_voters, main.n_density, main.density, main.pool) == (10, 25, "joint", "unlabeled")
-    assert llp_imagenet("llp", "resnet18", 10, noise=None).recipe.phases[0].method().noise is None
-    changed = {name: llp_ablation(name, "resnet18").recipe.main.method() for name in paper_llp.ABLATION}
+    assert llp_imagenet("llp", "resnet18", 10, noise=None).recipe.phases[0].method.noise is None
+    changed = {name: llp_ablation(name, "resnet18").recipe.main.method for name in paper_llp.ABLATION}
     assert [changed[f"llp-top{k}"].n_voters for k in (50, 20, 5)] == [50, 20, 5]
     assert (changed["llp-noc"].confidence, changed["llp-nodw"].density) == (False, None)
     assert changed["llp-ratio"].density == "ratio"

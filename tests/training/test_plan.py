@@ -33,7 +33,7 @@ def test_phases_share_the_main_phases_steps_and_have_at_least_100() -> None:
     assert plan_steps(recipe, 33, 33).steps == (100, 33)
 
 
-def test_labels_only_has_the_epochs_of_its_rivals() -> None:
+def test_labels_only_has_the_epochs_of_other_recipes() -> None:
     assert epoch_length(recipes.build("supervised", {}), task(100, 1697)) == 33
 
 
@@ -93,7 +93,7 @@ def test_a_budget_pays_for_each_job_once(monkeypatch: pytest.MonkeyPatch) -> Non
     assert found == pytest.approx(800 / (0.01 + 0.03 * 1.25), abs=5)
 
 
-def test_a_budget_pays_for_the_trials_of_all_rivals_and_then_for_the_dearest_and_the_first(
+def test_a_budget_pays_for_the_trials_of_all_candidates_and_then_for_the_dearest_and_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(plan, "_time_phase", lambda job, index: Times(RATES[job.recipe.name], 0, 0))

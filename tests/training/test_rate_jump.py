@@ -13,7 +13,7 @@ from labelprop.training.recipes.teacher import mean_teacher
 def consistency_weight(phase) -> float:
     """At the first step of a phase of five epochs."""
     net = build(ModelSpec("mlp", (6,), {"class": 3, "consistency": 3}), seed=0)
-    method = phase.method()
+    method = phase.new_method()
     method.setup(net, Task(torch.tensor([0, 1, 2, -1]), torch.ones(4), 3, seed=0))
     views = (torch.randn(4, 6), torch.randn(4, 6))
     given = Stream(torch.arange(3), ())

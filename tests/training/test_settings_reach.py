@@ -39,7 +39,7 @@ OF_LITTLE: dict[str, Any] = {  # for those of which a near value does nothing to
     "n_eigenvectors": 5,
     "threshold": 0.9,
 }
-SETTINGS = [(name, key) for name, entry in registry.table("recipes").items() for key in entry.parameters]
+SETTINGS = [(name, key) for name in registry.table("recipes") for key in registry.parameters("recipes", name)]
 
 
 def changed(default: Any, key: str) -> Any:
@@ -57,7 +57,7 @@ def built(recipe: str, settings: dict[str, Any]) -> list[Any]:
     found: list[Any] = [made.l2_feature, made.heads(3)]
     for phase in made.phases:
         found += [phase.name, phase.optimizer, phase.keep_state, [phase.schedule(at, ()) for at in (0.0, 0.6, 1.0)]]
-        for part in phase.method().modules():
+        for part in phase.method.modules():
             found.append({key: value for key, value in vars(part).items() if not key.startswith("_")})
     return found
 
@@ -65,7 +65,7 @@ def built(recipe: str, settings: dict[str, Any]) -> list[Any]:
 @pytest.mark.parametrize(("recipe", "key"), SETTINGS)
 def test_a_changed_setting_changes_what_is_built(recipe: str, key: str) -> None:
     assert built(recipe, {}) == built(recipe, {}), "what is compared must not differ by itself"
-    other = changed(registry.lookup("recipes", recipe).parameters[key], key)
+    other = changed(registry.parameters("recipes", recipe)[key], key)
     assert built(recipe, {key: other}) != built(recipe, {})
 
 
@@ -83,5 +83,5 @@ def learned(recipe: str, settings: dict[str, Any]) -> list[Any]:
 @pytest.mark.parametrize(("recipe", "key"), SETTINGS)
 def test_a_changed_setting_changes_what_is_learned(recipe: str, key: str) -> None:
     base = small(recipe) if key != "form" else {"batch_size": 40}  # the other form has few settings
-    other = OF_LITTLE.get(key) or changed(base.get(key, registry.lookup("recipes", recipe).parameters[key]), key)
+    other = OF_LITTLE.get(key) or changed(base.get(key, registry.parameters("recipes", recipe)[key]), key)
     assert learned(recipe, base | {key: other}) != learned(recipe, base)

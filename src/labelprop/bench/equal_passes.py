@@ -21,8 +21,8 @@ from labelprop.bench.cells import CELLS, Cells, Work
 from labelprop.bench.passes import steps_within
 from labelprop.bench.sets import Split
 from labelprop.bench.tables import markdown, percent, spread, write_markdown
-from labelprop.core.clock import reset_peak_memory
 from labelprop.core.errors import UnknownNameError
+from labelprop.core.memory import reset_peak_memory
 from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
 from labelprop.core.types import Task

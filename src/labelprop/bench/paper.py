@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from labelprop.bench.paper_files import Files
 from labelprop.bench.tables import markdown, spread, write_markdown
 from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
+from labelprop.methods.phases import Recipe
 from labelprop.runs.verbs import train
-from labelprop.training.phases import Recipe
 from labelprop.training.recipes.paper import PaperRow
 
 HEADER = (
@@ -44,24 +44,20 @@ class Asked:
     """What one call asks for: rows on the files of one draw; `epochs` and `model` replace the rows' own."""
 
     rows: Sequence[PaperRow]
-    make_files: Callable[[], Files]
+    make_files: Callable[[Path], Files]  # in a folder
     split: int
     epochs: int | None
     model: str
     differs: str = ""  # what else the rows were given other than the paper has it
 
-    @cached_property
-    def files(self) -> Files:
-        return self.make_files()
-
 
 def run_rows(asked: Asked, folder: RunFolder, reporter: Reporter) -> str:
     """Runs what is missing and returns the tables as Markdown, which `table.md` and `table.json` hold too."""
-    cells = Cells(folder.path / CELLS)
+    cells, files = Cells(folder.path / CELLS), cache(partial(asked.make_files, folder.path / "data"))
     for row in asked.rows:
         key = {"table": _title(row, asked), "row": row.name, "split": asked.split}
         place = folder.path / "runs" / _file_name(key)
-        cells.run(key, lambda row=row, place=place: _cell(row, asked, place, reporter))  # type: ignore[misc]
+        cells.run(key, lambda row=row, place=place: _cell(row, asked, files(), place, reporter))  # type: ignore[misc]
         reporter.say(f"{row.where}: {row.method}, split {asked.split} is done")
     tables = summarize(cells.rows)
     folder.write_json("table.json", {"tables": tables})
@@ -80,12 +76,11 @@ def _file_name(key: Mapping[str, Any]) -> str:
     return re.sub(r"[^A-Za-z0-9.+=]+", "-", "-".join(str(value) for value in key.values()))
 
 
-def _cell(row: PaperRow, asked: Asked, out: Path, reporter: Reporter) -> dict[str, Any]:
+def _cell(row: PaperRow, asked: Asked, files: Files, out: Path, reporter: Reporter) -> dict[str, Any]:
     """One training, scored; continues where an interrupted one stopped."""
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
-    files = asked.files
     found = train(
         files.images,
         files.labels,
@@ -122,7 +117,7 @@ def images_per_second(record: Mapping[str, Any], metrics: Mapping[str, Any], rec
     """Training images a second of the steps alone; an image that is shown twice a step counts once."""
     images = 0
     for phase in recipe.phases:
-        needs, steps = phase.method().needs, record["phases"][recipe.name][phase.name]
+        needs, steps = phase.needs, record["phases"][recipe.name][phase.name]
         pool = metrics["unlabeled"]["n"] if needs.labeled.size else metrics["n"]
         images += steps * (needs.labeled.size + min(needs.unlabeled.size, pool))
     return round(float(images / record["stages"][f"{recipe.name}: steps"]["seconds"]), 1)

@@ -15,10 +15,8 @@ from pathlib import Path
 
 from labelprop.bench.cells import Work
 from labelprop.bench.paper import Asked, run_rows
-from labelprop.bench.paper_files import imagenet_files, table_files
+from labelprop.bench.paper_files import Files, imagenet_files, table_files
 from labelprop.core.errors import RequestError
-from labelprop.core.progress import Reporter
-from labelprop.core.run_folder import RunFolder
 from labelprop.training.recipes import paper_dlp, paper_llp
 from labelprop.training.recipes.paper import PaperRow
 
@@ -26,13 +24,7 @@ Make = Callable[[str], PaperRow]
 
 
 def cifar10(
-    data: Path,
-    *,
-    labels: int = 500,
-    split: int = 0,
-    recipe: str = "",
-    epochs: int | None = None,
-    model: str = "",
+    data: Path, *, labels: int = 500, split: int = 0, recipe: str = "", epochs: int | None = None, model: str = ""
 ) -> Work:
     """A column of DLP's CIFAR-10 table; rows of its ablation by name. Raises RequestError as the rows do."""
 
@@ -42,36 +34,23 @@ def cifar10(
             raise RequestError(f"--recipe {name} is a row of the ablation, which has 500 labels; give --labels 500.")
         return paper_dlp.dlp_ablation(name) if only_there else paper_dlp.dlp_cifar10(name, labels)
 
-    rows = _rows(recipe, paper_dlp.CIFAR10, make)
-    return partial(_on_table, data, rows, labels, split, epochs, model)
+    return _on_table(data, _rows(recipe, paper_dlp.CIFAR10, make), labels, split, epochs, model)
 
 
 def cifar100(
-    data: Path,
-    *,
-    labels: int = 4000,
-    split: int = 0,
-    recipe: str = "",
-    epochs: int | None = None,
-    model: str = "",
+    data: Path, *, labels: int = 4000, split: int = 0, recipe: str = "", epochs: int | None = None, model: str = ""
 ) -> Work:
     """A CIFAR-100 column of DLP's table. Raises RequestError as the rows do."""
-    rows = _rows(recipe, paper_dlp.CIFAR100, lambda name: paper_dlp.dlp_cifar100(name, labels))
-    return partial(_on_table, data, rows, labels, split, epochs, model)
+    rows = _rows(recipe, paper_dlp.CIFAR100, partial(paper_dlp.dlp_cifar100, labels=labels))
+    return _on_table(data, rows, labels, split, epochs, model)
 
 
 def mini_imagenet(
-    data: Path,
-    *,
-    labels: int = 4000,
-    split: int = 0,
-    recipe: str = "",
-    epochs: int | None = None,
-    model: str = "",
+    data: Path, *, labels: int = 4000, split: int = 0, recipe: str = "", epochs: int | None = None, model: str = ""
 ) -> Work:
     """A mini-ImageNet column of DLP's table. Raises RequestError as the rows do."""
-    rows = _rows(recipe, paper_dlp.MINI_IMAGENET, lambda name: paper_dlp.dlp_mini_imagenet(name, labels))
-    return partial(_on_table, data, rows, labels, split, epochs, model)
+    rows = _rows(recipe, paper_dlp.MINI_IMAGENET, partial(paper_dlp.dlp_mini_imagenet, labels=labels))
+    return _on_table(data, rows, labels, split, epochs, model)
 
 
 def imagenet(
@@ -103,35 +82,19 @@ def imagenet(
     changed += [f"noise {noise}"] if noise != paper_llp.NOISE else []
     rows = _rows(recipe, paper_llp.NUMBERS, make)
 
-    def work(folder: RunFolder, reporter: Reporter) -> str:
-        place = folder.path / "data" / f"imagenet-{percent}-{unlabeled_percent}"
-        asked = Asked(
-            rows=rows,
-            make_files=lambda: imagenet_files(data, percent, unlabeled_percent, image_size, place),
-            split=0,
-            epochs=epochs,
-            model=model,
-            differs=", ".join(changed),
-        )
-        return run_rows(asked, folder, reporter)
+    def make_files(folder: Path) -> Files:
+        place = folder / f"imagenet-{percent}-{unlabeled_percent}"
+        return imagenet_files(data, percent, unlabeled_percent, image_size, place)
 
-    return work
+    return partial(run_rows, Asked(rows, make_files, 0, epochs, model, differs=", ".join(changed)))
 
 
-def _on_table(
-    data: Path,
-    rows: list[PaperRow],
-    labels: int,
-    split: int,
-    epochs: int | None,
-    model: str,
-    folder: RunFolder,
-    reporter: Reporter,
-) -> str:
-    name = rows[0].data
-    place = folder.path / "data" / f"{name}-{labels}-{split}"
-    asked = Asked(rows, lambda: table_files(data, name, labels, split, place), split, epochs, model)
-    return run_rows(asked, folder, reporter)
+def _on_table(data: Path, rows: list[PaperRow], labels: int, split: int, epochs: int | None, model: str) -> Work:
+    def make_files(folder: Path) -> Files:
+        name = rows[0].data
+        return table_files(data, name, labels, split, folder / f"{name}-{labels}-{split}")
+
+    return partial(run_rows, Asked(rows, make_files, split, epochs, model))
 
 
 def _rows(asked: str, standard: Iterable[str], make: Make) -> list[PaperRow]:

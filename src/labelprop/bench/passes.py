@@ -20,11 +20,11 @@ from labelprop.data.contents import TensorContent
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views
+from labelprop.methods.phases import Recipe
 from labelprop.models.network import ModelSpec, Network, build
 from labelprop.training import recipes
 from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
 from labelprop.training.phase_run import PhaseRun
-from labelprop.training.phases import Recipe
 from labelprop.training.plan import epoch_length, most, plan_steps
 
 FORWARD = 1 / 3

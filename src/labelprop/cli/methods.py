@@ -30,7 +30,7 @@ def _described(name: str) -> str:
         shared = [_doc(base).partition("Parameters\n----------\n")[2] for base in bases if is_dataclass(base)]
         docs = [_doc(kind), "Parameters that it shares with others\n----------\n" + "\n".join(filter(None, shared))]
     else:
-        settings, flag = dict(entry.parameters), "labelprop train --set {}=VALUE"
+        settings, flag = dict(registry.parameters("recipes", name)), "labelprop train --set {}=VALUE"
         docs = [_doc(entry.load()), *_of_methods(entry.load()())]
     listed = "\n".join(f"  {key} = {value}" for key, value in settings.items())
     usage = flag.format("NAME" if name in recipes else "NAME VALUE")
@@ -48,7 +48,7 @@ def _of_methods(recipe: Any) -> list[str]:
     found: Mapping[type, None] = {
         type(part): None
         for phase in recipe.phases
-        for part in phase.method().modules()
+        for part in phase.method.modules()
         if isinstance(part, Method) and not isinstance(part, Sum)
     }
     return [f"{kind.__name__}: {_doc(kind)}" for kind in found]

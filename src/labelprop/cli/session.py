@@ -13,6 +13,7 @@ from typing import Any
 
 import typer
 
+from labelprop.core import registry
 from labelprop.core.errors import LabelpropError
 from labelprop.core.progress import Bar, Lines, Reporter, Silent
 
@@ -51,7 +52,17 @@ def explain(error: BaseException) -> str:
         return "torch.compile does not work here (it needs a C++ compiler, on a GPU Triton); leave out --compile."
     if isinstance(error, OSError):
         return f"{error.filename or 'file'}: {error.strerror or error}"
-    return f"unexpected {type(error).__name__}: {error} (this is a bug; run again with --debug and report it)"
+    said = f"{type(error).__name__}: {error}"
+    return _of_plugin(error, said) or f"unexpected {said} (this is a bug; run again with --debug and report it)"
+
+
+def _of_plugin(error: BaseException, said: str) -> str | None:
+    """The line of an installed package's code that the error passed through, the innermost; None if it is ours."""
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        added = registry.added_by(frame.f_globals.get("__name__", ""))
+        if added is not None:
+            return f"{added}: {frame.f_code.co_filename}:{line}: {said} (--debug shows the whole traceback)"
+    return None
 
 
 def exit_status(error: BaseException) -> int:

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
-STATUS = Path("/proc/self/status")
+from labelprop.core.memory import peak_memory_bytes
 
 Usage = dict[str, float | int]
-
-
-def peak_memory_bytes() -> int:
-    """The most memory this process has held so far, or since the last reset; that of a GPU is kept apart."""
-    if STATUS.exists():
-        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # kilobytes, but bytes on macOS
-
-
-def reset_peak_memory() -> None:
-    """Counts the peak from what is held now, where the system can (Linux); else it stays that of the process."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
 
 
 class StageClock:

@@ -12,11 +12,16 @@ from labelprop.core.errors import RequestError
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where an object lives (`module:attribute`), what it is for, and its parameters with their defaults."""
+    """Where an object lives (`module:attribute`), what it is for, and its parameters with their defaults.
+
+    A recipe's may be left out: they are then the `settings` of the recipe that it makes without any. `package` is
+    the installed package that adds it, "" for ours; the registry fills it in.
+    """
 
     target: str
     summary: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    package: str = ""
 
     def load(self) -> Any:
         """What the target names. Raises RequestError where it is in another package and cannot be had."""

@@ -1,13 +1,12 @@
-"""How much memory this process holds and how much more it may take, without a dependency."""
+"""How much memory this process holds, has held at most and may still take, without a dependency."""
 
 from __future__ import annotations
 
 import os
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
-
-from labelprop.core.clock import peak_memory_bytes
 
 ROOT = Path("/")
 
@@ -27,9 +26,19 @@ def available_bytes(root: Path = ROOT) -> int | None:
 def held_bytes(root: Path = ROOT) -> int:
     """Bytes of its own that this process holds now; pages of mapped files, which can be dropped, do not count."""
     status = _fields(root / "proc/self/status")
-    if "RssAnon" in status:
-        return status["RssAnon"] + status.get("RssShmem", 0)
-    return peak_memory_bytes()
+    return status["RssAnon"] + status.get("RssShmem", 0) if "RssAnon" in status else peak_memory_bytes()
+
+
+def peak_memory_bytes() -> int:
+    """The most memory this process has held so far, or since the last reset; that of a GPU is kept apart."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return _fields(ROOT / "proc/self/status").get("VmHWM", peak)  # the former is bytes on macOS, else kilobytes
+
+
+def reset_peak_memory() -> None:
+    """Counts the peak from what is held now, where the system can (Linux); else it stays that of the process."""
+    with suppress(OSError):
+        (ROOT / "proc/self/clear_refs").write_text("5")
 
 
 def _of_machine(root: Path) -> int | None:

@@ -1,8 +1,9 @@
 """Names to code: one line each for propagators, recipes, models, search backends and data sources.
 
 Nothing here imports torch: the command line builds its flags from these tables. Each entry is
-`name: Entry("module:Object", "one sentence")`; parameters and defaults are read from the object's source. Packages of
-others add entries through the entry-point groups `labelprop.<table>`; such an entry point loads an `Entry`.
+`name: Entry("module:Object", "one sentence")`; parameters and defaults are read from the object's source, and those
+of a recipe from the recipe itself. Packages of others add entries through the entry-point groups `labelprop.<table>`;
+such an entry point loads an `Entry`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import inspect
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -175,10 +177,10 @@ def _installed(name: str) -> dict[str, Entry]:
         except Exception as error:  # whatever another's module does when it is imported
             entry = error
         taken = point.name in _TABLES[name]
-        if isinstance(entry, Entry) and not taken:
-            found[point.name] = entry
-            continue
         package = point.dist.name if point.dist is not None else "an unknown package"
+        if isinstance(entry, Entry) and not taken:
+            found[point.name] = replace(entry, package=package)
+            continue
         warnings.warn(
             f"{ONE_OF[name]} '{point.name}' of {package} ({point.value}) is left out: "
             + ("labelprop has one of that name" if taken else _why_not(entry)),
@@ -189,6 +191,16 @@ def _installed(name: str) -> dict[str, Entry]:
 
 def _why_not(entry: Any) -> str:
     return f"{type(entry).__name__}: {entry}" if isinstance(entry, Exception) else f"it is {entry!r}, no Entry"
+
+
+def added_by(module: str) -> str | None:
+    """What the package of this module adds to the tables, as "recipe 'x' of y"; None where it adds nothing."""
+    root = module.partition(".")[0]
+    for name in _TABLES:
+        for key, entry in _installed(name).items():
+            if entry.target.partition(":")[0].partition(".")[0] == root:
+                return f"{ONE_OF[name]} '{key}' of {entry.package}"
+    return None
 
 
 def lookup(name: str, key: str) -> Entry:
@@ -220,9 +232,13 @@ ONE_OF = {name: name.removesuffix("s") for name in _TABLES} | {"benches": "bench
 def parameters(name: str, key: str) -> Mapping[str, Any]:
     """Parameters of the entry `key` of table `name` with their defaults: as it says, or as the source of its object.
 
+    Those of a recipe are the settings that it has where none is given: they are its methods', and torch is imported.
     Raises UnknownNameError.
     """
     entry = lookup(name, key)
+    if name == "recipes" and not entry.parameters:
+        settings: Mapping[str, Any] = entry.load()().settings
+        return settings
     return entry.parameters or {found: one.default for found, one in _read(entry).items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -11,8 +12,8 @@ from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.bank_loss import neighborhood_loss
 from labelprop.functional.kmeans import cosines, lloyd, nearest_center
 from labelprop.methods.base import LossTerms, Net, Tools
-from labelprop.methods.checks import at_least_one
 from labelprop.methods.embedder import Embedder
+from labelprop.propagators.estimator.parameters import Count
 
 ROWS_A_CLUSTER = 40  # the paper's 30,000 clusters of 1.28 million images
 FIRST_SEED = 1234  # of the released code: clustering h starts from FIRST_SEED + h
@@ -23,6 +24,7 @@ def default_clusters(n: int) -> int:
     return max(1, round(n / min(ROWS_A_CLUSTER, math.sqrt(n))))
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Aggregation(Embedder):
     """-log(sum over C_i of P / sum over B_i of P), B_i the nearest rows of the bank, C_i those in i's clusters.
 
@@ -37,29 +39,12 @@ class Aggregation(Embedder):
     rounds : of Lloyd's algorithm.
     """
 
-    clusters_HN: torch.Tensor
+    n_neighbors: Count = 4096
+    n_clusters: Count | None = None
+    clusterings: Count = 10
+    rounds: Count = 20
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 128,
-        dim: int = 128,
-        temperature: float = 0.07,
-        momentum: float = 0.5,
-        n_neighbors: int = 4096,
-        n_clusters: int | None = None,
-        clusterings: int = 10,
-        rounds: int = 20,
-        n_voters: int = 10,
-    ) -> None:
-        super().__init__(
-            batch_size=batch_size, dim=dim, temperature=temperature, momentum=momentum, n_voters=n_voters
-        )
-        at_least_one(n_neighbors=n_neighbors, clusterings=clusterings, rounds=rounds)
-        if n_clusters is not None:
-            at_least_one(n_clusters=n_clusters)
-        self.n_neighbors, self.n_clusters = n_neighbors, n_clusters
-        self.clusterings, self.rounds = clusterings, rounds
+    clusters_HN: torch.Tensor = field(init=False)
 
     def setup(self, net: nn.Module, task: Task) -> None:
         super().setup(net, task)

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
 from labelprop.methods.base import LossTerms, Method, Net
-from labelprop.methods.checks import at_least_one
 from labelprop.methods.streams import n_labeled
+from labelprop.propagators.estimator.parameters import Count, OneOf
 
 SCHEDULES: Mapping[str, Callable[[float], float]] = {
     "linear": lambda t: t,
@@ -27,6 +28,7 @@ SCHEDULES: Mapping[str, Callable[[float], float]] = {
 }
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class AnnealedLabels(Method):
     """Cross-entropy on labels that are not known too well yet.
 
@@ -36,15 +38,14 @@ class AnnealedLabels(Method):
     annealing : s(t): "linear", "exp" (few labels: late) or "log" (early).
     """
 
-    weights_N: torch.Tensor
+    batch_size: Count = 64
+    annealing: Annotated[str, OneOf(tuple(SCHEDULES))] = "linear"
 
-    def __init__(self, *, batch_size: int = 64, annealing: str = "linear") -> None:
-        super().__init__()
-        if annealing not in SCHEDULES:
-            raise RequestError(f"annealing is '{annealing}'; it must be one of {', '.join(SCHEDULES)}, or None.")
-        at_least_one(batch_size=batch_size)
-        self.needs = BatchSpec(labeled=StreamSpec(batch_size))
-        self.annealing = annealing
+    weights_N: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.needs = BatchSpec(labeled=StreamSpec(self.batch_size))
 
     def setup(self, net: nn.Module, task: Task) -> None:
         self.register_buffer("weights_N", task.weights_N.clone())

@@ -7,17 +7,21 @@ hundred steps of a short training would remember its start.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Annotated
+
 from torch import nn
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
 from labelprop.methods.base import LossTerms, Method, Net, Outputs
 from labelprop.methods.state import Ema
+from labelprop.propagators.estimator.parameters import OneOf, Share
 
 LAG = 9
 FOLLOWED = ("copy", "ema")  # of `state.RULES`: nothing passes through the average in training
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Averaged(Method):
     """The exponential moving average of a network.
 
@@ -28,15 +32,11 @@ class Averaged(Method):
     """
 
     needs = BatchSpec(StreamSpec(0))
-    average: Ema
 
-    def __init__(self, *, decay: float = 0.999, statistics: str = "copy") -> None:
-        super().__init__()
-        if not 0 <= decay < 1:
-            raise RequestError(f"decay={decay} must be at least 0 and below 1.")
-        if statistics not in FOLLOWED:
-            raise RequestError(f"statistics is '{statistics}'; it must be one of {', '.join(FOLLOWED)}.")
-        self.decay, self.statistics = decay, statistics
+    decay: Share = 0.999
+    statistics: Annotated[str, OneOf(FOLLOWED)] = "copy"
+
+    average: Ema = field(init=False)
 
     def setup(self, net: nn.Module, task: Task) -> None:
         self.average = Ema(net, decay=self.decay, statistics=self.statistics, lag=LAG)

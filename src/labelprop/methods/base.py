@@ -7,6 +7,7 @@ the outputs of that same forward pass. Buffers are the method's state: they are 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,6 +17,7 @@ from torch import nn
 
 from labelprop.core.distributed import Group
 from labelprop.core.types import Batch, BatchSpec, Progress, PseudoLabels, StreamSpec, Task
+from labelprop.propagators.estimator.parameters import check_parameters, rules_of
 
 Outputs = Mapping[str, torch.Tensor]
 Net = Callable[[torch.Tensor], Outputs]
@@ -62,12 +64,23 @@ class LossTerms:
 class Method(nn.Module):
     """Base of all methods: one network, one class head, no state.
 
+    Before `setup` a method is its parameters: the constructor takes keywords, refuses what it cannot use, says what
+    it `needs` and, where they are not the class head alone, its `heads`, and builds nothing. A phase of a recipe
+    holds such a method to be looked at, and each training sets up a copy. It is a dataclass whose annotations say
+    what its parameters may be, and whose `__post_init__` says the rest, or it has an `__init__` as other modules.
+
     `first_epoch` is the one, from 0 on, in which its terms begin to count.
     """
 
     needs: BatchSpec
     first_epoch: int = 0
     heads: Mapping[str, int | None] = {"class": None}
+
+    def __post_init__(self) -> None:
+        """Of a method that is a dataclass: refuses what the annotations of its parameters do not allow."""
+        super().__init__()
+        values = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        check_parameters(type(self).__name__, values, rules_of(type(self)))  # type: ignore[arg-type]  # torch
 
     def refuses(self, shape: tuple[int, ...]) -> str | None:
         """Why it cannot learn from examples of this shape, (C, H, W) or (D,), as a predicate; None if it can."""

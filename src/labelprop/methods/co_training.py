@@ -16,22 +16,26 @@ the mean of their errors.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import nn
 
 from labelprop.core.errors import RequestError
-from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
+from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.loss import mean_of, weighted_cross_entropy
 from labelprop.functional.schedule import ramp_up
 from labelprop.functional.two_views import cross_entropy_between, jensen_shannon, misleading
-from labelprop.methods import checks
-from labelprop.methods.base import LossTerms, Method, Net, Outputs, aside, bare
+from labelprop.methods.base import LossTerms, Net, Outputs, aside, bare
 from labelprop.methods.state import Peer
+from labelprop.methods.streams import TwoStreams
 from labelprop.models.deployed import MeanOfTwo
 from labelprop.models.trunks.modes import evaluating, without_dropout
+from labelprop.propagators.estimator.parameters import NotNegative, Portion
 
 
-class CoTraining(Method):
+@dataclass(eq=False, repr=False, kw_only=True)
+class CoTraining(TwoStreams):
     """Two networks; the mean of their probabilities is deployed.
 
     Parameters
@@ -43,30 +47,22 @@ class CoTraining(Method):
     epsilon : length of the misleading step in every entry of the input, in standard deviations.
     """
 
-    weights_N: torch.Tensor
-    peer: Peer
+    batch_size: int = 108
+    labeled_batch_size: int = 16
+    agreement: NotNegative = 10.0
+    difference: NotNegative = 0.5
+    ramp_share: Portion = 0.133
+    epsilon: NotNegative = 0.08
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 108,
-        labeled_batch_size: int = 16,
-        agreement: float = 10.0,
-        difference: float = 0.5,
-        ramp_share: float = 0.133,
-        epsilon: float = 0.08,
-    ) -> None:
-        super().__init__()
-        if not 2 <= labeled_batch_size < batch_size:
+    weights_N: torch.Tensor = field(init=False)
+    peer: Peer = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.labeled_batch_size < 2:
             raise RequestError(
-                f"labeled_batch_size={labeled_batch_size} must be at least 2, one for each network, and below "
-                f"batch_size={batch_size}; set both."
+                f"labeled_batch_size={self.labeled_batch_size} must be at least 2, one for each network."
             )
-        checks.at_least_zero(agreement=agreement, difference=difference, epsilon=epsilon)
-        checks.share(ramp_share=ramp_share)
-        self.needs = BatchSpec(StreamSpec(labeled_batch_size), StreamSpec(batch_size - labeled_batch_size))
-        self.agreement, self.difference = agreement, difference
-        self.ramp_share, self.epsilon = ramp_share, epsilon
 
     def setup(self, net: nn.Module, task: Task) -> None:
         self.register_buffer("weights_N", task.weights_N.clone())

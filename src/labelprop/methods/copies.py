@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import nn
 
 from labelprop.core.types import Batch, Task
 from labelprop.functional.loss import weighted_cross_entropy
-from labelprop.methods import checks
-from labelprop.methods.base import Method
-from labelprop.methods.streams import two_streams
+from labelprop.methods.streams import TwoStreams
+from labelprop.propagators.estimator.parameters import NotNegative
 
 
-class Copies(Method):
+@dataclass(eq=False, repr=False, kw_only=True)
+class Copies(TwoStreams):
     """Cross-entropy on all K copies of the labeled examples, their mean; beside it a task without labels on all."""
 
-    weights_N: torch.Tensor
+    batch_size: int = 512
+    labeled_batch_size: int = 256
+    weight: NotNegative = 1.0
 
-    def __init__(self, *, batch_size: int, labeled_batch_size: int, weight: float, views: tuple[str, ...]) -> None:
-        super().__init__()
-        checks.at_least_zero(weight=weight)
-        self.needs = two_streams(batch_size, labeled_batch_size, views, views)
-        self.weight = weight
+    weights_N: torch.Tensor = field(init=False)
 
     def setup(self, net: nn.Module, task: Task) -> None:
         self.register_buffer("weights_N", task.weights_N.clone())

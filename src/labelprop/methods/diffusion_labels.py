@@ -9,12 +9,12 @@ Departs from the released code: labels are propagated on the eval view, not on a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.weigh import class_weights, entropy_certainty
@@ -22,9 +22,9 @@ from labelprop.graph.seeds import Seeds
 from labelprop.methods.base import LossTerms, Net, Tools
 from labelprop.methods.diffused import diffused
 from labelprop.methods.label_table import LabelTable
-from labelprop.methods.streams import two_streams
+from labelprop.methods.streams import TwoStreams
 from labelprop.propagators.diffusion import Diffusion
-from labelprop.propagators.estimator.parameters import Number, OrNone, check_parameters, rules_of
+from labelprop.propagators.estimator.parameters import OneOf, Positive, check_parameters, rules_of
 
 Found = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # labels_N, certainty_N, class_weight_C
 Source = Callable[[Tools, str, Seeds, Mapping[str, Any]], Found]
@@ -49,11 +49,11 @@ def from_network(tools: Tools, view: str, seeds: Seeds, parameters: Mapping[str,
 
 
 VIEWS = ("eval", "weak")
-POSITIVE_OR_NONE = OrNone(Number(0, low_open=True))
 SOURCES: Mapping[str, Source] = {"diffusion": from_diffusion, "network": from_network}
 
 
-class DiffusionLabels(LabelTable):
+@dataclass(eq=False, repr=False, kw_only=True)
+class DiffusionLabels(LabelTable, TwoStreams):
     """Weighted cross-entropy on given and propagated labels.
 
     Parameters
@@ -66,29 +66,16 @@ class DiffusionLabels(LabelTable):
     propagation : parameters of `diffuse_vectors`; None for its defaults.
     """
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 100,
-        labeled_batch_size: int = 50,
-        source: str = "diffusion",
-        certainty: bool = True,
-        class_balance: bool = True,
-        max_class_weight: float | None = None,
-        label_view: str = "eval",
-        propagation: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__()
-        if source not in SOURCES:
-            raise RequestError(f"source is '{source}'; it must be one of {', '.join(SOURCES)}.")
-        self.needs = two_streams(batch_size, labeled_batch_size)
-        if label_view not in VIEWS:
-            raise RequestError(f"label_view is '{label_view}'; it must be one of {', '.join(VIEWS)}.")
-        self.source, self.label_view = SOURCES[source], label_view
-        self.certainty, self.class_balance, self.max_class_weight = certainty, class_balance, max_class_weight
-        self.propagation = dict(propagation or {})
-        checked = {"max_class_weight": max_class_weight, **self.propagation}
-        check_parameters("diffused labels", checked, {"max_class_weight": POSITIVE_OR_NONE, **rules_of(Diffusion)})
+    source: Annotated[str, OneOf(tuple(SOURCES))] = "diffusion"
+    certainty: bool = True
+    class_balance: bool = True
+    max_class_weight: Positive | None = None
+    label_view: Annotated[str, OneOf(VIEWS)] = "eval"
+    propagation: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_parameters("diffused labels", self.propagation or {}, rules_of(Diffusion))
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         logits_BC = net(batch.joint.views_V[0])["class"]
@@ -98,7 +85,8 @@ class DiffusionLabels(LabelTable):
 
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
         seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
-        labels_N, certainty_N, class_weight_C = self.source(tools, self.label_view, seeds, self.propagation)
+        source, propagation = SOURCES[self.source], self.propagation or {}
+        labels_N, certainty_N, class_weight_C = source(tools, self.label_view, seeds, propagation)
         if self.max_class_weight is not None:
             class_weight_C = class_weight_C.clamp_max(self.max_class_weight)
         weight_N = (labels_N >= 0).float()  # an unreached row has no label and counts for nothing

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
 from labelprop.methods.base import Method, Outputs, Tools
-from labelprop.methods.checks import at_least_one
 from labelprop.methods.state import MemoryBank
 from labelprop.models.deployed import NearestVote
+from labelprop.propagators.estimator.parameters import Count, Positive, Share
 
 VOTE_TEMPERATURE = 0.07
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Embedder(Method):
     """Moves the bank, and deploys the network with the vote of the labeled rows' embeddings on the eval view.
 
     Batches are drawn from all rows alike, if a method says nothing else.
     """
 
-    bank: MemoryBank
-    labeled_L: torch.Tensor
-    labels_L: torch.Tensor
-    trust_L: torch.Tensor
-    voters_LD: torch.Tensor
+    batch_size: Count = 128
+    dim: Count = 128
+    temperature: Positive = 0.07
+    momentum: Share = 0.5
+    n_voters: Count = 10
 
-    def __init__(self, *, batch_size: int, dim: int, temperature: float, momentum: float, n_voters: int) -> None:
-        super().__init__()
-        at_least_one(batch_size=batch_size, dim=dim, n_voters=n_voters)
-        if not temperature > 0:
-            raise RequestError(f"temperature={temperature} must be above 0.")
-        if not 0 <= momentum < 1:
-            raise RequestError(f"momentum={momentum} must be at least 0 and below 1.")
-        self.needs = BatchSpec(StreamSpec(0), StreamSpec(batch_size))
-        self.heads: Mapping[str, int | None] = {"embedding": dim}
-        self.dim, self.temperature, self.momentum, self.n_voters = dim, temperature, momentum, n_voters
+    bank: MemoryBank = field(init=False)
+    labeled_L: torch.Tensor = field(init=False)
+    labels_L: torch.Tensor = field(init=False)
+    trust_L: torch.Tensor = field(init=False)
+    voters_LD: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.needs = BatchSpec(StreamSpec(0), StreamSpec(self.batch_size))
+        self.heads = {"embedding": self.dim}
 
     def setup(self, net: nn.Module, task: Task) -> None:
         like = next(net.parameters())

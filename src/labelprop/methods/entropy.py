@@ -6,15 +6,18 @@ call everything one class.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from labelprop.core.types import Batch, Progress
 from labelprop.functional.loss import mean_of
 from labelprop.functional.two_views import entropy
-from labelprop.methods import checks
-from labelprop.methods.base import LossTerms, Method, Net
-from labelprop.methods.streams import n_labeled, two_streams
+from labelprop.methods.base import LossTerms, Net
+from labelprop.methods.streams import TwoStreams, n_labeled
+from labelprop.propagators.estimator.parameters import NotNegative
 
 
-class EntropyMinimization(Method):
+@dataclass(eq=False, repr=False, kw_only=True)
+class EntropyMinimization(TwoStreams):
     """The entropy of predictions.
 
     Parameters
@@ -23,11 +26,9 @@ class EntropyMinimization(Method):
     entropy_weight : of the term.
     """
 
-    def __init__(self, *, batch_size: int = 160, labeled_batch_size: int = 32, entropy_weight: float = 1.0) -> None:
-        super().__init__()
-        checks.at_least_zero(entropy_weight=entropy_weight)
-        self.needs = two_streams(batch_size, labeled_batch_size)
-        self.entropy_weight = entropy_weight
+    batch_size: int = 160
+    labeled_batch_size: int = 32
+    entropy_weight: NotNegative = 1.0
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         logits_UC = net(batch.joint.views_V[0])["class"][n_labeled(batch) :]

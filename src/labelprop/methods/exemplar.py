@@ -7,6 +7,9 @@ The views are those of `--augment`; the paper's are random crops with noise in h
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
 
 from labelprop.core.errors import RequestError
@@ -14,10 +17,13 @@ from labelprop.core.types import Batch, Progress
 from labelprop.functional.pairs import batch_hard
 from labelprop.methods.base import LossTerms, Net
 from labelprop.methods.copies import Copies
+from labelprop.methods.streams import two_streams
+from labelprop.propagators.estimator.parameters import Count, Number, OneOf
 
 VIEWS = ("weak", "strong")
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Exemplar(Copies):
     """Class of the labeled examples, and a triplet loss on all in an embedding of unit length.
 
@@ -30,26 +36,15 @@ class Exemplar(Copies):
     weight : of the triplet term.
     """
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 512,
-        labeled_batch_size: int = 256,
-        copies: int = 8,
-        view: str = "weak",
-        dim: int = 1000,
-        weight: float = 1.0,
-    ) -> None:
-        if view not in VIEWS:
-            raise RequestError(f"view is '{view}'; it must be one of {', '.join(VIEWS)}.")
-        for name, value, least in (("copies", copies, 2), ("dim", dim, 1)):
-            if value < least:
-                raise RequestError(f"{name}={value} must be at least {least}.")
-        super().__init__(
-            batch_size=batch_size, labeled_batch_size=labeled_batch_size, weight=weight, views=(view,) * copies
-        )
-        self.heads = {"class": None, "embedding": dim}
-        self.view = view
+    copies: Annotated[int, Number(2, whole=True)] = 8
+    view: Annotated[str, OneOf(VIEWS)] = "weak"
+    dim: Count = 1000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        views = (self.view,) * self.copies
+        self.needs = two_streams(self.batch_size, self.labeled_batch_size, views, views)
+        self.heads = {"class": None, "embedding": self.dim}
 
     def refuses(self, shape: tuple[int, ...]) -> str | None:
         if len(shape) == 1 and self.view == "weak":

@@ -7,16 +7,19 @@ where the threshold is above 1, though batch norm sees the other examples all th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch.nn import functional as F
 
 from labelprop.core.types import Batch, Progress
 from labelprop.functional.loss import mean_of
-from labelprop.methods import checks
-from labelprop.methods.base import LossTerms, Method, Net
-from labelprop.methods.strong_views import look, needs_of
+from labelprop.methods.base import LossTerms, Net
+from labelprop.methods.strong_views import StrongViews, look
+from labelprop.propagators.estimator.parameters import NotNegative
 
 
-class FixMatch(Method):
+@dataclass(eq=False, repr=False, kw_only=True)
+class FixMatch(StrongViews):
     """Cross-entropy on sure predictions.
 
     Parameters
@@ -26,18 +29,7 @@ class FixMatch(Method):
     threshold : the probability from which a prediction counts.
     """
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 512,
-        labeled_batch_size: int = 64,
-        weight: float = 1.0,
-        threshold: float = 0.95,
-    ) -> None:
-        super().__init__()
-        checks.at_least_zero(weight=weight, threshold=threshold)
-        self.needs = needs_of(batch_size, labeled_batch_size)
-        self.weight, self.threshold = weight, threshold
+    threshold: NotNegative = 0.95
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         seen = look(net, batch)

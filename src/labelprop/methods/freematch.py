@@ -11,19 +11,21 @@ Departs from the released code: thresholds of a step are those from before it, n
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.loss import mean_of
-from labelprop.methods import checks
-from labelprop.methods.base import LossTerms, Method, Net, Outputs
-from labelprop.methods.strong_views import look, needs_of
+from labelprop.methods.base import LossTerms, Net, Outputs
+from labelprop.methods.strong_views import StrongViews, look
+from labelprop.propagators.estimator.parameters import NotNegative, Share
 
 
-class FreeMatch(Method):
+@dataclass(eq=False, repr=False, kw_only=True)
+class FreeMatch(StrongViews):
     """Cross-entropy on predictions surer than is usual, and fairness among classes.
 
     Parameters
@@ -34,26 +36,13 @@ class FreeMatch(Method):
     momentum : of the averages over steps.
     """
 
-    confidence: torch.Tensor
-    shares_C: torch.Tensor
-    histogram_C: torch.Tensor
-    given_N: torch.Tensor
+    fairness: NotNegative = 0.01
+    momentum: Share = 0.999
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 512,
-        labeled_batch_size: int = 64,
-        weight: float = 1.0,
-        fairness: float = 0.01,
-        momentum: float = 0.999,
-    ) -> None:
-        super().__init__()
-        if not 0 <= momentum < 1:
-            raise RequestError(f"momentum={momentum} must be at least 0 and below 1.")
-        checks.at_least_zero(weight=weight, fairness=fairness)
-        self.needs = needs_of(batch_size, labeled_batch_size)
-        self.weight, self.fairness, self.momentum = weight, fairness, momentum
+    confidence: torch.Tensor = field(init=False)
+    shares_C: torch.Tensor = field(init=False)
+    histogram_C: torch.Tensor = field(init=False)
+    given_N: torch.Tensor = field(init=False)
 
     def setup(self, net: nn.Module, task: Task) -> None:
         even_C = torch.full((task.n_classes,), 1 / task.n_classes)

@@ -5,16 +5,19 @@ No label trains the network: labels only vote, by the embeddings of their exampl
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import nn
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.bank_loss import instance_loss, noise_contrastive_loss
 from labelprop.methods.base import LossTerms, Net, Outputs
 from labelprop.methods.embedder import Embedder
+from labelprop.propagators.estimator.parameters import Count, Positive
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Instance(Embedder):
     """-log P(i | v_i) over the bank, or its noise-contrastive estimate.
 
@@ -30,27 +33,10 @@ class Instance(Embedder):
     n_voters : labeled rows that vote in the deployed model.
     """
 
-    constant: torch.Tensor  # Z; 0 until it is known
+    noise: Count | None = None
+    normalizer: Positive | None = None
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 128,
-        dim: int = 128,
-        temperature: float = 0.07,
-        momentum: float = 0.5,
-        noise: int | None = None,
-        normalizer: float | None = None,
-        n_voters: int = 10,
-    ) -> None:
-        super().__init__(
-            batch_size=batch_size, dim=dim, temperature=temperature, momentum=momentum, n_voters=n_voters
-        )
-        if noise is not None and noise < 1:
-            raise RequestError(f"noise={noise} must be at least 1, or None for the full softmax.")
-        if normalizer is not None and not 0 < normalizer < float("inf"):
-            raise RequestError(f"normalizer={normalizer} must be above 0, or None for an estimate.")
-        self.noise, self.normalizer = noise, normalizer
+    constant: torch.Tensor = field(init=False)  # Z; 0 until it is known
 
     def setup(self, net: nn.Module, task: Task) -> None:
         super().setup(net, task)

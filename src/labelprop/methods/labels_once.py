@@ -7,20 +7,20 @@ Deep Metric Transfer (Liu et al. 2018): a constrained normalized cut of an embed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.vote import vote_shares
 from labelprop.graph.seeds import Seeds
 from labelprop.methods.base import LossTerms, Net, Tools
-from labelprop.methods.checks import at_least_one
 from labelprop.methods.label_table import LabelTable
+from labelprop.propagators.estimator.parameters import Count, Number, OneOf
 from labelprop.propagators.spectral_cut import cut_vectors
 
 VOTED_AT_ONCE = 4096  # rows
@@ -65,6 +65,7 @@ def _embedding(tools: Tools) -> torch.Tensor:
 SOURCES: Mapping[str, Source] = {"network": by_network, "spectral-cut": by_cut, "knn": by_vote}
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LabelsOnce(LabelTable):
     """Cross-entropy on given labels and on those that a source finds when the phase begins.
 
@@ -76,27 +77,18 @@ class LabelsOnce(LabelTable):
     source : "network", "spectral-cut" or "knn".
     fraction : share of the unlabeled rows that count, those of the highest certainty; ties by the lower row.
     weighted : weighs each by its certainty; else all that count do so alike.
-    parameters : of the source; None for its defaults.
+    source_parameters : of the source; None for its defaults.
     """
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 256,
-        source: str = "network",
-        fraction: float = 1.0,
-        weighted: bool = False,
-        parameters: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__()
-        if source not in SOURCES:
-            raise RequestError(f"source is '{source}'; it must be one of {', '.join(SOURCES)}.")
-        at_least_one(batch_size=batch_size)
-        if not 0 < fraction <= 1:
-            raise RequestError(f"fraction={fraction} must be above 0 and at most 1.")
-        self.needs = BatchSpec(StreamSpec(0), StreamSpec(batch_size))
-        self.source, self.fraction, self.weighted = SOURCES[source], fraction, weighted
-        self.parameters_of_source = dict(parameters or {})
+    batch_size: Count = 256
+    source: Annotated[str, OneOf(tuple(SOURCES))] = "network"
+    fraction: Annotated[float, Number(0, 1, low_open=True)] = 1.0
+    weighted: bool = False
+    source_parameters: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.needs = BatchSpec(StreamSpec(0), StreamSpec(self.batch_size))
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         logits_BC, rows_B = net(batch.joint.views_V[0])["class"], batch.joint.indices_B
@@ -108,7 +100,7 @@ class LabelsOnce(LabelTable):
         if epoch:
             return
         seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
-        labels_N, certainty_N = self.source(tools, seeds, self.parameters_of_source)
+        labels_N, certainty_N = SOURCES[self.source](tools, seeds, self.source_parameters or {})
         labels_N, certainty_N = labels_N.to(self.label_N), certainty_N.to(self.certainty_N)
         given_N = self.given_N >= 0
         counts_N = self._most_certain(~given_N & (labels_N >= 0), certainty_N, int((~given_N).sum()))

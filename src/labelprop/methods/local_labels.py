@@ -13,7 +13,8 @@ released code never calls its vote and labels by the class head: `label_source="
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import torch
 from torch import nn
@@ -25,10 +26,10 @@ from labelprop.functional.bank_loss import same_label_loss
 from labelprop.functional.vote import vote_shares
 from labelprop.graph.seeds import Seeds
 from labelprop.methods.base import LossTerms, Net, Outputs, Tools
-from labelprop.methods.checks import at_least_one
 from labelprop.methods.diffused import diffused
 from labelprop.methods.embedder import Embedder
 from labelprop.methods.state import last_of
+from labelprop.propagators.estimator.parameters import Count, OneOf
 from labelprop.propagators.local_propagation import DENSITIES, POOLS, local_bias, log_ratio
 from labelprop.propagators.votes.voters import SeededRows
 
@@ -60,6 +61,7 @@ STEPWISE: Mapping[str, Labeler] = {"vote": by_vote, "head": by_head}
 SOURCES = (*STEPWISE, "diffusion")
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class LocalLabels(Embedder):
     """Aggregation and cross-entropy on labels that labeled neighbors vote on.
 
@@ -76,51 +78,35 @@ class LocalLabels(Embedder):
         epoch.
     """
 
-    given_N: torch.Tensor
-    label_N: torch.Tensor
-    confidence_N: torch.Tensor
-    trust_N: torch.Tensor
-    log_weight_L: torch.Tensor
+    labeled_batch_size: int = 0
+    n_neighbors: Count = 10
+    n_density: Count = 25
+    density: Annotated[str, OneOf(tuple(DENSITIES))] | None = "joint"
+    pool: Annotated[str, OneOf(POOLS)] = "unlabeled"
+    confidence: bool = True
+    classification: bool = True
+    label_source: Annotated[str, OneOf(SOURCES)] = "vote"
+    n_voters: int = field(init=False)
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 128,
-        labeled_batch_size: int = 0,
-        dim: int = 128,
-        temperature: float = 0.07,
-        momentum: float = 0.5,
-        n_neighbors: int = 10,
-        n_density: int = 25,
-        density: str | None = "joint",
-        pool: str = "unlabeled",
-        confidence: bool = True,
-        classification: bool = True,
-        label_source: str = "vote",
-    ) -> None:
-        at_least_one(n_neighbors=n_neighbors, n_density=n_density)
-        super().__init__(
-            batch_size=batch_size, dim=dim, temperature=temperature, momentum=momentum, n_voters=n_neighbors
-        )
-        for name, value, known in (
-            ("density", density, (*DENSITIES, None)),
-            ("pool", pool, POOLS),
-            ("label_source", label_source, SOURCES),
-        ):
-            if value not in known:
-                raise RequestError(f"{name} is {value!r}; it must be one of {', '.join(map(str, known))}.")
-        if label_source == "head" and not classification:
+    given_N: torch.Tensor = field(init=False)
+    label_N: torch.Tensor = field(init=False)
+    confidence_N: torch.Tensor = field(init=False)
+    trust_N: torch.Tensor = field(init=False)
+    log_weight_L: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.n_voters = self.n_neighbors
+        if self.label_source == "head" and not self.classification:
             raise RequestError("label_source='head' needs the class head: leave classification on.")
-        if not 0 <= labeled_batch_size < batch_size:
+        labeled, size = self.labeled_batch_size, self.batch_size
+        if not 0 <= labeled < size:
             raise RequestError(
-                f"labeled_batch_size={labeled_batch_size} must be at least 0 and below batch_size={batch_size}; "
-                "set both."
+                f"labeled_batch_size={labeled} must be at least 0 and below batch_size={size}; set both."
             )
-        self.needs = BatchSpec(StreamSpec(labeled_batch_size), StreamSpec(batch_size - labeled_batch_size))
-        if classification:
+        self.needs = BatchSpec(StreamSpec(labeled), StreamSpec(size - labeled))
+        if self.classification:
             self.heads = {"class": None, **self.heads}
-        self.n_density, self.density, self.pool = n_density, density, pool
-        self.confidence, self.classification, self.label_source = confidence, classification, label_source
 
     def setup(self, net: nn.Module, task: Task) -> None:
         super().setup(net, task)

@@ -9,18 +9,19 @@ w(t) = weight exp(-5 (1 - t / ramp)^2) until t = ramp epochs. The cross-entropy 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.schedule import ramp_up
-from labelprop.methods import checks
-from labelprop.methods.base import LossTerms, Method, Net, Outputs
+from labelprop.methods.base import LossTerms, Net, Outputs
 from labelprop.methods.state import RULES, Ema
-from labelprop.methods.streams import TWO_VIEWS, two_streams
+from labelprop.methods.streams import TWO_VIEWS, TwoStreams
+from labelprop.propagators.estimator.parameters import NotNegative, OneOf, Share
 
 Divergence = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -37,8 +38,11 @@ def kullback_leibler(logits_BC: torch.Tensor, target_BC: torch.Tensor) -> torch.
 
 DIVERGENCES: Mapping[str, Divergence] = {"mse": squared_error, "kl": kullback_leibler}
 
+HEADS: Mapping[str, int | None] = {"class": None, "consistency": None}
 
-class MeanTeacher(Method):
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class MeanTeacher(TwoStreams):
     """Consistency with a teacher, and the tie between the student's two heads.
 
     Parameters
@@ -51,32 +55,17 @@ class MeanTeacher(Method):
     statistics : the teacher's batch-normalization statistics: "own", "copy" or "ema"; see `Ema`.
     """
 
-    heads: Mapping[str, int | None] = {"class": None, "consistency": None}
-    teacher: Ema
+    weight: NotNegative = 100.0
+    ramp_up: NotNegative = 5
+    decay: Share = 0.97
+    tie: NotNegative = 0.01
+    divergence: Annotated[str, OneOf(tuple(DIVERGENCES))] = "mse"
+    statistics: Annotated[str, OneOf(RULES)] = "own"
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 100,
-        labeled_batch_size: int = 50,
-        weight: float = 100.0,
-        ramp_up: float = 5,
-        decay: float = 0.97,
-        tie: float = 0.01,
-        divergence: str = "mse",
-        statistics: str = "own",
-    ) -> None:
-        super().__init__()
-        if divergence not in DIVERGENCES:
-            raise RequestError(f"divergence is '{divergence}'; it must be one of {', '.join(DIVERGENCES)}.")
-        if statistics not in RULES:
-            raise RequestError(f"statistics is '{statistics}'; it must be one of {', '.join(RULES)}.")
-        if not 0 <= decay < 1:
-            raise RequestError(f"decay={decay} must be at least 0 and below 1.")
-        checks.at_least_zero(weight=weight, ramp_up=ramp_up, tie=tie)
-        self.needs = two_streams(batch_size, labeled_batch_size, TWO_VIEWS, TWO_VIEWS)
-        self.weight, self.ramp_up, self.decay, self.tie = weight, ramp_up, decay, tie
-        self.divergence, self.statistics = DIVERGENCES[divergence], statistics
+    heads = HEADS
+    views = (TWO_VIEWS, TWO_VIEWS)
+
+    teacher: Ema = field(init=False)
 
     def setup(self, net: nn.Module, task: Task) -> None:
         self.teacher = Ema(net, decay=self.decay, statistics=self.statistics)
@@ -86,7 +75,7 @@ class MeanTeacher(Method):
         seen, buffers = self.teacher.look(batch.joint.views_V[1])
         target_BC = seen["class"].softmax(dim=1)
         terms = {
-            "consistency": self.divergence(outputs["consistency"], target_BC),
+            "consistency": DIVERGENCES[self.divergence](outputs["consistency"], target_BC),
             "tie": (outputs["class"] - outputs["consistency"]).square().mean(),
         }
         return LossTerms(terms, {"consistency": self._weight(progress), "tie": self.tie}, own=buffers)

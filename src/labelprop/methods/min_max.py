@@ -15,21 +15,22 @@ Left out: the consistency between two perturbed copies that the paper may add; i
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from labelprop.core.distributed import SOLO, Group
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.pairs import min_max_features
 from labelprop.graph.neighbors.shared_out import nearest_by_all
 from labelprop.methods.base import LossTerms, Net, Tools
-from labelprop.methods.checks import at_least_one
 from labelprop.methods.label_table import LabelTable
-from labelprop.methods.streams import two_streams
+from labelprop.methods.streams import TwoStreams
+from labelprop.propagators.estimator.parameters import Count, NotNegative, Number
 
 ROUNDING = 8  # of a cosine of equal vectors, in units of the type's precision
 
@@ -50,7 +51,8 @@ def dense_trust(
     return torch.where(largest > 0, 1 - d_N / largest, 1 - d_N.sign()).clamp_min(0)
 
 
-class MinMax(LabelTable):
+@dataclass(eq=False, repr=False, kw_only=True)
+class MinMax(LabelTable, TwoStreams):
     """Cross-entropy on given and guessed labels, and features that draw together by label. Experimental.
 
     Parameters
@@ -62,26 +64,10 @@ class MinMax(LabelTable):
     weight : lambda, of the term on features.
     """
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 100,
-        labeled_batch_size: int = 50,
-        n_neighbors: int = 10,
-        quantile: float = 1.0,
-        margin: float = 1.0,
-        weight: float = 1.0,
-    ) -> None:
-        super().__init__()
-        at_least_one(n_neighbors=n_neighbors)
-        if not 0 < quantile <= 1:
-            raise RequestError(f"quantile={quantile} must be above 0 and at most 1, the largest.")
-        if not 0 <= margin <= 4:
-            raise RequestError(f"margin={margin} must be 0 to 4, the squared distances of vectors of length 1.")
-        if not weight >= 0:
-            raise RequestError(f"weight={weight} must be at least 0.")
-        self.needs = two_streams(batch_size, labeled_batch_size)
-        self.n_neighbors, self.quantile, self.margin, self.weight = n_neighbors, quantile, margin, weight
+    n_neighbors: Count = 10
+    quantile: Annotated[float, Number(0, 1, low_open=True)] = 1.0
+    margin: Annotated[float, Number(0, 4)] = 1.0  # squared distances of vectors of length 1 are 0 to 4
+    weight: NotNegative = 1.0
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         found, rows_B = net(batch.joint.views_V[0]), batch.joint.indices_B

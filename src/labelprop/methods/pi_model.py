@@ -8,19 +8,22 @@ its own flip, no noise is added to the input, and batch normalization is not of 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress
-from labelprop.methods import checks
-from labelprop.methods.base import LossTerms, Method, Net
+from labelprop.methods.base import LossTerms, Net
 from labelprop.methods.late_weight import FIRST_EPOCH, RAMP_UP, late_weight
-from labelprop.methods.streams import TWO_VIEWS, two_streams
+from labelprop.methods.streams import TWO_VIEWS, TwoStreams
+from labelprop.propagators.estimator.parameters import NotNegative, Portion
 
 SAME = 1e-12  # a mean squared difference that rounding makes
 
 
-class PiModel(Method):
+@dataclass(eq=False, repr=False, kw_only=True)
+class PiModel(TwoStreams):
     """Agreement of two passes.
 
     Parameters
@@ -32,19 +35,10 @@ class PiModel(Method):
 
     first_epoch = FIRST_EPOCH
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 100,
-        labeled_batch_size: int = 50,
-        weight: float = 100.0,
-        ramp_up_share: float = RAMP_UP,
-    ) -> None:
-        super().__init__()
-        checks.at_least_zero(weight=weight)
-        checks.share(ramp_up_share=ramp_up_share)
-        self.needs = two_streams(batch_size, labeled_batch_size, TWO_VIEWS, TWO_VIEWS)
-        self.weight, self.ramp_up_share = weight, ramp_up_share
+    weight: NotNegative = 100.0
+    ramp_up_share: Portion = RAMP_UP
+
+    views = (TWO_VIEWS, TWO_VIEWS)
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         first_BC, second_BC = (net(view)["class"].softmax(dim=1) for view in batch.joint.views_V[:2])

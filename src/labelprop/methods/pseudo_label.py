@@ -8,18 +8,21 @@ and 600: how long a run is depends on the data and the time there is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import nn
 
 from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.loss import weighted_cross_entropy
-from labelprop.methods import checks
-from labelprop.methods.base import LossTerms, Method, Net
-from labelprop.methods.streams import two_streams
+from labelprop.methods.base import LossTerms, Net
+from labelprop.methods.streams import TwoStreams
+from labelprop.propagators.estimator.parameters import NotNegative, Portion
 
 
-class PseudoLabel(Method):
+@dataclass(eq=False, repr=False, kw_only=True)
+class PseudoLabel(TwoStreams):
     """Cross-entropy on given labels and on the network's own guesses of the moment.
 
     Parameters
@@ -30,26 +33,20 @@ class PseudoLabel(Method):
     threshold : a guess counts from this probability on; None counts all (the paper).
     """
 
-    weights_N: torch.Tensor
+    batch_size: int = 288
+    labeled_batch_size: int = 32
+    weight: NotNegative = 3.0
+    ramp_from: float = 0.1
+    ramp_to: float = 0.6
+    threshold: Portion | None = None
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 288,
-        labeled_batch_size: int = 32,
-        weight: float = 3.0,
-        ramp_from: float = 0.1,
-        ramp_to: float = 0.6,
-        threshold: float | None = None,
-    ) -> None:
-        super().__init__()
-        checks.at_least_zero(weight=weight)
-        if not 0 <= ramp_from <= ramp_to <= 1:
-            raise RequestError(f"ramp_from={ramp_from} and ramp_to={ramp_to} must be shares, 0 to 1, in this order.")
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise RequestError(f"threshold={threshold} must be a probability, or None to count every guess.")
-        self.needs = two_streams(batch_size, labeled_batch_size)
-        self.weight, self.ramp_from, self.ramp_to, self.threshold = weight, ramp_from, ramp_to, threshold
+    weights_N: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.ramp_from <= self.ramp_to <= 1:
+            shares = f"ramp_from={self.ramp_from} and ramp_to={self.ramp_to}"
+            raise RequestError(f"{shares} must be shares, 0 to 1, in this order.")
 
     def setup(self, net: nn.Module, task: Task) -> None:
         self.register_buffer("weights_N", task.weights_N.clone())

@@ -7,6 +7,7 @@ over images and rotations. Images are turned by 0, 90, 180 and 270 degrees after
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -17,7 +18,10 @@ from labelprop.methods.base import LossTerms, Net
 from labelprop.methods.copies import Copies
 from labelprop.models.deployed import TURNS, MeanOfRotations, turned
 
+HEADS: Mapping[str, int | None] = {"class": None, "rotation": TURNS}
 
+
+@dataclass(eq=False, repr=False, kw_only=True)
 class Rotation(Copies):
     """Class of the labeled images and angle of all, from two linear heads.
 
@@ -28,18 +32,9 @@ class Rotation(Copies):
     average : deploys the mean of the class logits over the four rotations; else those of the upright image.
     """
 
-    heads: Mapping[str, int | None] = {"class": None, "rotation": TURNS}
+    average: bool = False
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 512,
-        labeled_batch_size: int = 256,
-        weight: float = 1.0,
-        average: bool = False,
-    ) -> None:
-        super().__init__(batch_size=batch_size, labeled_batch_size=labeled_batch_size, weight=weight, views=("weak",))
-        self.average = average
+    heads = HEADS
 
     def refuses(self, shape: tuple[int, ...]) -> str | None:
         if len(shape) != 3:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, BatchSpec, StreamSpec
+from labelprop.methods.base import Method
 
 ONE_VIEW = ("weak",)
 TWO_VIEWS = ("weak", "weak")
@@ -24,6 +28,20 @@ def two_streams(
             f"labeled_batch_size={labeled_batch_size} must be at least 1 and below batch_size={batch_size}; set both."
         )
     return BatchSpec(StreamSpec(labeled_batch_size, labeled), StreamSpec(batch_size - labeled_batch_size, unlabeled))
+
+
+@dataclass(eq=False, repr=False, kw_only=True)
+class TwoStreams(Method):
+    """A method that sees labeled and unlabeled examples in fixed numbers."""
+
+    batch_size: int = 100
+    labeled_batch_size: int = 50
+
+    views: ClassVar[tuple[tuple[str, ...], tuple[str, ...]]] = (ONE_VIEW, ONE_VIEW)  # of labeled and unlabeled ones
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.needs = two_streams(self.batch_size, self.labeled_batch_size, *self.views)
 
 
 def n_labeled(batch: Batch) -> int:

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import torch
 
-from labelprop.core.types import Batch, BatchSpec
+from labelprop.core.types import Batch
 from labelprop.methods.base import Net
-from labelprop.methods.streams import ONE_VIEW, n_labeled, two_streams
-
-WEAK_AND_STRONG = ("weak", "strong")
+from labelprop.methods.streams import ONE_VIEW, TwoStreams, n_labeled
+from labelprop.propagators.estimator.parameters import NotNegative
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,9 +28,15 @@ class Seen:
     strong_UC: torch.Tensor
 
 
-def needs_of(batch_size: int, labeled_batch_size: int) -> BatchSpec:
-    """Raises RequestError where a stream would be empty."""
-    return two_streams(batch_size, labeled_batch_size, ONE_VIEW, WEAK_AND_STRONG)
+@dataclass(eq=False, repr=False, kw_only=True)
+class StrongViews(TwoStreams):
+    """A method whose strong views learn from weak ones; 7 unlabeled examples to a labeled one, as in the papers."""
+
+    batch_size: int = 512
+    labeled_batch_size: int = 64
+    weight: NotNegative = 1.0
+
+    views = (ONE_VIEW, ("weak", "strong"))
 
 
 def look(net: Net, batch: Batch) -> Seen:

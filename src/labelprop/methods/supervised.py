@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Annotated
+
 import torch
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.methods.base import LossTerms, Method, Net
-from labelprop.methods.checks import at_least_one
 from labelprop.methods.streams import n_labeled
+from labelprop.propagators.estimator.parameters import Count, OneOf
 
 OVER = ("batch", "labeled")
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class Supervised(Method):
     """(1/B) sum of weight_i CE(g(x_i), y_i) over the labeled examples; weights are the trust given with the labels.
 
@@ -26,16 +29,15 @@ class Supervised(Method):
     over : what B counts, "batch" or "labeled".
     """
 
-    labels_N: torch.Tensor
-    weights_N: torch.Tensor
+    batch_size: Count = 100
+    over: Annotated[str, OneOf(OVER)] = "batch"
 
-    def __init__(self, *, batch_size: int = 100, over: str = "batch") -> None:
-        super().__init__()
-        if over not in OVER:
-            raise RequestError(f"over is '{over}'; it must be one of {', '.join(OVER)}.")
-        at_least_one(batch_size=batch_size)
-        self.needs = BatchSpec(labeled=StreamSpec(batch_size))
-        self.over = over
+    labels_N: torch.Tensor = field(init=False)
+    weights_N: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.needs = BatchSpec(labeled=StreamSpec(self.batch_size))
 
     def setup(self, net: torch.nn.Module, task: Task) -> None:
         self.register_buffer("labels_N", task.labels_N.clone())

@@ -8,19 +8,21 @@ with loss 0. The cross-entropy on labels is another method's: `Sum(TemporalEnsem
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import nn
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress, Task
-from labelprop.methods import checks
-from labelprop.methods.base import LossTerms, Method, Net, Outputs, Tools
+from labelprop.methods.base import LossTerms, Net, Outputs, Tools
 from labelprop.methods.late_weight import FIRST_EPOCH, RAMP_UP, late_weight
 from labelprop.methods.state import last_of
-from labelprop.methods.streams import two_streams
+from labelprop.methods.streams import TwoStreams
+from labelprop.propagators.estimator.parameters import NotNegative, Portion, Share
 
 
-class TemporalEnsembling(Method):
+@dataclass(eq=False, repr=False, kw_only=True)
+class TemporalEnsembling(TwoStreams):
     """Agreement with an average over epochs.
 
     Parameters
@@ -32,27 +34,15 @@ class TemporalEnsembling(Method):
     """
 
     first_epoch = FIRST_EPOCH
-    ensemble_NC: torch.Tensor
-    visits_N: torch.Tensor
-    gathered_NC: torch.Tensor
-    seen_N: torch.Tensor
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 100,
-        labeled_batch_size: int = 50,
-        weight: float = 30.0,
-        ramp_up_share: float = RAMP_UP,
-        momentum: float = 0.6,
-    ) -> None:
-        super().__init__()
-        checks.at_least_zero(weight=weight)
-        checks.share(ramp_up_share=ramp_up_share)
-        if not 0 <= momentum < 1:
-            raise RequestError(f"momentum={momentum} must be at least 0 and below 1.")
-        self.needs = two_streams(batch_size, labeled_batch_size)
-        self.weight, self.ramp_up_share, self.momentum = weight, ramp_up_share, momentum
+    weight: NotNegative = 30.0
+    ramp_up_share: Portion = RAMP_UP
+    momentum: Share = 0.6
+
+    ensemble_NC: torch.Tensor = field(init=False)
+    visits_N: torch.Tensor = field(init=False)
+    gathered_NC: torch.Tensor = field(init=False)
+    seen_N: torch.Tensor = field(init=False)
 
     def setup(self, net: nn.Module, task: Task) -> None:
         self.register_buffer("ensemble_NC", torch.zeros(task.n, task.n_classes))

@@ -8,17 +8,19 @@ its table, each of a random strength, and cutout.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch.nn import functional as F
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress
 from labelprop.functional.loss import mean_of
-from labelprop.methods import checks
-from labelprop.methods.base import LossTerms, Method, Net
-from labelprop.methods.strong_views import look, needs_of
+from labelprop.methods.base import LossTerms, Net
+from labelprop.methods.strong_views import StrongViews, look
+from labelprop.propagators.estimator.parameters import NotNegative, Positive
 
 
-class Uda(Method):
+@dataclass(eq=False, repr=False, kw_only=True)
+class Uda(StrongViews):
     """Divergence from sharpened predictions.
 
     Parameters
@@ -29,21 +31,8 @@ class Uda(Method):
     sharpening : T; below 1 targets are surer than the predictions they come from.
     """
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 512,
-        labeled_batch_size: int = 64,
-        weight: float = 1.0,
-        threshold: float = 0.8,
-        sharpening: float = 0.4,
-    ) -> None:
-        super().__init__()
-        checks.at_least_zero(weight=weight, threshold=threshold)
-        if not sharpening > 0:
-            raise RequestError(f"sharpening={sharpening} is a temperature: it must be above 0.")
-        self.needs = needs_of(batch_size, labeled_batch_size)
-        self.weight, self.threshold, self.sharpening = weight, threshold, sharpening
+    threshold: NotNegative = 0.8
+    sharpening: Positive = 0.4
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         seen = look(net, batch)

@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch.nn import functional as F
 
-from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress
-from labelprop.methods import checks
-from labelprop.methods.base import LossTerms, Method, Net, Outputs, aside
-from labelprop.methods.streams import two_streams
+from labelprop.methods.base import LossTerms, Net, Outputs, aside
+from labelprop.methods.streams import TwoStreams
+from labelprop.propagators.estimator.parameters import NotNegative, Number, OneOf, Positive
 
 PAPER_EPSILON, PAPER_ENTRIES = 8.0, 3 * 32 * 32  # on CIFAR-10, with augmentation
 
@@ -44,7 +45,8 @@ def from_moved(clean_BC: torch.Tensor, moved_BC: torch.Tensor) -> torch.Tensor:
 DIVERGENCES: Mapping[str, Divergence] = {"kl": from_clean, "reverse-kl": from_moved}
 
 
-class Vat(Method):
+@dataclass(eq=False, repr=False, kw_only=True)
+class Vat(TwoStreams):
     """Smoothness in the adversarial direction.
 
     Parameters
@@ -58,28 +60,13 @@ class Vat(Method):
     divergence : "kl", or "reverse-kl", KL(p(x + r) || sg p(x)).
     """
 
-    def __init__(
-        self,
-        *,
-        batch_size: int = 160,
-        labeled_batch_size: int = 32,
-        weight: float = 1.0,
-        epsilon: float | None = None,
-        xi: float = 0.1,
-        power_steps: int = 1,
-        divergence: str = "kl",
-    ) -> None:
-        super().__init__()
-        if divergence not in DIVERGENCES:
-            raise RequestError(f"divergence is '{divergence}'; it must be one of {', '.join(DIVERGENCES)}.")
-        checks.at_least_zero(weight=weight, epsilon=0.0 if epsilon is None else epsilon)
-        if xi <= 0:
-            raise RequestError(f"xi={xi} is a length: it must be above 0.")
-        if power_steps < 0:
-            raise RequestError(f"power_steps={power_steps} must be at least 0.")
-        self.needs = two_streams(batch_size, labeled_batch_size)
-        self.weight, self.epsilon, self.xi = weight, epsilon, xi
-        self.power_steps, self.divergence = power_steps, DIVERGENCES[divergence]
+    batch_size: int = 160
+    labeled_batch_size: int = 32
+    weight: NotNegative = 1.0
+    epsilon: NotNegative | None = None
+    xi: Positive = 0.1
+    power_steps: Annotated[int, Number(0, whole=True)] = 1
+    divergence: Annotated[str, OneOf(tuple(DIVERGENCES))] = "kl"
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         x_B = batch.joint.views_V[0]
@@ -89,7 +76,8 @@ class Vat(Method):
             clean_BC = look(x_B)["class"]
         direction_B = self._direction(look, x_B, clean_BC, start_B)
         moved_BC = look(x_B + self._length(x_B) * direction_B)["class"]
-        return LossTerms({"adversarial": self.divergence(clean_BC, moved_BC).mean()}, {"adversarial": self.weight})
+        term = DIVERGENCES[self.divergence](clean_BC, moved_BC).mean()
+        return LossTerms({"adversarial": term}, {"adversarial": self.weight})
 
     def _length(self, x_B: torch.Tensor) -> float:
         if self.epsilon is not None:
@@ -105,7 +93,7 @@ class Vat(Method):
         """
         for _ in range(self.power_steps):
             moved_BC = look(x_B + self.xi * direction_B.requires_grad_())["class"]
-            (gradient_B,) = torch.autograd.grad(self.divergence(clean_BC, moved_BC).sum(), direction_B)
+            (gradient_B,) = torch.autograd.grad(DIVERGENCES[self.divergence](clean_BC, moved_BC).sum(), direction_B)
             direction_B = _unit(gradient_B)
         return direction_B
 

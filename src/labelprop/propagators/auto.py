@@ -16,26 +16,29 @@ from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors import nearest
 from labelprop.graph.neighbors.rows import as_rows
-from labelprop.graph.seeds import SeedKFold, Seeds
+from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice.candidates import (
     NEIGHBORS,
     SOFT_HEAD,
     Candidate,
     Names,
     expected,
-    lineup,
-    with_penalties,
+    list_candidates,
 )
-from labelprop.propagators.choice.contest import Contest, HiddenSeeds, Shared
-from labelprop.propagators.choice.crossval import Tally, choose
+from labelprop.propagators.choice.fits import CandidateFits, Shared
 from labelprop.propagators.choice.heads import Head, label_all
+from labelprop.propagators.choice.hidden import HiddenLabels
+from labelprop.propagators.choice.selection import Tally, choose
+from labelprop.propagators.cost.stages import Cost, Size, Stage, graph_cost, result_bytes
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.parameters import Number
 from labelprop.propagators.estimator.warm import fingerprint
+from labelprop.propagators.spectral_cut import SpectralCut
 
 FEWEST = 3  # seeds of every class, to hide any
+TRIALS = 25  # propagations before the choice, measured with benchmarks/forecast.py
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -73,26 +76,38 @@ class AutoPropagation(Propagator):
     candidates: Annotated[Any, Names()] | None = None
     cv: Annotated[int, Number(2, whole=True)] = 5
 
+    def cost(self, size: Size) -> Cost:
+        """One search; then graphs, eigenvectors and solves of the candidates, over and over."""
+        found = graph_cost(size, {"n_neighbors": max(NEIGHBORS), "search": self.search})
+        search, graph, solve = found.stages
+        spectral = SpectralCut(n_neighbors=max(NEIGHBORS), search=self.search).cost(size).stages[-1]
+        choice = Stage(
+            "choice",
+            1.5 * graph.nbytes + spectral.nbytes + 2 * result_bytes(size, self.top_classes),
+            products=2 * spectral.products,
+            passes=3 * graph.passes + 2 * spectral.passes + TRIALS / 2 * solve.passes,
+        )
+        return replace(found, stages=(search, choice))
+
     def spread(self, given: Any, seeds: Seeds) -> Propagation:
         shared = self._shared(given)
-        contenders = lineup(self.candidates, shared.n, seeds.n_classes, given_graph=isinstance(given, Edges))
-        if not contenders:
+        candidates = list_candidates(self.candidates, shared.n, seeds.n_classes, given_graph=isinstance(given, Edges))
+        if not candidates:
             raise RequestError(
                 f"candidates={self.candidates}: heads need vectors, and metric={self.metric!r} gives none. "
                 f"Name a propagator as well, or fit on vectors."
             )
         settings = {"metric": self.metric, "search": self.search, "random_state": self.random_state}
         settings |= {"device": shared.device.type, "top_classes": self.top_classes}
-        contest = Contest(shared, self.classes_, settings)
+        fits = CandidateFits(shared, self.classes_, settings, _default_base(candidates, seeds))
         started = time.perf_counter()
         fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
         if fewest >= FEWEST:
-            chosen, base, self.reason_ = self._by_hiding(contest, contenders, seeds, min(self.cv, fewest))
+            chosen, self.reason_ = self._by_hiding(fits, candidates, seeds)
         else:
-            chosen, self.reason_ = _by_order(contest, contenders, seeds, fewest)
-            base = _default_base(contenders, seeds)
+            chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
         self.say(f"choice: {self.reason_}", started)
-        return self._finish(contest, chosen, base, seeds)
+        return self._finish(fits, chosen, seeds)
 
     def _shared(self, given: Any) -> Shared:
         """The one search; with `warm_start` that of the last fit, if X is the same."""
@@ -111,31 +126,27 @@ class AutoPropagation(Propagator):
         self._searched = known if self.warm_start else None
         return Shared(rows, known[1], None, rows.device)
 
-    def _by_hiding(
-        self, contest: Contest, contenders: list[Candidate], seeds: Seeds, n_folds: int
-    ) -> tuple[Candidate, Candidate, str]:
-        """The candidate chosen on hidden seeds, the propagator under a soft head, and the reason."""
-        codes_N = seeds.labels_N.cpu().numpy()
-        folds = [hidden for _, hidden in SeedKFold(n_folds).split(codes_N, codes_N)]
-        hiding = HiddenSeeds(contest, seeds, folds, _default_base(contenders, seeds))
-        tallies = choose(with_penalties(contenders), n_folds, hiding.right, contest.forget)
-        chosen = tallies[0].candidate
-        return chosen, hiding.base, _hidden_reason(tallies, n_folds)
+    def _by_hiding(self, fits: CandidateFits, candidates: list[Candidate], seeds: Seeds) -> tuple[Candidate, str]:
+        """The candidate chosen on hidden seeds, and the reason."""
+        hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
+        n_folds, judge = len(hidden.folds), lambda candidate, fold: fits.right(candidate, seeds, hidden, fold)
+        tallies = choose(candidates, n_folds, judge, fits.forget)
+        return tallies[0].candidate, _hidden_reason(tallies, n_folds)
 
-    def _finish(self, contest: Contest, chosen: Candidate, base: Candidate, seeds: Seeds) -> Propagation:
+    def _finish(self, fits: CandidateFits, chosen: Candidate, seeds: Seeds) -> Propagation:
         """The chosen one's labels of all rows; sets what it leaves behind for the caller and for prediction."""
         self.method_, self.n_neighbors_ = chosen.method, chosen.n_neighbors
         self._head: Head | None = None
         self._estimator: Any = None
         if chosen.method in HEADS:
             if chosen.method == SOFT_HEAD:
-                self.n_neighbors_ = base.n_neighbors
-                self.reason_ += f" It learned from {base}."
-            self._head = contest.head(chosen, base, seeds, rough=False)
-            self.graph_, self.recall_ = contest.shared.graph(), contest.shared.recall
-            return label_all(self._head, as_rows(contest.shared.rows), seeds, self.top_classes)
-        found = contest.spread(chosen, seeds, rough=False)
-        self._estimator = contest.estimator(chosen)
+                self.n_neighbors_ = fits.base.n_neighbors
+                self.reason_ += f" It learned from {fits.base}."
+            self._head = fits.head(chosen, seeds, rough=False)
+            self.graph_, self.recall_ = fits.shared.graph(), fits.shared.recall
+            return label_all(self._head, as_rows(fits.shared.rows), seeds, self.top_classes)
+        found = fits.spread(chosen, seeds, rough=False)
+        self._estimator = fits.estimator(chosen)
         if isinstance(self._estimator, GraphPropagator):
             self._estimator.forget()
         self.graph_: AffinityGraph = self._estimator.graph_
@@ -156,17 +167,17 @@ class AutoPropagation(Propagator):
             yield shares_BC.cpu().numpy(), np.ones(len(shares_BC), dtype=bool)
 
 
-def _by_order(contest: Contest, contenders: list[Candidate], seeds: Seeds, fewest: int) -> tuple[Candidate, str]:
+def _by_order(fits: CandidateFits, candidates: list[Candidate], seeds: Seeds, fewest: int) -> tuple[Candidate, str]:
     """The candidate from which most right rows are to be expected, unreached rows being wrong; and the reason.
 
     That is the first in the order of preference unless it leaves so many rows unreached that another makes up for it.
     """
-    first = chosen = contenders[0]
-    first_reach = contest.reach(first, seeds)
+    first = chosen = candidates[0]
+    first_reach = fits.reach(first, seeds)
     most = expected(first) * first_reach
-    for candidate in contenders[1:]:
+    for candidate in candidates[1:]:
         if expected(candidate) > most:
-            promise = expected(candidate) * contest.reach(candidate, seeds)
+            promise = expected(candidate) * fits.reach(candidate, seeds)
             chosen, most = (candidate, promise) if promise > most else (chosen, most)
     seen = {0: "a class has no seed", 1: "a class has 1 seed"}.get(fewest, f"a class has {fewest} seeds")
     why = f"{seen}, and fewer than {FEWEST} leave none to hide for a comparison"
@@ -175,10 +186,10 @@ def _by_order(contest: Contest, contenders: list[Candidate], seeds: Seeds, fewes
     return chosen, f"{chosen}, by the fixed order of preference: {why}."
 
 
-def _default_base(contenders: list[Candidate], seeds: Seeds) -> Candidate:
+def _default_base(candidates: list[Candidate], seeds: Seeds) -> Candidate:
     """The propagator whose labels a soft head takes: the most preferred of those named, or of all."""
-    named = [candidate for candidate in contenders if candidate.method not in HEADS]
-    every = lineup(None, seeds.n, seeds.n_classes, given_graph=False)
+    named = [candidate for candidate in candidates if candidate.method not in HEADS]
+    every = list_candidates(None, seeds.n, seeds.n_classes, given_graph=False)
     return (named or [candidate for candidate in every if candidate.method not in HEADS])[0]
 
 
@@ -199,12 +210,12 @@ def _share_of_label(found: Propagation, seeds: Seeds) -> torch.Tensor:
 
 def _hidden_reason(tallies: list[Tally[Candidate]], n_folds: int) -> str:
     chosen, *others = tallies
-    n, hits = len(chosen.right), int(chosen.right.sum())
-    text = f"{chosen.candidate}: {hits} of {n} hidden seeds right ({hits / n:.0%}, {n_folds} folds)"
-    rivals = [tally for tally in others if tally.candidate.method != chosen.candidate.method]
-    if not rivals:
+    n, right = len(chosen.right_H), chosen.right
+    text = f"{chosen.candidate}: {right} of {n} hidden seeds right ({right / n:.0%}, {n_folds} folds)"
+    following = next((tally for tally in others if tally.candidate.method != chosen.candidate.method), None)
+    if following is None:
         return f"{text}."
-    rival, right = rivals[0].candidate, int(rivals[0].right.sum())
-    if right > hits:
-        return f"{text}; {rival} had {right}, too small a lead to give up the order of preference."
-    return f"{text}; next {rival} with {right}."
+    if following.right > right:
+        lead = "too small a lead to give up the order of preference"
+        return f"{text}; {following.candidate} had {following.right}, {lead}."
+    return f"{text}; next {following.candidate} with {following.right}."

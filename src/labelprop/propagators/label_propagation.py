@@ -6,9 +6,10 @@ Calder, "Poisson Reweighted Laplacian Uncertainty Sampling for Graph-Based Activ
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 
@@ -59,6 +60,9 @@ class LabelPropagation(DropInPropagator):
     reweight: Literal["poisson"] | None = None
     center: bool = False
     class_mass: Literal["seeds"] | Shares | None = None
+
+    # The plain harmonic solution gives all rows to one class where labels are few.
+    tried_with: ClassVar[Mapping[str, Any]] = {"reweight": "poisson"}
 
     def check_seeds(self, seeds: Seeds) -> None:
         super().check_seeds(seeds)

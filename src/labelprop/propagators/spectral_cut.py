@@ -7,7 +7,7 @@ Maji, Vishnoi, Malik, "Biased Normalized Cuts", CVPR 2011.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.neighbors.shared_out import nearest_by_all
 from labelprop.graph.seeds import Seeds
+from labelprop.propagators.cost.stages import BOTH_WAYS, INDEX, STEP, Cost, Size, Stage, result_bytes
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.parameters import Count, Positive
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 CLASS_BLOCK = 64  # columns of the prior computed at once
 BLOCK_ELEMENTS = 1 << 24  # scores (rows x classes) read at once
+MOST_CLASSES, MOST_ROWS = 200, 100_000  # that `auto` tries it on
+WIDTH, FILTER_STEPS = 1.25, 40  # to find eigenvectors: columns for each, products with the graph; see `cost`
 
 
 def exponential(edges: Edges, temperature: float) -> sparse.csr_array:
@@ -181,6 +184,25 @@ class SpectralCut(GraphPropagator):
     temperature: Positive = 0.2
 
     graph_parameters: ClassVar[tuple[str, ...]] = (*GraphPropagator.graph_parameters, "temperature")
+
+    @classmethod
+    def suits(cls, n: int, n_classes: int) -> bool:
+        """Its 200 eigenvectors cannot tell more classes apart, and take longer than all else on more rows."""
+        return n_classes <= MOST_CLASSES and n <= MOST_ROWS
+
+    def cost(self, size: Size) -> Cost:
+        """The smoothest eigenvectors of a graph instead of a solve, and products with them."""
+        found, n, f = super().cost(size), size.n, size.float_bytes
+        width = WIDTH * min(self.n_eigenvectors, n)
+        edges = BOTH_WAYS * n * found.n_neighbors
+        solve = Stage(
+            "solve",
+            2.5 * edges * (INDEX + f)
+            + max(7.5 * n * width * f, n * width * f + result_bytes(size, self.top_classes)),
+            products=40 * n * width**2 + 2 * n * width * size.n_classes,
+            passes=FILTER_STEPS * width * (edges + STEP * n),
+        )
+        return replace(found, stages=(*found.stages[:2], solve))
 
     def weigh(self, edges: Edges) -> sparse.csr_array:
         return exponential(edges, self.temperature)

@@ -13,13 +13,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from labelprop.core.files import write_text
+from labelprop.core.text import counted
 from labelprop.report.draw.pictures import Sheets, make_sheets
 from labelprop.report.gather.against import read_other
 from labelprop.report.gather.finished_run import FinishedRun, read_run
 from labelprop.report.gather.numbers import certainty_text, percent
 from labelprop.report.view.payload import embed, payload
 from labelprop.report.view.run import EXCERPT, make_view
-from labelprop.report.words import brief, count, excerpt, number, visible
+from labelprop.report.words import brief, excerpt, number, visible
 
 PAGE_BYTES = 8_000_000
 STYLES = ("base.css", "sections.css", "embedding.css", "small.css")
@@ -87,7 +88,7 @@ def _environment() -> Environment:
     )
     filters: dict[str, Any] = {
         "number": number,
-        "count": count,
+        "count": counted,
         "percent": percent,
         "brief": brief,
         "visible": visible,

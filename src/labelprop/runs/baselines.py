@@ -7,8 +7,6 @@ hidden in turn (`hide_labels`), and both sides are asked for them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,40 +14,18 @@ import numpy as np
 import torch
 
 from labelprop.core.types import UNLABELED
+from labelprop.data.labels.join import GivenLabels
 from labelprop.graph.neighbors import nearest
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.neighbors.rows import Rows, as_rows
-from labelprop.graph.seeds import SeedKFold, Seeds
-from labelprop.propagators.choice.heads import Head, labels_only_head
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.choice.heads import CHOICES_OF_C, LABELS_ONLY_C, Head, labels_only_head
+from labelprop.propagators.choice.hidden import Fit, HiddenLabels
+from labelprop.propagators.estimator.kernel_graph import threads
 
-STRENGTHS = (10.0, 100.0, 1000.0)  # C of the logistic regression, on rows of length 1
-USUAL_STRENGTH = 100.0  # where no label can be hidden to choose one
 FOLDS = 5
 CHOICE_SECONDS = 10.0  # that choosing C may take, and asking the propagator again in any case
-
 SMALL = 1 << 20  # numbers in features and logits; with two threads these wait for each other more than they compute
-
-Refit = Callable[[np.ndarray], np.ndarray]  # labels (N,) with hidden ones -1 -> labels (N,)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Given:
-    """The given labels of N rows: class numbers, -1 where there is none, and how much each counts."""
-
-    labels_N: np.ndarray
-    weights_N: np.ndarray
-    n_classes: int
-    seed: int = 0
-
-    @property
-    def labeled_M(self) -> np.ndarray:
-        return np.flatnonzero(self.labels_N >= 0)
-
-    @property
-    def folds(self) -> int:
-        """Into how many parts the labels can be dealt so that each leaves every class some; 0 where none can."""
-        smallest = int(np.bincount(self.labels_N[self.labeled_M], minlength=self.n_classes).min())
-        return min(FOLDS, smallest) if smallest >= 2 and self.n_classes > 1 else 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,11 +53,11 @@ class Hidden:
 class Features:
     """Rows as a logistic regression should see them: of length 1, or standardized where distances count."""
 
-    def __init__(self, vectors: Any, labeled_M: np.ndarray, device: torch.device | str, metric: str) -> None:
+    def __init__(self, vectors: Any, labels_N: np.ndarray, device: torch.device | str, metric: str) -> None:
         self.rows: Rows = as_rows(vectors, device, metric)
         self._standard: tuple[torch.Tensor, torch.Tensor] | None = None
         if metric == "euclidean":
-            block_MD = self.rows.take(self._places(labeled_M))
+            block_MD = self.rows.take(self._places(np.flatnonzero(labels_N >= 0)))
             spread_D = block_MD.std(dim=0, correction=0)
             self._standard = block_MD.mean(dim=0), spread_D.masked_fill(spread_D == 0, 1)
 
@@ -110,91 +86,65 @@ class Features:
         return torch.from_numpy(places_M).to(self.rows.device)
 
 
-def labels_only(features: Features, given: Given, strength: float) -> LabelsOnly:
-    """Both baselines for all rows; `strength` is the C of the logistic regression."""
-    labeled_M = given.labeled_M
-    if given.n_classes == 1:
+def labels_only(features: Features, given: GivenLabels, C: float, seed: int = 0) -> LabelsOnly:
+    """Both baselines for all rows; `C` is that of the logistic regression, `seed` that of the search."""
+    if len(given.classes) == 1:
         everywhere_N = np.zeros(features.rows.n, dtype=np.int64)
         return LabelsOnly(everywhere_N, everywhere_N)
-    return LabelsOnly(
-        features.predict(_head(features, given, labeled_M, strength)),
-        _nearest_label(features, given, labeled_M, features.rows),
-    )
+    logistic_N = features.predict(_head(features, given, given.labels_N, C))
+    return LabelsOnly(logistic_N, _nearest_label(features, given.labels_N, features.rows, seed))
 
 
 def hide_labels(
-    features: Features, given: Given, refit: Refit | None, allowed_seconds: float = CHOICE_SECONDS
+    features: Features,
+    given: GivenLabels,
+    refit: Fit | None,
+    seed: int = 0,
+    allowed_seconds: float = CHOICE_SECONDS,
 ) -> tuple[Hidden | None, float]:
     """The given labels, each hidden once and asked for; and the C of the logistic regression that found most.
 
-    `refit` propagates from fewer labels; where the first time shows that all folds would take longer than allowed,
-    it is not asked again. The first is None where a class has fewer than 2 labels or there is one class.
+    `refit` propagates from fewer labels, as long as all folds will not take longer than allowed. The first is None
+    where a class has fewer than 2 labels or there is one class.
     """
-    if not given.folds:
-        return None, USUAL_STRENGTH
-    labeled_M = given.labeled_M
+    counts_C = np.bincount(given.labels_N[given.labels_N >= 0], minlength=len(given.classes))
+    if len(counts_C) == 1 or counts_C.min() < 2:
+        return None, LABELS_ONLY_C
+    hidden = HiddenLabels.dealt(given.labels_N, FOLDS, seed)
+
+    def logistic(C: float) -> Fit:
+        def fit(shown_N: np.ndarray, row_H: np.ndarray) -> np.ndarray:
+            logits_HC = _head(features, given, shown_N, C).logits(features.take(row_H))
+            return logits_HC.argmax(dim=1).cpu().numpy()
+
+        return fit
+
+    def near(shown_N: np.ndarray, row_H: np.ndarray) -> np.ndarray:
+        return _nearest_label(features, shown_N, features.subset(row_H), seed)
+
     started = time.perf_counter()
-    _head(features, given, labeled_M, USUAL_STRENGTH)
-    strengths = _affordable(STRENGTHS, given.folds * (time.perf_counter() - started))
-    right = dict.fromkeys(strengths, 0)
-    near, propagated = 0, 0
-    for kept_M, hidden_M in _folds(given):
-        truth_M = given.labels_N[hidden_M]
-        hidden_MD = features.take(hidden_M)
-        for strength in strengths:
-            found_M = _head(features, given, kept_M, strength).logits(hidden_MD).argmax(dim=1).cpu().numpy()
-            right[strength] += int((found_M == truth_M).sum())
-        near += int((_nearest_label(features, given, kept_M, features.subset(hidden_M)) == truth_M).sum())
-        if refit is not None:
-            labels_N = given.labels_N.copy()
-            labels_N[hidden_M] = UNLABELED
-            started = time.perf_counter()
-            propagated += int((refit(labels_N)[hidden_M] == truth_M).sum())
-            if given.folds * (time.perf_counter() - started) > allowed_seconds:
-                refit = None
-    best = max(strengths, key=lambda strength: (right[strength], -strength))
-    hidden = Hidden(len(labeled_M), given.folds, right[best], near, propagated if refit is not None else None)
-    return hidden, best
+    _head(features, given, given.labels_N, LABELS_ONLY_C)
+    seconds = len(CHOICES_OF_C) * len(hidden.folds) * (time.perf_counter() - started)
+    choices = CHOICES_OF_C if seconds <= CHOICE_SECONDS else (LABELS_ONLY_C,)
+    right = {C: hidden.right(logistic(C)) for C in choices}
+    best = max(choices, key=lambda C: (right[C], -C))  # ties: the smoothest
+    propagated = None if refit is None else hidden.right_within(allowed_seconds, refit)
+    return Hidden(hidden.n, len(hidden.folds), right[best], hidden.right(near), propagated), best
 
 
-@contextmanager
-def threads(n: int) -> Iterator[None]:
-    """torch computes with `n` threads inside."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _affordable(strengths: tuple[float, ...], seconds_each: float) -> tuple[float, ...]:
-    return strengths if len(strengths) * seconds_each <= CHOICE_SECONDS else (USUAL_STRENGTH,)
-
-
-def _folds(given: Given) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows of the labels kept and of those hidden."""
-    split = SeedKFold(given.folds, random_state=given.seed).split(None, given.labels_N)
-    return [(kept_N[given.labels_N[kept_N] >= 0], hidden_M) for kept_N, hidden_M in split]
-
-
-def _head(features: Features, given: Given, labeled_M: np.ndarray, strength: float) -> Head:
-    labels_M = torch.from_numpy(given.labels_N[labeled_M])
-    seeds = Seeds.hard(labels_M, given.n_classes, torch.from_numpy(given.weights_N[labeled_M]))
+def _head(features: Features, given: GivenLabels, shown_N: np.ndarray, C: float) -> Head:
+    labeled_M = np.flatnonzero(shown_N >= 0)
+    labels_M, weights_M = torch.from_numpy(shown_N[labeled_M]), torch.from_numpy(given.weights_N[labeled_M])
+    seeds = Seeds.hard(labels_M, len(given.classes), weights_M)
     rows = as_rows(features.take(labeled_M), features.rows.device, "inner")  # as they are
-    small = len(labeled_M) * (rows.dim + given.n_classes) < SMALL
-    with threads(1 if small else torch.get_num_threads()):
-        return labels_only_head(rows, seeds.to(rows.device), C=strength)
+    small = len(labeled_M) * (rows.dim + seeds.n_classes) < SMALL
+    with threads(1 if small else None):
+        return labels_only_head(rows, seeds.to(rows.device), C=C)
 
 
-def _nearest_label(features: Features, given: Given, labeled_M: np.ndarray, queries: Rows) -> np.ndarray:
-    found = nearest(
-        features.subset(labeled_M),
-        1,
-        queries=queries,
-        metric=features.rows.metric,
-        device=str(features.rows.device),
-        seed=given.seed,
-    )
+def _nearest_label(features: Features, shown_N: np.ndarray, queries: Rows, seed: int) -> np.ndarray:
+    labeled_M = np.flatnonzero(shown_N >= 0)
+    among, device = features.subset(labeled_M), str(features.rows.device)
+    found = nearest(among, 1, queries=queries, metric=features.rows.metric, device=device, seed=seed)
     places = found.indices_NK[:, 0].cpu().numpy()
-    return np.where(places >= 0, given.labels_N[labeled_M][places], UNLABELED)
+    return np.where(places >= 0, shown_N[labeled_M][places], UNLABELED)

@@ -18,6 +18,7 @@ from labelprop.data.contents import Content, TensorContent
 from labelprop.data.samples import Samples
 from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views, choose_augment, preprocessing_for
+from labelprop.methods.phases import Recipe
 from labelprop.models.backbone import Backbone, load_backbone, weights_digest
 from labelprop.models.choose import choose, parse_model
 from labelprop.models.network import ModelSpec, Network, build
@@ -28,7 +29,6 @@ from labelprop.runs.embed import embed_samples
 from labelprop.runs.inputs import Inputs
 from labelprop.runs.requests import FROZEN, Reading, TrainRequest
 from labelprop.training import recipes
-from labelprop.training.phases import Recipe
 
 SHARED_SETTINGS = ("batch_size", "lr", "weight_decay", "l2_feature")
 
@@ -114,7 +114,7 @@ def decide(
     """Recipe, network, views and preprocessing for these inputs."""
     given, reporter, augment, model = inputs.given, request.reporter, request.augment, request.model
     chosen = recipes.build(request.recipe, request.settings)
-    if (given.labels_N >= 0).all() and any(phase.method().needs.unlabeled.size for phase in chosen.phases):
+    if (given.labels_N >= 0).all() and any(phase.needs.unlabeled.size for phase in chosen.phases):
         reporter.say("every example is labeled: there is nothing to propagate to, so this trains recipe supervised")
         chosen = labels_only(chosen)
     shape = tuple(features.content.shape)

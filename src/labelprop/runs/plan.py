@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from labelprop.core import registry
 from labelprop.core.errors import RequestError
 from labelprop.core.memory import available_bytes, held_bytes
 from labelprop.core.text import byte_size, counted, duration
-from labelprop.propagators.cost.forecast import ALL_PAIRS, Forecast, forecast
+from labelprop.propagators.cost.forecast import Forecast, forecast
+from labelprop.propagators.cost.stages import ALL_PAIRS
 
 TIGHT = 0.8  # of what is available
-FEWER_NEIGHBORS = (20, 10, 5)
-FEWER_CLASSES = 16
+FEWER_NEIGHBORS, FEWER_CLASSES = (20, 10, 5), 16  # what to advise where memory will not do
+WITHOUT_GRAPH = ("local", "weighted-knn")
 
 
 def plan_lines(plan: Forecast, dtype: str) -> list[str]:
@@ -61,18 +59,12 @@ def check_memory(plan: Forecast) -> None:
     )
 
 
-def _smaller(plan: Forecast) -> Iterator[tuple[str, Forecast]]:
+def _smaller(plan: Forecast) -> list[tuple[str, Forecast]]:
     """Flags that need less memory, with their forecasts."""
-    flags, size = registry.propagator_flags(plan.method), plan.size
-
-    def other(method: str, **changes: Any) -> Forecast:
-        return forecast(method, (dict(plan.parameters) if method == plan.method else {}) | changes, size)
-
-    for k in FEWER_NEIGHBORS:
-        if "n_neighbors" in flags and k < plan.n_neighbors:
-            yield f"--n-neighbors {k}", other(plan.method, n_neighbors=k)
-    if size.n_classes > FEWER_CLASSES and plan.parameters.get("top_classes") is None:
-        yield f"--top-classes {FEWER_CLASSES}", other(plan.method, top_classes=FEWER_CLASSES)
-    for method in ("local", "weighted-knn"):
-        if method != plan.method and method in registry.table("propagators"):
-            yield f"--method {method}", other(method)
+    own, flags = dict(plan.parameters), registry.propagator_flags(plan.method)
+    fewer = [k for k in FEWER_NEIGHBORS if "n_neighbors" in flags and k < plan.n_neighbors]
+    other = [(f"--n-neighbors {k}", plan.method, own | {"n_neighbors": k}) for k in fewer]
+    if plan.size.n_classes > FEWER_CLASSES and own.get("top_classes") is None:
+        other.append((f"--top-classes {FEWER_CLASSES}", plan.method, own | {"top_classes": FEWER_CLASSES}))
+    other += [(f"--method {method}", method, {}) for method in WITHOUT_GRAPH if method != plan.method]
+    return [(said, forecast(method, parameters, plan.size)) for said, method, parameters in other]

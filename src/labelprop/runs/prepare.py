@@ -19,14 +19,13 @@ from labelprop.core.text import duration, parse_duration
 from labelprop.data.images.pixels import ImageFormat
 from labelprop.data.labels.join import NoLabelsError
 from labelprop.data.views.batches import check_shared_out
+from labelprop.methods.phases import Recipe
 from labelprop.models.trunks.pretrained import TRUNK_RATE
 from labelprop.runs.classifier import described_start, own_backbone
 from labelprop.runs.design import Design, Features, check_seed, decide, find_start, open_backbone, read_features
 from labelprop.runs.inputs import Inputs, read_inputs, tell
 from labelprop.runs.requests import FROZEN, TrainRequest
-from labelprop.training import recipes
-from labelprop.training.phases import Recipe
-from labelprop.training.race import runners
+from labelprop.training import race, recipes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +59,7 @@ def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prep
         test_features = None if test is None else read_features(test.samples, features.backbone, device, request)
     names: tuple[str | Recipe, ...] = (request.recipe,)
     if request.recipe == AUTO:
-        names = runners(tuple(features.content.shape), len(inputs.samples))
+        names = race.candidates(tuple(features.content.shape), len(inputs.samples))
     start = find_start(request, features)
     quiet = replace(request, reporter=Silent())  # what is said of the first candidate holds for all
     designs = tuple(
@@ -77,7 +76,7 @@ def _check(request: TrainRequest, n_processes: int) -> float | None:
     """What can be refused before anything is read; returns the budget in seconds, if there is one."""
     if request.recipe != AUTO:
         for phase in recipes.build(request.recipe, request.settings).phases:
-            needs = phase.method().needs
+            needs = phase.needs
             check_shared_out(needs.labeled.size + needs.unlabeled.size, n_processes)
     budget = parse_duration(request.budget, "--budget") if request.budget is not None else None
     if budget is not None:

@@ -13,8 +13,9 @@ import numpy as np
 
 from labelprop.core.progress import Silent, Staged, advance, heard_by
 from labelprop.core.run_folder import RunFolder
-from labelprop.propagators.cost.forecast import Forecast, Size, forecast
-from labelprop.runs.baselines import CHOICE_SECONDS, FOLDS, Features, Given, hide_labels, labels_only
+from labelprop.propagators.cost.forecast import Forecast, forecast
+from labelprop.propagators.cost.stages import Size
+from labelprop.runs.baselines import CHOICE_SECONDS, FOLDS, Features, hide_labels, labels_only
 from labelprop.runs.inputs import labels_digest
 from labelprop.runs.plan import check_memory, plan_lines
 from labelprop.runs.prepare_propagate import Prepared, prepare
@@ -81,20 +82,20 @@ def _label(prepared: Prepared, plan: Forecast) -> Propagated:
     if not request.baselines or (given.labels_N >= 0).all():
         return found
 
-    def refit(labels_N: np.ndarray) -> np.ndarray:
+    def refit(shown_N: np.ndarray, row_H: np.ndarray) -> np.ndarray:
         with warnings.catch_warnings(), heard_by(Silent()):  # all was said of the fit with all labels
             warnings.simplefilter("ignore")
-            estimator.fit(vectors_ND, labels_N, sample_weight=given.weights_N)
-        return np.asarray(estimator.transduction_)
+            estimator.fit(vectors_ND, shown_N, sample_weight=given.weights_N)
+        found_H: np.ndarray = estimator.transduction_[row_H]
+        return found_H
 
     advance("baselines", 0, 1)
     with clock.stage("baselines"), heard_by(Silent()):  # their searches are not the propagator's
-        labels = Given(given.labels_N, given.weights_N.astype(np.float64), len(given.classes), request.seed)
         metric = "euclidean" if "euclidean" in (estimator.metric, _kernel_metric(estimator)) else "cosine"
-        features = Features(vectors_ND, labels.labeled_M, prepared.device, metric)
+        features = Features(vectors_ND, given.labels_N, prepared.device, metric)
         allowed = max(CHOICE_SECONDS, fit_seconds)
-        hidden, strength = hide_labels(features, labels, refit if asked_again else None, allowed)
-        return replace(found, labels_only=labels_only(features, labels, strength), hidden=hidden)
+        hidden, C = hide_labels(features, given, refit if asked_again else None, request.seed, allowed)
+        return replace(found, labels_only=labels_only(features, given, C, request.seed), hidden=hidden)
 
 
 def _kernel_metric(estimator: Any) -> str:

@@ -23,7 +23,7 @@ from labelprop.training import loop
 from labelprop.training.job import Job, WorkMeter
 from labelprop.training.outputs import collect_outputs
 from labelprop.training.plan import CLOSING_SECONDS, default_epochs, epoch_length, main_steps_within, plan_steps
-from labelprop.training.race import BASELINE, ROUNDS, Heat, Outcome, folds, race
+from labelprop.training.race import BASELINE, ROUNDS, Outcome, Trial, hidden_labels, race
 
 RECORD = "race.json"
 KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
@@ -37,7 +37,7 @@ RACING = "racing"
 def decide_by_race(folder: RunFolder | None, prepared: Prepared) -> Prepared:
     """The same with the design that won. A race that was interrupted goes on where it stopped.
 
-    The first of several processes has the folder. Heats are written to race.json as they end, at last the outcome.
+    The first of several processes has the folder. Trials are written to race.json as they end, at last the outcome.
     """
     designs = {design.recipe.name: design for design in prepared.candidates}
     if len(designs) == 1:  # every example is labeled: there is nothing to choose
@@ -45,11 +45,12 @@ def decide_by_race(folder: RunFolder | None, prepared: Prepared) -> Prepared:
     kept = prepared.group.first(_kept(folder, prepared))
     if "recipe" not in kept:
         prepared = _continued(prepared, kept)
-        lengths = kept.get("lengths") or prepared.group.first(_lengths(prepared, designs))
-        heats = [Heat(**heat) for heat in kept.get("heats", ())]
-        running = _Race(folder, prepared, designs, lengths, _loader(prepared))
-        outcome = prepared.group.first(running.run(heats))
-        kept = outcome.to_json() | {"lengths": dict(lengths)}
+        first = prepared.design
+        loader = Loader.over(first.features.content, Views(first.preprocessing, first.augment), prepared.device)
+        running = _Race(folder, prepared, designs, loader)
+        lengths = kept.get("lengths") or prepared.group.first(running.full_lengths())
+        outcome = running.run(lengths, [Trial(**trial) for trial in kept.get("heats", ())])
+        kept = prepared.group.first(outcome).to_json() | {"lengths": lengths}
         if folder is not None:
             folder.write_json(RECORD, kept)
     if folder is not None:
@@ -114,54 +115,54 @@ def _end_of_race(folder: RunFolder, clock: StageClock) -> None:
         clock.stages.clear()
 
 
-def _lengths(prepared: Prepared, designs: Mapping[str, Design]) -> dict[str, int]:
-    """Steps of the main phase of each recipe at full length: of a budget, what it pays for if all run every round."""
-    request = prepared.request
-    per_epoch = {name: epoch_length(design.recipe, design.task) for name, design in designs.items()}
-    trials = ROUNDS * len(folds(prepared.design.task))
-    if prepared.budget is None or not trials:
-        return {
-            name: request.steps or (request.epochs or default_epochs(steps)) * steps
-            for name, steps in per_epoch.items()
-        }
-    loader = _loader(prepared)
-    labels_alone_first = sorted(designs.items(), key=lambda item: item[0] != BASELINE)
-    jobs = [_job(prepared, design, design.task, per_epoch[name], loader) for name, design in labels_alone_first]
-    spent = time.perf_counter() - prepared.began
-    steps = main_steps_within(prepared.budget, jobs, spent=spent, closing=CLOSING_SECONDS, trials=trials)
-    return dict.fromkeys(designs, steps)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Race:
-    """The race as it is run: what is trained, said and kept. `lengths` are the steps of each main phase in full."""
+    """The race as it is run: what is trained, said and kept."""
 
     folder: RunFolder | None
     prepared: Prepared
     designs: Mapping[str, Design]
-    lengths: Mapping[str, int]
-    loader: Loader
+    loader: Loader  # of the examples and views, which all candidates have alike
 
-    def run(self, heats: Sequence[Heat]) -> Outcome:
-        """From after these heats on."""
+    def full_lengths(self) -> dict[str, int]:
+        """Steps of each main phase in full: with a budget, what it pays for if all candidates run every round."""
+        task, request = self.prepared.design.task, self.prepared.request
+        per_epoch = {name: epoch_length(design.recipe, design.task) for name, design in self.designs.items()}
+        trials = ROUNDS * len(hidden_labels(task).folds)
+        if self.prepared.budget is None or not trials:
+            return {
+                name: request.steps or (request.epochs or default_epochs(steps)) * steps
+                for name, steps in per_epoch.items()
+            }
+        labels_alone_first = sorted(self.designs, key=lambda name: name != BASELINE)
+        jobs = [self._job(name, self.designs[name].task, per_epoch[name]) for name in labels_alone_first]
+        spent = time.perf_counter() - self.prepared.began
+        steps = main_steps_within(self.prepared.budget, jobs, spent=spent, closing=CLOSING_SECONDS, trials=trials)
+        return dict.fromkeys(self.designs, steps)
+
+    def run(self, lengths: Mapping[str, int], trials: Sequence[Trial]) -> Outcome:
+        """From after these trials on."""
         task = self.prepared.design.task
-        if n_folds := len(folds(task)):
+        if n_folds := len(hidden_labels(task).folds):
             shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
             self.prepared.request.reporter.say(
                 f"race: {', '.join(self.designs)}, each trained up to {n_folds * len(ROUNDS)} times ({shares} of "
-                f"{_steps(self.lengths)}, with each of {n_folds} parts of the given labels hidden); the better half "
+                f"{_steps(lengths)}, with each of {n_folds} parts of the given labels hidden); the better half "
                 "goes on"
             )
-        self._keep(heats)
-        return race(list(self.designs), task, self._train, run_already=heats, note=self._note)
 
-    def _train(self, name: str, task: Task, share: float) -> torch.Tensor:
-        jobs = {
-            rival: _job(self.prepared, design, task, max(1, round(share * self.lengths[rival])), self.loader)
-            for rival, design in self.designs.items()
-        }
+        def note(trials: Sequence[Trial]) -> None:
+            self.prepared.request.reporter.say(_said(trials[-1]))
+            self._keep(lengths, trials)
+
+        self._keep(lengths, trials)
+        return race(list(self.designs), task, partial(self._train, lengths), run_already=trials, note=note)
+
+    def _train(self, lengths: Mapping[str, int], name: str, task: Task, share: float) -> torch.Tensor:
+        """Classes that a recipe gives to all examples; none where its loss is not finite."""
+        jobs = {other: self._job(other, task, max(1, round(share * lengths[other]))) for other in self.designs}
         job = jobs[name]
-        if name == BASELINE:  # phases before a main one have a least length: labels alone get as long as any rival
+        if name == BASELINE:  # phases before a main one have a least length: labels alone get as long as any other
             longest = max(sum(other.plan.steps) for other in jobs.values())
             job = replace(job, plan=replace(job.plan, steps=(longest,)))
         try:
@@ -175,13 +176,25 @@ class _Race:
         classes_N: torch.Tensor = self.prepared.group.first(found["class"].argmax(1).cpu())
         return classes_N
 
-    def _note(self, heats: Sequence[Heat]) -> None:
-        self.prepared.request.reporter.say(_said(heats[-1]))
-        self._keep(heats)
+    def _job(self, name: str, task: Task, main_steps: int) -> Job:
+        """A training that leaves nothing behind; nobody looks at it but by the hidden labels."""
+        design = self.designs[name]
+        return Job(
+            label="race",
+            recipe=design.recipe,
+            plan=plan_steps(design.recipe, epoch_length(design.recipe, task), main_steps),
+            task=task,
+            loader=self.loader,
+            build=partial(design.network, design.recipe.heads(task.n_classes), self.prepared.request.seed),
+            fabric=self.prepared.fabric,
+            meter=WorkMeter(1),
+            compiled=self.prepared.request.compile,
+            clock=self.prepared.clock,
+        )
 
-    def _keep(self, heats: Sequence[Heat]) -> None:
+    def _keep(self, lengths: Mapping[str, int], trials: Sequence[Trial]) -> None:
         if self.folder is not None:
-            record = {"lengths": dict(self.lengths), "heats": [asdict(heat) for heat in heats]}
+            record = {"lengths": dict(lengths), "heats": [asdict(trial) for trial in trials]}
             seconds = round(time.perf_counter() - self.prepared.began, 3)
             self.folder.write_json(RECORD, record | {"seconds": seconds, "stages": self.prepared.clock.stages})
 
@@ -192,29 +205,6 @@ def _steps(lengths: Mapping[str, int]) -> str:
     return f"{least:,} steps" if least == most else f"{least:,} to {most:,} steps"
 
 
-def _said(heat: Heat) -> str:
-    where = f"round {heat.round + 1} of {len(ROUNDS)}, part {heat.fold + 1}"
-    return f"race, {where}: {heat.recipe} found {heat.right:,} of {heat.hidden:,} hidden labels"
-
-
-def _loader(prepared: Prepared) -> Loader:
-    """Of the examples and views that all rivals have alike."""
-    design = prepared.design
-    return Loader.over(design.features.content, Views(design.preprocessing, design.augment), prepared.device)
-
-
-def _job(prepared: Prepared, design: Design, task: Task, main_steps: int, loader: Loader) -> Job:
-    """A training that leaves nothing behind; nobody looks at it but by the hidden labels."""
-    per_epoch = epoch_length(design.recipe, task)
-    return Job(
-        label="race",
-        recipe=design.recipe,
-        plan=plan_steps(design.recipe, per_epoch, main_steps),
-        task=task,
-        loader=loader,
-        build=partial(design.network, design.recipe.heads(task.n_classes), prepared.request.seed),
-        fabric=prepared.fabric,
-        meter=WorkMeter(1),
-        compiled=prepared.request.compile,
-        clock=prepared.clock,
-    )
+def _said(trial: Trial) -> str:
+    where = f"round {trial.round + 1} of {len(ROUNDS)}, part {trial.fold + 1}"
+    return f"race, {where}: {trial.recipe} found {trial.right:,} of {trial.hidden:,} hidden labels"

@@ -13,7 +13,7 @@ from labelprop.core.run_folder import Existing, RunFolder
 from labelprop.runs.request import Request, asked
 
 if TYPE_CHECKING:
-    from labelprop.training.phases import Recipe
+    from labelprop.methods.phases import Recipe
 
 FROZEN = "frozen"  # of --tune: the backbone embeds the data once, and a small network learns on that
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from labelprop.core.clock import StageClock, peak_memory_bytes
+from labelprop.core.clock import StageClock
+from labelprop.core.memory import peak_memory_bytes
 from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
 from labelprop.data.views.batches import Loader

@@ -24,6 +24,8 @@ from labelprop.data.views.views import Views
 from labelprop.evaluation.monitor import Monitor
 from labelprop.evaluation.snapshots import FOLDER, Keeper, choose_followed
 from labelprop.methods.base import Method
+from labelprop.methods.phases import MIN_STEPS
+from labelprop.methods.settings import FIRST_SHARE
 from labelprop.runs.design import labels_only, resolve_device
 from labelprop.runs.inputs import Inputs, truth_of
 from labelprop.runs.prepare import Prepared, prepare
@@ -31,10 +33,9 @@ from labelprop.runs.race import check_finished, decide_by_race
 from labelprop.runs.record import check_same_run, configuration
 from labelprop.runs.requests import TrainRequest
 from labelprop.runs.results import Finished, write_train_results
-from labelprop.training import loop, recipes
+from labelprop.training import loop
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
-from labelprop.training.phases import MIN_STEPS
 from labelprop.training.plan import CLOSING_SECONDS, default_epochs, epoch_length, main_steps_within, plan_steps
 
 OUT_OF_MEMORY = (
@@ -144,7 +145,7 @@ def _jobs(prepared: Prepared, clock: StageClock, folder: RunFolder | None) -> li
     baseline_monitor, monitor = _monitors(prepared.inputs, folder, request.seed)
     trainings = [(design.recipe.name, design.recipe, monitor)]
     if request.baselines and design.recipe.name != "supervised":
-        trainings.insert(0, ("baseline", labels_only(design.recipe, recipes.FIRST_SHARE), baseline_monitor))
+        trainings.insert(0, ("baseline", labels_only(design.recipe, FIRST_SHARE), baseline_monitor))
     return [
         Job(
             label=label,
@@ -203,6 +204,6 @@ def _announce(reporter: Reporter, jobs: list[Job]) -> None:
         if sum(job.plan.steps) < MIN_STEPS:
             reporter.say(f"{job.label}: a network learns little in so few steps; give more --epochs or --steps")
         for index, phase in enumerate(job.recipe.phases):
-            parts = [part for part in phase.method().modules() if isinstance(part, Method)]
+            parts = [part for part in phase.method.modules() if isinstance(part, Method)]
             if any(part.first_epoch >= job.plan.epochs(index) for part in parts):
                 reporter.say(f"{phase.name} learns from the labels alone in its only epoch; give more --epochs")

@@ -23,8 +23,8 @@ from labelprop.core.progress import Reporter, Silent
 from labelprop.core.types import Snapshot, Task
 from labelprop.data.views.batches import Loader
 from labelprop.methods.base import Method
+from labelprop.methods.phases import Recipe
 from labelprop.training.checkpoint import Checkpoints
-from labelprop.training.phases import Recipe
 
 Precision = Literal["float32", "bf16"]
 

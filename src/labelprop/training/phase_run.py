@@ -29,12 +29,12 @@ from labelprop.core.errors import NonFiniteLossError, RequestError
 from labelprop.core.types import Batch, Progress, Snapshot, Stream
 from labelprop.data.views.batches import draw_epoch, part_of_step
 from labelprop.methods.base import LossTerms, Method, Outputs
+from labelprop.methods.phases import Phase
 from labelprop.methods.state import State, take_over
 from labelprop.models.trunks.modes import learning, running_statistics
 from labelprop.training.checkpoint import module_tensors, optimizer_tensors, restore_module, restore_optimizer
 from labelprop.training.job import Job, Monitor
 from labelprop.training.outputs import collect_outputs
-from labelprop.training.phases import Phase
 
 LARGEST_LOSS = 1e5  # beyond, the released code of DLP gives up
 CHECK_EVERY = 20  # steps between looks at whether the loss is finite; a look makes a GPU wait
@@ -108,7 +108,7 @@ class PhaseRun:
         self.module = net
         self.former = former  # the network before this phase started from scratch; the first refresh looks through it
         self.losses: list[float] = []  # the mean of each epoch done, for schedules that watch it
-        self.method = self.spec.method()
+        self.method = self.spec.new_method()
         self.method.setup(net, job.task)
         self.method.to(job.fabric.device)
         for part in self.method.modules():

@@ -13,10 +13,10 @@ from labelprop.core.clock import StageClock
 from labelprop.core.errors import RequestError
 from labelprop.core.types import Task
 from labelprop.data.views.batches import steps_per_epoch
+from labelprop.methods.phases import Recipe
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, Plan, WorkMeter
 from labelprop.training.phase_run import PhaseRun
-from labelprop.training.phases import Recipe
 
 DEFAULT_STEPS = 3000  # about what a small network needs on a few thousand examples
 DEFAULT_EPOCHS = (10, 150)  # at least, at most
@@ -27,12 +27,12 @@ CLOSING_SECONDS = 10.0  # of a budget: for the map and the page
 
 def epoch_length(recipe: Recipe, task: Task) -> int:
     """Steps of an epoch: one pass over U by the main phase's unlabeled stream, or over what the recipe says."""
-    needs = recipe.main.method().needs
+    needs = recipe.main.needs
     if recipe.pass_over == "labeled":
         return max(1, len(task.labeled_L) // max(1, needs.labeled.size))
     if recipe.pass_over == "all":
         return max(1, task.n // (needs.labeled.size + needs.unlabeled.size))
-    joint = needs.unlabeled.size or max(1, needs.labeled.size // 2)  # labels only: the epochs of its rivals
+    joint = needs.unlabeled.size or max(1, needs.labeled.size // 2)  # labels only: the epochs of other recipes
     return steps_per_epoch(task, joint, needs.labeled.size)
 
 
@@ -59,8 +59,8 @@ def main_steps_within(
 ) -> int:
     """The number of main-phase steps that `seconds` pay for, each job being trained once; `least` in any case.
 
-    With `trials` the jobs are rivals: each is trained for each of these shares of it, and then one of them in full,
-    maybe the dearest, with the first beside it, the labels alone.
+    With `trials` the jobs are candidates: each is trained for each of these shares of it, and then one of them in
+    full, maybe the dearest, with the first beside it, the labels alone.
 
     Times 20 warm-up steps of every phase on a throw-away network, and its refreshes; `spent` seconds are gone
     already, `closing` seconds follow training, and a tenth is kept in reserve.

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from labelprop.core.errors import RequestError
+from labelprop.methods.phases import Sgd
 from labelprop.models.network import ModelSpec, Network, build
 from labelprop.models.trunks.hf import load_hf
 from labelprop.models.trunks.modes import learning
 from labelprop.models.trunks.pretrained import ALPHA, RANK, load_pretrained, options_of
-from labelprop.training.phases import Sgd
 from tiny_models import save_tiny_resnet, save_tiny_vit
 
 pytest.importorskip("transformers")

@@ -15,8 +15,9 @@ import pytest
 
 from labelprop.core import registry
 from labelprop.core.errors import RequestError
-from labelprop.propagators.cost.forecast import Forecast, Size, forecast
+from labelprop.propagators.cost.forecast import Forecast, forecast
 from labelprop.propagators.cost.pace import measured_pace
+from labelprop.propagators.cost.stages import Size
 from labelprop.runs import plan as plan_module
 from labelprop.runs.plan import check_memory, plan_lines
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from labelprop.core import registry
 from labelprop.core.errors import UnknownNameError
+from labelprop.core.registry import HEADS
+from labelprop.propagators.choice.heads import CHOICES_OF_C
 from labelprop.propagators.votes.vote_propagator import VotePropagator
 
-LABELS_ONLY, SOFT_HEAD = registry.HEADS
+LABELS_ONLY, SOFT_HEAD = HEADS
 NEIGHBORS = (10, 20, 50)
-PENALTIES = (100.0, 10.0, 1000.0)
-
-# Settings other than the defaults: the plain harmonic solution gives all rows to one class where labels are few.
-SETTINGS: dict[str, dict[str, Any]] = {"label-propagation": {"reweight": "poisson"}}
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A method by its name; the number of neighbors of a propagator, the penalty C of the labels-only head."""
+    """A method by its name; the number of neighbors of a propagator, C of the labels-only head."""
 
     method: str
     n_neighbors: int | None = None
@@ -30,79 +28,61 @@ class Candidate:
         return self.method if self.n_neighbors is None else f"{self.method} with {self.n_neighbors} neighbors"
 
 
-# The order of preference, and the accuracy (%) it rests on: benchmarks/auto_propagation.py, mean over its data sets
-# at one and two labels a class.
-EXPECTED: dict[Candidate, float] = {
-    Candidate("spectral-cut", 10): 62.4,
-    Candidate("spectral-cut", 20): 62.3,
-    Candidate("label-propagation", 10): 61.9,
-    Candidate("label-propagation", 20): 61.7,
-    Candidate("poisson", 10): 61.0,
-    Candidate("diffusion", 10): 60.9,
-    Candidate("label-spreading", 10): 60.7,
-    Candidate("poisson", 20): 60.5,
-    Candidate("spectral-cut", 50): 60.2,
-    Candidate("label-propagation", 50): 59.8,
-    Candidate("diffusion", 20): 59.8,
-    Candidate("label-spreading", 20): 59.6,
-    Candidate(SOFT_HEAD): 59.4,
-    Candidate("poisson", 50): 58.2,
-    Candidate("diffusion", 50): 56.3,
-    Candidate("label-spreading", 50): 56.1,
-    Candidate(LABELS_ONLY): 51.2,
-    Candidate("weighted-knn", 50): 48.7,
-    Candidate("local", 50): 48.6,
-    Candidate("weighted-knn", 20): 48.5,
-    Candidate("local", 20): 48.5,
-    Candidate("weighted-knn", 10): 48.4,
-    Candidate("local", 10): 48.3,
+# Accuracy (%) by number of neighbors: benchmarks/auto_propagation.py, mean over its data sets at one and two labels a
+# class.
+MEASURED: dict[str, dict[int | None, float]] = {
+    "spectral-cut": {10: 62.4, 20: 62.3, 50: 60.2},
+    "label-propagation": {10: 61.9, 20: 61.7, 50: 59.8},
+    "poisson": {10: 61.0, 20: 60.5, 50: 58.2},
+    "diffusion": {10: 60.9, 20: 59.8, 50: 56.3},
+    "label-spreading": {10: 60.7, 20: 59.6, 50: 56.1},
+    SOFT_HEAD: {None: 59.4},
+    LABELS_ONLY: {None: 51.2},
+    "weighted-knn": {10: 48.4, 20: 48.5, 50: 48.7},
+    "local": {10: 48.3, 20: 48.5, 50: 48.6},
 }
+# In order of preference.
+EXPECTED = {Candidate(method, k): accuracy for method, row in MEASURED.items() for k, accuracy in row.items()}
+EXPECTED = dict(sorted(EXPECTED.items(), key=lambda item: -item[1]))
 
-# Where all methods are asked, spectral-cut is not beyond these: its 200 eigenvectors cannot tell more classes apart,
-# and take longer than everything else on more rows.
-SPECTRAL_CLASSES, SPECTRAL_ROWS = 200, 100_000
 
-
-def lineup(names: Sequence[str] | None, n: int, n_classes: int, *, given_graph: bool) -> list[Candidate]:
+def list_candidates(names: Sequence[str] | None, n: int, n_classes: int, *, given_graph: bool) -> list[Candidate]:
     """Candidates in order of preference, every propagator with 10, 20 and 50 neighbors (at most n - 1).
 
-    `names` None takes all of `EXPECTED`; methods that it does not know stand behind those, as they were named. A
-    given graph is not cut: only voters, whom so many seeds inform, differ by neighbors there, and heads have no
-    vectors to work on.
+    `names` None takes all methods that suit so many rows and classes. Methods that were not measured stand
+    behind those that were, as they were named. A given graph is not cut: only voters, whom so many seeds inform,
+    differ by neighbors there, and heads have no vectors to work on. The labels-only head has several C.
     """
-    known = list(dict.fromkeys(candidate.method for candidate in EXPECTED))
-    beyond = n_classes > SPECTRAL_CLASSES or n > SPECTRAL_ROWS
-    wanted = (
-        [m for m in known if not (beyond and m == "spectral-cut")] if names is None else list(dict.fromkeys(names))
-    )
-    ordered = [candidate for candidate in EXPECTED if candidate.method in wanted]
-    ordered += [Candidate(name, k) for name in wanted if name not in known for k in NEIGHBORS]
+    if names is None:
+        names = [name for name in propagators() if propagator(name).suits(n, n_classes)] + list(HEADS)
+    ordered = [candidate for candidate in EXPECTED if candidate.method in names]
+    ordered += [Candidate(name, k) for name in names if name not in MEASURED for k in NEIGHBORS]
     found = []
     for candidate in ordered:
-        if candidate.method in registry.HEADS:
-            found += [] if given_graph else [candidate]
-        elif given_graph and not is_voter(candidate.method):
-            found.append(Candidate(candidate.method))
+        method, k = candidate.method, candidate.n_neighbors
+        if method in HEADS:
+            choices = CHOICES_OF_C if method == LABELS_ONLY else (None,)
+            found += [Candidate(method, C=C) for C in choices if not given_graph]
         else:
-            found.append(Candidate(candidate.method, min(candidate.n_neighbors or 1, max(n - 1, 1))))
+            cut = not given_graph or issubclass(propagator(method), VotePropagator)
+            found.append(Candidate(method, min(k or 1, max(n - 1, 1)) if cut else None))
     return list(dict.fromkeys(found))
 
 
-def with_penalties(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The same candidates, the labels-only head once for each penalty."""
-    spread = ([replace(c, C=C) for C in PENALTIES] if c.method == LABELS_ONLY else [c] for c in candidates)
-    return [candidate for group in spread for candidate in group]
+def propagators() -> list[str]:
+    """The names of all propagators that can be chosen."""
+    return [name for name in registry.table("propagators") if name != "auto"]
+
+
+def propagator(name: str) -> Any:
+    """The class of a propagator."""
+    return registry.lookup("propagators", name).load()
 
 
 def expected(candidate: Candidate) -> float:
-    """Accuracy (%) to expect of a candidate; of one that the benchmark does not know, that of the least."""
-    same = [value for known, value in EXPECTED.items() if known.method == candidate.method]
-    return EXPECTED.get(candidate, max(same, default=min(EXPECTED.values())))
-
-
-def is_voter(name: str) -> bool:
-    """Whether a propagator lets labeled rows vote, without a graph of all rows."""
-    return issubclass(registry.lookup("propagators", name).load(), VotePropagator)
+    """Accuracy (%) to expect of a candidate; of a method that was not measured, the least of all."""
+    least = min(EXPECTED.values())
+    return EXPECTED.get(candidate, max(MEASURED.get(candidate.method, {None: least}).values()))
 
 
 class Names:
@@ -114,6 +94,6 @@ class Names:
             return None
         if isinstance(value, str) or not isinstance(value, Sequence) or not len(value):
             return "None or a list of method names, for example ['diffusion', 'labels-only']"
-        known = [name for name in registry.table("propagators") if name != "auto"] + list(registry.HEADS)
+        known = [*propagators(), *HEADS]
         unknown = [name for name in value if name not in known]
         return f"a list of known names; {UnknownNameError('candidate', str(unknown[0]), known)}" if unknown else None

@@ -27,6 +27,7 @@ from labelprop.propagators.estimator.sinks import RowSink
 from labelprop.propagators.estimator.top_classes import dense_rows
 
 LABELS_ONLY_C, SOFT_C = 100.0, 10.0
+CHOICES_OF_C = (100.0, 10.0, 1000.0)  # of the labels-only head, in order of preference
 LABELS_ONLY_STEPS, SOFT_STEPS = 200, 30
 GRADIENT_TOLERANCE, LOSS_TOLERANCE = 1e-5, 1e-7  # largest entry, the loss being a mean; relative decrease
 HISTORY = 10  # pairs that L-BFGS remembers
@@ -54,8 +55,7 @@ class Head:
 def labels_only_head(rows: Rows, seeds: Seeds, *, C: float = LABELS_ONLY_C, steps: int = LABELS_ONLY_STEPS) -> Head:
     """The head fitted to the seeds alone; a soft seed's target is its distribution."""
     places_M = seeds.mask_N.nonzero().squeeze(1)
-    weights_M = seeds.weights_N[places_M].to(rows.dtype)
-    return _fit(_Examples(rows, places_M, weights_M, seeds), C, steps)
+    return _Fit(rows, seeds, None, places_M, seeds.weights_N[places_M].to(rows.dtype), C).head(steps)
 
 
 def soft_head(
@@ -73,8 +73,7 @@ def soft_head(
     """
     usable_N = found.reached_N & (found.certainty_N > 0)
     places_M = usable_N.nonzero().squeeze(1) if places_M is None else places_M[usable_N[places_M]]
-    weights_M = found.certainty_N[places_M].to(rows.dtype)
-    return _fit(_Examples(rows, places_M, weights_M, seeds, found), C, steps)
+    return _Fit(rows, seeds, found, places_M, found.certainty_N[places_M].to(rows.dtype), C).head(steps)
 
 
 @torch.no_grad()
@@ -90,54 +89,45 @@ def label_all(head: Head, rows: Rows, seeds: Seeds, top: int | None = None) -> P
     return kept.concluded()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Examples:
-    """What a head is fitted to: M rows with a weight each, the label of seeds, the distribution of others."""
+class _Fit:
+    """The loss above and its gradient over M rows, added up over blocks of them.
 
-    rows: Rows
-    places_M: torch.Tensor
-    weights_M: torch.Tensor
-    seeds: Seeds
-    found: Propagation | None = None
+    Targets of seeds are their labels, those of other rows the distributions that were found.
+    """
 
-    def features(self, start: int, stop: int) -> Any:
-        whole = len(self.places_M) == self.rows.n
-        return self.rows.read(start, stop) if whole else self.rows.take(self.places_M[start:stop])
-
-    def targets(self, start: int, stop: int) -> torch.Tensor:
-        """Distributions (B, C)."""
-        places_B, seeds = self.places_M[start:stop], self.seeds
-        if self.found is None:
-            targets_BC = self.weights_M.new_zeros(len(places_B), seeds.n_classes)
-        elif self.found.distributions_NC.layout is torch.strided:
-            targets_BC = self.found.distributions_NC[places_B]
-        else:
-            targets_BC = dense_rows(self.found.distributions_NC, places_B)
-        given_L = seeds.mask_N[places_B].nonzero().squeeze(1)
-        if seeds.soft_NC is not None:
-            given_LC = normalize_rows(seeds.soft_NC[places_B[given_L]]).to(targets_BC.dtype)
-        else:
-            labels_L = seeds.labels_N[places_B[given_L]]
-            given_LC = torch.nn.functional.one_hot(labels_L, seeds.n_classes).to(targets_BC.dtype)
-        return targets_BC.index_copy(0, given_L, given_LC).to(self.weights_M.dtype)
-
-
-class _Objective:
-    """The loss above and its gradient, added up over blocks of examples."""
-
-    def __init__(self, examples: _Examples, C: float) -> None:
-        self._examples, self._penalty = examples, 1 / (C * len(examples.places_M))
-        self._weights_M1 = (examples.weights_M / examples.weights_M.sum(dtype=torch.float64))[:, None]
-        width = examples.rows.dim + examples.seeds.n_classes
-        self._blocks = list(spans(len(examples.places_M), width, BLOCK_ELEMENTS))
+    def __init__(
+        self,
+        rows: Rows,
+        seeds: Seeds,
+        found: Propagation | None,
+        places_M: torch.Tensor,
+        weights_M: torch.Tensor,
+        C: float,
+    ) -> None:
+        self._rows, self._seeds, self._found, self._places_M = rows, seeds, found, places_M
+        self._penalty = 1 / (C * len(places_M))
+        self._weights_M1 = (weights_M / weights_M.sum(dtype=torch.float64))[:, None]
+        self._blocks = list(spans(len(places_M), rows.dim + seeds.n_classes, BLOCK_ELEMENTS))
         self._kept = self._read(*self._blocks[0]) if len(self._blocks) == 1 else None
 
-    def _read(self, start: int, stop: int) -> tuple[Any, torch.Tensor, torch.Tensor]:
-        examples = self._examples
-        weights_B1 = self._weights_M1[start:stop].to(examples.weights_M.dtype)
-        return examples.features(start, stop), examples.targets(start, stop), weights_B1
+    @torch.no_grad()
+    def head(self, steps: int) -> Head:
+        """The minimum as L-BFGS finds it from zero; loss and gradient are computed in the type of the rows."""
+        from scipy.optimize import minimize  # torch's optimizers import its compiler, which takes seconds
 
-    def __call__(self, W_EC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        shape = (self._rows.dim + 1, self._seeds.n_classes)
+
+        def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            W_EC = torch.from_numpy(flat.reshape(shape)).to(self._rows.device, self._rows.dtype)
+            loss, gradient_EC = self._loss(W_EC)
+            return float(loss), gradient_EC.double().cpu().numpy().ravel()
+
+        limits: Any = {"maxiter": steps, "maxcor": HISTORY, "gtol": GRADIENT_TOLERANCE, "ftol": LOSS_TOLERANCE}
+        found = minimize(loss_and_gradient, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options=limits)
+        fitted_EC = torch.from_numpy(found.x.reshape(shape)).to(self._rows.device, self._rows.dtype)
+        return Head(fitted_EC[:-1], fitted_EC[-1])
+
+    def _loss(self, W_EC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss and gradient (E, C) at W_EC (D + 1, C), whose last row is the bias."""
         loss = self._penalty / 2 * W_EC[:-1].square().sum()
         gradient_EC = self._penalty * W_EC
@@ -151,23 +141,26 @@ class _Objective:
             gradient_EC[-1] += pull_BC.sum(dim=0)
         return loss, gradient_EC
 
+    def _read(self, start: int, stop: int) -> tuple[Any, torch.Tensor, torch.Tensor]:
+        """Features, targets (B, C) and weights (B, 1) of some of the rows."""
+        whole, places_B = len(self._places_M) == self._rows.n, self._places_M[start:stop]
+        features = self._rows.read(start, stop) if whole else self._rows.take(places_B)
+        return features, self._targets(places_B), self._weights_M1[start:stop].to(self._rows.dtype)
 
-@torch.no_grad()
-def _fit(examples: _Examples, C: float, steps: int) -> Head:
-    """The minimum as L-BFGS finds it from zero; loss and gradient are computed in the type of the rows."""
-    from scipy.optimize import minimize  # torch's optimizers import its compiler, which takes seconds
-
-    objective, rows = _Objective(examples, C), examples.rows
-    shape = (rows.dim + 1, examples.seeds.n_classes)
-
-    def loss_and_gradient(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        loss, gradient_EC = objective(torch.from_numpy(flat.reshape(shape)).to(rows.device, rows.dtype))
-        return float(loss), gradient_EC.double().cpu().numpy().ravel()
-
-    limits: Any = {"maxiter": steps, "maxcor": HISTORY, "gtol": GRADIENT_TOLERANCE, "ftol": LOSS_TOLERANCE}
-    found = minimize(loss_and_gradient, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options=limits)
-    fitted_EC = torch.from_numpy(found.x.reshape(shape)).to(rows.device, rows.dtype)
-    return Head(fitted_EC[:-1], fitted_EC[-1])
+    def _targets(self, places_B: torch.Tensor) -> torch.Tensor:
+        seeds, dtype = self._seeds, self._rows.dtype
+        if self._found is None:
+            targets_BC = torch.zeros(len(places_B), seeds.n_classes, dtype=dtype, device=places_B.device)
+        elif self._found.distributions_NC.layout is torch.strided:
+            targets_BC = self._found.distributions_NC[places_B]
+        else:
+            targets_BC = dense_rows(self._found.distributions_NC, places_B)
+        given_L = seeds.mask_N[places_B].nonzero().squeeze(1)
+        if seeds.soft_NC is not None:
+            given_LC = normalize_rows(seeds.soft_NC[places_B[given_L]])
+        else:
+            given_LC = torch.nn.functional.one_hot(seeds.labels_N[places_B[given_L]], seeds.n_classes)
+        return targets_BC.index_copy(0, given_L, given_LC.to(targets_BC.dtype)).to(dtype)
 
 
 def _times(block: Any, weights_DC: torch.Tensor) -> torch.Tensor:

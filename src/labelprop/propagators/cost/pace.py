@@ -15,11 +15,13 @@ from scipy import sparse
 from labelprop.graph.affinity import AffinityGraph
 
 TRIAL_SECONDS = 0.08  # each
+ROWS, INNER, COLUMNS = 512, 128, 1024  # of the dense product
+NODES, DEGREE, CLASSES = 10_000, 20, 32  # of the sparse one
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What this machine does in a second."""
+    """What this machine does in a second; see `Stage`."""
 
     products: float
     passes: float
@@ -28,24 +30,20 @@ class Pace:
 @cache
 def measured_pace(device: str = "cpu") -> Pace:
     """Times a small dense and a small sparse product on a device, under 0.2 s together."""
-    left, right = torch.ones(512, 128, device=device), torch.ones(128, 1024, device=device)
-    n, columns, each = 10_000, 32, 20
-    places = np.random.default_rng(0).integers(n, size=n * each)
-    crow = np.arange(0, n * each + 1, each)
-    weights = AffinityGraph.from_scipy(sparse.csr_array((np.ones(n * each, np.float32), places, crow), shape=(n, n)))
-    weights = weights.to(device)
-    block = torch.ones(n, columns, device=device)
-    return Pace(
-        products=2 * 512 * 128 * 1024 / _seconds(lambda: left @ right),
-        passes=n * each * columns / _seconds(lambda: weights.matmul(block)),
-    )
+    left, right = torch.ones(ROWS, INNER, device=device), torch.ones(INNER, COLUMNS, device=device)
+    places_E = np.random.default_rng(0).integers(NODES, size=NODES * DEGREE)
+    parts = (np.ones(len(places_E), np.float32), places_E, np.arange(0, len(places_E) + 1, DEGREE))
+    graph = AffinityGraph.from_scipy(sparse.csr_array(parts, shape=(NODES, NODES))).to(device)
+    block = torch.ones(NODES, CLASSES, device=device)
+    dense, thin = _seconds(lambda: left @ right), _seconds(lambda: graph.matmul(block))
+    return Pace(products=2 * ROWS * INNER * COLUMNS / dense, passes=NODES * DEGREE * CLASSES / thin)
 
 
-def _seconds(work: Callable[[], Any], allowed: float = TRIAL_SECONDS) -> float:
+def _seconds(work: Callable[[], Any]) -> float:
     """The least time of a few runs."""
     work()
     began, least = time.perf_counter(), float("inf")
-    while time.perf_counter() - began < allowed:
+    while time.perf_counter() - began < TRIAL_SECONDS:
         started = time.perf_counter()
         work()
         if torch.cuda.is_available():

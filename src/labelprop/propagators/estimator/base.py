@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from labelprop.core.progress import tell
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds, as_array, read_targets, unlabeled
+from labelprop.propagators.cost.stages import Cost, Size, graph_cost
 from labelprop.propagators.estimator.inputs import read_features, read_graph, read_weights
 from labelprop.propagators.estimator.parameters import Count, OneOf, check_parameters, rules_of
 from labelprop.propagators.estimator.top_classes import compact
@@ -111,6 +112,17 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
 
     def check_seeds(self, seeds: Seeds) -> None:
         """Raises RequestError where parameters do not go with these seeds."""
+
+    tried_with: ClassVar[Mapping[str, Any]] = {}  # what `auto` sets where the defaults do not suit few labels
+
+    @classmethod
+    def suits(cls, n: int, n_classes: int) -> bool:
+        """Whether `auto` should try it on so many rows and classes without having been told to."""
+        return True
+
+    def cost(self, size: Size) -> Cost:
+        """What a fit to data of this size takes: if it does not say otherwise, a solve on a graph of neighbors."""
+        return graph_cost(size, self.get_params(deep=False))
 
     # -- what it has from here --------------------------------------------------------------------------------
 

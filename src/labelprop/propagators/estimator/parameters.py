@@ -53,6 +53,7 @@ Count = Annotated[int, Number(1, whole=True)]
 Positive = Annotated[float, Number(0, low_open=True)]
 NotNegative = Annotated[float, Number(0)]
 Share = Annotated[float, Number(0, 1, high_open=True)]
+Portion = Annotated[float, Number(0, 1)]
 Shares = Sequence[float] | np.ndarray  # (C,), one a class; checked with the seeds
 
 

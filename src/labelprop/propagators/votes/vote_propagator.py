@@ -18,6 +18,7 @@ from labelprop.core.types import Propagation
 from labelprop.functional.weigh import normalize_rows
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
+from labelprop.propagators.cost.stages import Cost, Size, vote_cost
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.parameters import Count, Positive
@@ -41,6 +42,10 @@ class VotePropagator(Propagator):
 
     n_neighbors: Count = 10
     temperature: Positive = 0.07
+
+    def cost(self, size: Size) -> Cost:
+        """A search among the labeled rows alone."""
+        return vote_cost(size, self.get_params(deep=False))
 
     @abstractmethod
     def bias(self, given: SeededRows | Edges, seeds: Seeds) -> torch.Tensor | None:

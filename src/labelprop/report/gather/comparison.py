@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labelprop.core.text import counted
 from labelprop.evaluation.metrics import hidden_noise
 from labelprop.report.gather.finished_run import FinishedRun
 from labelprop.report.gather.numbers import Share
-from labelprop.report.words import count
 
 OWN, LABELS_ONLY, NEAREST, PROPAGATED = "This run", "Labels only", "Nearest label", "Propagation only"
 
@@ -88,7 +88,7 @@ def _compared(run: FinishedRun, examples: str, n: int, right: Mapping[str, int |
     simple = f"a {kind}" if kind else "the same network"
     notes = {
         OWN: f"{run.kind_of_method} {run.recipe}",
-        LABELS_ONLY: f"{simple} on the {count(run.n_given, 'given ' + run.noun)}",
+        LABELS_ONLY: f"{simple} on the {counted(run.n_given, 'given ' + run.noun)}",
         NEAREST: f"the label of the most similar given {run.noun}",
         PROPAGATED: {"image": "on the raw pixels", "text": "on the text embedding"}.get(run.noun, "on the vectors"),
     }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from labelprop.core.text import counted
 from labelprop.report.gather.against import RowsOfBoth
 from labelprop.report.gather.numbers import percent, signed
-from labelprop.report.words import count, number
+from labelprop.report.words import number
 
 
 def against_heading(both: RowsOfBoth, noun: str) -> str:
@@ -14,8 +15,8 @@ def against_heading(both: RowsOfBoth, noun: str) -> str:
     if not both.n:
         return f"The two runs have no unlabeled {noun} in common"
     if not both.known:
-        return f"Both runs give the same label to {percent(both.same, both.n)} of {count(both.n, noun)}"
-    return f"Right in one run only: {count(both.only_own, noun)} in this, {number(both.only_other)} in the other"
+        return f"Both runs give the same label to {percent(both.same, both.n)} of {counted(both.n, noun)}"
+    return f"Right in one run only: {counted(both.only_own, noun)} in this, {number(both.only_other)} in the other"
 
 
 def difference_sentence(both: RowsOfBoth, noun: str) -> str:
@@ -25,8 +26,8 @@ def difference_sentence(both: RowsOfBoth, noun: str) -> str:
     middle, low, high = (f"{'+' if share > 0 else ''}{signed(100 * share, 1)}" for share in both.difference)
     verdict = "" if both.difference[1] * both.difference[2] > 0 else ", so these runs do not tell which is better"
     return (
-        f"Of the {count(both.known, noun)} with truth that neither run was given, share right in this run minus that "
-        f"in the other: {middle} percentage points (95% interval {low} to {high}){verdict}."
+        f"Of the {counted(both.known, noun)} with truth that neither run was given, share right in this run minus "
+        f"that in the other: {middle} percentage points (95% interval {low} to {high}){verdict}."
     )
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from labelprop.core.text import counted
 from labelprop.report.gather.history import Curve
 from labelprop.report.gather.numbers import Z95, percent_of, signed
-from labelprop.report.words import brief, by_class, count, number
+from labelprop.report.words import brief, by_class, number
 
 STANDS_OUT = 0.05  # of aggregation, whose range is 1: a smaller gap to the next class is within its noise
 STRUCTURE = 0.5  # of a silhouette (Kaufman & Rousseeuw 1990: below it groups are weak)
@@ -55,7 +56,7 @@ def certainty_heading(right_H: np.ndarray, wrong_H: np.ndarray) -> str:
     right, wrong = int(right_H.sum()), int(wrong_H.sum())
     half = int(np.searchsorted(wrong_H.cumsum(), wrong / 2)) + 1
     if not wrong or half == len(wrong_H):
-        return f"{count(right + wrong, 'pseudo-label')}, {number(wrong)} wrong"
+        return f"{counted(right + wrong, 'pseudo-label')}, {number(wrong)} wrong"
     found = f"{number(int(wrong_H[:half].sum()))} of {number(wrong)} wrong pseudo-labels"
     return f"{found}, {number(int(right_H[:half].sum()))} of {number(right)} right, below {half / len(right_H):.2f}"
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import PurePath, PureWindowsPath
 from typing import Any
 
-from labelprop.core.text import byte_size, duration
+from labelprop.core.text import byte_size, counted, duration
 from labelprop.report.gather.finished_run import FILES, FinishedRun
 from labelprop.report.gather.numbers import percent_of
-from labelprop.report.words import capital, count
+from labelprop.report.words import capital
 
 Facts = list[tuple[str, str]]
 SKIPPED_SHOWN = 100  # more would be longer than the rest of the page; run.json has all
@@ -81,16 +81,15 @@ def verdict(run: FinishedRun) -> Facts:
     found, facts = run.verdict, []
     if found.get("chosen"):
         k = found.get("n_neighbors")
-        facts.append(("Chosen method", str(found["chosen"]) + (f", {count(k, 'neighbor')}" if k else "")))
+        facts.append(("Chosen method", str(found["chosen"]) + (f", {counted(k, 'neighbor')}" if k else "")))
     if found.get("reason"):
         facts.append(("Why", str(found["reason"])))
     if found.get("recall") is not None:
         facts.append(("Neighbors found", f"{percent_of(found['recall'])} of the true ones, measured on a sample"))
     if found.get("steps"):
         end = "converged" if found.get("converged") else "stopped at its limit"
-        facts.append(
-            ("Solver", f"{count(found['steps'], 'step')}, {end}, relative residual {found.get('residual') or 0:.2g}")
-        )
+        steps, residual = counted(found["steps"], "step"), found.get("residual") or 0
+        facts.append(("Solver", f"{steps}, {end}, relative residual {residual:.2g}"))
     return facts
 
 
@@ -122,7 +121,7 @@ def files(run: FinishedRun) -> Facts:
 def skipped(run: FinishedRun) -> Facts:
     listed = [(str(entry.get("id")), plain_value(str(entry.get("reason")))) for entry in run.skipped]
     more = len(listed) - SKIPPED_SHOWN
-    return [*listed[:SKIPPED_SHOWN], ("", f"and {count(more, 'more file')} in run.json")] if more > 0 else listed
+    return [*listed[:SKIPPED_SHOWN], ("", f"and {counted(more, 'more file')} in run.json")] if more > 0 else listed
 
 
 def again(run: FinishedRun) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from labelprop.core.text import counted
 from labelprop.report.gather.classes import Classes, Confusion, firm_errors
 from labelprop.report.gather.comparison import Comparison
 from labelprop.report.gather.finished_run import FinishedRun
 from labelprop.report.gather.history import Named
 from labelprop.report.gather.numbers import BAND_EDGES, Trust, certainty_text, edge_text
-from labelprop.report.words import brief, by_class, count, number
+from labelprop.report.words import brief, by_class, number
 
 FEWEST_ALIKE = 2  # errors that make a kind, but where there is only one
 
@@ -22,9 +23,9 @@ def headline(run: FinishedRun) -> tuple[str, str]:
     """What was labeled, and in a second line how good it is or what is left to do ("" where neither is known)."""
     trust = run.trust
     if run.n_unlabeled == 0:
-        return f"{count(run.rows.n, run.noun)}, all with the label you gave.", "Nothing was left to label."
+        return f"{counted(run.rows.n, run.noun)}, all with the label you gave.", "Nothing was left to label."
     some = f"{number(trust.n)} of " if run.unreached else ""
-    first = f"{some}{count(run.n_unlabeled, run.noun)} labeled from {number(run.n_given)}."
+    first = f"{some}{counted(run.n_unlabeled, run.noun)} labeled from {number(run.n_given)}."
     if run.has_truth:
         among = f" of the {number(trust.all.n)} with truth" if run.truth_is_partial else ""
         return first, f"{trust.all.percent}{among} right."
@@ -54,7 +55,7 @@ def trust_heading(run: FinishedRun) -> str:
 
 
 def no_error(run: FinishedRun) -> str:
-    return f"No error among {count(run.trust.all.n, run.noun)}{_with_truth(run)}"
+    return f"No error among {counted(run.trust.all.n, run.noun)}{_with_truth(run)}"
 
 
 def bands_heading(trust: Trust, noun: str) -> str:
@@ -62,8 +63,8 @@ def bands_heading(trust: Trust, noun: str) -> str:
     above = {edge: trust.n - trust.below(edge)[0] for edge in BAND_EDGES}
     edge = next((edge for edge in BAND_EDGES if 2 * above[edge] >= trust.n), BAND_EDGES[-1])
     errors = trust.all.wrong
-    firm = f", with {number(errors - trust.below(edge)[1].wrong)} of the {count(errors, 'error')}" if errors else ""
-    return f"{number(above[edge])} of {count(trust.n, noun)} at {edge_text(edge)} or above{firm}"
+    firm = f", with {number(errors - trust.below(edge)[1].wrong)} of the {counted(errors, 'error')}" if errors else ""
+    return f"{number(above[edge])} of {counted(trust.n, noun)} at {edge_text(edge)} or above{firm}"
 
 
 def map_heading(run: FinishedRun) -> str:
@@ -71,8 +72,8 @@ def map_heading(run: FinishedRun) -> str:
     trust = run.trust
     if trust.all.wrong:
         firm = f"{number(firm_errors(run))} of them kept and among {run.noun}s with the same label"
-        return f"{count(trust.all.wrong, 'error')}, {firm}"
-    return f"Where to check: {count(trust.rest, run.noun)}" if trust.rest else f"Where the {run.noun}s lie"
+        return f"{counted(trust.all.wrong, 'error')}, {firm}"
+    return f"Where to check: {counted(trust.rest, run.noun)}" if trust.rest else f"Where the {run.noun}s lie"
 
 
 def check_heading(run: FinishedRun) -> str:
@@ -82,7 +83,7 @@ def check_heading(run: FinishedRun) -> str:
         return "Nothing stands out to check"
     whose = f" of the {number(found.n)} with truth" if found.n < rest else " of them"
     wrong = f", {number(found.wrong)}{whose} wrong" if found.n else ""
-    return f"The least certain: {count(rest, run.noun)}{wrong}"
+    return f"The least certain: {counted(rest, run.noun)}{wrong}"
 
 
 def nothing_to_check(run: FinishedRun) -> str:
@@ -122,8 +123,8 @@ def confusion_heading(confusions: Sequence[Confusion], names: Sequence[str]) -> 
     top = [found for found in confusions if found.count == confusions[0].count]
     if len(top) == 1 and top[0].count >= min(FEWEST_ALIKE, errors):
         taken = f"{brief(names[top[0].truth])} taken for {brief(names[top[0].label])}"
-        return f"{number(top[0].count)} of {count(errors, 'error')}: {taken}"
-    return f"{count(errors, 'error')} of {count(len(confusions), 'kind')}, none commonest"
+        return f"{number(top[0].count)} of {counted(errors, 'error')}: {taken}"
+    return f"{counted(errors, 'error')} of {counted(len(confusions), 'kind')}, none commonest"
 
 
 def gain_heading(comparison: Comparison | None, noun: str) -> str:
@@ -133,10 +134,10 @@ def gain_heading(comparison: Comparison | None, noun: str) -> str:
         return ""
     own, n = comparison.own, comparison.n
     if comparison.examples == "hidden":
-        found = f"{number(own.right)} of {count(n, 'hidden label')} found"
+        found = f"{number(own.right)} of {counted(n, 'hidden label')} found"
         return f"By estimate: {found}, {number(only.share.right)} with the labels alone"
     where = " on the test set" if comparison.examples == "test" else ""
-    return f"{count(own.wrong, 'error')} with the unlabeled {noun}s, {number(only.share.wrong)} without{where}"
+    return f"{counted(own.wrong, 'error')} with the unlabeled {noun}s, {number(only.share.wrong)} without{where}"
 
 
 def curve_heading(what: str, named: Sequence[Named], text: Callable[[float], str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from labelprop.core.text import counted
 from labelprop.evaluation.analyses import nearest_neighbor_accuracy
 from labelprop.report.draw import panels
 from labelprop.report.draw.mds import lay_out, lay_out_in_turn
@@ -16,7 +17,7 @@ from labelprop.report.gather.followed import Followed, class_of_rows
 from labelprop.report.gather.numbers import percent, percent_of, signed
 from labelprop.report.say import embedding as say
 from labelprop.report.view.figures import COLORS
-from labelprop.report.words import brief, count
+from labelprop.report.words import brief
 
 PANEL_NAME = 14  # letters that fit into a panel
 FEWEST_FOLLOWED = 3  # fewer rows always keep their distances in the plane
@@ -38,7 +39,7 @@ def over_time(run: FinishedRun, found: Sequence[Followed]) -> dict[str, Any] | N
     colored = len(run.classes) <= COLORS  # else a class has the color of its place among the followed ones
     return {
         "heading": say.over_time_heading(len(codes), own),
-        "note": f"{count(len(rows_S), run.noun)}; metric multidimensional scaling of their distances, stress "
+        "note": f"{counted(len(rows_S), run.noun)}; metric multidimensional scaling of their distances, stress "
         f"{', '.join(signed(layout.stress) for layout in layouts)} (0 keeps all), the same scale in each",
         "groups": [(code, code if colored else place) for place, code in enumerate(codes)],
         "ringed": bool(ringed_S.any()),
@@ -64,13 +65,13 @@ def one_class(run: FinishedRun, found: Sequence[Followed]) -> dict[str, Any] | N
     exemplars = [int(rows_S[groups.exemplar(group, shown_S)]) for group in range(len(sizes))]
     return {
         "heading": say.one_class_heading(run.classes[code], len(sizes), groups.silhouette),
-        "sub": f"{count(len(rows_S), run.noun)} of the most numerous class; k-means into up to six groups, here as "
+        "sub": f"{counted(len(rows_S), run.noun)} of the most numerous class; k-means into up to six groups, here as "
         f"many as separate best (mean silhouette {signed(groups.silhouette)}; 1 is apart, 0 touching)",
         "panel": panels.panel(layout.places_N2, groups.group_S, ringed_S, reach, names),
         "ringed": bool(ringed_S.any()),
         "stress": signed(layout.stress),
         "groups": [
-            (f"{count(n, run.noun)}, {percent(n, len(rows_S))}", row, bool(run.rows.shown_N[row]))
+            (f"{counted(n, run.noun)}, {percent(n, len(rows_S))}", row, bool(run.rows.shown_N[row]))
             for n, row in zip(sizes, exemplars, strict=True)
         ],
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from labelprop.core.text import counted
 from labelprop.report.draw.intervals import dot, scale_start
 from labelprop.report.draw.pictures import Sheets
 from labelprop.report.gather.classes import Classes
@@ -16,7 +17,7 @@ from labelprop.report.say import facts, findings
 from labelprop.report.view.against import against_view
 from labelprop.report.view.embedding import embedding_view
 from labelprop.report.view.figures import COLORS, MANY_CLASSES, SHORT_NAME, Figure, against_labels_only, curve_figure
-from labelprop.report.words import count, number
+from labelprop.report.words import number
 
 EXCERPT = 80  # characters that stand for a text
 STATIC_ROWS = 25  # of the table To check; the script adds the others
@@ -45,7 +46,7 @@ def make_view(run: FinishedRun, sheets: Sheets | None, other: FinishedRun | None
         "compared": next((found for found in compared if found.examples != "test"), None),
         "class_sizes": findings.class_sizes(classes),
         "to_measure": min(TO_MEASURE, run.trust.n),
-        "left_out": f"{number(shown)} of {count(run.rows.n, run.noun)}" if shown < run.rows.n else "",
+        "left_out": f"{number(shown)} of {counted(run.rows.n, run.noun)}" if shown < run.rows.n else "",
         "trust_section": {
             "heading": findings.trust_heading(run),
             "bands_heading": findings.bands_heading(run.trust, run.noun),

@@ -1,52 +1,45 @@
-"""Recipes whose network agrees with itself: on two views, over epochs, around an example."""
+"""Recipes whose network agrees with itself, on two views, over epochs, around an example, or with a second one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
 
-from labelprop.methods.base import Method, Sum
+from labelprop.functional.schedule import cosine
+from labelprop.methods.co_training import CoTraining
 from labelprop.methods.entropy import EntropyMinimization
+from labelprop.methods.phases import Phase
 from labelprop.methods.pi_model import PiModel
+from labelprop.methods.settings import Settings, recipe
 from labelprop.methods.temporal_ensembling import TemporalEnsembling
 from labelprop.methods.vat import Vat
-from labelprop.training.phases import Phase, Recipe, Sgd
-from labelprop.training.recipes.pieces import given_labels, own, settings_of
 
 
-def pi(*, lr: float = 0.05, weight_decay: float = 2e-4, l2_feature: bool = False, **method: Any) -> Recipe:
-    """The Pi-model (Laine & Aila 2017) with the optimizer of `mean_teacher`. `method`: see `PiModel`."""
-    rate = {"lr": lr, "weight_decay": weight_decay, "l2_feature": l2_feature}
-    return _one_phase("pi", (PiModel,), rate | settings_of(PiModel, method), over="batch")
+@recipe("pi", PiModel)
+def pi(s: Settings) -> tuple[Phase, ...]:
+    """The Pi-model (Laine & Aila 2017) with the optimizer of `mean_teacher`."""
+    return (s.phase("pi", s.make(PiModel), s.given_labels()),)
 
 
-def temporal_ensembling(
-    *, lr: float = 0.05, weight_decay: float = 2e-4, l2_feature: bool = False, **method: Any
-) -> Recipe:
-    """Temporal ensembling (Laine & Aila 2017), optimizer of `mean_teacher`. `method`: see `TemporalEnsembling`."""
-    rate = {"lr": lr, "weight_decay": weight_decay, "l2_feature": l2_feature}
-    settings = rate | settings_of(TemporalEnsembling, method)
-    return _one_phase("temporal-ensembling", (TemporalEnsembling,), settings, over="batch")
+@recipe("temporal-ensembling", TemporalEnsembling)
+def temporal_ensembling(s: Settings) -> tuple[Phase, ...]:
+    """Temporal ensembling (Laine & Aila 2017) with the optimizer of `mean_teacher`."""
+    return (s.phase("temporal-ensembling", s.make(TemporalEnsembling), s.given_labels()),)
 
 
-def vat(*, lr: float = 0.05, weight_decay: float = 2e-4, l2_feature: bool = False, **method: Any) -> Recipe:
-    """Virtual adversarial training (Miyato et al. 2018), optimizer of `mean_teacher`. `method`: see `Vat`."""
-    rate = {"lr": lr, "weight_decay": weight_decay, "l2_feature": l2_feature}
-    return _one_phase("vat", (Vat,), rate | settings_of(Vat, method), over="labeled")
+@recipe("vat", Vat)
+def vat(s: Settings) -> tuple[Phase, ...]:
+    """Virtual adversarial training (Miyato et al. 2018) with the optimizer of `mean_teacher`."""
+    return (s.phase("vat", s.make(Vat), s.given_labels("labeled")),)
 
 
-def vat_em(*, lr: float = 0.05, weight_decay: float = 2e-4, l2_feature: bool = False, **method: Any) -> Recipe:
-    """`vat`, and entropy minimization on unlabeled examples. `method`: see `Vat` and `EntropyMinimization`."""
-    rate = {"lr": lr, "weight_decay": weight_decay, "l2_feature": l2_feature}
-    settings = rate | settings_of(EntropyMinimization, {}) | settings_of(Vat, method)
-    return _one_phase("vat-em", (Vat, EntropyMinimization), settings, over="labeled")
+@recipe("vat-em", EntropyMinimization, Vat)
+def vat_em(s: Settings) -> tuple[Phase, ...]:
+    """`vat`, and entropy minimization on unlabeled examples."""
+    return (s.phase("vat-em", s.make(Vat), s.make(EntropyMinimization), s.given_labels("labeled")),)
 
 
-def _one_phase(name: str, kinds: Sequence[type[Method]], settings: Mapping[str, Any], over: str) -> Recipe:
-    """These methods and cross-entropy on the given labels, divided by what `Supervised` calls `over`."""
-    main = Phase(
-        name=name,
-        method=lambda: Sum(*(kind(**own(kind, settings)) for kind in kinds), given_labels(settings, over)),
-        optimizer=Sgd(lr=settings["lr"], weight_decay=settings["weight_decay"]),
-    )
-    return Recipe(name=name, phases=(main,), l2_feature=settings["l2_feature"], settings=settings)
+@recipe("dct", CoTraining, lr=0.1, weight_decay=1e-4)
+def dct(s: Settings) -> tuple[Phase, ...]:
+    """Deep Co-Training with two networks (Qiao et al. 2018), settings of CIFAR-10."""
+    how = {"optimizer": s.sgd(nesterov=False), "schedule": partial(cosine, stretch=1)}
+    return (s.phase("dct", s.make(CoTraining), **how),)

@@ -2,99 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+from labelprop.methods.base import Method
 from labelprop.methods.diffusion_labels import DiffusionLabels
+from labelprop.methods.phases import Phase
+from labelprop.methods.settings import FIRST_SHARE, Settings, defaults, recipe
 from labelprop.methods.supervised import Supervised
-from labelprop.training.phases import Phase, Recipe, Sgd
-from labelprop.training.recipes.pieces import FIRST_SHARE
+from labelprop.propagators.diffusion import Diffusion
 
 PROPAGATION = ("n_neighbors", "power", "alpha", "max_iter", "tol", "balance_seeds", "max_normalize")
+WEIGHTS = defaults(DiffusionLabels, "certainty", "class_balance", "max_class_weight", "label_view")
+SIZES = defaults(DiffusionLabels, "batch_size", "labeled_batch_size")
 
 
-def dlp(
-    *,
-    batch_size: int = 100,
-    labeled_batch_size: int = 50,
-    lr: float = 0.05,
-    weight_decay: float = 2e-4,
-    l2_feature: bool = True,
-    certainty: bool = True,
-    class_balance: bool = True,
-    max_class_weight: float | None = None,
-    label_view: str = "eval",
-    n_neighbors: int = 50,
-    power: float = 3,
-    alpha: float = 0.99,
-    max_iter: int = 20,
-    tol: float = 1e-6,
-    balance_seeds: bool = True,
-    max_normalize: bool = True,
-) -> Recipe:
+@recipe("dlp", SIZES, WEIGHTS, defaults(Diffusion, *PROPAGATION), l2_feature=True)
+def dlp(s: Settings) -> tuple[Phase, ...]:
     """DLP (Iscen et al. 2019): labels only, then labels diffused anew before every epoch."""
-    settings = dict(locals())
-    propagation = {name: settings[name] for name in PROPAGATION}
-
-    def method() -> DiffusionLabels:
-        return DiffusionLabels(
-            batch_size=batch_size,
-            labeled_batch_size=labeled_batch_size,
-            certainty=certainty,
-            class_balance=class_balance,
-            max_class_weight=max_class_weight,
-            label_view=label_view,
-            propagation=propagation,
-        )
-
-    return _two_stages("dlp", method, Sgd(lr=lr, weight_decay=weight_decay), l2_feature, settings)
+    return after_labels("dlp", diffused_labels(s), s)
 
 
-def network_prediction(
-    *,
-    batch_size: int = 100,
-    labeled_batch_size: int = 50,
-    lr: float = 0.05,
-    weight_decay: float = 2e-4,
-    l2_feature: bool = True,
-    certainty: bool = True,
-    class_balance: bool = True,
-    max_class_weight: float | None = None,
-    label_view: str = "eval",
-    max_normalize: bool = True,
-) -> Recipe:
+@recipe("network-prediction", SIZES, WEIGHTS, defaults(Diffusion, "max_normalize"), l2_feature=True)
+def network_prediction(s: Settings) -> tuple[Phase, ...]:
     """DLP's ablation: the same training on the network's own predictions instead of diffused labels."""
-    settings = dict(locals())
-
-    def method() -> DiffusionLabels:
-        return DiffusionLabels(
-            batch_size=batch_size,
-            labeled_batch_size=labeled_batch_size,
-            source="network",
-            certainty=certainty,
-            class_balance=class_balance,
-            max_class_weight=max_class_weight,
-            label_view=label_view,
-            propagation={"max_normalize": max_normalize},
-        )
-
-    return _two_stages("network-prediction", method, Sgd(lr=lr, weight_decay=weight_decay), l2_feature, settings)
+    return after_labels("network-prediction", diffused_labels(s, source="network"), s)
 
 
-def _two_stages(
-    name: str,
-    method: Callable[[], DiffusionLabels],
-    optimizer: Sgd,
-    l2_feature: bool,
-    settings: dict[str, Any],
-) -> Recipe:
+def diffused_labels(s: Settings, **others: Any) -> DiffusionLabels:
+    propagation = {name: s[name] for name in PROPAGATION if name in s}
+    return s.make(DiffusionLabels, propagation=propagation, **others)
+
+
+def after_labels(name: str, method: Method, s: Settings) -> tuple[Phase, ...]:
     """Stage 1 on the labels alone, stage 2 from its weights and optimizer state with a fresh schedule."""
-    batch_size = int(settings["batch_size"])
-    first = Phase(
-        name="supervised",
-        method=lambda: Supervised(batch_size=batch_size),
-        share=FIRST_SHARE,
-        optimizer=optimizer,
-    )
-    second = Phase(name=name, method=method, optimizer=optimizer, keep_optimizer=True)
-    return Recipe(name=name, phases=(first, second), l2_feature=l2_feature, settings=settings)
+    first = s.phase("supervised", s.make(Supervised), share=FIRST_SHARE)
+    return first, s.phase(name, method, keep_optimizer=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Literal
 
-from labelprop.core.errors import UnknownNameError
-from labelprop.training.phases import Recipe
+from labelprop.methods.phases import Recipe
 
 Measure = Literal["top-1 error", "top-5 error", "top-1 accuracy", "top-5 accuracy"]
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +58,3 @@ def with_first_share(recipe: Recipe, share: float) -> Recipe:
     """The recipe with a first phase of this length, in units of the main one."""
     first, *others = recipe.phases
     return replace(recipe, phases=(replace(first, share=share), *others))
-
-
-def pick(what: str, name: str, known: Mapping[str, Value]) -> Value:
-    """The value of that name. Raises UnknownNameError that lists what there is."""
-    if name not in known:
-        raise UnknownNameError(what, name, known)
-    return known[name]

@@ -15,14 +15,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labelprop.core.errors import RequestError
-from labelprop.training.phases import Recipe
+from labelprop.methods.phases import Recipe
+from labelprop.methods.settings import pick
 from labelprop.training.recipes.diffused import dlp, network_prediction
 from labelprop.training.recipes.labels import supervised
-from labelprop.training.recipes.paper import Measure, PaperRow, Published, pick, with_first_share
+from labelprop.training.recipes.paper import Measure, PaperRow, Published, with_first_share
 from labelprop.training.recipes.teacher import mean_teacher, mt_dlp
 
 EPOCHS = 180
 IMAGES = 50_000
+RECIPES = {"network-prediction": network_prediction, "dlp": dlp, "mean-teacher": mean_teacher, "mt+dlp": mt_dlp}
 PRINTED = {
     "supervised": "Fully supervised",
     "network-prediction": "Network prediction",
@@ -160,15 +162,13 @@ def _row(protocol: Protocol, method: str, labels: int, **changes: Any) -> PaperR
 
 def _recipe(protocol: Protocol, method: str, labels: int, changes: Mapping[str, Any]) -> Recipe:
     one_stream: dict[str, Any] = {"lr": protocol.lr, "batch_size": protocol.batch_size}
-    settings = one_stream | {"labeled_batch_size": protocol.labeled_batch_size} | dict(changes)
-    match method:
-        case "supervised":
-            return replace(supervised(**one_stream), pass_over="labeled")
-        case "mean-teacher":
-            return mean_teacher(**settings)
-        case "mt+dlp":
-            return with_first_share(mt_dlp(**settings), 1.0)
-    two_stages = dlp(**settings) if method == "dlp" else network_prediction(**settings)
+    if method == "supervised":
+        return replace(supervised(**one_stream), pass_over="labeled")
+    made = RECIPES[method](**one_stream, labeled_batch_size=protocol.labeled_batch_size, **changes)
+    if method == "mean-teacher":
+        return made
+    if method == "mt+dlp":
+        return with_first_share(made, 1.0)
     of_stage_1 = max(1, labels // protocol.batch_size)  # steps of an epoch, which passes over the labeled images
     of_stage_2 = (IMAGES - labels) // (protocol.batch_size - protocol.labeled_batch_size)
-    return with_first_share(two_stages, of_stage_1 / of_stage_2)
+    return with_first_share(made, of_stage_1 / of_stage_2)

@@ -21,10 +21,12 @@ from typing import Any
 
 from labelprop.core.errors import RequestError
 from labelprop.functional.schedule import Schedule, cosine, plateau, step, warm_up
-from labelprop.training.phases import Recipe, Sgd
+from labelprop.methods.instance import Instance
+from labelprop.methods.phases import Recipe
+from labelprop.methods.settings import Settings, pick
 from labelprop.training.recipes.embedding import llp
 from labelprop.training.recipes.labels import supervised
-from labelprop.training.recipes.paper import PaperRow, Published, pick, with_first_share
+from labelprop.training.recipes.paper import PaperRow, Published
 from labelprop.training.recipes.rate_jump import with_rate_jump
 from labelprop.training.recipes.teacher import mean_teacher
 
@@ -61,63 +63,30 @@ TEACHER: Mapping[str, Any] = {
     "divergence": "kl",
 }
 
-Cell = tuple[str, int, int]  # network, p, q
-TABLE_1, TABLE_2, TABLE_3 = "LLP, Table 1", "LLP, Table 2", "LLP, Table 3"
-NUMBERS: Mapping[str, Mapping[Cell, Published]] = {
-    "supervised": {
-        ("resnet18", 1, 100): Published(table=TABLE_1, value=17.35),
-        ("resnet18", 3, 100): Published(table=TABLE_1, value=28.61),
-        ("resnet18", 5, 100): Published(table=TABLE_1, value=36.01),
-        ("resnet18", 10, 100): Published(table=TABLE_1, value=47.89),
-        ("resnet50", 1, 100): Published(table=TABLE_2, value=48.43),
-        ("resnet50", 10, 100): Published(table=TABLE_2, value=80.43),
-    },
-    "mean-teacher": {
-        ("resnet18", 1, 100): Published(table=TABLE_1, value=16.91),
-        ("resnet18", 3, 100): Published(table=TABLE_1, value=40.81),
-        ("resnet18", 5, 100): Published(table=TABLE_1, value=48.34),
-        ("resnet18", 10, 100): Published(table=TABLE_1, value=56.70, remark="55.65 in Table 3"),
-        ("resnet18", 10, 30): Published(table=TABLE_3, value=56.07),
-        ("resnet18", 10, 70): Published(table=TABLE_3, value=55.59),
-        ("resnet50", 1, 100): Published(table=TABLE_2, value=40.54),
-        ("resnet50", 10, 100): Published(table=TABLE_2, value=85.42),
-    },
-    "llp": {
-        ("resnet18", 1, 100): Published(table=TABLE_1, value=27.14),
-        ("resnet18", 3, 100): Published(table=TABLE_1, value=53.24),
-        ("resnet18", 5, 100): Published(table=TABLE_1, value=57.04),
-        ("resnet18", 10, 100): Published(table=TABLE_1, value=61.51),
-        ("resnet18", 10, 30): Published(table=TABLE_3, value=58.62),
-        ("resnet18", 10, 70): Published(table=TABLE_3, value=60.27),
-        ("resnet50", 1, 100): Published(table=TABLE_2, value=61.89),
-        ("resnet50", 10, 100): Published(table=TABLE_2, value=88.53, remark="top-1 68.90 in Table 6"),
-    },
-    "llp+rj": {
-        ("resnet18", 1, 100): Published(table=TABLE_1, value=33.55),
-        ("resnet18", 3, 100): Published(table=TABLE_1, value=55.30),
-        ("resnet18", 5, 100): Published(table=TABLE_1, value=58.92),
-        ("resnet18", 10, 100): Published(table=TABLE_1, value=63.20),
-        ("resnet50", 1, 100): Published(table=TABLE_2, value=72.20),
-        ("resnet50", 10, 100): Published(table=TABLE_2, value=89.55, remark="top-1 70.85 in the text"),
-    },
+# Accuracy in percent by network and p, with all images (Tables 1 and 2); and by q, ResNet-18 at p = 10 (Table 3).
+NUMBERS: Mapping[str, Mapping[str, Mapping[int, float]]] = {
+    "supervised": {"resnet18": {1: 17.35, 3: 28.61, 5: 36.01, 10: 47.89}, "resnet50": {1: 48.43, 10: 80.43}},
+    "mean-teacher": {"resnet18": {1: 16.91, 3: 40.81, 5: 48.34, 10: 56.70}, "resnet50": {1: 40.54, 10: 85.42}},
+    "llp": {"resnet18": {1: 27.14, 3: 53.24, 5: 57.04, 10: 61.51}, "resnet50": {1: 61.89, 10: 88.53}},
+    "llp+rj": {"resnet18": {1: 33.55, 3: 55.30, 5: 58.92, 10: 63.20}, "resnet50": {1: 72.20, 10: 89.55}},
 }
-ABLATION: Mapping[str, tuple[dict[str, Any], Mapping[str, float]]] = {
-    "llp-top50": ({"n_neighbors": 50}, {"resnet18": 61.07}),
-    "llp-top20": ({"n_neighbors": 20}, {"resnet18": 61.48}),
-    "llp-top5": ({"n_neighbors": 5}, {"resnet18": 60.90}),
-    "llp-noc": ({"confidence": False}, {"resnet18": 55.88, "resnet50": 64.01}),
-    "llp-nodw": ({"density": None}, {"resnet18": 58.41, "resnet50": 66.41}),
-    "llp-ratio": ({"density": "ratio"}, {"resnet18": 59.4}),
-    "llp": ({}, {"resnet18": 61.51, "resnet50": 68.90}),
+FEWER_IMAGES: Mapping[str, Mapping[int, float]] = {
+    "mean-teacher": {30: 56.07, 70: 55.59},
+    "llp": {30: 58.62, 70: 60.27},
 }
-ABLATION_PRINTED = {
-    "llp-top50": "Top50",
-    "llp-top20": "Top20",
-    "llp-top5": "Top5",
-    "llp-noc": "NoC",
-    "llp-nodw": "NoDW",
-    "llp-ratio": "ratio P^R",
-    "llp": "LLP",
+REMARKS: Mapping[tuple[str, str, int, int], str] = {  # method, network, p, q
+    ("mean-teacher", "resnet18", 10, 100): "55.65 in Table 3",
+    ("llp", "resnet50", 10, 100): "top-1 68.90 in Table 6",
+    ("llp+rj", "resnet50", 10, 100): "top-1 70.85 in the text",
+}
+ABLATION: Mapping[str, tuple[str, dict[str, Any], Mapping[str, float]]] = {  # as printed, settings, by network
+    "llp-top50": ("Top50", {"n_neighbors": 50}, {"resnet18": 61.07}),
+    "llp-top20": ("Top20", {"n_neighbors": 20}, {"resnet18": 61.48}),
+    "llp-top5": ("Top5", {"n_neighbors": 5}, {"resnet18": 60.90}),
+    "llp-noc": ("NoC", {"confidence": False}, {"resnet18": 55.88, "resnet50": 64.01}),
+    "llp-nodw": ("NoDW", {"density": None}, {"resnet18": 58.41, "resnet50": 66.41}),
+    "llp-ratio": ("ratio P^R", {"density": "ratio"}, {"resnet18": 59.4}),
+    "llp": ("LLP", {}, {"resnet18": 61.51, "resnet50": 68.90}),
 }
 
 
@@ -131,12 +100,10 @@ def llp_imagenet(
 
     Raises UnknownNameError for another method or network, RequestError for other percents.
     """
-    numbers = pick("method of the LLP tables", method, NUMBERS)
+    pick("method of the LLP tables", method, NUMBERS)
     trunk = pick("network of the LLP tables", network, NETWORKS)
-    for flag, value, known in (
-        ("--percent", percent, PERCENTS),
-        ("--unlabeled-percent", unlabeled_percent, UNLABELED_PERCENTS),
-    ):
+    shares = {"--percent": (percent, PERCENTS), "--unlabeled-percent": (unlabeled_percent, UNLABELED_PERCENTS)}
+    for flag, (value, known) in shares.items():
         if value not in known:
             raise RequestError(f"{flag} {value} is none of the paper's: {', '.join(map(str, known))}.")
     recipe, epochs = _recipe(method, network, percent, noise)
@@ -151,8 +118,18 @@ def llp_imagenet(
         recipe=recipe,
         epochs=epochs,
         measure="top-1 accuracy" if network == "resnet18" else "top-5 accuracy",
-        published=numbers.get((network, percent, unlabeled_percent)),
+        published=_published(method, network, percent, unlabeled_percent),
     )
+
+
+def _published(method: str, network: str, percent: int, unlabeled_percent: int) -> Published | None:
+    if unlabeled_percent == 100:
+        table, value = "Table 1" if network == "resnet18" else "Table 2", NUMBERS[method][network].get(percent)
+    else:
+        printed = (network, percent) == ("resnet18", 10)
+        table, value = "Table 3", FEWER_IMAGES.get(method, {}).get(unlabeled_percent) if printed else None
+    remark = REMARKS.get((method, network, percent, unlabeled_percent), "")
+    return None if value is None else Published(table=f"LLP, {table}", value=value, remark=remark)
 
 
 def llp_ablation(name: str, network: str, *, noise: int | None = NOISE) -> PaperRow:
@@ -161,7 +138,7 @@ def llp_ablation(name: str, network: str, *, noise: int | None = NOISE) -> Paper
     Raises UnknownNameError for a name that is not in ABLATION, RequestError where the paper has it for the other
     network only.
     """
-    changes, values = pick("row of the LLP ablation", name, ABLATION)
+    printed, changes, values = pick("row of the LLP ablation", name, ABLATION)
     whole = llp_imagenet("llp", network, 10, 100, noise=noise)
     if network not in values:
         raise RequestError(f"the paper has {name} for {', '.join(values)} only.")
@@ -169,7 +146,7 @@ def llp_ablation(name: str, network: str, *, noise: int | None = NOISE) -> Paper
     return replace(
         whole,
         name=name,
-        method=ABLATION_PRINTED[name],
+        method=printed,
         recipe=recipe,
         epochs=epochs,
         measure="top-1 accuracy",
@@ -196,33 +173,26 @@ def _llp(network: str, percent: int, noise: int | None, **changes: Any) -> tuple
     schedule: Schedule = (
         step(*((drop - INSTANCE_EPOCHS) / epochs for drop in drops)) if drops else plateau(patience=10)
     )
-    recipe = with_first_share(llp(noise=noise, **changes), INSTANCE_EPOCHS / epochs)
+    recipe = llp(**changes)
     instance, main = recipe.phases
-    return replace(recipe, phases=(instance, replace(main, schedule=schedule)), pass_over="all"), epochs
+    method = Settings(recipe.settings).make(Instance, noise=noise)
+    phases = (replace(instance, method=method, share=INSTANCE_EPOCHS / epochs), replace(main, schedule=schedule))
+    settings = {**recipe.settings, "noise": noise}
+    return replace(recipe, phases=phases, pass_over="all", settings=settings), epochs
 
 
 def _mean_teacher() -> tuple[Recipe, int]:
     """Warm-up of 2 epochs from 0.1 to 0.25, cosine over 75 of which 60 are trained."""
     down = partial(cosine, stretch=75 / TEACHER_EPOCHS)
     schedule = warm_up(down, 2 / TEACHER_EPOCHS, start=0.1 / TEACHER["lr"])
-    return _with_schedule(mean_teacher(**TEACHER), schedule), TEACHER_EPOCHS
+    recipe = mean_teacher(**TEACHER)
+    return replace(recipe, phases=(replace(recipe.main, schedule=schedule),)), TEACHER_EPOCHS
 
 
 def _supervised(percent: int) -> tuple[Recipe, int]:
     """200 epochs over the labeled images with drops at 140, 160 and 180; at 1% 1000, with drops at 700, 800, 900."""
     lr, weight_decay, epochs = (0.01, 1e-2, 1000) if percent == 1 else (0.1, 1e-3, 200)
     recipe = supervised(batch_size=256, lr=lr, weight_decay=weight_decay, l2_feature=False)
-    recipe = _with_optimizer(_with_schedule(recipe, warm_up(step(0.7, 0.8, 0.9), 5 / epochs)), nesterov=False)
-    return replace(recipe, pass_over="labeled"), epochs
-
-
-def _with_schedule(recipe: Recipe, schedule: Schedule) -> Recipe:
-    return replace(recipe, phases=tuple(replace(phase, schedule=schedule) for phase in recipe.phases))
-
-
-def _with_optimizer(recipe: Recipe, **changes: Any) -> Recipe:
-    def changed(optimizer: Sgd) -> Sgd:
-        return replace(optimizer, **changes)
-
-    phases = tuple(replace(phase, optimizer=changed(phase.optimizer)) for phase in recipe.phases)
-    return replace(recipe, phases=phases)
+    schedule = warm_up(step(0.7, 0.8, 0.9), 5 / epochs)
+    main = replace(recipe.main, schedule=schedule, optimizer=replace(recipe.main.optimizer, nesterov=False))
+    return replace(recipe, phases=(main,), pass_over="labeled"), epochs

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from labelprop.functional.schedule import two_drops
-from labelprop.training.phases import Recipe
+from labelprop.methods.phases import Recipe
 from labelprop.training.recipes.embedding import llp
 from labelprop.training.recipes.labels import supervised
 from labelprop.training.recipes.teacher import mean_teacher
@@ -35,13 +35,12 @@ def with_rate_jump(recipe: Recipe, share: float = JUMP_SHARE, goes_on: Recipe | 
 
     `goes_on` is the recipe that this method is taken from, where it would begin anew with what had long risen.
     """
-    optimizer = replace(recipe.main.optimizer, lr=JUMP * recipe.main.optimizer.lr)
     jump = replace(
         recipe.main,
         name="rate jump",
         method=(goes_on or recipe).main.method,
         share=share,
-        optimizer=optimizer,
+        optimizer=replace(recipe.main.optimizer, lr=JUMP * recipe.main.optimizer.lr),
         schedule=two_drops,
         keep_optimizer=True,
         keep_state=True,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labelprop.propagators.choice import crossval as auto_choice
-from labelprop.propagators.choice.crossval import choose
+from labelprop.propagators.choice import selection
+from labelprop.propagators.choice.selection import choose
 
 
 class Judge:
@@ -50,16 +50,16 @@ def test_all_folds_count_and_the_first_is_not_final() -> None:
     assert judge.winner("a", "b") == "b"
 
 
-def test_the_hopeless_are_dropped_after_the_first_fold_and_forgotten() -> None:
+def test_those_far_behind_are_dropped_after_the_first_fold_and_forgotten() -> None:
     judge = Judge(a=["1111110000"] * 3, b=["0000000000"] * 3, c=["1111100000"] * 3)
     tallies = choose(["a", "b", "c"], 3, judge, judge.forgotten.append)
     assert judge.forgotten == ["b"]
     assert judge.asked == [("a", 0), ("b", 0), ("c", 0), ("a", 1), ("c", 1), ("a", 2), ("c", 2)]
-    assert [(tally.candidate, int(tally.right.sum())) for tally in tallies] == [("a", 18), ("c", 15)]
+    assert [(tally.candidate, tally.right) for tally in tallies] == [("a", 18), ("c", 15)]
 
 
 def test_no_more_than_a_few_go_on_and_those_are_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auto_choice, "KEPT", 2)
+    monkeypatch.setattr(selection, "KEPT", 2)
     judge = Judge(a=["1110"] * 2, b=["1110"] * 2, c=["1111"] * 2, d=["1110"] * 2)
     tallies = choose(["a", "b", "c", "d"], 2, judge, judge.forgotten.append)
     assert {tally.candidate for tally in tallies} == {"a", "c"}

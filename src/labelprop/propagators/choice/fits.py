@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.core.registry import HEADS, lookup, parameters
+from labelprop.core.registry import HEADS, parameters
 from labelprop.core.types import UNLABELED, Neighbors, Propagation
 from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
 from labelprop.graph.neighbors.rows import Rows
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.choice.candidates import LABELS_ONLY, SETTINGS, Candidate
+from labelprop.propagators.choice.candidates import LABELS_ONLY, Candidate, propagator
 from labelprop.propagators.choice.heads import (
     LABELS_ONLY_C,
     LABELS_ONLY_STEPS,
@@ -25,6 +25,7 @@ from labelprop.propagators.choice.heads import (
     labels_only_head,
     soft_head,
 )
+from labelprop.propagators.choice.hidden import HiddenLabels
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 
@@ -68,12 +69,14 @@ class Shared:
 
 
 @dataclass(eq=False)
-class Contest:
-    """Runs candidates on the shared rows. `settings` are the constructor's parameters that all of them get."""
+class CandidateFits:
+    """Fits candidates to the shared rows. `settings` are the constructor's parameters that all of them get."""
 
     shared: Shared
     classes: np.ndarray
     settings: Mapping[str, Any]
+    base: Candidate  # whose labels the soft head takes: where seeds are hidden, the best of the first fold so far
+    _most: int = -1  # seeds that it found
     _estimators: dict[Candidate, Any] = field(default_factory=dict)
     _graphs: dict[Any, AffinityGraph] = field(default_factory=dict)
 
@@ -105,9 +108,9 @@ class Contest:
     def estimator(self, candidate: Candidate) -> Any:
         """The propagator of a candidate, its graph built."""
         if candidate not in self._estimators:
-            kind = lookup("propagators", candidate.method).load()
+            kind = propagator(candidate.method)
             neighbors = {} if candidate.n_neighbors is None else {"n_neighbors": candidate.n_neighbors}
-            estimator = kind(**{**self.settings, **neighbors, **SETTINGS.get(candidate.method, {})})
+            estimator = kind(**{**self.settings, **neighbors, **kind.tried_with})
             estimator.classes_ = self.classes
             if isinstance(estimator, GraphPropagator):
                 self._give_graph(estimator, candidate)
@@ -129,7 +132,7 @@ class Contest:
         held = {id(estimator.graph_) for estimator in self._estimators.values() if hasattr(estimator, "graph_")}
         self._graphs = {key: graph for key, graph in self._graphs.items() if id(graph) in held}
 
-    def head(self, candidate: Candidate, base: Candidate, seeds: Seeds, *, rough: bool) -> Head:
+    def head(self, candidate: Candidate, seeds: Seeds, *, rough: bool) -> Head:
         """A head, fitted to the seeds alone or to what `base` propagates from them (of a sample, where rough)."""
         rows = self.shared.rows
         assert rows is not None
@@ -141,41 +144,26 @@ class Contest:
         if rough and rows.n > SOFT_SAMPLE:
             every = torch.arange(SOFT_SAMPLE, device=rows.device) * rows.n // SOFT_SAMPLE
             sample_M = torch.cat([every, seeds.mask_N.nonzero().squeeze(1)]).unique()  # type: ignore[no-untyped-call]
-        found = self.spread(base, seeds, rough=rough)
+        found = self.spread(self.base, seeds, rough=rough)
         return soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
 
-    def labels(self, candidate: Candidate, base: Candidate, seeds: Seeds, places_H: torch.Tensor) -> torch.Tensor:
-        """Labels (H,) that a candidate finds, roughly, for some rows; -1 where it does not reach them."""
-        if candidate.method not in HEADS:
-            found = self.spread(candidate, seeds, rough=True)
-            return found.labels_N[places_H.to(found.labels_N.device)].cpu()
-        head = self.head(candidate, base, seeds, rough=True)
-        assert self.shared.rows is not None
-        block = self.shared.rows.take(places_H.to(self.shared.rows.device))
-        return head.logits(block).argmax(dim=1).cpu()
+    def right(self, candidate: Candidate, seeds: Seeds, hidden: HiddenLabels, fold: int) -> np.ndarray:
+        """Which of a fold's hidden seeds a candidate finds, roughly solved, bool; what it does not reach is wrong."""
 
+        def fit(_: np.ndarray, row_H: np.ndarray) -> np.ndarray:
+            places_H = torch.from_numpy(row_H).to(self.shared.device)
+            shown = without(seeds, places_H)
+            if candidate.method not in HEADS:
+                labels_N = self.spread(candidate, shown, rough=True).labels_N
+                return labels_N[places_H.to(labels_N.device)].cpu().numpy()
+            assert self.shared.rows is not None
+            head = self.head(candidate, shown, rough=True)
+            return head.logits(self.shared.rows.take(places_H)).argmax(dim=1).cpu().numpy()
 
-@dataclass(eq=False)
-class HiddenSeeds:
-    """Folds that each hide some seeds; `right` asks a candidate for them."""
-
-    contest: Contest
-    seeds: Seeds
-    folds: list[np.ndarray]  # hidden rows
-    base: Candidate  # whose labels the soft head takes: the best propagator of the first fold
-    _best: int = -1
-    _shown: dict[int, Seeds] = field(default_factory=dict)
-
-    def right(self, candidate: Candidate, fold: int) -> np.ndarray:
-        """Which of the fold's hidden seeds a candidate gets right, bool; what it does not reach is wrong."""
-        hidden_H = torch.from_numpy(self.folds[fold])
-        if fold not in self._shown:
-            self._shown = {fold: without(self.seeds, hidden_H)}
-        labels_H = self.contest.labels(candidate, self.base, self._shown[fold], hidden_H)
-        right_H: np.ndarray = (labels_H == self.seeds.labels_N[hidden_H].cpu()).numpy()
-        if fold == 0 and candidate.method not in HEADS and int(right_H.sum()) > self._best:
-            self._best, self.base = int(right_H.sum()), candidate
-        return right_H
+        found = hidden.ask(fold, fit)
+        if fold == 0 and candidate.method not in HEADS and found.right > self._most:
+            self._most, self.base = found.right, candidate
+        return found.right_H
 
 
 def without(seeds: Seeds, hidden_H: torch.Tensor) -> Seeds:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import copy
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from labelprop.core.errors import RequestError
+from labelprop.core.types import BatchSpec
 from labelprop.functional import schedule
 from labelprop.methods.base import Method
 from labelprop.models.trunks.trunk import Trunk
@@ -80,6 +82,7 @@ def _own_rates(module: nn.Module | None) -> Iterator[tuple[nn.Parameter, float]]
 class Phase:
     """One stretch of training.
 
+    `method` is the method as its parameters stand, before `setup`; trainings work on a `copy` of it.
     `share` is its length in units of the main phase's steps (the main phase has 1), at least 100 steps.
     Weights pass from phase to phase, unless it starts `from_scratch`, when its method may still look through the
     weights of the phase before in its first refresh; `keep_optimizer` also passes the optimizer's
@@ -88,7 +91,7 @@ class Phase:
     """
 
     name: str
-    method: Callable[[], Method]
+    method: Method
     share: float = 1.0
     optimizer: Sgd = field(default_factory=Sgd)
     schedule: schedule.Schedule = schedule.cosine
@@ -96,6 +99,28 @@ class Phase:
     keep_state: bool = False
     trains_trunk: bool = True
     from_scratch: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.method, Method):  # its class, or a function that makes one: the form of version 0.1.0
+            object.__setattr__(self, "method", self.method())
+
+    @property
+    def needs(self) -> BatchSpec:
+        """What its method wants to see in every step."""
+        return self.method.needs
+
+    @property
+    def heads(self) -> Mapping[str, int | None]:
+        """Outputs that it trains, with their sizes; None stands for the number of classes."""
+        return self.method.heads
+
+    def refuses(self, shape: tuple[int, ...]) -> str | None:
+        """Why it cannot learn from examples of this shape, (C, H, W) or (D,), as a predicate; None if it can."""
+        return self.method.refuses(shape)
+
+    def new_method(self) -> Method:
+        """A method to train with, without state."""
+        return copy.deepcopy(self.method)
 
     def steps(self, main_steps: int) -> int:
         return main_steps if self.share == 1 else max(MIN_STEPS, round(self.share * main_steps))
@@ -123,5 +148,5 @@ class Recipe:
         """All heads that any phase trains, with their sizes; None stands for the number of classes."""
         found: dict[str, int] = {}
         for phase in self.phases:
-            found |= {name: size or n_classes for name, size in phase.method().heads.items()}
+            found |= {name: size or n_classes for name, size in phase.heads.items()}
         return found

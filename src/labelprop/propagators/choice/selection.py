@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-HOPELESS = 1.5  # standard errors behind the best after the first fold
+BEHIND = 1.5  # standard errors behind the best after the first fold that still go on
 KEPT = 6  # candidates that go on to the other folds
 
 T = TypeVar("T")
@@ -22,7 +22,12 @@ class Tally(Generic[T]):
     """A candidate and which of the hidden seeds asked for so far it got right."""
 
     candidate: T
-    right: np.ndarray  # bool
+    right_H: np.ndarray  # bool
+
+    @property
+    def right(self) -> int:
+        """How many."""
+        return int(self.right_H.sum())
 
 
 def choose(
@@ -33,31 +38,31 @@ def choose(
 ) -> list[Tally[T]]:
     """The candidates that were tried on all folds, the chosen one first, then by how many they got right.
 
-    `candidates` stand in order of preference. After the first fold the hopeless are dropped, and `forget` is told.
+    `candidates` stand in order of preference. After the first fold only the best go on; `forget` is told of others.
     The chosen one is the most preferred of those that are not a standard error worse than the best: with few seeds a
     lead is mostly luck.
     """
     tallies = [Tally(candidate, judge(candidate, 0)) for candidate in candidates]
     if n_folds > 1:
-        every, tallies = tallies, hopeful(tallies)
+        every, tallies = tallies, _going_on(tallies)
         for out in every:
             if out not in tallies:
                 forget(out.candidate)
         for fold in range(1, n_folds):
-            tallies = [Tally(t.candidate, np.append(t.right, judge(t.candidate, fold))) for t in tallies]
-    ranked = sorted(tallies, key=lambda tally: -int(tally.right.sum()))  # stable: ties by preference
+            tallies = [Tally(t.candidate, np.append(t.right_H, judge(t.candidate, fold))) for t in tallies]
+    ranked = sorted(tallies, key=lambda tally: -tally.right)  # stable: ties by preference
     chosen = next(tally for tally in tallies if _behind(tally, ranked[0]) <= 1)
     return [chosen, *(tally for tally in ranked if tally is not chosen)]
 
 
-def hopeful(tallies: list[Tally[T]]) -> list[Tally[T]]:
-    """Those worth another fold, in order of preference: few, and not far behind the best."""
-    ranked = sorted(tallies, key=lambda tally: -int(tally.right.sum()))
-    kept = [tally for tally in ranked[:KEPT] if _behind(tally, ranked[0]) <= HOPELESS]
+def _going_on(tallies: list[Tally[T]]) -> list[Tally[T]]:
+    """Those for the other folds, in order of preference: few, and not far behind the best."""
+    ranked = sorted(tallies, key=lambda tally: -tally.right)
+    kept = [tally for tally in ranked[:KEPT] if _behind(tally, ranked[0]) <= BEHIND]
     return [tally for tally in tallies if tally in kept]
 
 
 def _behind(tally: Tally[T], best: Tally[T]) -> float:
     """How far a candidate is behind the best, in standard errors of the difference (seeds only one got right)."""
-    differ = int((tally.right != best.right).sum())
-    return float((int(best.right.sum()) - int(tally.right.sum())) / max(differ, 1) ** 0.5)
+    differ = int((tally.right_H != best.right_H).sum())
+    return float((best.right - tally.right) / max(differ, 1) ** 0.5)

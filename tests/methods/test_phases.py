@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from labelprop.methods.phases import Sgd
 from labelprop.training.checkpoint import optimizer_tensors, restore_optimizer
-from labelprop.training.phases import Sgd
 
 
 def net() -> nn.Sequential:

@@ -1,0 +1,133 @@
+"""What the stages of a propagation hold and do, counted from sizes: what a propagator's `cost` is put together from.
+
+Bytes are what a stage holds at once, work is operations. Both are rough: the neighbors that rows have in common, the
+steps a solver needs and what a search has to probe depend on the data.
+
+n rows, d dimensions, k neighbors, c classes, m labeled rows, f bytes of a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labelprop.graph.neighbors import EXACT_UP_TO, EXACT_UP_TO_CUDA
+from labelprop.graph.neighbors.approximate import HELD, TOGETHER
+from labelprop.propagators.estimator.top_classes import DEFAULT_TOP, DENSE_LIMIT
+
+ALL_PAIRS = "all pairs"
+INDEX = 4  # bytes of an index in a graph
+BOTH_WAYS = 1.5  # edges of a symmetric graph for each that a row chose: some are chosen from both ends
+
+# Fitted to measurements of benchmarks/forecast.py: what the number of rows and classes does not tell.
+BLOCK = 2**24  # similarities that an exact search holds at once
+NEAR, NEAR_K, NEAR_PRODUCT = 500.0, 48.0, 100.0  # of the approximate search, a row and sqrt(n), where vectors cluster
+NEAR_HELD = 1.3  # bytes of it for each of the similarities it holds at once
+PRODUCT, PAIR = 1.7, 30.0  # of a search beside the trial's: large products are slower, and the best are kept
+KERNEL = 20.0  # a pair, where all are computed
+EDGE, EDGE_OF_ALL = 3000.0, 50.0  # to bring an edge into a symmetric graph; where all pairs are edges none is sorted
+SPARSE, STEP = 1.8, 130.0  # of a step of a solver: an edge beside the trial's, numbers moved a row and class
+CG_STEPS = 50  # until the residual is 1e-6
+VOTES, VOTES_D = 26_000, 220  # passes a row, and a row and dimension, to find and count votes
+SOLVED = 64  # classes solved together where results are sparse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How large a propagation is."""
+
+    n: int
+    d: int
+    n_classes: int
+    n_seeds: int
+    double: bool = False  # computed in float64
+    on_gpu: bool = False
+    baselines: bool = True
+
+    @property
+    def float_bytes(self) -> int:
+        return 8 if self.double else 4
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a stage takes: the most bytes it holds at once, whatever was there before, and its operations."""
+
+    name: str
+    nbytes: float
+    products: float = 0.0  # multiplications and additions of dense products
+    passes: float = 0.0  # edges times columns of sparse products, and numbers moved
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a propagator takes: its stages, the first of which searches for so many neighbors in such a way."""
+
+    search: str
+    n_neighbors: int
+    stages: tuple[Stage, ...]
+
+
+def graph_cost(size: Size, values: Mapping[str, Any]) -> Cost:
+    """Search, graph and a solve for all classes, on nearest neighbors or on all pairs of rows."""
+    n, c, f = size.n, size.n_classes, size.float_bytes
+    kind, k, search = search_for(size, n, values)
+    edges, both, per_edge = n * k, BOTH_WAYS * n * k, EDGE
+    if values.get("kernel") == "rbf":
+        kind, search = ALL_PAIRS, Stage("search", 0, passes=KERNEL * n * n)
+        edges, both, per_edge = n * n, n * n, EDGE_OF_ALL
+    graph = both * (INDEX + f)
+    steps = min(int(values.get("max_iter", CG_STEPS)), CG_STEPS)
+    stages = (
+        search,
+        Stage("graph", 2 * edges * (INDEX + f) + 2.5 * graph, passes=per_edge * edges),
+        Stage(
+            "solve",
+            2.5 * graph + result_bytes(size, values.get("top_classes")),
+            passes=steps * c * (SPARSE * both + STEP * n),
+        ),
+    )
+    return Cost(kind, k, stages)
+
+
+def vote_cost(size: Size, values: Mapping[str, Any]) -> Cost:
+    """Labeled rows are searched, and vote."""
+    n = size.n
+    kind, k, found = search_for(size, size.n_seeds, values)
+    times = 2 if values.get("density") else 1  # the labeled rows look for their own neighbors, too
+    nbytes = max(found.nbytes, 3 * n * k * (8 + size.float_bytes) + result_bytes(size, values.get("top_classes")))
+    passes = times * found.passes + n * (VOTES + VOTES_D * size.d)
+    return Cost(kind, k, (Stage("search", nbytes, times * found.products, passes),))
+
+
+def search_for(size: Size, among: int, values: Mapping[str, Any]) -> tuple[str, int, Stage]:
+    """The nearest of `among` rows for each of n: the kind of search, how many, and what it takes."""
+    n, d, f, k = size.n, size.d, size.float_bytes, _neighbors(values, among)
+    kind = str(values["search"])
+    if kind == "auto":
+        limit = EXACT_UP_TO_CUDA if size.on_gpu else EXACT_UP_TO
+        kind = "exact" if n * among <= limit * limit else "approximate"
+    found, pairs = n * k * (8 + f), n * among
+    products, passes = 2 * PRODUCT * pairs * d, PAIR * pairs
+    if kind == "exact":
+        held = 2.2 * f * min(pairs, BLOCK) + 2 * min(n, 2**22 // max(1, d)) * d * f
+    else:
+        held = among * (d * f + 24) + NEAR_HELD * f * min(HELD["cpu"], TOGETHER * n) + 2 * BLOCK * f
+        compared = n * among**0.5  # rows near enough, by the hundred
+        products = min(NEAR_PRODUCT * compared * d, products)
+        passes = min(compared * (NEAR + NEAR_K * k), passes)
+    return kind, k, Stage("search", found + held, products, passes)
+
+
+def result_bytes(size: Size, top_classes: int | None) -> float:
+    """Scores, distributions and what they are made from; beyond 2^28 numbers those of the best classes."""
+    n, c, f = size.n, size.n_classes, size.float_bytes
+    if n * c <= DENSE_LIMIT:
+        return 4 * n * c * f
+    top = min(c, top_classes or DEFAULT_TOP)
+    return n * (5 * top * (8 + f) + 6 * SOLVED * f)
+
+
+def _neighbors(values: Mapping[str, Any], among: int) -> int:
+    return min(int(values["n_neighbors"]), max(1, among - 1))

@@ -1,0 +1,61 @@
+"""Errors as one line: whose code failed, and where."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from labelprop.cli.session import explain
+from labelprop.core import registry
+
+PLUGIN = """
+from labelprop.core.entry import Entry
+from labelprop.core.registry import parse_value
+
+entry = Entry("odd_plugin:make", "Odd.", {"x": 1})
+
+def make(x):
+    return 1 / x
+
+def by_ours(x):
+    return parse_value("x", None, True)
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package that adds a recipe, as pip would leave it."""
+    (tmp_path / "odd_plugin.py").write_text(PLUGIN)
+    monkeypatch.syspath_prepend(tmp_path)
+    points = [EntryPoint("odd", "odd_plugin:entry", "labelprop.recipes")]
+    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == "labelprop.recipes" else [])
+    registry._installed.cache_clear()
+    yield tmp_path / "odd_plugin.py"
+    registry._installed.cache_clear()
+    sys.modules.pop("odd_plugin", None)
+
+
+def said_of(call) -> str:
+    with pytest.raises(Exception) as raised:
+        call()
+    return explain(raised.value)
+
+
+def test_an_error_of_a_package_names_its_file_and_line(plugin: Path) -> None:
+    make = registry.lookup("recipes", "odd").load()
+    said = said_of(lambda: make(0))
+    assert said.startswith(f"recipe 'odd' of an unknown package: {plugin}:8: ZeroDivisionError: ")
+    assert "this is a bug" not in said
+
+
+def test_what_a_package_calls_wrongly_is_its_line_too(plugin: Path) -> None:
+    registry.table("recipes")
+    assert f"{plugin}:11: AttributeError: " in said_of(lambda: sys.modules["odd_plugin"].by_ours(0))
+
+
+def test_an_error_of_ours_is_a_bug(plugin: Path) -> None:
+    assert "this is a bug" in said_of(lambda: registry.parse_value("x", None, True))
