@@ -8,7 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
 from labelprop.data.labels.join import GivenLabels
-from labelprop.propagators.choice.heads import LABELS_ONLY_C
+from labelprop.propagators.choice.heads import CHOICES_OF_C, LABELS_ONLY_C
+from labelprop.runs import baselines
 from labelprop.runs.baselines import Features, hide_labels, labels_only
 
 
@@ -112,3 +113,11 @@ def test_a_slow_propagator_is_asked_once() -> None:
     assert len(asked) == 1
     assert found.propagated is None
     assert found.logistic > 12
+
+
+def test_c_is_chosen_only_where_fits_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, _, given = problem(spread=0.01)
+    features = Features(X, given.labels_N, "cpu", "cosine")
+    assert hide_labels(features, given, None)[1] == min(CHOICES_OF_C), "all do alike: the smoothest"
+    monkeypatch.setattr(baselines, "CHOICE_SIZE", 24 * 6 * 3 - 1)
+    assert hide_labels(features, given, None)[1] == LABELS_ONLY_C

@@ -6,7 +6,6 @@ hidden in turn (`hide_labels`), and both sides are asked for them.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +23,8 @@ from labelprop.propagators.choice.hidden import Fit, HiddenLabels
 from labelprop.propagators.estimator.kernel_graph import threads
 
 FOLDS = 5
-CHOICE_SECONDS = 10.0  # that choosing C may take, and asking the propagator again in any case
+CHOICE_SECONDS = 10.0  # that asking the propagator again may take in any case
+CHOICE_SIZE = 1 << 23  # labels x dimensions x classes from where a fit takes most of a second, and C is not chosen
 SMALL = 1 << 20  # numbers in features and logits; with two threads these wait for each other more than they compute
 
 
@@ -122,10 +122,8 @@ def hide_labels(
     def near(shown_N: np.ndarray, row_H: np.ndarray) -> np.ndarray:
         return _nearest_label(features, shown_N, features.subset(row_H), seed)
 
-    started = time.perf_counter()
-    _head(features, given, given.labels_N, LABELS_ONLY_C)
-    seconds = len(CHOICES_OF_C) * len(hidden.folds) * (time.perf_counter() - started)
-    choices = CHOICES_OF_C if seconds <= CHOICE_SECONDS else (LABELS_ONLY_C,)
+    size = hidden.n * features.rows.dim * len(given.classes)
+    choices = CHOICES_OF_C if size <= CHOICE_SIZE else (LABELS_ONLY_C,)
     right = {C: hidden.right(logistic(C)) for C in choices}
     best = max(choices, key=lambda C: (right[C], -C))  # ties: the smoothest
     propagated = None if refit is None else hidden.right_within(allowed_seconds, refit)
