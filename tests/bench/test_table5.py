@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from labelprop.bench import table5
 from labelprop.bench.sets import draw_nested
-from labelprop.bench.table5 import Row, draw_subset, score
+from labelprop.bench.table5 import PropagatorRow, draw_subset, score
 from labelprop.bench.tables import markdown, percent, spread
 from labelprop.cli.main import app
 
@@ -50,7 +50,7 @@ def test_scores_count_unlabeled_rows_only_and_unreached_ones_as_wrong() -> None:
     vectors_ND, labels_N = clusters(2, 30)
     vectors_ND[::10] = 0  # similar to nothing
     subset = table5.Subset(vectors_ND, labels_N, draw_nested(labels_N, np.random.default_rng(0)))
-    found = score(subset, Row("DLP", "diffusion", {"n_neighbors": 5}), 5)
+    found = score(subset, PropagatorRow("DLP", "diffusion", {"n_neighbors": 5}), 5)
     unlabeled_N = subset.places_N >= 5
     lost_N = unlabeled_N & ~vectors_ND.any(axis=1)
     assert found["accuracy"] == pytest.approx(1 - lost_N.sum() / unlabeled_N.sum())
@@ -75,7 +75,11 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     np.save(folder / "labels_train.npy", labels_N)
     monkeypatch.setattr(table5, "unlabeled_embedding", lambda *_: clusters(10, 260, seed=1))
     monkeypatch.setattr(table5, "ALL_PER_CLASS", (1, 5))
-    monkeypatch.setattr(table5, "ROWS", (Row("DLP", "diffusion", {}, "89.2"), Row("1-NN", "diffusion", {"alpha": 0})))
+    monkeypatch.setattr(
+        table5,
+        "ROWS",
+        (PropagatorRow("DLP", "diffusion", {}, "89.2"), PropagatorRow("1-NN", "diffusion", {"alpha": 0})),
+    )
     return tmp_path
 
 

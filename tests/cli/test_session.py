@@ -11,10 +11,11 @@ import pytest
 
 from labelprop.cli.session import explain
 from labelprop.core import registry
+from labelprop.core.text import parse_value
 
 PLUGIN = """
 from labelprop.core.entry import Entry
-from labelprop.core.registry import parse_value
+from labelprop.core.text import parse_value
 
 entry = Entry("odd_plugin:make", "Odd.", {"x": 1})
 
@@ -58,4 +59,4 @@ def test_what_a_package_calls_wrongly_is_its_line_too(plugin: Path) -> None:
 
 
 def test_an_error_of_ours_is_a_bug(plugin: Path) -> None:
-    assert "this is a bug" in said_of(lambda: registry.parse_value("x", None, True))
+    assert "this is a bug" in said_of(lambda: parse_value("x", None, True))

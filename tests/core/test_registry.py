@@ -61,20 +61,6 @@ def test_unknown_names_suggest_the_nearest() -> None:
         registry.lookup("propagators", "difusion")
 
 
-@pytest.mark.parametrize(
-    ("text", "default", "value"),
-    [("3", 1, 3), ("0.5", 1.0, 0.5), ("yes", False, True), ("none", None, None), ("2", None, 2), ("0.5", None, 0.5)],
-)
-def test_values_take_the_type_of_their_default(text: str, default: object, value: object) -> None:
-    assert registry.parse_value("--set x", text, default) == value
-
-
-@pytest.mark.parametrize(("text", "default"), [("maybe", True), ("many", 3), ("much", 1.0)])
-def test_values_of_another_type_are_refused(text: str, default: object) -> None:
-    with pytest.raises(RequestError, match=f"--set x={text} must be"):
-        registry.parse_value("--set x", text, default)
-
-
 def test_registry_and_package_import_nothing_heavy() -> None:
     heavy = "('torch', 'sklearn', 'pyarrow', 'numpy')"
     code = f"import sys, labelprop.cli.main; print([name for name in {heavy} if name in sys.modules])"

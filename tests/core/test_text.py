@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from labelprop.core.errors import RequestError
-from labelprop.core.text import byte_size, counted, duration, parse_duration, quoted
+from labelprop.core.text import byte_size, counted, duration, parse_duration, parse_value, quoted
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,17 @@ def test_lists_are_cut() -> None:
     assert quoted("abc", limit=2) == "'a', 'b' and 1 more"
     assert quoted([1, 2], mark="") == "1, 2"
     assert (counted(1, "row"), counted(2000, "row"), counted(2, "class")) == ("1 row", "2,000 rows", "2 classes")
+
+
+@pytest.mark.parametrize(
+    ("text", "default", "value"),
+    [("3", 1, 3), ("0.5", 1.0, 0.5), ("yes", False, True), ("none", None, None), ("2", None, 2), ("0.5", None, 0.5)],
+)
+def test_values_take_the_type_of_their_default(text: str, default: object, value: object) -> None:
+    assert parse_value("--set x", text, default) == value
+
+
+@pytest.mark.parametrize(("text", "default"), [("maybe", True), ("many", 3), ("much", 1.0)])
+def test_values_of_another_type_are_refused(text: str, default: object) -> None:
+    with pytest.raises(RequestError, match=f"--set x={text} must be"):
+        parse_value("--set x", text, default)

@@ -21,7 +21,8 @@ from labelprop.core.types import BatchSpec, Progress, Stream, StreamSpec
 from labelprop.data.views.batches import draw_epoch, part_of_step
 from labelprop.models.trunks.modes import running_statistics
 from labelprop.training.checkpoint import optimizer_tensors
-from labelprop.training.phase_run import PhaseRun, epoch_seeds, of_all
+from labelprop.training.job import epoch_seeds
+from labelprop.training.phase_run import PhaseRun, of_all
 
 NAMES = sorted(registry.table("recipes"))
 QUICK = ("dlp", "llp", "mt+dlp")

@@ -20,7 +20,7 @@ from scipy.stats import t as student_t
 from labelprop.bench.cells import CELLS, Cells, Work
 from labelprop.bench.passes import steps_within
 from labelprop.bench.sets import Split
-from labelprop.bench.tables import markdown, percent, spread, write_markdown
+from labelprop.bench.tables import markdown, percent, shown, spread, write_markdown
 from labelprop.core.errors import UnknownNameError
 from labelprop.core.memory import reset_peak_memory
 from labelprop.core.progress import Reporter
@@ -98,7 +98,7 @@ def _run(
             for row in part.rows:
                 key = {"set": part.name, "split": number, "row": row.name}
                 place = folder.path / "runs" / f"{part.name}-{number}-{row.name.replace(' ', '-')}"
-                cells.run(key, lambda p=part, n=number, r=row, f=place: _cell(data, p, n, r, f, reporter))  # type: ignore[misc]
+                cells.run(key, partial(_cell, data, part, number, row, place, reporter))
                 reporter.say(f"{bench}: {part.name}, split {number + 1} of {part.splits}, {row.name} is done")
     summary, text = tables(known, cells.rows)
     folder.write_json("table.json", {"sets": summary})
@@ -229,7 +229,7 @@ def section(part: Part, summary: Mapping[str, Mapping[str, Any]]) -> str:
                     *(percent(own[measure]) for measure in ("unlabeled", "test")),
                     _gain(own["gain"]),
                     percent(own["pseudo_labels"]),
-                    _plain(own["density_count_r"]),
+                    shown(own["density_count_r"]),
                     f"{own['training_seconds']['mean']:.0f}",
                     f"{own['peak_memory_bytes']['mean'] / 2**30:.1f}",
                 ]
@@ -239,14 +239,6 @@ def section(part: Part, summary: Mapping[str, Mapping[str, Any]]) -> str:
     beyond = [f"{name} ({spent:,.0f})" for name, spent in passes.items() if spent > 1.01 * part.passes]
     note = f"\nMore passes than that, for the least lengths of their phases: {', '.join(beyond)}.\n" if beyond else ""
     return f"{title}\n\n{markdown(header, lines)}{note}"
-
-
-def _plain(found: Mapping[str, Any] | None) -> str:
-    """Mean and deviation of what is no share."""
-    if found is None:
-        return "-"
-    deviation = "" if found["std"] is None else f" ± {found['std']:.2f}"
-    return f"{found['mean']:.2f}{deviation}"
 
 
 def _gain(gain: Mapping[str, Any] | None) -> str:

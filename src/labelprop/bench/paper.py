@@ -17,7 +17,7 @@ import torch
 
 from labelprop.bench.cells import CELLS, Cells
 from labelprop.bench.paper_files import Files
-from labelprop.bench.tables import markdown, spread, write_markdown
+from labelprop.bench.tables import markdown, shown, spread, write_markdown
 from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
 from labelprop.methods.phases import Recipe
@@ -40,7 +40,7 @@ HEADER = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class PaperRequest:
     """What one call asks for: rows on the files of one draw; `epochs` and `model` replace the rows' own."""
 
     rows: Sequence[PaperRow]
@@ -51,13 +51,13 @@ class Asked:
     differs: str = ""  # what else the rows were given other than the paper has it
 
 
-def run_rows(asked: Asked, folder: RunFolder, reporter: Reporter) -> str:
+def run_rows(asked: PaperRequest, folder: RunFolder, reporter: Reporter) -> str:
     """Runs what is missing and returns the tables as Markdown, which `table.md` and `table.json` hold too."""
     cells, files = Cells(folder.path / CELLS), cache(partial(asked.make_files, folder.path / "data"))
     for row in asked.rows:
         key = {"table": _title(row, asked), "row": row.name, "split": asked.split}
         place = folder.path / "runs" / _file_name(key)
-        cells.run(key, lambda row=row, place=place: _cell(row, asked, files(), place, reporter))  # type: ignore[misc]
+        cells.run(key, partial(_cell, row, asked, files, place, reporter))
         reporter.say(f"{row.where}: {row.method}, split {asked.split} is done")
     tables = summarize(cells.rows)
     folder.write_json("table.json", {"tables": tables})
@@ -66,7 +66,7 @@ def run_rows(asked: Asked, folder: RunFolder, reporter: Reporter) -> str:
     return text
 
 
-def _title(row: PaperRow, asked: Asked) -> str:
+def _title(row: PaperRow, asked: PaperRequest) -> str:
     parts = [row.where, asked.model or row.network]
     parts += [f"--epochs {asked.epochs}"] if asked.epochs is not None else []
     return ", ".join([*parts, asked.differs] if asked.differs else parts)
@@ -76,11 +76,14 @@ def _file_name(key: Mapping[str, Any]) -> str:
     return re.sub(r"[^A-Za-z0-9.+=]+", "-", "-".join(str(value) for value in key.values()))
 
 
-def _cell(row: PaperRow, asked: Asked, files: Files, out: Path, reporter: Reporter) -> dict[str, Any]:
+def _cell(
+    row: PaperRow, asked: PaperRequest, draw: Callable[[], Files], out: Path, reporter: Reporter
+) -> dict[str, Any]:
     """One training, scored; continues where an interrupted one stopped."""
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
+    files = draw()
     found = train(
         files.images,
         files.labels,
@@ -162,12 +165,12 @@ def _section(title: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [
         [
             row["method"],
-            f"{_percent(row['measured'])} ({row['measure']})",
+            f"{shown(row['measured'])} ({row['measure']})",
             row["paper"] or "-",
             row["paper_table"] or "-",
             str(row["seconds"]["n"]),
-            _percent(row["top1"]),
-            _percent(row["top5"]),
+            shown(row["top1"]),
+            shown(row["top5"]),
             f"{row['seconds']['mean']:.0f}",
             f"{row['images_per_second']['mean']:.0f}",
             row["device"],
@@ -176,9 +179,3 @@ def _section(title: str, rows: Mapping[str, Mapping[str, Any]]) -> str:
         for row in rows.values()
     ]
     return f"{title}\n\n{markdown(HEADER, lines)}"
-
-
-def _percent(value: Mapping[str, Any] | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value['mean']:.2f}" + ("" if value["std"] is None else f" ± {value['std']:.2f}")

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from labelprop.bench.cells import Work
-from labelprop.bench.paper import Asked, run_rows
+from labelprop.bench.paper import PaperRequest, run_rows
 from labelprop.bench.paper_files import Files, imagenet_files, table_files
 from labelprop.core.errors import RequestError
 from labelprop.training.recipes import paper_dlp, paper_llp
@@ -86,7 +86,7 @@ def imagenet(
         place = folder / f"imagenet-{percent}-{unlabeled_percent}"
         return imagenet_files(data, percent, unlabeled_percent, image_size, place)
 
-    return partial(run_rows, Asked(rows, make_files, 0, epochs, model, differs=", ".join(changed)))
+    return partial(run_rows, PaperRequest(rows, make_files, 0, epochs, model, differs=", ".join(changed)))
 
 
 def _on_table(data: Path, rows: list[PaperRow], labels: int, split: int, epochs: int | None, model: str) -> Work:
@@ -94,7 +94,7 @@ def _on_table(data: Path, rows: list[PaperRow], labels: int, split: int, epochs:
         name = rows[0].data
         return table_files(data, name, labels, split, folder / f"{name}-{labels}-{split}")
 
-    return partial(run_rows, Asked(rows, make_files, split, epochs, model))
+    return partial(run_rows, PaperRequest(rows, make_files, split, epochs, model))
 
 
 def _rows(asked: str, standard: Iterable[str], make: Make) -> list[PaperRow]:

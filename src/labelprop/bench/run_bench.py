@@ -17,6 +17,13 @@ from labelprop.runs.requests import BenchRequest
 
 FORMAT = 1
 
+# The settings of a bench that all cells in a folder must have in common, where these are not all: the rest says
+# which cells are wanted, and a folder takes those of several calls.
+COMMON_SETTINGS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("small", "recipes"), ("scale", "precision")),
+    **dict.fromkeys(("paper-cifar10", "paper-cifar100", "paper-mini-imagenet", "paper-imagenet"), ()),
+}
+
 
 def run_bench(request: BenchRequest) -> str:
     """Runs a bench on the sets under `data`; cells and tables go to its folder, where a restart continues.
@@ -72,4 +79,4 @@ def _check_same(out: Path, asked: Mapping[str, Any]) -> None:
 def _common(record: Mapping[str, Any]) -> tuple[Any, ...]:
     """The bench, and those of its settings that every cell in a folder shares."""
     name, settings = record.get("bench", ""), record.get("settings", {})
-    return name, *(settings.get(key) for key in registry.COMMON_SETTINGS.get(name, sorted(settings)))
+    return name, *(settings.get(key) for key in COMMON_SETTINGS.get(name, sorted(settings)))

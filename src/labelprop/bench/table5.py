@@ -32,7 +32,7 @@ ALL_PER_CLASS = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PropagatorRow:
     """One line of the table: a propagator with its defaults but for `parameters`."""
 
     name: str
@@ -42,19 +42,19 @@ class Row:
 
 
 ROWS = (
-    Row("LS", "label-spreading", {}, "84.6 ± 3.4"),
-    Row("LS, rbf", "label-spreading", {"kernel": "rbf"}),
-    Row("LP", "label-propagation", {}, "87.7 ± 2.2"),
-    Row("LP, rbf", "label-propagation", {"kernel": "rbf"}),
-    Row("LP, Poisson-reweighted", "label-propagation", {"reweight": "poisson"}),
-    Row("DMT", "spectral-cut", {}, "88.2 ± 2.3"),
-    Row("DLP", "diffusion", {}, "89.2 ± 2.4"),
-    Row("LLP", "local", {}, "88.1 ± 2.3"),
-    Row("Poisson", "poisson", {}),
-    Row("ours (auto)", "auto", {}),
-    Row("weighted kNN", "weighted-knn", {}),
-    Row("labels only", "auto", {"candidates": ["labels-only"]}),
-    Row("1-NN", "weighted-knn", {"n_neighbors": 1}),
+    PropagatorRow("LS", "label-spreading", {}, "84.6 ± 3.4"),
+    PropagatorRow("LS, rbf", "label-spreading", {"kernel": "rbf"}),
+    PropagatorRow("LP", "label-propagation", {}, "87.7 ± 2.2"),
+    PropagatorRow("LP, rbf", "label-propagation", {"kernel": "rbf"}),
+    PropagatorRow("LP, Poisson-reweighted", "label-propagation", {"reweight": "poisson"}),
+    PropagatorRow("DMT", "spectral-cut", {}, "88.2 ± 2.3"),
+    PropagatorRow("DLP", "diffusion", {}, "89.2 ± 2.4"),
+    PropagatorRow("LLP", "local", {}, "88.1 ± 2.3"),
+    PropagatorRow("Poisson", "poisson", {}),
+    PropagatorRow("ours (auto)", "auto", {}),
+    PropagatorRow("weighted kNN", "weighted-knn", {}),
+    PropagatorRow("labels only", "auto", {"candidates": ["labels-only"]}),
+    PropagatorRow("1-NN", "weighted-knn", {"n_neighbors": 1}),
 )
 
 
@@ -89,7 +89,7 @@ def _run(data: Path, subsets: int, epochs: int | None, folder: RunFolder, report
         for name, subset in drawn.items():
             for per_class, row in _wanted():
                 key = {"set": name, "subset": number, "per_class": per_class, "row": row.name}
-                cells.run(key, lambda subset=subset, row=row, m=per_class: score(subset, row, m))  # type: ignore[misc]
+                cells.run(key, partial(score, subset, row, per_class))
             reporter.say(f"table5: {name}, subset {number + 1} of {subsets}")
     return _write(folder, cells, subsets)
 
@@ -104,7 +104,7 @@ def draw_subset(vectors_ND: np.ndarray, labels_N: np.ndarray, *, n_classes: int,
     return Subset(vectors_ND[rows], labels_N[rows], draw_nested(labels_N[rows], rng))
 
 
-def score(subset: Subset, row: Row, per_class: int) -> dict[str, Any]:
+def score(subset: Subset, row: PropagatorRow, per_class: int) -> dict[str, Any]:
     """Accuracy of one method on the unlabeled rows of a subset, and what it says of itself."""
     seeded_N = subset.places_N < per_class
     y_N = np.where(seeded_N, subset.labels_N, -1)
@@ -121,7 +121,7 @@ def score(subset: Subset, row: Row, per_class: int) -> dict[str, Any]:
     }
 
 
-def _wanted() -> Iterator[tuple[int, Row]]:
+def _wanted() -> Iterator[tuple[int, PropagatorRow]]:
     for per_class in ALL_PER_CLASS:
         for row in ROWS:
             yield per_class, row

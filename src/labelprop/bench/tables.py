@@ -20,12 +20,17 @@ def spread(values: Iterable[float]) -> dict[str, float | int | None]:
     }
 
 
-def percent(value: Mapping[str, Any] | None) -> str:
-    """`84.6 ± 3.4` of a spread of shares; a dash where there is none."""
+def shown(value: Mapping[str, Any] | None, digits: int = 2) -> str:
+    """`84.60 ± 3.40` of a spread; a dash where there is none."""
     if value is None:
         return "-"
-    std = "" if value["std"] is None else f" ± {100 * value['std']:.1f}"
-    return f"{100 * value['mean']:.1f}{std}"
+    std = "" if value["std"] is None else f" ± {value['std']:.{digits}f}"
+    return f"{value['mean']:.{digits}f}{std}"
+
+
+def percent(value: Mapping[str, Any] | None) -> str:
+    """`84.6 ± 3.4` of a spread of shares; a dash where there is none."""
+    return shown(value and {name: value[name] and 100 * value[name] for name in ("mean", "std")}, digits=1)
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

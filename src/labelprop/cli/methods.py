@@ -26,9 +26,7 @@ def _described(name: str) -> str:
         raise UnknownNameError("propagator or recipe", name, {*propagators, *recipes, AUTO})
     if name in propagators:
         settings, flag = registry.propagator_flags(name), "labelprop propagate --{}"
-        kind, *bases = entry.load().__mro__
-        shared = [_doc(base).partition("Parameters\n----------\n")[2] for base in bases if is_dataclass(base)]
-        docs = [_doc(kind), "Parameters that it shares with others\n----------\n" + "\n".join(filter(None, shared))]
+        docs = [_documented(entry.load())]
     else:
         settings, flag = dict(registry.parameters("recipes", name)), "labelprop train --set {}=VALUE"
         docs = [_doc(entry.load()), *_of_methods(entry.load()())]
@@ -41,6 +39,13 @@ def _doc(thing: Any) -> str:
     return inspect.cleandoc(inspect.getdoc(thing) or "")
 
 
+def _documented(kind: type) -> str:
+    """What a class says of itself, and its bases of the parameters that it has from them."""
+    parts = [_doc(base).partition("Parameters\n----------\n")[2] for base in kind.__mro__[1:] if is_dataclass(base)]
+    shared = "\n".join(filter(None, parts))
+    return f"{_doc(kind)}\n\nParameters that it shares with others\n----------\n{shared}" if shared else _doc(kind)
+
+
 def _of_methods(recipe: Any) -> list[str]:
     """What the methods of its phases say of themselves, each once."""
     from labelprop.methods.base import Method, Sum
@@ -51,4 +56,4 @@ def _of_methods(recipe: Any) -> list[str]:
         for part in phase.method.modules()
         if isinstance(part, Method) and not isinstance(part, Sum)
     }
-    return [f"{kind.__name__}: {_doc(kind)}" for kind in found]
+    return [f"{kind.__name__}: {_documented(kind)}" for kind in found]

@@ -10,6 +10,7 @@ from typing import Any
 from labelprop.core import registry
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.recipe_entries import AUTO
+from labelprop.core.text import parse_value
 
 
 def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
         if setting in registry.allowed_values():
             parsed[setting] = parse_parameter(setting, value, f"--set {text}")
         else:
-            parsed[setting] = registry.parse_value(f"--set {setting}", value, known[setting])
+            parsed[setting] = parse_value(f"--set {setting}", value, known[setting])
     return parsed
 
 
@@ -78,7 +79,7 @@ def parse_parameter(name: str, text: str, typed: str = "") -> Any:
     """
     allowed, typed = registry.allowed_values().get(name), typed or f"{flag(name)} {text}"
     if allowed is None:
-        return registry.parse_value(flag(name), text, None)
+        return parse_value(flag(name), text, None)
     words = [part for part in allowed.split("|") if not part.isupper()]
     parts = [part.strip() for part in text.split(",")]
     if text.lower() in words:

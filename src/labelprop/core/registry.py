@@ -61,6 +61,8 @@ PROPAGATORS: dict[str, Entry] = {
 # `verbose`: --quiet), one that needs a second fit (`warm_start`), one that does nothing (`n_jobs` is scikit-learn's).
 NO_FLAGS = ("device", "random_state", "verbose", "warm_start", "n_jobs")
 
+PROPAGATOR = "labelprop.propagators.estimator.base:Propagator"  # what all of them have in common
+
 HEADS = ("labels-only", "soft-head")  # candidates of `auto` that are no propagators
 
 MODELS: dict[str, Entry] = {
@@ -114,29 +116,19 @@ BENCHES: dict[str, Entry] = {
         "labelprop.bench.recipes:run",
         "Every recipe with its defaults under one budget, on embeddings of banking77 and on fashion_mnist.",
     ),
-    "paper-cifar10": Entry(
-        "labelprop.bench.paper_tables:cifar10",
-        "Rows of the DLP paper's table on CIFAR-10, with its network and schedule.",
-    ),
-    "paper-cifar100": Entry(
-        "labelprop.bench.paper_tables:cifar100",
-        "Rows of the DLP paper's table on CIFAR-100, with its network and schedule.",
-    ),
-    "paper-mini-imagenet": Entry(
-        "labelprop.bench.paper_tables:mini_imagenet",
-        "Rows of the DLP paper's table on mini-ImageNet, with its network and schedule.",
-    ),
+}
+
+BENCHES |= {
+    f"paper-{name.replace('_', '-')}": Entry(
+        f"labelprop.bench.paper_tables:{name}",
+        f"Rows of the DLP paper's table on {printed}, with its network and schedule.",
+    )
+    for name, printed in (("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100"), ("mini_imagenet", "mini-ImageNet"))
+} | {
     "paper-imagenet": Entry(
         "labelprop.bench.paper_tables:imagenet",
         "Rows of the LLP paper's tables on ImageNet, with their networks and schedules.",
     ),
-}
-
-# The settings of a bench that all cells in a folder must have in common, where these are not all: the rest says
-# which cells are wanted, and a folder takes those of several calls.
-COMMON_SETTINGS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("small", "recipes"), ("scale", "precision")),
-    **dict.fromkeys(("paper-cifar10", "paper-cifar100", "paper-mini-imagenet", "paper-imagenet"), ()),
 }
 
 BENCH_SETTINGS: dict[str, str] = {
@@ -253,8 +245,14 @@ def _read(entry: Entry) -> Mapping[str, Parameter]:
 
 
 def propagator_flags(method: str) -> dict[str, Any]:
-    """Parameters of a propagator that one command can use, with their defaults."""
-    return {name: default for name, default in parameters("propagators", method).items() if name not in NO_FLAGS}
+    """Parameters of a propagator that one command can use, with their defaults.
+
+    An entry that says its parameters says its own ones; those of `Propagator` come to them.
+    """
+    found = dict(parameters("propagators", method))
+    if lookup("propagators", method).parameters:
+        found = found | {name: one.default for name, one in read_parameters(PROPAGATOR).items() if name not in found}
+    return {name: default for name, default in found.items() if name not in NO_FLAGS}
 
 
 def propagator_parameters() -> dict[str, dict[str, Any]]:
@@ -285,27 +283,3 @@ def allowed_values() -> dict[str, str]:
             words = [word for word in parameter.allowed.split("|") if word and not word.startswith("precomputed")]
             found[name] = list(dict.fromkeys([*found.get(name, []), *words]))
     return {name: "|".join(words) for name, words in found.items() if len(words) > 1}
-
-
-def parse_value(what: str, text: str, default: Any) -> Any:
-    """`text` as a value of the type of `default`; where that is None, a number if it looks like one.
-
-    Raises RequestError naming `what`.
-    """
-    if isinstance(default, bool):
-        known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-        if text.lower() not in known:
-            raise RequestError(f"{what}={text} must be true or false.")
-        return known[text.lower()]
-    if default is None:
-        if text.lower() == "none":
-            return None
-        kinds: tuple[type, ...] = (int, float, str)
-    else:
-        kinds = (int, float) if isinstance(default, float) else (type(default),)
-    for kind in kinds:
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    raise RequestError(f"{what}={text} must be a {'number' if float in kinds or int in kinds else 'text'}.")

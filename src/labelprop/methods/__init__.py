@@ -3,29 +3,9 @@
 They are imported where they are first used: a file that only makes an `Entry` costs next to nothing.
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-_HOME = {
-    **dict.fromkeys(("LossTerms", "Method", "Net", "Outputs", "Sum", "Tools"), "labelprop.methods.base"),
-    **dict.fromkeys(("Phase", "Recipe", "Sgd"), "labelprop.methods.phases"),
-    **dict.fromkeys(("Settings", "recipe"), "labelprop.methods.settings"),
-    **dict.fromkeys(("UNLABELED", "Batch", "BatchSpec", "Progress"), "labelprop.core.types"),
-    **dict.fromkeys(("PseudoLabels", "StreamSpec", "Task"), "labelprop.core.types"),
-    **dict.fromkeys(("constant", "cosine", "plateau", "step", "warm_up"), "labelprop.functional.schedule"),
-    "Entry": "labelprop.core.entry",
-    "RequestError": "labelprop.core.errors",
-    **dict.fromkeys(("TwoStreams", "two_streams"), "labelprop.methods.streams"),
-    **dict.fromkeys(
-        ("Count", "NotNegative", "Number", "OneOf", "Portion", "Positive", "Share"),
-        "labelprop.propagators.estimator.parameters",
-    ),
-    "weighted_cross_entropy": "labelprop.functional.loss",
-}
-
-__all__ = list(_HOME)
+from labelprop.core.lazy import handed_on
 
 if TYPE_CHECKING:
     from labelprop.core.entry import Entry as Entry
@@ -64,12 +44,4 @@ if TYPE_CHECKING:
     from labelprop.propagators.estimator.parameters import Positive as Positive
     from labelprop.propagators.estimator.parameters import Share as Share
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'labelprop.methods' has no attribute '{name}'")
-    return getattr(import_module(_HOME[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__, __getattr__, __dir__ = handed_on(__name__)

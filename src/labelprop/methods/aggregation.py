@@ -32,7 +32,6 @@ class Aggregation(Embedder):
 
     Parameters
     ----------
-    batch_size, dim, temperature, momentum, n_voters : as for `Instance`.
     n_neighbors : rows of the bank in B_i; cut to the number of examples.
     n_clusters : of each clustering; None for one for every 40 examples, the paper's proportion (fewer if few).
     clusterings : runs of k-means whose clusters are joined.

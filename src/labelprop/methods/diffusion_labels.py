@@ -58,12 +58,11 @@ class DiffusionLabels(LabelTable, TwoStreams):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
     source : "diffusion", or "network" for the ablation that trusts the network's own prediction.
     certainty, class_balance : omega and zeta; False sets the weight to 1 (the paper's ablation).
     max_class_weight : cap on zeta; a class with few pseudo-labels otherwise weighs without bound. None: no cap.
     label_view : of examples, that their labels are found on: "eval", or "weak" (augmented) as in the released code.
-    propagation : parameters of `diffuse_vectors`; None for its defaults.
+    propagation : parameters of `Diffusion`; None for its defaults.
     """
 
     source: Annotated[str, OneOf(tuple(SOURCES))] = "diffusion"

@@ -20,7 +20,13 @@ VOTE_TEMPERATURE = 0.07
 class Embedder(Method):
     """Moves the bank, and deploys the network with the vote of the labeled rows' embeddings on the eval view.
 
-    Batches are drawn from all rows alike, if a method says nothing else.
+    Parameters
+    ----------
+    batch_size : examples a step, of all alike.
+    dim : dimensions of the embedding.
+    temperature : small values let the nearest decide; the papers' ImageNet value is 0.07, 0.1 on CIFAR-10.
+    momentum : of the bank.
+    n_voters : labeled rows that vote in the deployed model.
     """
 
     batch_size: Count = 128

@@ -21,7 +21,6 @@ class EntropyMinimization(TwoStreams):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
     entropy_weight : of the term.
     """
 

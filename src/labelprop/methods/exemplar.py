@@ -29,7 +29,6 @@ class Exemplar(Copies):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : examples a step, and how many of them are labeled.
     copies : views of each.
     view : "weak" or "strong"; vectors, which the weak view shows as they are, need "strong" to have different views.
     dim : of the embedding.

@@ -24,8 +24,6 @@ class FixMatch(StrongViews):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones: 7 unlabeled to a labeled.
-    weight : of the term.
     threshold : the probability from which a prediction counts.
     """
 

@@ -30,8 +30,6 @@ class FreeMatch(StrongViews):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
-    weight : of the cross-entropy.
     fairness : w_f, 0.01 to 0.05 in the paper; 0 leaves it out.
     momentum : of the averages over steps.
     """

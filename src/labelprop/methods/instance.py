@@ -23,14 +23,9 @@ class Instance(Embedder):
 
     Parameters
     ----------
-    batch_size : examples a step, of all alike.
-    dim : dimensions of the embedding.
-    temperature : small values let the nearest decide; the papers' ImageNet value is 0.07, 0.1 on CIFAR-10.
-    momentum : of the bank.
     noise : draws of noise-contrastive estimation; None for the full softmax, which needs no estimate.
     normalizer : its Z as a multiple of N, 2.2456 in the released code of LA and LLP; None for an estimate from the
         first batch, as in that of Wu et al.
-    n_voters : labeled rows that vote in the deployed model.
     """
 
     noise: Count | None = None

@@ -30,7 +30,7 @@ from labelprop.methods.diffused import diffused
 from labelprop.methods.embedder import Embedder
 from labelprop.methods.state import last_of
 from labelprop.propagators.estimator.parameters import Count, OneOf
-from labelprop.propagators.local_propagation import DENSITIES, POOLS, local_bias, log_ratio
+from labelprop.propagators.local_propagation import Density, LocalPropagation, Pool, local_bias, log_ratio
 from labelprop.propagators.votes.voters import SeededRows
 
 Found = tuple[torch.Tensor, torch.Tensor]  # labels and confidences
@@ -67,9 +67,7 @@ class LocalLabels(Embedder):
 
     Parameters
     ----------
-    batch_size : examples a step.
-    labeled_batch_size : how many of them are labeled ones; 0 (the paper) draws from all examples alike.
-    dim, temperature, momentum : of the embedding, of similarities, of the bank.
+    labeled_batch_size : how many examples of a step are labeled ones; 0 (the paper) draws from all alike.
     n_neighbors, n_density, density, pool : of the vote, as for `LocalPropagation`; density=None is the ablation NoDW,
         "ratio" the ablation P^R with the class counts of the label table.
     confidence : False counts every label fully (the ablation NoC).
@@ -79,10 +77,10 @@ class LocalLabels(Embedder):
     """
 
     labeled_batch_size: int = 0
-    n_neighbors: Count = 10
-    n_density: Count = 25
-    density: Annotated[str, OneOf(tuple(DENSITIES))] | None = "joint"
-    pool: Annotated[str, OneOf(POOLS)] = "unlabeled"
+    n_neighbors: Count = LocalPropagation.n_neighbors
+    n_density: Count = LocalPropagation.n_density
+    density: Density | None = LocalPropagation.density
+    pool: Pool = LocalPropagation.pool
     confidence: bool = True
     classification: bool = True
     label_source: Annotated[str, OneOf(SOURCES)] = "vote"

@@ -47,7 +47,6 @@ class MeanTeacher(TwoStreams):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
     weight, ramp_up : largest weight of the consistency term, and epochs until it is reached.
     decay : the teacher's largest memory of itself; 0 makes it the student as it is.
     tie : beta, the weight of the squared distance between the two heads' logits.

@@ -56,7 +56,6 @@ class MinMax(LabelTable, TwoStreams):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
     n_neighbors : k, whose distances make a guess trusted or not.
     quantile : of the sums of distances, by which they are divided; 1 is the largest (the paper).
     margin : squared distance of unit features from which two labels are far enough apart.

@@ -28,7 +28,6 @@ class PiModel(TwoStreams):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
     weight : of the term, times the labeled share of a batch.
     ramp_up_share : of the training, until the weight is reached.
     """

@@ -27,7 +27,6 @@ class PseudoLabel(TwoStreams):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
     weight : alpha once it has risen.
     ramp_from, ramp_to : shares of the phase between which alpha rises from 0 to `weight`.
     threshold : a guess counts from this probability on; None counts all (the paper).

@@ -27,7 +27,6 @@ class Rotation(Copies):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : images a step, and how many of them are labeled; each is seen four times.
     weight : of the rotation term.
     average : deploys the mean of the class logits over the four rotations; else those of the upright image.
     """

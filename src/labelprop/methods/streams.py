@@ -32,7 +32,12 @@ def two_streams(
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class TwoStreams(Method):
-    """A method that sees labeled and unlabeled examples in fixed numbers."""
+    """A method that sees labeled and unlabeled examples in fixed numbers.
+
+    Parameters
+    ----------
+    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
+    """
 
     batch_size: int = 100
     labeled_batch_size: int = 50

@@ -30,7 +30,12 @@ class Seen:
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class StrongViews(TwoStreams):
-    """A method whose strong views learn from weak ones; 7 unlabeled examples to a labeled one, as in the papers."""
+    """A method whose strong views learn from weak ones; 7 unlabeled examples to a labeled one, as in the papers.
+
+    Parameters
+    ----------
+    weight : of the term.
+    """
 
     batch_size: int = 512
     labeled_batch_size: int = 64

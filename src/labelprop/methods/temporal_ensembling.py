@@ -27,7 +27,6 @@ class TemporalEnsembling(TwoStreams):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
     weight : of the term, times the labeled share of a batch; the paper's on CIFAR-10 and SVHN (CIFAR-100: 100).
     ramp_up_share : of the training, until the weight is reached.
     momentum : a, the average's memory of itself; 0 keeps the last epoch alone.

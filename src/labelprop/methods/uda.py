@@ -25,7 +25,6 @@ class Uda(StrongViews):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
     weight : of the term; the paper's is 1 on CIFAR-10 and 20 on ImageNet.
     threshold : beta, the probability above which a prediction counts.
     sharpening : T; below 1 targets are surer than the predictions they come from.

@@ -51,7 +51,6 @@ class Vat(TwoStreams):
 
     Parameters
     ----------
-    batch_size, labeled_batch_size : examples a step, and how many of them are labeled ones.
     weight : of the term.
     epsilon : length of r. None for 8 sqrt(D / 3072), D the entries of an example: the paper's 8 on CIFAR-10, and the
         same share of the length of a standardized example elsewhere, of vectors too.

@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from labelprop.core.errors import RequestError, UnknownNameError
-from labelprop.core.registry import lookup, parse_value
+from labelprop.core.registry import lookup
+from labelprop.core.text import parse_value
 
 if TYPE_CHECKING:
     import torch

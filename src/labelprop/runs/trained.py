@@ -15,7 +15,7 @@ from labelprop.data.views.batches import Loader
 from labelprop.evaluation.metrics import UNKNOWN, accuracy, top_k_accuracy
 from labelprop.evaluation.truth import encode
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.diffusion import diffuse_vectors
+from labelprop.propagators.diffusion import Diffusion
 from labelprop.runs.classifier import Classifier, save_classifier
 from labelprop.runs.prepare import Prepared
 from labelprop.runs.results import Results
@@ -136,5 +136,5 @@ def _propagation_only(finished: Finished, results: Results) -> float | None:
     with finished.clock.stage("propagation only"):
         vectors_ND = content.read(np.arange(len(content))).float().flatten(1)
         seeds = Seeds.hard(torch.from_numpy(given.labels_N), len(given.classes), torch.from_numpy(given.weights_N))
-        found = diffuse_vectors(vectors_ND, seeds)
+        found = Diffusion().label_vectors(vectors_ND, seeds)
     return results.score(found.labels_N.numpy())

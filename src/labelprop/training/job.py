@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, get_args
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
@@ -111,6 +112,14 @@ class Trained:
 
     net: nn.Module
     method: Method
+
+
+def epoch_seeds(seed: int, phase: int, epoch: int, rank: int) -> tuple[int, int]:
+    """Seeds for torch of an epoch's dropout and of its views; unrelated for different keys."""
+    others = [rank] if rank else []
+    keys = ([seed, phase, epoch, kind, *others] for kind in (0, 1))
+    dropout, views = (int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1) for key in keys)
+    return dropout, views
 
 
 def _sync_of_buffers() -> str:

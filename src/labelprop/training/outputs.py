@@ -1,14 +1,19 @@
-"""Outputs of a network on all examples."""
+"""Outputs of a network on all examples: of one process, of several, and those that a method asks for in a refresh."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from labelprop.core.distributed import SOLO, Group
 from labelprop.core.errors import NonFiniteLossError
 from labelprop.data.views.batches import Loader
+from labelprop.methods.base import Outputs
 from labelprop.models.trunks.modes import evaluating
+from labelprop.training.job import Job, epoch_seeds
 
 EVAL_BATCH = 500  # measured on two CPU cores: 250 and 500 are alike, 1,000 a fifth slower, 2,000 nearly half
 
@@ -49,3 +54,45 @@ def collect_outputs(
                 "(--set lr=...)."
             )
     return collected
+
+
+def outputs_of_all(job: Job, net: nn.Module, rows: np.ndarray | None = None, **view: Any) -> Outputs:
+    """Outputs on a view of these examples (None: all N), each process passing its part of them."""
+    rows = np.arange(job.task.n) if rows is None else rows
+    group = job.group if len(rows) >= job.group.size else SOLO  # too few to share out
+    with job.clock.stage(f"{job.label}: embedding"):
+        part = collect_outputs(net, job.loader, rows[group.part(len(rows))], **view)
+        return group.rows(part, group.counts(len(rows)))
+
+
+class Passes:
+    """`Tools`: the passes over all data that a refresh may ask for, each made at most once, and who shares them."""
+
+    def __init__(self, job: Job, net: nn.Module, phase: int, epoch: int) -> None:
+        self._job, self._net, self._phase, self._epoch = job, net, phase, epoch
+        self._made: dict[str, Outputs] = {}
+
+    @property
+    def group(self) -> Group:
+        return self._job.group
+
+    @property
+    def made(self) -> Outputs | None:
+        """On the eval view, if that pass was made."""
+        return self._made.get("eval")
+
+    def outputs(self, view: str = "eval") -> Outputs:
+        if view not in self._made:
+            self._made[view] = outputs_of_all(self._job, self._net, view=view, generator=self._generator())
+        return self._made[view]
+
+    def outputs_of(self, rows_B: torch.Tensor) -> Outputs:
+        if self.made is not None:
+            return {name: output[rows_B] for name, output in self.made.items()}
+        return outputs_of_all(self._job, self._net, rows_B.cpu().numpy())
+
+    def _generator(self) -> torch.Generator:
+        """For views that are drawn: others than those of the epoch's steps."""
+        job = self._job
+        _, seed = epoch_seeds(job.task.seed, self._phase, self._epoch, job.group.rank)
+        return torch.Generator(job.fabric.device).manual_seed(seed + 1)

@@ -12,20 +12,18 @@ running statistics are averaged before a pass in eval mode.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.core.distributed import SOLO, Group
-from labelprop.core.errors import NonFiniteLossError, RequestError
+from labelprop.core.distributed import Group
+from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress, Snapshot, Stream
 from labelprop.data.views.batches import draw_epoch, part_of_step
 from labelprop.methods.base import LossTerms, Method, Outputs
@@ -33,61 +31,9 @@ from labelprop.methods.phases import Phase
 from labelprop.methods.state import State, take_over
 from labelprop.models.trunks.modes import learning, running_statistics
 from labelprop.training.checkpoint import module_tensors, optimizer_tensors, restore_module, restore_optimizer
-from labelprop.training.job import Job, Monitor
-from labelprop.training.outputs import collect_outputs
-
-LARGEST_LOSS = 1e5  # beyond, the released code of DLP gives up
-CHECK_EVERY = 20  # steps between looks at whether the loss is finite; a look makes a GPU wait
-
-
-def epoch_seeds(seed: int, phase: int, epoch: int, rank: int) -> tuple[int, int]:
-    """Seeds for torch of an epoch's dropout and of its views; unrelated for different keys."""
-    others = [rank] if rank else []
-    keys = ([seed, phase, epoch, kind, *others] for kind in (0, 1))
-    dropout, views = (int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1) for key in keys)
-    return dropout, views
-
-
-class _Tools:
-    """The passes over all data that a refresh may ask for, each made at most once, and who shares their work."""
-
-    def __init__(self, phase: PhaseRun, net: nn.Module, epoch: int) -> None:
-        self._phase, self._net, self._epoch = phase, net, epoch
-        self._made: dict[str, Outputs] = {}
-
-    @property
-    def group(self) -> Group:
-        return self._phase.job.group
-
-    @property
-    def made(self) -> Outputs | None:
-        """On the eval view, if that pass was made."""
-        return self._made.get("eval")
-
-    def outputs(self, view: str = "eval") -> Outputs:
-        if view not in self._made:
-            self._made[view] = _outputs_of_all(self._phase.job, self._net, view=view, generator=self._generator())
-        return self._made[view]
-
-    def outputs_of(self, rows_B: torch.Tensor) -> Outputs:
-        if self.made is not None:
-            return {name: output[rows_B] for name, output in self.made.items()}
-        return _outputs_of_all(self._phase.job, self._net, rows_B.cpu().numpy())
-
-    def _generator(self) -> torch.Generator:
-        """For views that are drawn: others than those of the epoch's steps."""
-        job = self._phase.job
-        _, seed = epoch_seeds(job.task.seed, self._phase.index, self._epoch, job.group.rank)
-        return torch.Generator(job.fabric.device).manual_seed(seed + 1)
-
-
-def _outputs_of_all(job: Job, net: nn.Module, rows: np.ndarray | None = None, **view: Any) -> Outputs:
-    """Outputs on a view of these examples (None: all N), each process passing its part of them."""
-    rows = np.arange(job.task.n) if rows is None else rows
-    group = job.group if len(rows) >= job.group.size else SOLO  # too few to share out
-    with job.clock.stage(f"{job.label}: embedding"):
-        part = collect_outputs(net, job.loader, rows[group.part(len(rows))], **view)
-        return group.rows(part, group.counts(len(rows)))
+from labelprop.training.job import Job, Monitor, epoch_seeds
+from labelprop.training.outputs import Passes, outputs_of_all
+from labelprop.training.running_mean import RunningMean
 
 
 class PhaseRun:
@@ -142,8 +88,9 @@ class PhaseRun:
 
     def refresh(self, epoch: int) -> dict[str, Any]:
         """The method's tables before epoch `epoch`, and the monitor's numbers of the moment."""
-        job, current = self.job, _Tools(self, self.net, epoch)
-        tools = current if self.former is None else _Tools(self, self.former, epoch)
+        job = self.job
+        current = Passes(job, self.net, self.index, epoch)
+        tools = current if self.former is None else Passes(job, self.former, self.index, epoch)
         self.module.eval()
         with torch.no_grad():
             job.group.mean_(running_statistics(self.module, self.method))
@@ -155,7 +102,7 @@ class PhaseRun:
         self._learn()
         return numbers
 
-    def _look(self, tools: _Tools, epoch: int, monitor: Monitor) -> dict[str, Any]:
+    def _look(self, tools: Passes, epoch: int, monitor: Monitor) -> dict[str, Any]:
         """All processes make what is looked at; the first one looks."""
         job = self.job
         wanted = monitor.wants_outputs(epoch, job.plan.epochs(self.index))
@@ -170,12 +117,12 @@ class PhaseRun:
         with job.clock.stage(f"{job.label}: monitor"):
             return dict(monitor(epoch, snapshot)) if job.group.leads else {}
 
-    def _shown(self, tools: _Tools, wanted: bool) -> Outputs | None:
+    def _shown(self, tools: Passes, wanted: bool) -> Outputs | None:
         """The outputs, on all examples, of what would be deployed; None where they are not wanted and not at hand."""
         deployed = self.method.deployed(self.module)
         if deployed is self.module:
             return tools.outputs() if wanted else tools.made
-        return _outputs_of_all(self.job, deployed) if wanted else None
+        return outputs_of_all(self.job, deployed) if wanted else None
 
     def _embeddings(self, made: Outputs | None) -> torch.Tensor | None:
         """Unit vectors of all examples: a bank, or the features of a pass that was made anyway."""
@@ -203,7 +150,7 @@ class PhaseRun:
         )
         drawn = [part_of_step(pair, job.group) for pair in drawn]
         self._learn()
-        mean = _RunningMean(job.group)
+        mean = RunningMean(job.group)
         with job.clock.stage(f"{job.label}: steps"):
             for offset, batch in enumerate(job.loader.batches(drawn, self.method.needs, job.task, generator)):
                 progress = Progress(first + offset, job.plan.steps[self.index], epoch, job.plan.steps_per_epoch)
@@ -224,7 +171,7 @@ class PhaseRun:
             "terms": terms,
         }
 
-    def _step(self, batch: Any, progress: Progress, mean: _RunningMean) -> float:
+    def _step(self, batch: Any, progress: Progress, mean: RunningMean) -> float:
         lr = self.spec.optimizer.lr * self.spec.schedule(progress.fraction, self.losses)
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["rate"]
@@ -267,37 +214,3 @@ def of_all(batch: Batch, found: LossTerms, group: Group) -> tuple[Batch, Outputs
     whole = group.rows({"indices_B": batch.joint.indices_B, **{f"output {name}": rows[name] for name in rows}})
     seen = replace(batch, joint=Stream(whole["indices_B"], ()))
     return seen, {**{name: whole[f"output {name}"] for name in rows}, **means, **found.own}
-
-
-class _RunningMean:
-    """The epoch's mean of the loss and its terms, kept on the device; stops training when it is not finite."""
-
-    def __init__(self, group: Group) -> None:
-        self._group = group
-        self._sums: dict[str, torch.Tensor] = {}
-        self._steps = 0
-
-    def add(self, total: torch.Tensor, found: LossTerms, progress: Progress) -> None:
-        for name, value in {"loss": total, **found.terms}.items():
-            self._sums[name] = self._sums[name] + value.detach() if name in self._sums else value.detach().clone()
-        self._steps += 1
-        if self._steps % CHECK_EVERY == 0:
-            self._means(progress.step)
-
-    def _means(self, step: int) -> dict[str, float]:
-        """Over the steps so far and over the processes."""
-        sums_T = torch.stack([value.double() for value in self._sums.values()])
-        self._group.mean_([sums_T])
-        sums = dict(zip(self._sums, sums_T.tolist(), strict=True))
-        means = {name: value / self._steps for name, value in sums.items()}
-        if not abs(means["loss"]) <= LARGEST_LOSS:
-            terms = ", ".join(f"{name} {value:g}" for name, value in means.items() if name != "loss")
-            how = "above 100,000" if math.isfinite(means["loss"]) else "not finite"
-            raise NonFiniteLossError(
-                f"the loss is {how} at step {step}: means of its terms over the epoch are {terms}. "
-                "Lower the learning rate (--set lr=...) or look at the data with `labelprop doctor`."
-            )
-        return means
-
-    def finish(self) -> dict[str, float]:
-        return {name: round(value, 9) for name, value in self._means(self._steps).items()}
