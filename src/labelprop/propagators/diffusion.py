@@ -14,7 +14,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.types import Propagation
-from labelprop.functional.verdict import Verdict
+from labelprop.functional.solve import Verdict
 from labelprop.graph.affinity import AffinityGraph, symmetric_sum
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.edges import Edges

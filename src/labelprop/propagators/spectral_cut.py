@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.errors import DataError
 from labelprop.core.types import Propagation
-from labelprop.functional.verdict import Verdict
+from labelprop.functional.solve import Verdict
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
