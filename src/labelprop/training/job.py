@@ -48,7 +48,7 @@ class History(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Lengths:
     """How many steps each phase takes, and how many make an epoch."""
 
     steps: tuple[int, ...]
@@ -88,7 +88,7 @@ class Job:
 
     label: str
     recipe: Recipe
-    plan: Plan
+    lengths: Lengths
     task: Task
     loader: Loader
     build: Callable[[], nn.Module]
