@@ -22,7 +22,7 @@ import torch
 from common import provenance, save
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.local_over_processes import propagate_over_processes
-from labelprop.propagators.local_propagation import propagate_locally
+from labelprop.propagators.local_propagation import LocalPropagation
 from overlapping import draw_seeds, overlapping_clusters
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     vectors, truth = overlapping_clusters(options.n, options.classes)
     y = draw_seeds(truth, options.per_class)
     seeds, unlabeled = Seeds.hard(torch.from_numpy(y), options.classes), y < 0
-    alone = propagate_locally(vectors, seeds, search="exact").labels_N.numpy()
+    alone = LocalPropagation(search="exact").spread(vectors, seeds).labels_N.numpy()
     seconds: dict[int, list[float]] = {processes: [] for processes in options.processes}
     agreement: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder:

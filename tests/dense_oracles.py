@@ -9,8 +9,19 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
+
+
+def on_graph(kind: Any) -> Any:
+    """What a propagator finds, as a function of a graph, seeds and its parameters; without its warnings."""
+
+    def labels(graph: AffinityGraph, seeds: Seeds, **parameters: Any) -> Propagation:
+        found: Propagation = kind(**parameters).on_graph(graph).propagate(graph, seeds)
+        return found
+
+    return labels
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from importlib import import_module
 
 import pytest
 
-HANDING_ON = ["labelprop.models", "labelprop.data.sources"]
+HANDING_ON = ["labelprop.models", "labelprop.data.sources", "labelprop.methods", "labelprop.propagators"]
 
 
-@pytest.mark.parametrize("package", HANDING_ON)
+@pytest.mark.parametrize("package", [*HANDING_ON, "labelprop"])
 def test_every_name_can_be_imported(package: str) -> None:
     module = import_module(package)
     assert dir(module) == sorted(module.__all__)

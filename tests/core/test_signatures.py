@@ -87,7 +87,8 @@ def test_what_the_source_does_not_tell_is_said(plugin: str, target: str) -> None
 def test_an_entry_may_say_its_parameters_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     mine = Entry("no_such_module:Mine", "Mine.", {"power": 2.0})
     monkeypatch.setattr(registry, "_installed", lambda name: {"mine": mine} if name == "propagators" else {})
-    assert registry.propagator_flags("mine") == {"power": 2.0}
+    shared = {"metric": "cosine", "search": "auto", "top_classes": None}
+    assert registry.propagator_flags("mine") == {"power": 2.0} | shared
     lost = Entry("no_such_module:Lost", "Cannot be loaded.")
     monkeypatch.setattr(registry, "_installed", lambda name: {"lost": lost} if name == "propagators" else {})
     assert registry.propagator_flags("lost") == {}

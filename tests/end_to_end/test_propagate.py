@@ -20,7 +20,7 @@ from labelprop.core import registry
 from labelprop.core.errors import UnknownNameError
 from labelprop.data.tables import spool
 from labelprop.runs import plan as plan_module
-from labelprop.runs.propagated import warnings_of
+from labelprop.runs.summary import propagation_pays_not
 
 N = 90
 
@@ -368,6 +368,6 @@ def test_one_hidden_label_more_is_no_reason_to_warn() -> None:
         "nearest_label": {"unlabeled": None},
         "hidden_labels": {"n": 30, "right": 28, "baseline_right": 29, "nearest_label_right": 20},
     }
-    assert warnings_of(metrics) == []
+    assert propagation_pays_not(metrics) == []
     metrics["hidden_labels"]["right"] = 20
-    assert "may not pay" in warnings_of(metrics)[0]
+    assert "may not pay" in propagation_pays_not(metrics)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -368,9 +369,12 @@ class TestCandidates:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(PROPAGATORS, "of-another", PROPAGATORS["poisson"])
+        without_neighbors = replace(PROPAGATORS["poisson"], parameters={"max_iter": 1000})
+        monkeypatch.setitem(PROPAGATORS, "without-neighbors", without_neighbors)
         lines = list_candidates(None, 90, 3, given_graph=False)
-        assert lines[-4] == list(EXPECTED)[-1]
-        assert lines[-3:] == [Candidate("of-another", k) for k in (10, 20, 50)]
+        assert lines[-5] == list(EXPECTED)[-1]
+        assert lines[-4:-1] == [Candidate("of-another", k) for k in (10, 20, 50)]
+        assert lines[-1] == Candidate("without-neighbors")
         X, truth = blobs()
         assert AutoPropagation(candidates=["of-another"]).fit(X, seeds_of(truth, 4)).method_ == "of-another"
         assert AutoPropagation().fit(X, seeds_of(truth, 4)).method_ in PROPAGATORS

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning
 
+import dense_oracles as oracle
 from labelprop.core.errors import RequestError
 from labelprop.functional.weigh import entropy_certainty
 from labelprop.graph.affinity import symmetric_sum
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.diffusion import Diffusion, diffuse, diffuse_vectors
+from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 
@@ -363,23 +364,26 @@ def test_pure_functions_agree_with_the_estimator_and_leave_gradients_alone(monke
     est = Diffusion(n_neighbors=8).fit(X.astype(np.float32), y)
     vectors = torch.tensor(X, dtype=torch.float32, requires_grad=True)
     seeds = Seeds.hard(torch.from_numpy(y), 3)
-    found = diffuse_vectors(vectors, seeds, n_neighbors=8)
+    found = Diffusion(n_neighbors=8).label_vectors(vectors, seeds)
     assert not found.scores_NC.requires_grad
     torch.testing.assert_close(found.scores_NC.numpy(), est.scores_)
     assert found.labels_N.tolist() == est.transduction_.tolist()
     assert (found.steps, found.converged) == (est.n_iter_, est.converged_)
-    again = diffuse(est.graph_, seeds)
+    again = oracle.on_graph(Diffusion)(est.graph_, seeds)
     torch.testing.assert_close(again.certainty_N, found.certainty_N)
     monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
-    assert diffuse(est.graph_, seeds, top_classes=2).labels_N.tolist() == est.transduction_.tolist()
+    assert (
+        Diffusion(top_classes=2).on_graph(est.graph_).propagate(est.graph_, seeds).labels_N.tolist()
+        == est.transduction_.tolist()
+    )
 
 
 def test_mixed_precision_of_the_caller_does_not_reach_the_propagation() -> None:
     X, y = problem(150, 3, 14)
     vectors, seeds = torch.tensor(X, dtype=torch.float32), Seeds.hard(torch.from_numpy(y), 3)
-    plain = diffuse_vectors(vectors, seeds, n_neighbors=8)
+    plain = Diffusion(n_neighbors=8).label_vectors(vectors, seeds)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = diffuse_vectors(vectors, seeds, n_neighbors=8)
+        mixed = Diffusion(n_neighbors=8).label_vectors(vectors, seeds)
     torch.testing.assert_close(mixed.scores_NC, plain.scores_NC)
 
 
@@ -408,5 +412,7 @@ def test_wide_results_hold_one_block_of_classes_at_a_time(monkeypatch: pytest.Mo
     monkeypatch.setattr(DiffusionSystem, "solve", watched)
     monkeypatch.setattr(DiffusionSystem, "class_blocks", lambda self, n: [(c, c + 10) for c in range(0, n, 10)])
     monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
-    diffuse(graph, Seeds.hard(torch.from_numpy(y), 100))
+    wide = Diffusion().on_graph(graph)
+    wide.forget()
+    wide.propagate(graph, Seeds.hard(torch.from_numpy(y), 100))
     assert len(answers) == 10

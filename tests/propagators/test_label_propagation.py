@@ -19,10 +19,11 @@ import dense_oracles as oracle
 from labelprop.core.errors import RequestError
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.propagators.estimator import top_classes
-from labelprop.propagators.label_propagation import LabelPropagation, harmonic
+from labelprop.propagators.label_propagation import LabelPropagation
 from labelprop.propagators.systems import operator
 from labelprop.propagators.systems.reweight import poisson_reweighted
 
+harmonic = oracle.on_graph(LabelPropagation)
 EXACT: dict[str, Any] = {"tol": 1e-12, "max_iter": 5000}
 
 

@@ -19,11 +19,12 @@ from labelprop.core.errors import RequestError
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.estimator import top_classes
-from labelprop.propagators.label_spreading import LabelSpreading, spread_labels
+from labelprop.propagators.label_spreading import LabelSpreading
 from labelprop.propagators.systems import elimination as elimination_system
 from labelprop.propagators.systems import operator
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 
+spread_labels = oracle.on_graph(LabelSpreading)
 EXACT: dict[str, Any] = {"tol": 1e-12, "max_iter": 5000}
 
 

@@ -12,7 +12,7 @@ import torch
 from labelprop.core.errors import DataError, RequestError
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.local_over_processes import propagate_over_processes
-from labelprop.propagators.local_propagation import local_bias, propagate_locally
+from labelprop.propagators.local_propagation import LocalPropagation, local_bias
 from labelprop.propagators.votes.voters import SeededRows, collect_votes, labeled_only
 
 
@@ -68,7 +68,7 @@ def test_parts_put_together_are_the_whole(bounds: list[int], density: str | None
         "search": "exact",
         "seed": 0,
     }
-    wanted = propagate_locally(X, seeds, **settings)
+    wanted = LocalPropagation(**{name: settings[name] for name in settings if name != "seed"}).spread(X, seeds)
     found = torch.cat(in_parts(X, seeds, bounds, settings))
     torch.testing.assert_close(found, wanted.scores_NC, rtol=1e-9, atol=1e-12)
 
@@ -79,7 +79,7 @@ def test_processes_give_the_answers_of_one(tmp_path: Path) -> None:
     soft = np.where(y[:, None] >= 0, np.eye(3)[y] + 0.1, 0)
     seeds = Seeds.soft(torch.from_numpy(soft), torch.from_numpy(np.random.default_rng(0).random(240) + 0.5))
     found = propagate_over_processes(tmp_path / "x.npy", seeds, n_processes=2, density="conditional", pool="all")
-    wanted = propagate_locally(X, seeds, density="conditional", pool="all", search="exact")
+    wanted = LocalPropagation(density="conditional", pool="all", search="exact").spread(X, seeds)
     torch.testing.assert_close(found.scores_NC, wanted.scores_NC, rtol=1e-9, atol=1e-12)
     assert torch.equal(found.labels_N, wanted.labels_N)
     assert torch.equal(found.reached_N, wanted.reached_N)

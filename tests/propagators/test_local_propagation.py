@@ -14,7 +14,7 @@ from scipy import sparse
 from labelprop.core.errors import RequestError
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes
-from labelprop.propagators.local_propagation import LocalPropagation, propagate_locally
+from labelprop.propagators.local_propagation import LocalPropagation
 from labelprop.propagators.votes import density, voters, votes
 from labelprop.propagators.weighted_knn import WeightedKNN
 
@@ -291,7 +291,7 @@ def test_pure_function_agrees_with_the_estimator() -> None:
     X, y = problem(120, 3, 7)
     vectors = torch.tensor(X, requires_grad=True)
     for density_name in ("joint", "ratio", None):
-        found = propagate_locally(vectors, Seeds.hard(torch.from_numpy(y), 3), density=density_name)
+        found = LocalPropagation(density=density_name).spread(vectors, Seeds.hard(torch.from_numpy(y), 3))
         est = LocalPropagation(density=density_name).fit(X, y)
         np.testing.assert_array_equal(found.scores_NC.numpy(), est.scores_)
         assert not found.scores_NC.requires_grad
@@ -301,9 +301,9 @@ def test_mixed_precision_of_the_caller_does_not_reach_the_propagation() -> None:
     X, y = problem(120, 3, 10)
     vectors, seeds = torch.tensor(X, dtype=torch.float32), Seeds.hard(torch.from_numpy(y), 3)
     for density_name in ("joint", "conditional", "ratio"):
-        plain = propagate_locally(vectors, seeds, density=density_name)
+        plain = LocalPropagation(density=density_name).spread(vectors, seeds)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            mixed = propagate_locally(vectors, seeds, density=density_name)
+            mixed = LocalPropagation(density=density_name).spread(vectors, seeds)
         torch.testing.assert_close(mixed.scores_NC, plain.scores_NC)
 
 

@@ -18,11 +18,12 @@ import dense_oracles as oracle
 from labelprop.core.errors import RequestError
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes
-from labelprop.propagators.poisson import Poisson, poisson
+from labelprop.propagators.poisson import Poisson
 from labelprop.propagators.systems import operator
 from labelprop.propagators.systems.laplacian import PoissonSystem
 from labelprop.propagators.systems.seed_components import SeedComponents
 
+poisson = oracle.on_graph(Poisson)
 EXACT: dict[str, Any] = {"tol": 1e-12, "max_iter": 5000}
 
 

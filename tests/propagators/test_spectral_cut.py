@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from dense_oracles import Problem, parts, random_problem
+from dense_oracles import Problem, on_graph, parts, random_problem
 from labelprop.core.errors import DataError, RequestError
 from labelprop.functional import eigen
 from labelprop.graph.affinity import AffinityGraph
@@ -22,6 +22,8 @@ from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.spectral_cut import SpectralCut
 from labelprop.propagators.systems import spectral_basis
 from labelprop.propagators.systems.spectral_basis import SpectralBasis
+
+cut = on_graph(SpectralCut)
 
 
 def dense_cut(problem: Problem, n_eigenvectors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
@@ -86,7 +88,7 @@ def test_scores_are_those_of_dense_eigenvectors(
     problem = random_problem(n, n_classes, seed, degree=degree, weighted=weighted, soft=soft)
     scores, shares, reached, gap = dense_cut(problem, count)
     assume(gap > 1e-5)
-    found = spectral_cut.spectral_cut(problem.graph, problem.seeds, n_eigenvectors=count)
+    found = cut(problem.graph, problem.seeds, n_eigenvectors=count)
     scale = np.abs(scores).max()
     np.testing.assert_allclose(found.scores_NC.numpy(), scores, atol=1e-7 * max(scale, 1))
     np.testing.assert_allclose(found.distributions_NC.numpy(), shares, atol=1e-7)
@@ -155,7 +157,7 @@ def test_a_component_that_nearly_falls_apart(dtype: Any, monkeypatch: pytest.Mon
     wanted, _, _, _ = dense_cut(Problem(w, y, np.ones(300), 10), 20)
     monkeypatch.setattr(spectral_basis, "DENSE_BELOW", 10)
     graph = AffinityGraph.from_scipy(sparse.csr_array(w.astype(dtype)))
-    found = spectral_cut.spectral_cut(graph, Seeds.hard(torch.from_numpy(y), 10), n_eigenvectors=20)
+    found = cut(graph, Seeds.hard(torch.from_numpy(y), 10), n_eigenvectors=20)
     np.testing.assert_array_equal(found.labels_N.numpy(), np.arange(300) // 30)
     atol = (1e-3 if dtype == np.float32 else 1e-6) * np.abs(wanted).max()
     np.testing.assert_allclose(found.scores_NC.numpy(), wanted, atol=atol)
@@ -259,10 +261,10 @@ def test_wide_results_hold_the_best_classes(monkeypatch: pytest.MonkeyPatch) -> 
 class TestBasis:
     def test_kept_for_other_seeds_of_the_same_graph(self, monkeypatch: pytest.MonkeyPatch) -> None:
         problem = random_problem(80, 3, 7, degree=6)
-        basis = SpectralBasis(problem.graph, 30)
-        first = spectral_cut.spectral_cut(problem.graph, problem.seeds, basis=basis)
+        found = SpectralCut(n_eigenvectors=30).on_graph(problem.graph)
+        first = found.label(problem.seeds)
         monkeypatch.setattr(spectral_basis, "_dense", None)  # would be called
-        again = spectral_cut.spectral_cut(problem.graph, problem.seeds, basis=basis)
+        again = found.label(problem.seeds)
         torch.testing.assert_close(again.scores_NC, first.scores_NC)
 
     def test_smoothest_functions_of_each_component(self) -> None:
@@ -343,9 +345,9 @@ def test_mixed_precision_of_the_caller_does_not_reach_the_propagation(monkeypatc
     graph = SpectralCut().fit(X.astype(np.float32), y).graph_
     for dense_below in (1000, 10):
         monkeypatch.setattr(spectral_basis, "DENSE_BELOW", dense_below)
-        plain = spectral_cut.spectral_cut(graph, seeds, n_eigenvectors=50)
+        plain = cut(graph, seeds, n_eigenvectors=50)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            mixed = spectral_cut.spectral_cut(graph, seeds, n_eigenvectors=50)
+            mixed = cut(graph, seeds, n_eigenvectors=50)
         torch.testing.assert_close(mixed.scores_NC, plain.scores_NC)
 
 

@@ -18,7 +18,7 @@ from labelprop.core.errors import RequestError
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.votes import votes
-from labelprop.propagators.weighted_knn import WeightedKNN, weighted_knn
+from labelprop.propagators.weighted_knn import WeightedKNN
 
 
 def unit(X: np.ndarray) -> np.ndarray:
@@ -259,15 +259,16 @@ class TestPrecomputed:
         assert found.transduction_.tolist() == [8, 3, 8]
 
 
-def test_pure_function_agrees_with_the_estimator() -> None:
+def test_spreading_alone_agrees_with_fit_and_leaves_gradients_and_precision_alone() -> None:
     X, y = problem(120, 3, 8)
     vectors = torch.tensor(X, requires_grad=True)
-    found = weighted_knn(vectors, Seeds.hard(torch.from_numpy(y), 3), n_neighbors=4, temperature=0.2)
-    est = WeightedKNN(n_neighbors=4, temperature=0.2).fit(X, y)
+    seeds, parameters = Seeds.hard(torch.from_numpy(y), 3), {"n_neighbors": 4, "temperature": 0.2}
+    found = WeightedKNN(**parameters).spread(vectors, seeds)
+    est = WeightedKNN(**parameters).fit(X, y)
     np.testing.assert_array_equal(found.scores_NC.numpy(), est.scores_)
     assert not found.scores_NC.requires_grad
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = weighted_knn(vectors, Seeds.hard(torch.from_numpy(y), 3), n_neighbors=4, temperature=0.2)
+        mixed = WeightedKNN(**parameters).spread(vectors, seeds)
     torch.testing.assert_close(mixed.scores_NC, found.scores_NC)
 
 

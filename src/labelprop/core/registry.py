@@ -61,6 +61,8 @@ PROPAGATORS: dict[str, Entry] = {
 # `verbose`: --quiet), one that needs a second fit (`warm_start`), one that does nothing (`n_jobs` is scikit-learn's).
 NO_FLAGS = ("device", "random_state", "verbose", "warm_start", "n_jobs")
 
+PROPAGATOR = "labelprop.propagators.estimator.base:Propagator"  # what all of them have in common
+
 HEADS = ("labels-only", "soft-head")  # candidates of `auto` that are no propagators
 
 MODELS: dict[str, Entry] = {
@@ -114,22 +116,18 @@ BENCHES: dict[str, Entry] = {
         "labelprop.bench.recipes:run",
         "Every recipe with its defaults under one budget, on embeddings of banking77 and on fashion_mnist.",
     ),
-    "paper-cifar10": Entry(
-        "labelprop.bench.paper_tables:cifar10",
-        "Rows of the DLP paper's table on CIFAR-10, with its network and schedule.",
-    ),
-    "paper-cifar100": Entry(
-        "labelprop.bench.paper_tables:cifar100",
-        "Rows of the DLP paper's table on CIFAR-100, with its network and schedule.",
-    ),
-    "paper-mini-imagenet": Entry(
-        "labelprop.bench.paper_tables:mini_imagenet",
-        "Rows of the DLP paper's table on mini-ImageNet, with its network and schedule.",
-    ),
     "paper-imagenet": Entry(
         "labelprop.bench.paper_tables:imagenet",
         "Rows of the LLP paper's tables on ImageNet, with their networks and schedules.",
     ),
+}
+
+BENCHES |= {
+    f"paper-{name.replace('_', '-')}": Entry(
+        f"labelprop.bench.paper_tables:{name}",
+        f"Rows of the DLP paper's table on {printed}, with its network and schedule.",
+    )
+    for name, printed in (("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100"), ("mini_imagenet", "mini-ImageNet"))
 }
 
 BENCH_SETTINGS: dict[str, str] = {
@@ -246,8 +244,14 @@ def _read(entry: Entry) -> Mapping[str, Parameter]:
 
 
 def propagator_flags(method: str) -> dict[str, Any]:
-    """Parameters of a propagator that one command can use, with their defaults."""
-    return {name: default for name, default in parameters("propagators", method).items() if name not in NO_FLAGS}
+    """Parameters of a propagator that one command can use, with their defaults.
+
+    An entry that says its parameters says its own ones; those of `Propagator` come to them.
+    """
+    found = dict(parameters("propagators", method))
+    if lookup("propagators", method).parameters:
+        found = found | {name: one.default for name, one in read_parameters(PROPAGATOR).items() if name not in found}
+    return {name: default for name, default in found.items() if name not in NO_FLAGS}
 
 
 def propagator_parameters() -> dict[str, dict[str, Any]]:

@@ -3,30 +3,9 @@
 They are imported where they are first used: a file that only makes an `Entry` costs next to nothing.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING
 
 from labelprop.core.lazy import handed_on
-
-_HOME = {
-    **dict.fromkeys(("LossTerms", "Method", "Net", "Outputs", "Sum", "Tools"), "labelprop.methods.base"),
-    **dict.fromkeys(("Phase", "Recipe", "Sgd"), "labelprop.methods.phases"),
-    **dict.fromkeys(("Settings", "recipe"), "labelprop.methods.settings"),
-    **dict.fromkeys(("UNLABELED", "Batch", "BatchSpec", "Progress"), "labelprop.core.types"),
-    **dict.fromkeys(("PseudoLabels", "StreamSpec", "Task"), "labelprop.core.types"),
-    **dict.fromkeys(("constant", "cosine", "plateau", "step", "warm_up"), "labelprop.functional.schedule"),
-    "Entry": "labelprop.core.entry",
-    "RequestError": "labelprop.core.errors",
-    **dict.fromkeys(("TwoStreams", "two_streams"), "labelprop.methods.streams"),
-    **dict.fromkeys(
-        ("Count", "NotNegative", "Number", "OneOf", "Portion", "Positive", "Share"),
-        "labelprop.propagators.estimator.parameters",
-    ),
-    "weighted_cross_entropy": "labelprop.functional.loss",
-}
-
-__all__ = list(_HOME)
 
 if TYPE_CHECKING:
     from labelprop.core.entry import Entry as Entry
@@ -65,4 +44,4 @@ if TYPE_CHECKING:
     from labelprop.propagators.estimator.parameters import Positive as Positive
     from labelprop.propagators.estimator.parameters import Share as Share
 
-__getattr__, __dir__ = handed_on(__name__, _HOME)
+__all__, __getattr__, __dir__ = handed_on(__name__)

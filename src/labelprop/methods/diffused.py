@@ -10,15 +10,15 @@ import torch
 from labelprop.core.types import Propagation
 from labelprop.graph.seeds import Seeds
 from labelprop.methods.base import Tools
-from labelprop.propagators.diffusion import WARN_ABOVE, diffuse_vectors
+from labelprop.propagators.diffusion import WARN_ABOVE, Diffusion
 
 
 def diffused(vectors_ND: torch.Tensor, seeds: Seeds, tools: Tools, **parameters: Any) -> Propagation:
-    """`diffuse_vectors`, its search shared out over the processes of `tools`.
+    """What `Diffusion` finds on vectors, its search shared out over the processes of `tools`.
 
     Warns where the diffusion stopped far from its solution, or reached nothing; training goes on.
     """
-    found = diffuse_vectors(vectors_ND, seeds, group=tools.group, **parameters)
+    found = Diffusion(**parameters).label_vectors(vectors_ND, seeds, group=tools.group)
     if found.residual > WARN_ABOVE:
         warnings.warn(
             f"the diffusion stopped far from its solution (relative residual above {WARN_ABOVE}): raise max_iter or "

@@ -62,7 +62,7 @@ class DiffusionLabels(LabelTable, TwoStreams):
     certainty, class_balance : omega and zeta; False sets the weight to 1 (the paper's ablation).
     max_class_weight : cap on zeta; a class with few pseudo-labels otherwise weighs without bound. None: no cap.
     label_view : of examples, that their labels are found on: "eval", or "weak" (augmented) as in the released code.
-    propagation : parameters of `diffuse_vectors`; None for its defaults.
+    propagation : parameters of `Diffusion`; None for its defaults.
     """
 
     source: Annotated[str, OneOf(tuple(SOURCES))] = "diffusion"

@@ -21,7 +21,7 @@ from labelprop.graph.seeds import Seeds
 from labelprop.methods.base import LossTerms, Net, Tools
 from labelprop.methods.label_table import LabelTable
 from labelprop.propagators.estimator.parameters import Count, Number, OneOf
-from labelprop.propagators.spectral_cut import cut_vectors
+from labelprop.propagators.spectral_cut import SpectralCut
 
 VOTED_AT_ONCE = 4096  # rows
 
@@ -36,8 +36,8 @@ def by_network(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Fou
 
 
 def by_cut(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
-    """A constrained normalized cut of the embedding: `cut_vectors`."""
-    found = cut_vectors(_embedding(tools), seeds, group=tools.group, **parameters)
+    """A constrained normalized cut of the embedding: `SpectralCut`."""
+    found = SpectralCut(**parameters).label_vectors(_embedding(tools), seeds, group=tools.group)
     return found.labels_N, found.certainty_N
 
 

@@ -4,18 +4,10 @@ from typing import TYPE_CHECKING
 
 from labelprop.core.lazy import handed_on
 
-_HOME = {
-    "Entry": "labelprop.core.entry",
-    "RequestError": "labelprop.core.errors",
-    "Trunk": "labelprop.models.trunks.trunk",
-    "require_image": "labelprop.models.trunks.trunk",
-}
-
-__all__ = list(_HOME)
-__getattr__, __dir__ = handed_on(__name__, _HOME)
-
 if TYPE_CHECKING:
     from labelprop.core.entry import Entry as Entry
     from labelprop.core.errors import RequestError as RequestError
     from labelprop.models.trunks.trunk import Trunk as Trunk
     from labelprop.models.trunks.trunk import require_image as require_image
+
+__all__, __getattr__, __dir__ = handed_on(__name__)

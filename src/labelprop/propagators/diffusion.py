@@ -13,17 +13,15 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.core.distributed import SOLO, Group
 from labelprop.core.types import Propagation
 from labelprop.functional.verdict import Verdict
-from labelprop.graph.affinity import AffinityGraph, neighbor_matrix, symmetric_sum
-from labelprop.graph.neighbors.shared_out import nearest_by_all
+from labelprop.graph.affinity import AffinityGraph, symmetric_sum
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.outcome import check_volume, conclude
 from labelprop.propagators.estimator.parameters import Count, NotNegative, Positive, Share, Shares
-from labelprop.propagators.estimator.sinks import Blocks, class_sink, solve_blocks
+from labelprop.propagators.estimator.sinks import Blocks, class_sink
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 
 if TYPE_CHECKING:
@@ -43,9 +41,12 @@ def clipped_power(similarities: sparse.csr_array, power: float) -> sparse.csr_ar
 class Diffusion(GraphPropagator):
     """Label diffusion of deep label propagation (Iscen et al., CVPR 2019) on a graph of nearest neighbors.
 
-    Solves (I - alpha S) Z = Y for all classes at once with conjugate gradient, S the normalized graph of
-    max(cos, 0)^power over mutual and one-sided neighbors. The label of a row is the
-    largest entry of its row of Z, the certainty 1 minus its normalized entropy.
+    Solves (I - alpha S) Z = Y for all classes at once with conjugate gradient, S the normalized graph of max(cos,
+    0)^power over mutual and one-sided neighbors. The label of a row is the largest entry of its row of Z, the
+    certainty 1 minus its normalized entropy. Departs from the paper (eq. 10): (1) all classes in one solve; (2) a
+    column of Y is divided by the class's sum of weights (`balance_seeds`), as in the released code; (3) certainty is
+    divided by its largest value (`max_normalize`), likewise; (4) negative Z is cut to 0; a row of zeros is unreached
+    instead of class 0.
 
     Parameters
     ----------
@@ -90,19 +91,17 @@ class Diffusion(GraphPropagator):
         check_volume(self.volume, seeds)
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
-        found = self._read(self.solved(DiffusionSystem.of, seeds, **self._solving), seeds, graph.weights_E)
+        solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
+        return self._read(self.solved(DiffusionSystem.of, seeds, **solving), seeds, graph.weights_E)
+
+    def judge(self, found: Propagation) -> None:
         if found.residual > WARN_ABOVE:
             warnings.warn(
                 f"Diffusion stopped after {found.steps} steps with relative residual {found.residual:.2g} (above "
                 f"{WARN_ABOVE}): scores are far from the solution. Raise max_iter or lower alpha.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
-        return found
-
-    @property
-    def _solving(self) -> dict[str, Any]:
-        return {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
 
     def _read(self, blocks: Blocks, seeds: Seeds, like: torch.Tensor) -> Propagation:
         """Scores, distributions, labels and certainties from Z, which comes a block of classes at a time."""
@@ -123,29 +122,3 @@ class Diffusion(GraphPropagator):
         return conclude(
             sink.scores, sink.shares, certainty_N, reached_N, seeds, Verdict.worst(*verdicts), labels_N=sink.labels_N
         )
-
-
-@torch.no_grad()
-def diffuse_vectors(
-    vectors_ND: torch.Tensor, seeds: Seeds, *, seed: int = 0, group: Group = SOLO, **parameters: Any
-) -> Propagation:
-    """Neighbors, graph and `diffuse` in one call, on the device of the vectors (N, D), which need no scaling.
-
-    `parameters` are those of `Diffusion`. The processes of a `group` share out the search; each solves the whole.
-    """
-    asked = Diffusion(**parameters)
-    found = nearest_by_all(vectors_ND, asked.n_neighbors, group=group, search=asked.search, seed=seed)
-    weights = clipped_power(neighbor_matrix(found, len(vectors_ND)), asked.power)
-    return diffuse(symmetric_sum(weights).to(vectors_ND.device), seeds.to(vectors_ND.device), **parameters)
-
-
-@torch.no_grad()
-def diffuse(graph: AffinityGraph, seeds: Seeds, **parameters: Any) -> Propagation:
-    """What `Diffusion` with these parameters finds on a symmetric graph W, without a warning (Iscen et al., eq. 10).
-
-    Departs from the paper: (1) all classes in one solve; (2) a column of Y is divided by the class's sum of weights
-    (`balance_seeds`), as in the released code; (3) certainty is divided by its largest value (`max_normalize`),
-    likewise; (4) negative Z is cut to 0; a row of zeros is unreached instead of class 0.
-    """
-    asked = Diffusion(**parameters)
-    return asked._read(solve_blocks(DiffusionSystem.of(graph), seeds, **asked._solving), seeds, graph.weights_E)

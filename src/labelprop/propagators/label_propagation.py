@@ -36,7 +36,8 @@ class LabelPropagation(DropInPropagator):
     Seeds keep their labels and every other row is the weighted mean of its neighbors, solved for all classes at once
     with conjugate gradient. The label of a row is its largest entry, the certainty that entry's share. With one or
     two seeds a class on many rows the solution is nearly constant and one class takes all: `reweight="poisson"` or
-    `center=True` repair that.
+    `center=True` repair that. Departs from Zhu & Ghahramani 2002, whose iteration divides by the degree of the
+    source: the fixed point of that is another one.
 
     Parameters
     ----------
@@ -72,9 +73,6 @@ class LabelPropagation(DropInPropagator):
             refuse_wide("class_mass with center=True", seeds, "Leave one of them out, or give fewer rows.")
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
-        return self.judged(self._labels(graph, seeds))
-
-    def _labels(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         verdicts: list[Verdict] = []
         solving: dict[str, Any] = {"max_iter": self.max_iter, "tol": self.tol}
         if self.reweight == "poisson":
@@ -106,17 +104,6 @@ class LabelPropagation(DropInPropagator):
         sink.rebalance(reached_N, seeds, self.volume)
         found = (sink.scores, sink.shares, sink.share(), reached_N, seeds, Verdict.worst(*verdicts))
         return conclude(*found, labels_N=sink.labels_N)
-
-
-@torch.no_grad()
-def harmonic(graph: AffinityGraph, seeds: Seeds, **parameters: Any) -> Propagation:
-    """What `LabelPropagation` with these parameters finds on a symmetric graph W, without a warning.
-
-    F equals Y on the seeds and the weighted mean of its neighbors elsewhere (Zhu et al., eq. 5); components without
-    seeds stay 0. Departs from Zhu & Ghahramani 2002, whose iteration divides by the degree of the source: the fixed
-    point of that is another one.
-    """
-    return LabelPropagation(**parameters)._labels(graph, seeds)
 
 
 def _centered(scores_NB: torch.Tensor, parts: SeedComponents, seeds: Seeds) -> torch.Tensor:

@@ -17,7 +17,7 @@ from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.kernel_graph import DropInPropagator
 from labelprop.propagators.estimator.outcome import conclude
 from labelprop.propagators.estimator.parameters import Share
-from labelprop.propagators.estimator.sinks import Blocks, class_sink, solve_blocks
+from labelprop.propagators.estimator.sinks import Blocks, class_sink
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 from labelprop.propagators.systems.elimination import SpreadingElimination, suits
 
@@ -26,8 +26,10 @@ from labelprop.propagators.systems.elimination import SpreadingElimination, suit
 class LabelSpreading(DropInPropagator):
     """Label spreading (Zhou et al., NIPS 2003) on a graph of nearest neighbors; takes scikit-learn's parameters.
 
-    Solves F = (1 - alpha) (I - alpha S)^-1 Y for all classes at once with conjugate gradient, S the normalized graph.
-    The label of a row is the largest entry of its row of F, the certainty 1 minus its normalized entropy.
+    Solves F = (1 - alpha) (I - alpha S)^-1 Y for all classes at once with conjugate gradient, S the normalized
+    graph. The label of a row is the largest entry of its row of F, the certainty 1 minus its normalized entropy.
+    Departs from the paper: (1) F, the fixed point of its iteration, is solved for; (2) seeds keep their labels,
+    which the argmax of F may contradict; (3) a row of zeros is unreached.
 
     Parameters
     ----------
@@ -48,11 +50,8 @@ class LabelSpreading(DropInPropagator):
     alpha: Share = 0.99
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
-        return self.judged(self._read(self.solved(spreading_system, seeds, **self._solving), seeds, graph.weights_E))
-
-    @property
-    def _solving(self) -> dict[str, Any]:
-        return {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
+        solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
+        return self._read(self.solved(spreading_system, seeds, **solving), seeds, graph.weights_E)
 
     def _read(self, blocks: Blocks, seeds: Seeds, like: torch.Tensor) -> Propagation:
         """Scores, distributions, labels and certainties from Z, which comes a block of classes at a time."""
@@ -69,15 +68,3 @@ class LabelSpreading(DropInPropagator):
 def spreading_system(graph: AffinityGraph) -> DiffusionSystem | SpreadingElimination:
     """(I - alpha S) Z = Y, ready to be solved."""
     return SpreadingElimination(graph) if suits(graph) else DiffusionSystem.of(graph)
-
-
-@torch.no_grad()
-def spread_labels(graph: AffinityGraph, seeds: Seeds, **parameters: Any) -> Propagation:
-    """What `LabelSpreading` with these parameters finds on a symmetric graph W, without a warning.
-
-    F = (1 - alpha) (I - alpha D^-1/2 W D^-1/2)^-1 Y is the fixed point of the paper's iteration. Departs from the
-    paper: (1) solved by conjugate gradient, all classes at once; (2) seeds keep their labels, which the argmax of F
-    may contradict; (3) a row of zeros is unreached.
-    """
-    asked = LabelSpreading(**parameters)
-    return asked._read(solve_blocks(spreading_system(graph), seeds, **asked._solving), seeds, graph.weights_E)

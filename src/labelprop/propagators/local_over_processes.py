@@ -34,7 +34,7 @@ def propagate_over_processes(
     search: str = "exact",
     **parameters: Any,
 ) -> Propagation:
-    """As `propagate_locally`, by `n_processes` processes on this machine with `threads` threads each.
+    """As `LocalPropagation.spread`, by `n_processes` processes on this machine with `threads` threads each.
 
     Parameters
     ----------

@@ -11,7 +11,6 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from labelprop.core.types import Propagation
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.edges import Edges
@@ -19,24 +18,11 @@ from labelprop.propagators.estimator.parameters import Count
 from labelprop.propagators.votes.density import DensityRule, neighborhoods_of_edges, neighborhoods_of_rows
 from labelprop.propagators.votes.vote_propagator import VotePropagator
 from labelprop.propagators.votes.voters import SeededRows, collect_votes
-from labelprop.propagators.votes.votes import BLOCK_ELEMENTS, Votes, count_votes
+from labelprop.propagators.votes.votes import BLOCK_ELEMENTS, Votes
 
 Density = Literal["joint", "conditional", "ratio"]
 Pool = Literal["unlabeled", "all"]
 DENSITIES, POOLS = get_args(Density), get_args(Pool)
-
-
-@torch.no_grad()
-def propagate_locally(vectors: Any, seeds: Seeds, *, seed: int = 0, **parameters: Any) -> Propagation:
-    """What `LocalPropagation` with these parameters finds on vectors (N, D), which need no scaling.
-
-    Votes q_i(v) = exp(v . v_i / temperature) / rho_i of the K labeled i for which q_i(v) is largest.
-    """
-    asked = LocalPropagation(**parameters)
-    seeded = SeededRows.whole(vectors, seeds, vectors.device if isinstance(vectors, torch.Tensor) else "cpu")
-    voting = asked.voting() | {"seed": seed}
-    votes, _, _ = collect_votes(seeded, local_bias(seeded, **asked.weighing(), **voting), **voting)
-    return count_votes(votes, seeded.seeds, seeds.to(seeded.rows.device))
 
 
 def local_bias(
@@ -81,9 +67,10 @@ class LocalPropagation(VotePropagator):
     """Local label propagation (Zhuang et al., 2019): labeled neighbors vote, those in dense regions less.
 
     A labeled row at cosine s votes with weight exp(s / temperature) / density, and the `n_neighbors` heaviest votes
-    count. The density of a labeled row sums exp(s / temperature) over its nearest unlabeled rows, so that a seed in a
-    near does not outvote one that stands alone. The label of a row is the class with the largest sum, the certainty
-    that class's share. No graph of all rows: the cost is that of comparing all rows with the labeled ones.
+    count. The density of a labeled row sums exp(s / temperature) over its nearest unlabeled rows, so that a seed in
+    a near does not outvote one that stands alone. The label of a row is the class with the largest sum, the
+    certainty that class's share: votes q_i(v) = exp(v . v_i / temperature) / rho_i. No graph of all rows: the cost
+    is that of comparing all rows with the labeled ones.
 
     Parameters
     ----------

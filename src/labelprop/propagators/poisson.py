@@ -30,8 +30,9 @@ class Poisson(KernelPropagator):
 
     Solves (D - W) u = y - ybar in the seeds, 0 elsewhere, for all classes at once with conjugate gradient. The label
     of a row is the largest entry of its row of u, the certainty 1 minus the normalized entropy of softmax(u / s).
-    The graph has weights exp(-d_ij^2 / d_ik^2) to the k nearest neighbors, d_ik the distance to the k-th, the larger
-    of both directions.
+    Departs from the paper: (1) every component is solved for itself, and takes the class of its seeds where they
+    share one; (2) by conjugate gradient instead of the paper's iteration. The graph has weights exp(-d_ij^2 /
+    d_ik^2) to the k nearest neighbors, d_ik the distance to the k-th, the larger of both directions.
 
     Parameters
     ----------
@@ -74,14 +75,5 @@ class Poisson(KernelPropagator):
             warn_shifted(missed.residual, Verdict(found.steps, found.residual, found.converged))
         return found
 
-
-@torch.no_grad()
-def poisson(graph: AffinityGraph, seeds: Seeds, **parameters: Any) -> Propagation:
-    """What `Poisson` with these parameters finds on a symmetric graph W (Calder et al., eq. 2.5).
-
-    Solves (D - W) u = b, b_i = w_i (y_i - ybar) in the seeds, ybar the mean label of the seeds of a component;
-    sum_i d_i u_i = 0 in each. Departs from the paper: (1) every component is solved for itself, and takes the class
-    of its seeds where they share one; (2) by conjugate gradient instead of the paper's iteration; where that misses
-    `tol` in any class, 1e-4 D is added to D - W, with a warning.
-    """
-    return Poisson(**parameters).propagate(graph, seeds)
+    def judge(self, found: Propagation) -> None:
+        """All is said where the equation was changed."""

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.core.distributed import SOLO, Group
 from labelprop.core.errors import DataError
 from labelprop.core.types import Propagation
 from labelprop.functional.verdict import Verdict
-from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
+from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors.rounding import spans
-from labelprop.graph.neighbors.shared_out import nearest_by_all
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.cost.stages import BOTH_WAYS, INDEX, STEP, Cost, Size, Stage, result_bytes
 from labelprop.propagators.estimator.edges import Edges
@@ -59,59 +57,6 @@ def symmetric_mean(directed: sparse.csr_array) -> AffinityGraph:
     both = (directed + directed.T).tocsr()
     both.data /= 2
     return AffinityGraph.from_scipy(both)
-
-
-def cut_vectors(
-    vectors_ND: torch.Tensor, seeds: Seeds, *, seed: int = 0, group: Group = SOLO, **parameters: Any
-) -> Propagation:
-    """Neighbors, graph and `spectral_cut` in one call, on the device of the vectors (N, D), which need no scaling.
-
-    `parameters` are those of `SpectralCut`. The processes of a `group` share out the search; each solves the whole.
-    """
-    asked = SpectralCut(**parameters)
-    found = nearest_by_all(vectors_ND, asked.n_neighbors, group=group, search=asked.search, seed=seed)
-    edges = Edges(neighbor_matrix(found, len(vectors_ND)), "cosine")
-    graph = symmetric_mean(exponential(edges, asked.temperature)).to(vectors_ND.device)
-    return spectral_cut(graph, seeds.to(vectors_ND.device), n_eigenvectors=asked.n_eigenvectors)
-
-
-@torch.no_grad()
-def spectral_cut(
-    graph: AffinityGraph,
-    seeds: Seeds,
-    *,
-    n_eigenvectors: int | None = None,
-    basis: SpectralBasis | None = None,
-    top: int | None = None,
-) -> Propagation:
-    """G = sum_r u_r (u_r^T q) / lambda_r over the R smallest eigenpairs of the normalized Laplacian, for each class.
-
-    q is positive on the class's seeds and negative on all others, weighed by degree so that both sides sum to the
-    same; columns of G are scaled to the square root of the component's size. Certainty is 1 - exp(-(G_1 - G_2)), the
-    margin between the best two classes. Give `basis` to use the eigenpairs of an earlier call on the same graph.
-    Departs from the released code: (1) components are solved apart, each with its own eigenpairs; dropping all null
-    vectors of the whole graph would lose which component is which; (2) one whose seeds share one class gets that
-    class; (3) the null vector is known, so that it is told from others nearly null; (4) a soft seed is positive with
-    its share and negative with the rest.
-    Where N x C > 2^28 scores and distributions are sparse CSR with the `top` (16) best classes a row.
-    """
-    basis = SpectralBasis(graph, n_eigenvectors or SpectralCut.n_eigenvectors) if basis is None else basis
-    parts = SeedComponents.of(basis.component_N, seeds)
-    answer = RowSink(seeds, top, graph.weights_E)
-    with torch.autocast(graph.device.type, enabled=False):  # callers may train in bfloat16
-        for number in torch.unique(parts.component_N[parts.mixed_N >= 0]).tolist():
-            part = basis.component(number)
-            coefficients_RC, seedless_C = _coefficients(part, seeds)
-            for start, stop in spans(len(part.rows_S), seeds.n_classes, BLOCK_ELEMENTS):
-                g_BC = part.vectors_SR[start:stop] @ coefficients_RC
-                _put(answer, part.rows_S[start:stop], g_BC, seedless_C)
-    rows_A = (parts.single_N >= 0).nonzero().squeeze(1)
-    for start, stop in spans(len(rows_A), seeds.n_classes, BLOCK_ELEMENTS):
-        rows_B = rows_A[start:stop]
-        one_hot_BC = torch.nn.functional.one_hot(parts.single_N[rows_B], seeds.n_classes).to(graph.weights_E.dtype)
-        answer.put(rows_B, one_hot_BC, one_hot_BC, torch.ones_like(one_hot_BC[:, 0]))
-    # Nothing is iterated but the eigenpairs, which count where they were not found.
-    return answer.concluded(Verdict(0, basis.residual, converged=basis.residual == 0))
 
 
 def _coefficients(part: ComponentBasis, seeds: Seeds) -> tuple[torch.Tensor, torch.Tensor]:
@@ -161,6 +106,13 @@ class SpectralCut(GraphPropagator):
     The labels of each class are the combination of the smoothest functions on the graph (eigenvectors of its
     normalized Laplacian, small eigenvalues counting most) that follows the seeds: positive on the class's own,
     negative on all others. The certainty is 1 - exp(-(G_1 - G_2)), from the margin between the best two classes.
+
+    G = sum_r u_r (u_r^T q) / lambda_r over the eigenpairs, for each class. q is positive on the class's seeds and
+    negative on all others, weighed by degree so that both sides sum to the same; columns of G are scaled to the
+    square root of the component's size. Departs from the released code: (1) components are solved apart, each with
+    its own eigenpairs; dropping all null vectors of the whole graph would lose which component is which; (2) one
+    whose seeds share one class gets that class; (3) the null vector is known, so that it is told from others nearly
+    null; (4) a soft seed is positive with its share and negative with the rest.
 
     Parameters
     ----------
@@ -212,12 +164,28 @@ class SpectralCut(GraphPropagator):
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         basis = self.prepared(SpectralBasis, self.n_eigenvectors)
-        found = spectral_cut(graph, seeds, basis=basis, top=self.top_classes)
+        parts = SeedComponents.of(basis.component_N, seeds)
+        answer = RowSink(seeds, self.top_classes, graph.weights_E)
+        with torch.autocast(graph.device.type, enabled=False):  # callers may train in bfloat16
+            for number in torch.unique(parts.component_N[parts.mixed_N >= 0]).tolist():
+                part = basis.component(number)
+                coefficients_RC, seedless_C = _coefficients(part, seeds)
+                for start, stop in spans(len(part.rows_S), seeds.n_classes, BLOCK_ELEMENTS):
+                    g_BC = part.vectors_SR[start:stop] @ coefficients_RC
+                    _put(answer, part.rows_S[start:stop], g_BC, seedless_C)
+        rows_A = (parts.single_N >= 0).nonzero().squeeze(1)
+        for start, stop in spans(len(rows_A), seeds.n_classes, BLOCK_ELEMENTS):
+            rows_B = rows_A[start:stop]
+            one_hot_BC = torch.nn.functional.one_hot(parts.single_N[rows_B], seeds.n_classes).to(graph.weights_E)
+            answer.put(rows_B, one_hot_BC, one_hot_BC, torch.ones_like(one_hot_BC[:, 0]))
+        # Nothing is iterated but the eigenpairs, which count where they were not found.
+        return answer.concluded(Verdict(0, basis.residual, converged=basis.residual == 0))
+
+    def judge(self, found: Propagation) -> None:
         if not found.converged:
             warnings.warn(
                 f"SpectralCut: the {self.n_eigenvectors} smallest eigenvectors of the graph were not all found "
                 f"(residual {found.residual:.2g}): many eigenvalues are nearly equal. Use fewer n_eigenvectors.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
-        return found

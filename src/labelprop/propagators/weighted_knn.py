@@ -7,38 +7,21 @@ section 3.4.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-
-from labelprop.core.types import Propagation
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.votes.vote_propagator import VotePropagator
-from labelprop.propagators.votes.voters import SeededRows, collect_votes
-from labelprop.propagators.votes.votes import count_votes
-
-
-@torch.no_grad()
-def weighted_knn(vectors: Any, seeds: Seeds, *, seed: int = 0, **parameters: Any) -> Propagation:
-    """What `WeightedKNN` with these parameters finds on vectors (N, D), which need no scaling.
-
-    w_j = sum of exp(v . v_i / temperature) over the K nearest labeled i of class j (Wu et al., section 3.4). Departs
-    from the paper: a labeled row is left out of its own vote, by index.
-    """
-    voting = WeightedKNN(**parameters).voting() | {"seed": seed}
-    seeded = SeededRows.whole(vectors, seeds, vectors.device if isinstance(vectors, torch.Tensor) else "cpu")
-    votes, _, _ = collect_votes(seeded, None, **voting)
-    return count_votes(votes, seeded.seeds, seeds.to(seeded.rows.device))
+from labelprop.propagators.votes.voters import SeededRows
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class WeightedKNN(VotePropagator):
     """The labeled nearest neighbors vote, the nearer ones more (Wu et al., CVPR 2018).
 
-    A labeled row at cosine s votes with weight exp(s / temperature); the label of a row is the class with the largest
-    sum over its nearest labeled rows, the certainty that class's share of the votes. `n_neighbors=1` is the nearest
-    neighbor. No graph of all rows: the cost is that of comparing all rows with the labeled ones.
+    A labeled row at cosine s votes with weight exp(s / temperature); the label of a row is the class with the
+    largest sum over its nearest labeled rows, the certainty that class's share of the votes. `n_neighbors=1` is the
+    nearest neighbor. Departs from the paper: a labeled row is left out of its own vote, by index. No graph of all
+    rows: the cost is that of comparing all rows with the labeled ones.
 
     Parameters and attributes: see the base classes.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from labelprop.core import registry
 from labelprop.core.errors import RequestError
 from labelprop.core.memory import available_bytes, held_bytes
-from labelprop.core.text import byte_size, duration
+from labelprop.core.text import byte_size, counted, duration
 from labelprop.propagators.cost.forecast import Forecast, forecast
 from labelprop.propagators.cost.stages import ALL_PAIRS
 
@@ -16,18 +16,18 @@ WITHOUT_GRAPH = ("local", "weighted-knn")
 
 def plan_lines(plan: Forecast, dtype: str) -> list[str]:
     """What is going to be done, and what it will probably cost."""
-    size, free, pairs = plan.size, free_bytes(plan), plan.search == ALL_PAIRS
-    neighbors = f"{plan.n_neighbors:,} neighbor{'s' if plan.n_neighbors != 1 else ''}"
+    size, free = plan.size, free_bytes(plan)
     asked = plan.parameters.get("n_neighbors")
     cut = f" (of {asked:,} asked for: there are no more)" if asked is not None and asked > plan.n_neighbors else ""
-    peak = byte_size(held_bytes() + plan.nbytes) if not size.on_gpu else byte_size(plan.nbytes)
+    search = f"{counted(plan.n_neighbors, 'neighbor')}{cut} by {plan.search} search"
+    peak = byte_size(plan.nbytes if size.on_gpu else held_bytes() + plan.nbytes)
     left = "" if free is None else f" ({byte_size(free)} free{' on the GPU' if size.on_gpu else ''})"
     stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in plan.seconds_by_stage.items())
     time = f"about {duration(plan.seconds)} ({stages})" if plan.seconds >= 1 else duration(plan.seconds)
     lines = [
-        f"plan: {size.n:,} {dtype} vectors of {size.d:,} dimensions, {size.n_seeds:,} labeled in {size.n_classes:,} "
-        f"class{'es' if size.n_classes != 1 else ''}",
-        f"plan: {plan.method}, " + (ALL_PAIRS + " of rows" if pairs else f"{neighbors}{cut} by {plan.search} search"),
+        f"plan: {size.n:,} {dtype} vectors of {size.d:,} dimensions, {size.n_seeds:,} labeled in "
+        + counted(size.n_classes, "class"),
+        f"plan: {plan.method}, " + (f"{ALL_PAIRS} of rows" if plan.search == ALL_PAIRS else search),
         f"plan: peak memory about {peak}{left}; {time}",
     ]
     if free is not None and TIGHT * free < plan.nbytes <= free:

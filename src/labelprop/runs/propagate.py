@@ -5,24 +5,22 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from labelprop.core.progress import Silent, Staged, advance, heard_by
 from labelprop.core.run_folder import RunFolder
 from labelprop.propagators.cost.forecast import Forecast, forecast
 from labelprop.propagators.cost.stages import Size
 from labelprop.runs.baselines import CHOICE_SECONDS, FOLDS, Features, hide_labels, labels_only
-from labelprop.runs.inputs import labels_digest
 from labelprop.runs.plan import check_memory, plan_lines
 from labelprop.runs.prepare_propagate import Prepared, prepare
-from labelprop.runs.propagated import Propagated, warnings_of, write_propagated
-from labelprop.runs.record import versions
+from labelprop.runs.propagated import Propagated, write_propagated
+from labelprop.runs.record import head
 from labelprop.runs.requests import PropagateRequest
-from labelprop.runs.results import tell_results
 
 LOOKED_AT = 1000  # vectors, to see whether all are equal
 
@@ -37,10 +35,9 @@ def propagate(request: PropagateRequest) -> Path:
     staged.advance("report", 0, 1)
     folder = RunFolder.open(request.out, request.existing)
     try:
-        metrics = write_propagated(folder, _record(prepared, plan), prepared, found)
+        write_propagated(folder, _record(prepared, plan), prepared, found)
     finally:
         folder.close()
-    tell_results(request.reporter, prepared.inputs, found.labeling, metrics, warnings_of(metrics))
     return folder.path
 
 
@@ -68,7 +65,8 @@ def _plan(prepared: Prepared) -> Forecast:
 
 def _label(prepared: Prepared, plan: Forecast) -> Propagated:
     """The propagator's labels, and those that the given labels alone would give."""
-    request, estimator, vectors_ND, clock = prepared.request, prepared.estimator, prepared.vectors_ND, prepared.clock
+    request, vectors_ND, clock = prepared.request, prepared.vectors_ND, prepared.clock
+    estimator = clone(prepared.estimator)  # gone with its graph and scores before the page is made
     given = prepared.inputs.given
     quick = FOLDS * plan.refit_seconds <= max(CHOICE_SECONDS, plan.fit_seconds)
     asked_again = request.baselines and prepared.inputs.truth is None and quick
@@ -105,23 +103,10 @@ def _kernel_metric(estimator: Any) -> str:
 
 def _record(prepared: Prepared, plan: Forecast) -> dict[str, Any]:
     """run.json, as far as it is known before the labels are."""
-    request, inputs, backbone = prepared.request, prepared.inputs, prepared.features.backbone
-    return {
-        "format": 1,
-        "name": inputs.samples.name,
-        "noun": inputs.noun,
-        "command": request.command,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    request, backbone = prepared.request, prepared.features.backbone
+    return head(request, prepared.inputs) | {
         "recipe": request.method,
-        "settings": {},
-        "seed": request.seed,
         "device": request.device,
-        "versions": versions(),
-        "data": inputs.samples.digest,
-        "labels": labels_digest(inputs.given),
         "backbone": backbone.name if backbone else None,
-        "classes": list(inputs.given.classes),
         "plan": {"search": plan.search, "more_memory_bytes": plan.nbytes, "seconds": plan.seconds_by_stage},
-        "skipped": [{"id": skipped.id, "reason": skipped.reason} for skipped in inputs.samples.skipped],
-        "request": request.to_json(),
     }

@@ -12,14 +12,16 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
-from labelprop.runs.inputs import labels_digest
+from labelprop.runs.inputs import Inputs, labels_digest
 from labelprop.runs.prepare import Prepared
+from labelprop.runs.requests import NewRun
 from labelprop.training.job import resolve_precision
 
 ASKED = (  # what a finished run must have in common with the command that would continue it
     *("recipe", "settings", "model", "augment", "seed", "epochs", "steps", "budget", "baselines"),
     *("data", "labels", "backbone", "tune", "init"),
 )
+AS_ASKED = ("epochs", "steps", "baselines", "deterministic", "compile", "tune")  # nothing is decided about these
 IDENTITY = (*ASKED, "deterministic", "compile", "precision", "device", "devices", "threads", "versions")
 
 
@@ -46,40 +48,44 @@ def _difference(key: str, was: Any, now: Any) -> str:
     return f"{key} was {was!r} and is {now!r}"
 
 
-def configuration(prepared: Prepared) -> dict[str, Any]:
-    """The head of run.json: what decides the result, and what a reader wants to know."""
-    request, inputs, design, device = prepared.request, prepared.inputs, prepared.design, prepared.device
+def head(request: NewRun, inputs: Inputs) -> dict[str, Any]:
+    """What run.json says first, of whatever was run: what was asked for, of what, and by which versions."""
     return {
         "format": 1,
         "name": inputs.samples.name,
         "noun": inputs.noun,
         "command": request.command,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": request.seed,
+        "versions": versions(),
+        "data": inputs.samples.digest,
+        "labels": labels_digest(inputs.given),
+        "classes": list(inputs.given.classes),
+        "skipped": [{"id": skipped.id, "reason": skipped.reason} for skipped in inputs.samples.skipped],
+        "request": request.to_json(),
+    }
+
+
+def configuration(prepared: Prepared) -> dict[str, Any]:
+    """The head of run.json of a training: what decides the result, and what a reader wants to know."""
+    request, design, device = prepared.request, prepared.design, prepared.device
+    return head(request, prepared.inputs) | {
         "recipe": design.recipe.name,
         "settings": dict(design.recipe.settings),
         "model": design.spec.to_json(),
         "augment": design.augment,
-        "seed": request.seed,
-        "epochs": request.epochs,
-        "steps": request.steps,
+        **{
+            name: getattr(request, name)
+            for name in ("epochs", "steps", "baselines", "deterministic", "compile", "tune")
+        },
         "budget": prepared.budget,
-        "baselines": request.baselines,
-        "deterministic": request.deterministic,
-        "compile": request.compile,
         "precision": resolve_precision(request.precision, device),
         "devices": prepared.group.size,
         "device": "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device),
         "threads": torch.get_num_threads(),
-        "versions": versions(),
-        "data": inputs.samples.digest,
-        "labels": labels_digest(inputs.given),
         "backbone": design.features.backbone.to_json() if design.features.backbone else None,
-        "tune": request.tune,
         "init": None if design.start is None else design.start.digest,
-        "classes": list(inputs.given.classes),
         "columns": request.content_columns,
-        "skipped": [{"id": skipped.id, "reason": skipped.reason} for skipped in inputs.samples.skipped],
-        "request": request.to_json(),
     }
 
 

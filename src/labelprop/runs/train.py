@@ -32,7 +32,7 @@ from labelprop.runs.prepare import Prepared, prepare
 from labelprop.runs.race import check_finished, decide_by_race
 from labelprop.runs.record import check_same_run, configuration
 from labelprop.runs.requests import TrainRequest
-from labelprop.runs.results import Finished, write_train_results
+from labelprop.runs.trained import Finished, write_trained
 from labelprop.training import loop
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
@@ -132,7 +132,7 @@ def _train_in(folder: RunFolder | None, prepared: Prepared) -> None:
     meter = WorkMeter(sum(sum(job.lengths.steps) for job in jobs), request.reporter)
     trained = [loop.run(replace(job, meter=meter)) for job in jobs]
     if folder is not None:
-        write_train_results(Finished.of(prepared, folder, trained, jobs[-1].loader, clock, record))
+        write_trained(Finished.of(prepared, folder, trained, jobs[-1].loader, clock, record))
 
 
 def _jobs(prepared: Prepared, clock: StageClock, folder: RunFolder | None) -> list[Job]:

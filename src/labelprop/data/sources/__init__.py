@@ -7,19 +7,6 @@ from typing import TYPE_CHECKING
 
 from labelprop.core.lazy import handed_on
 
-_HOME = {
-    **dict.fromkeys(("DataError", "RequestError"), "labelprop.core.errors"),
-    **dict.fromkeys(("NO_COLUMNS", "Columns", "Originals", "RawData", "Source", "as_path"), "labelprop.data.source"),
-    **dict.fromkeys(("EncodedImages", "PixelArray"), "labelprop.data.images.originals"),
-    **dict.fromkeys(("label_text", "plain_text"), "labelprop.data.tables.values"),
-    "Entry": "labelprop.core.entry",
-    "Table": "labelprop.data.tables.read",
-    "data_in_table": "labelprop.data.sources.table",
-}
-
-__all__ = list(_HOME)
-__getattr__, __dir__ = handed_on(__name__, _HOME)
-
 if TYPE_CHECKING:
     from labelprop.core.entry import Entry as Entry
     from labelprop.core.errors import DataError as DataError
@@ -36,3 +23,5 @@ if TYPE_CHECKING:
     from labelprop.data.tables.read import Table as Table
     from labelprop.data.tables.values import label_text as label_text
     from labelprop.data.tables.values import plain_text as plain_text
+
+__all__, __getattr__, __dir__ = handed_on(__name__)

@@ -56,16 +56,20 @@ def list_candidates(names: Sequence[str] | None, n: int, n_classes: int, *, give
     if names is None:
         names = [name for name in propagators() if propagator(name).suits(n, n_classes)] + list(HEADS)
     ordered = [candidate for candidate in EXPECTED if candidate.method in names]
-    ordered += [Candidate(name, k) for name in names if name not in MEASURED for k in NEIGHBORS]
+    for name in names:
+        if name not in MEASURED:
+            has_neighbors = "n_neighbors" in registry.parameters("propagators", name)
+            ordered += [Candidate(name, k) for k in (NEIGHBORS if has_neighbors else (None,))]
     found = []
     for candidate in ordered:
         method, k = candidate.method, candidate.n_neighbors
         if method in HEADS:
             choices = CHOICES_OF_C if method == LABELS_ONLY else (None,)
             found += [Candidate(method, C=C) for C in choices if not given_graph]
+        elif k is None or (given_graph and not issubclass(propagator(method), VotePropagator)):
+            found.append(Candidate(method))
         else:
-            cut = not given_graph or issubclass(propagator(method), VotePropagator)
-            found.append(Candidate(method, min(k or 1, max(n - 1, 1)) if cut else None))
+            found.append(Candidate(method, min(k, max(n - 1, 1))))
     return list(dict.fromkeys(found))
 
 

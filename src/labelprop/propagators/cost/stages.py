@@ -14,9 +14,10 @@ from typing import Any
 
 from labelprop.graph.neighbors import EXACT_UP_TO, EXACT_UP_TO_CUDA
 from labelprop.graph.neighbors.approximate import HELD, TOGETHER
-from labelprop.propagators.estimator.top_classes import DEFAULT_TOP, DENSE_LIMIT
+from labelprop.propagators.estimator.top_classes import is_wide, n_kept
 
 ALL_PAIRS = "all pairs"
+NEIGHBORS = 50  # of a propagator that has no such parameter
 INDEX = 4  # bytes of an index in a graph
 BOTH_WAYS = 1.5  # edges of a symmetric graph for each that a row chose: some are chosen from both ends
 
@@ -103,7 +104,8 @@ def vote_cost(size: Size, values: Mapping[str, Any]) -> Cost:
 
 def search_for(size: Size, among: int, values: Mapping[str, Any]) -> tuple[str, int, Stage]:
     """The nearest of `among` rows for each of n: the kind of search, how many, and what it takes."""
-    n, d, f, k = size.n, size.d, size.float_bytes, _neighbors(values, among)
+    n, d, f = size.n, size.d, size.float_bytes
+    k = min(int(values.get("n_neighbors", NEIGHBORS)), max(1, among - 1))
     kind = str(values["search"])
     if kind == "auto":
         limit = EXACT_UP_TO_CUDA if size.on_gpu else EXACT_UP_TO
@@ -123,11 +125,6 @@ def search_for(size: Size, among: int, values: Mapping[str, Any]) -> tuple[str, 
 def result_bytes(size: Size, top_classes: int | None) -> float:
     """Scores, distributions and what they are made from; beyond 2^28 numbers those of the best classes."""
     n, c, f = size.n, size.n_classes, size.float_bytes
-    if n * c <= DENSE_LIMIT:
-        return 4 * n * c * f
-    top = min(c, top_classes or DEFAULT_TOP)
-    return n * (5 * top * (8 + f) + 6 * SOLVED * f)
-
-
-def _neighbors(values: Mapping[str, Any], among: int) -> int:
-    return min(int(values["n_neighbors"]), max(1, among - 1))
+    if is_wide(n, c):
+        return n * (5 * n_kept(top_classes, c) * (8 + f) + 6 * SOLVED * f)
+    return 4 * n * c * f

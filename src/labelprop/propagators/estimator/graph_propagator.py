@@ -6,6 +6,7 @@ Search, precomputed forms, prediction and warm starts are done here.
 from __future__ import annotations
 
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 
+from labelprop.core.distributed import SOLO, Group
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
 from labelprop.graph.neighbors import nearest
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.neighbors.rows import Rows, as_rows
+from labelprop.graph.neighbors.shared_out import nearest_by_all
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
@@ -41,7 +45,8 @@ class GraphPropagator(Propagator):
     """Labels spread over a graph of all rows; new rows take the weighted mean of their neighbors' distributions.
 
     A subclass gives three functions: `weigh` (the kernel), `build_graph` (from directed weights) and `propagate`
-    (labels from seeds on the graph); and in `graph_parameters` the names of parameters that the graph depends on.
+    (labels from seeds on the graph); in `graph_parameters` the names of parameters that the graph depends on; and
+    `judge` where it has more to say of an answer than that more steps would help.
 
     Parameters
     ----------
@@ -62,7 +67,17 @@ class GraphPropagator(Propagator):
 
     @abstractmethod
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
-        """Labels of all rows; warns where the verdict asks for it."""
+        """Labels of all rows of `graph_`, with the verdict of what was solved; what suits all seeds is `prepared`."""
+
+    def judge(self, found: Propagation) -> None:
+        """Warns of an answer that is not what was asked for."""
+        if not found.converged:
+            warnings.warn(
+                f"{type(self).__name__} stopped after {found.steps} steps with relative residual "
+                f"{found.residual:.2g}. Raise max_iter, or tol if this is near enough.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
 
     def _weights(self, queries: Any) -> Iterator[sparse.csr_array]:
         """Weights of features (m, d), or for None of the fitted rows, to the fitted rows, in blocks of rows."""
@@ -88,7 +103,21 @@ class GraphPropagator(Propagator):
         started = time.perf_counter()
         found = self.propagate(self.graph_, seeds.to(self.graph_.device))
         self.say(f"propagation: {found.steps} steps, residual {found.residual:.2g}", started)
+        self.judge(found)
         return found
+
+    @torch.no_grad()
+    def label_vectors(
+        self, vectors_ND: torch.Tensor, seeds: Seeds, *, seed: int = 0, group: Group = SOLO
+    ) -> Propagation:
+        """Neighbors by cosine, graph and labels without a word, on the device of the vectors, which need no scaling.
+
+        For training, whose processes (a `group`) share out the search; each solves the whole.
+        """
+        found = nearest_by_all(vectors_ND, self.n_neighbors, group=group, search=self.search, seed=seed)
+        weights = self.weigh(Edges(neighbor_matrix(found, len(vectors_ND)), "cosine"))
+        self.on_graph(self.build_graph(weights).to(vectors_ND.device), recall=found.recall).forget()
+        return self.propagate(self.graph_, seeds.to(vectors_ND.device))
 
     def forget(self) -> None:
         """Lets go of what was kept for further seeds on the same graph."""

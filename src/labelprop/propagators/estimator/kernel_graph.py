@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.errors import DataError
 from labelprop.core.types import Propagation
@@ -101,17 +100,6 @@ class KernelPropagator(GraphPropagator):
 
     def check_seeds(self, seeds: Seeds) -> None:
         check_volume(self.volume, seeds)
-
-    def judged(self, found: Propagation) -> Propagation:
-        """The same result; warns where the solver has not converged."""
-        if not found.converged:
-            warnings.warn(
-                f"{type(self).__name__} stopped after {found.steps} steps with relative residual "
-                f"{found.residual:.2g} (tol={self.tol:g}). Raise max_iter, or tol if this is near enough.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        return found
 
 
 class Kernel:

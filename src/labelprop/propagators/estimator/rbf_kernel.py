@@ -16,7 +16,7 @@ from labelprop.graph.neighbors.rows import Rows
 if TYPE_CHECKING:
     from scipy import sparse
 
-MAX_ROWS = 20_000
+MAX_ROWS = 20_000  # beyond, the graph alone takes over 3 GiB in float32
 BLOCK_ELEMENTS = 1 << 23  # distances held at once
 
 

@@ -10,7 +10,7 @@ import torch
 from labelprop.core.types import Propagation
 
 DENSE_LIMIT = 1 << 28  # N x C beyond which results hold only the best classes of a row
-DEFAULT_TOP = 16
+DEFAULT_TOP = 16  # certainties are over all classes: these are for whoever looks further than the best
 
 
 def is_wide(n: int, n_classes: int) -> bool:

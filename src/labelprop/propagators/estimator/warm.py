@@ -58,37 +58,22 @@ def seed_keys(seeds: Seeds, classes: np.ndarray) -> dict[Any, tuple[bytes, int]]
     return keys
 
 
-def reusable(
-    old: dict[Any, tuple[bytes, int]], new: dict[Any, tuple[bytes, int]]
-) -> tuple[list[int], list[int], list[int]]:
-    """Columns of the new fit whose seeds did not change, their places in the old one, and columns to solve."""
-    kept = [(place, old[label][1]) for label, (key, place) in new.items() if label in old and old[label][0] == key]
-    places, sources = [place for place, _ in kept], [source for _, source in kept]
-    return places, sources, sorted({place for _, place in new.values()} - set(places))
-
-
-def merge(old: ColumnSolve, new: ColumnSolve, kept: tuple[list[int], list[int], list[int]]) -> ColumnSolve:
-    """Columns of both fits put together, as `reusable` sorted them."""
-    places, sources, solved = kept
-    n_classes = len(places) + len(solved)
-    n, dtype, device = new.solution_NC.shape[0], new.solution_NC.dtype, new.solution_NC.device
-    merged = ColumnSolve.empty(n, n_classes, dtype, device)
-    for parts, source, place in ((old, sources, places), (new, slice(None), solved)):
-        merged.solution_NC[:, place] = parts.solution_NC[:, source]
-        merged.steps_C[place], merged.residual_C[place] = parts.steps_C[source], parts.residual_C[source]
-    return merged
-
-
 def solve_changed(
     memory: Remembered, system: Any, seeds: Seeds, classes: np.ndarray, settings: Mapping[str, Any]
 ) -> tuple[ColumnSolve, Remembered]:
     """The columns of all classes, solving those whose seeds or settings changed; and what to remember now."""
     columns, key = seed_keys(seeds, classes), tuple(settings.items())
-    usable = memory.columns if memory.solve_key == key else None
-    kept = reusable(usable or {}, columns)
-    solved = system.solve(seeds, kept[2], **settings)
-    if usable is not None and memory.solved is not None:
-        solved = merge(memory.solved, solved, kept)
+    old = (memory.columns or {}) if memory.solve_key == key else {}
+    same = [label for label, (made_of, _) in columns.items() if label in old and old[label][0] == made_of]
+    kept = {columns[label][1]: old[label][1] for label in same}
+    missing = [place for _, place in columns.values() if place not in kept]
+    solved = fresh = system.solve(seeds, missing, **settings)
+    if kept and memory.solved is not None:
+        solved = ColumnSolve.empty(seeds.n, len(columns), fresh.solution_NC.dtype, fresh.solution_NC.device)
+        sources: Any = ((memory.solved, list(kept.values()), list(kept)), (fresh, slice(None), missing))
+        for part, source, place in sources:
+            solved.solution_NC[:, place] = part.solution_NC[:, source]
+            solved.steps_C[place], solved.residual_C[place] = part.steps_C[source], part.residual_C[source]
     return solved, replace(memory, solve_key=key, columns=columns, solved=solved)
 
 

@@ -51,6 +51,7 @@ class VotePropagator(Propagator):
     def bias(self, given: SeededRows | Edges, seeds: Seeds) -> torch.Tensor | None:
         """Log of the factor of each seed's vote (M,), in row order of the seeds; None for equal factors."""
 
+    @torch.no_grad()
     def spread(self, given: Any, seeds: Seeds) -> Propagation:
         device = self.device_of(given)
         seeds = seeds.to(device)

@@ -1,0 +1,123 @@
+"""The sentences that end a command: what came out, and where less work does better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from labelprop.evaluation.metrics import hidden_noise
+from labelprop.runs.results import Results
+
+NAMED = 5  # classes in a sentence
+
+
+def tell_results(results: Results, metrics: Mapping[str, Any], pays_not: list[str]) -> None:
+    """What came out, and what to beware of; `pays_not` says where less work does better."""
+    reporter = results.reporter
+    reporter.say(summary(metrics, results.inputs.noun))
+    for text in (*pays_not, *empty_classes(results)):
+        reporter.say(f"warning: {text}")
+
+
+def summary(metrics: Mapping[str, Any], noun: str) -> str:
+    """What came out, in the one or two sentences that end the command."""
+    n, found = metrics["unlabeled"]["n"], metrics["unlabeled"]["accuracy"]
+    if n == 0:
+        return f"all {metrics['n']:,} {noun}s carry the label you gave; there was nothing else to label"
+    unreached = metrics["unlabeled"].get("unreached", 0)
+    open_end = f" ({unreached:,} unreached ones count as wrong)" if unreached else ""
+    tested = metrics["test"]["accuracy"]
+    test = f"; on the {metrics['test']['n']:,} of the test set {tested:.2%}" if tested is not None else ""
+    if found is None:
+        labeled = f"{n:,} unlabeled {noun}s" if unreached == 0 else f"{n - unreached:,} of {n:,} unlabeled {noun}s"
+        rest = f", {unreached:,} unreached: nothing connects them to a label" if unreached else ""
+        unknown = "their accuracy is not known, since no truth of theirs was given"
+        return f"{labeled} labeled{rest}; {unknown}{_hidden_summary(metrics)}{test}"
+    others = {
+        metrics["baseline"].get("kind", "labels only"): metrics["baseline"]["unlabeled"],
+        "nearest given label": metrics.get("nearest_label", {}).get("unlabeled"),
+        "propagation on the raw data": metrics["propagation_only"]["unlabeled"],
+    }
+    compared = ", ".join(f"{name} {value:.2%}" for name, value in others.items() if value is not None)
+    scored = metrics["unlabeled"]["scored"]
+    which = f"{n:,} unlabeled {noun}s" if scored == n else f"{scored:,} unlabeled {noun}s (of {n:,}) with a truth"
+    return (
+        f"accuracy on the {which}{open_end}: {metrics['recipe']} {found:.2%}"
+        + (f" ({compared})" if compared else "")
+        + test
+    )
+
+
+def _hidden_summary(metrics: Mapping[str, Any]) -> str:
+    """What given labels that were hidden in turn say, where they were."""
+    hidden = metrics.get("hidden_labels")
+    if not hidden:
+        return ""
+    found = {
+        metrics["recipe"]: hidden["right"],
+        "a logistic regression": hidden["baseline_right"],
+        "the nearest given label": hidden["nearest_label_right"],
+    }
+    shares = [f"{name} {right / hidden['n']:.2%}" for name, right in found.items() if right is not None]
+    slow = f" ({metrics['recipe']} was not asked: it would take too long)" if hidden["right"] is None else ""
+    return f"; of the {hidden['n']:,} given labels, hidden in turn, {', '.join(shares)} came out right{slow}"
+
+
+def training_pays_not(metrics: Mapping[str, Any]) -> list[str]:
+    """Said where less work than the training does better on the unlabeled rows."""
+    own, method = metrics["unlabeled"]["accuracy"], metrics["recipe"]
+    others = {
+        "the same network on the given labels alone": metrics["baseline"]["unlabeled"],
+        "propagation on the raw data": metrics["propagation_only"]["unlabeled"],
+    }
+    return [
+        f"{name} gets {share:.2%} right, {method} {own:.2%}: this training does not pay. Train longer, or "
+        "take another recipe (--recipe auto tries some)."
+        for name, share in _best_above(own, others)
+    ]
+
+
+def propagation_pays_not(metrics: Mapping[str, Any]) -> list[str]:
+    """Said where the given labels alone do better than the propagation: measured, else estimated."""
+    own, method = metrics["unlabeled"]["accuracy"], metrics["recipe"]
+    others = {
+        "a logistic regression on the given labels": metrics["baseline"]["unlabeled"],
+        "the nearest given label": metrics["nearest_label"]["unlabeled"],
+    }
+    how, pays, noise = "of the unlabeled rows", "does not pay", 0.0
+    hidden = metrics["hidden_labels"]
+    if own is None and hidden is not None and hidden["right"] is not None:
+        own = hidden["right"] / hidden["n"]
+        names = ("baseline_right", "nearest_label_right")
+        others = {name: hidden[key] / hidden["n"] for name, key in zip(others, names, strict=True)}
+        how, pays = f"of {hidden['n']:,} given labels that were hidden in turn", "may not pay"
+        noise = hidden_noise(hidden["n"]) / hidden["n"]
+    return [
+        f"{name} gets {share:.2%} {how} right, {method} {own:.2%}: on these vectors the propagation {pays}. "
+        "Try --method auto or other vectors, or use the simpler labels."
+        for name, share in _best_above(None if own is None else own + noise, others)
+    ]
+
+
+def _best_above(own: float | None, others: Mapping[str, float | None]) -> list[tuple[str, float]]:
+    """The best of those that do better than `own`, and its share, if any does and that is known."""
+    better = [
+        (name, value) for name, value in others.items() if value is not None and own is not None and value > own
+    ]
+    return [max(better, key=lambda found: found[1])] if better else []
+
+
+def empty_classes(results: Results) -> list[str]:
+    """Said where classes got none of the unlabeled rows."""
+    labels_N, classes = results.labeling.labels_N, results.inputs.given.classes
+    counts_C = np.bincount(labels_N[results.unlabeled_N & (labels_N >= 0)], minlength=len(classes))
+    empty = [name for name, count in zip(classes, counts_C, strict=True) if not count]
+    if not empty or not counts_C.any():
+        return []
+    named = ", ".join(empty[:NAMED]) + (", ..." if len(empty) > NAMED else "")
+    return [
+        f"{len(empty):,} of {len(classes):,} classes got none of the unlabeled rows ({named}): there may be none, or "
+        "these classes need more labels or longer training."
+    ]

@@ -1,0 +1,140 @@
+"""What a training leaves behind: the classifier, labels, pseudo-labels, metrics, the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from labelprop.core.clock import StageClock
+from labelprop.core.run_folder import RunFolder
+from labelprop.data.views.batches import Loader
+from labelprop.evaluation.metrics import UNKNOWN, accuracy, top_k_accuracy
+from labelprop.evaluation.truth import encode
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.diffusion import Diffusion
+from labelprop.runs.classifier import Classifier, save_classifier
+from labelprop.runs.prepare import Prepared
+from labelprop.runs.results import Results
+from labelprop.runs.summary import tell_results, training_pays_not
+from labelprop.runs.tables import Labeling, pseudo_labels_table
+from labelprop.training.job import Trained
+from labelprop.training.outputs import collect_outputs
+
+RAW_ROWS = 50_000  # propagation on the raw examples is shown for comparison up to this many
+RAW_VALUES = 2**28  # and up to this many numbers, 1 GB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finished:
+    """A finished training and what is needed to write down what came of it."""
+
+    prepared: Prepared
+    folder: RunFolder
+    trained: Trained
+    classifier: Classifier
+    baseline: Classifier | None
+    loader: Loader
+    clock: StageClock
+    record: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        prepared: Prepared,
+        folder: RunFolder,
+        trained: Sequence[Trained],
+        loader: Loader,
+        clock: StageClock,
+        record: Mapping[str, Any],
+    ) -> Finished:
+        """The last of `trained` is the recipe's; the one before it, if any, that of the labels alone."""
+        preprocessing, classes = prepared.design.preprocessing, prepared.inputs.given.classes
+        *before, last = (
+            Classifier(found.method.deployed(found.net), preprocessing, classes).to(prepared.device)
+            for found in trained
+        )
+        return cls(prepared, folder, trained[-1], last, before[0] if before else None, loader, clock, record)
+
+
+def write_trained(finished: Finished) -> None:
+    """Everything after the last epoch, each file whole or not at all; run.json says 'finished' last."""
+    folder, prepared, clock = finished.folder, finished.prepared, finished.clock
+    inputs, design = prepared.inputs, prepared.design
+    with clock.stage("predict"):
+        features_ND = collect_outputs(finished.trained.net, finished.loader)["feature"].cpu().numpy()
+        distributions_NC = finished.classifier.distributions(design.features.content, prepared.device)
+        labeling = Labeling.from_distributions(distributions_NC).with_given(inputs.given.labels_N)
+    save_classifier(folder.path, finished.classifier, design.spec, {"backbone": finished.record["backbone"]})
+    backbone = design.features.backbone
+    if backbone is not None and backbone.learned is not None:
+        backbone.learned.save(folder.path)
+    results = Results.of(prepared.request, folder, inputs, labeling, clock)
+    results.write_labels("predicted")
+    _write_pseudo_labels(finished)
+    metrics = results.metrics(design.recipe.name) | _metrics(finished, results)
+    results.write_metrics(metrics)
+    with clock.stage("report"):
+        projection = results.write_evidence(features_ND)
+    results.finish(dict(finished.record) | {"projection": projection})
+    tell_results(results, metrics, training_pays_not(metrics))
+
+
+def _write_pseudo_labels(finished: Finished) -> None:
+    found = finished.trained.method.pseudo_labels()
+    if found is None:
+        return
+    labels_N, certainty_N, weight_N = (
+        tensor.detach().cpu().numpy() for tensor in (found.labels_N, found.certainty_N, found.weight_N)
+    )
+    inputs = finished.prepared.inputs
+    table = pseudo_labels_table(inputs.samples.ids, labels_N, certainty_N, weight_N, inputs.given.classes)
+    finished.folder.write_table("pseudo_labels.parquet", table)
+
+
+def _metrics(finished: Finished, results: Results) -> dict[str, Any]:
+    """What metrics.json says of a training alone."""
+    baseline_N, baseline_test = None, None
+    if finished.baseline is not None:
+        with finished.clock.stage("predict"):
+            content = finished.prepared.design.features.content
+            baseline_N = finished.baseline.distributions(content, finished.prepared.device).argmax(1)
+        baseline_test = _test_metrics(finished, finished.baseline)["accuracy"]
+    pseudo = finished.trained.method.pseudo_labels()
+    return {
+        "test": _test_metrics(finished, finished.classifier),
+        "baseline": {"test": baseline_test} | results.compared(baseline_N),
+        "propagation_only": {"unlabeled": _propagation_only(finished, results)},
+        "pseudo_labels": {"accuracy": results.score(pseudo.labels_N.cpu().numpy()) if pseudo else None},
+    }
+
+
+def _test_metrics(finished: Finished, classifier: Classifier) -> dict[str, Any]:
+    if finished.prepared.test is None or finished.prepared.test_features is None:
+        return {"n": None, "accuracy": None, "top5": None}
+    with finished.clock.stage("predict"):
+        distributions_NC = classifier.distributions(finished.prepared.test_features.content, finished.prepared.device)
+    test = finished.prepared.test.given
+    names = [test.classes[code] if code >= 0 else None for code in test.labels_N.tolist()]
+    truth_N = encode(names, finished.prepared.inputs.given.classes)
+    return {
+        "n": int((truth_N != UNKNOWN).sum()),
+        "accuracy": accuracy(distributions_NC.argmax(1), truth_N),
+        "top5": top_k_accuracy(distributions_NC, truth_N),
+    }
+
+
+def _propagation_only(finished: Finished, results: Results) -> float | None:
+    """Accuracy of the diffusion on the examples as they came: what the training has to beat."""
+    content, given = finished.prepared.design.features.content, finished.prepared.inputs.given
+    too_large = len(content) > RAW_ROWS or len(content) * int(np.prod(content.shape)) > RAW_VALUES
+    if results.truth is None or finished.baseline is None or too_large:
+        return None
+    with finished.clock.stage("propagation only"):
+        vectors_ND = content.read(np.arange(len(content))).float().flatten(1)
+        seeds = Seeds.hard(torch.from_numpy(given.labels_N), len(given.classes), torch.from_numpy(given.weights_N))
+        found = Diffusion().label_vectors(vectors_ND, seeds)
+    return results.score(found.labels_N.numpy())
