@@ -30,7 +30,7 @@ from labelprop.training.checkpoint import Checkpoints
 Precision = Literal["float32", "bf16"]
 
 
-class Monitor(Protocol):
+class MonitorLike(Protocol):
     """Turns what training shows into numbers for the history; it alone may know the truth."""
 
     def wants_outputs(self, epoch: int, epochs: int) -> bool:
@@ -97,7 +97,7 @@ class Job:
     clock: StageClock
     checkpoints: Checkpoints | None = None
     history: History | None = None
-    monitor: Monitor | None = None
+    monitor: MonitorLike | None = None
     compiled: bool = False  # the network's passes in training, by torch.compile
 
     @property

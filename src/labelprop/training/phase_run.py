@@ -31,7 +31,7 @@ from labelprop.methods.phases import Phase
 from labelprop.methods.state import State, take_over
 from labelprop.models.trunks.modes import learning, running_statistics
 from labelprop.training.checkpoint import module_tensors, optimizer_tensors, restore_module, restore_optimizer
-from labelprop.training.job import Job, Monitor, epoch_seeds
+from labelprop.training.job import Job, MonitorLike, epoch_seeds
 from labelprop.training.outputs import Passes, outputs_of_all
 from labelprop.training.running_mean import RunningMean
 
@@ -102,7 +102,7 @@ class PhaseRun:
         self._learn()
         return numbers
 
-    def _look(self, tools: Passes, epoch: int, monitor: Monitor) -> dict[str, Any]:
+    def _look(self, tools: Passes, epoch: int, monitor: MonitorLike) -> dict[str, Any]:
         """All processes make what is looked at; the first one looks."""
         job = self.job
         wanted = monitor.wants_outputs(epoch, job.lengths.epochs(self.index))
