@@ -29,7 +29,7 @@ LAYERS = [
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 FORBIDDEN = {("training", "evaluation")}  # it may not see the truth of unlabeled examples
-MOST_ENTRIES = 20
+MOST_ENTRIES, MOST_LINES, MOST_LINES_A_FUNCTION = 20, 300, 60
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -90,6 +90,15 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_rooms_are_few() -> None:
     entries = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
     assert len(entries) <= MOST_ENTRIES
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_and_functions_are_short(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= MOST_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert (node.end_lineno or 0) - node.lineno < MOST_LINES_A_FUNCTION, f"{node.name} is too long"
 
 
 def test_relative_imports_are_not_used() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from labelprop.core.errors import RequestError
-from labelprop.core.files import storage_errors
+from labelprop.core.files import append_json, flush, write_text
 from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
 
@@ -37,20 +36,16 @@ class CellFile:
         started = time.perf_counter()
         values = dict(compute())
         row = {**key, **values, "seconds": round(time.perf_counter() - started, 3)}
-        with storage_errors(self._path), self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_json(self._path, row)
+        flush(self._path)
         self.rows.append(row)
         return row
 
     def _read(self) -> None:
         lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
         if lines and not lines[-1].endswith("\n"):
-            whole = "".join(lines[:-1])
-            with storage_errors(self._path):
-                self._path.write_text(whole, encoding="utf-8")
             lines = lines[:-1]
+            write_text(self._path, "".join(lines))
         for number, line in enumerate(lines, 1):
             try:
                 self.rows.append(dict(json.loads(line)))

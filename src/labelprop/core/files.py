@@ -88,6 +88,16 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def json_line(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def append_json(path: Path, value: Mapping[str, Any]) -> None:
+    """One more line of a .jsonl file; a kill leaves at most a part of it."""
+    with storage_errors(path), path.open("a", encoding="utf-8") as file:
+        file.write(json_line(value))
+
+
 def write_parquet(path: Path, table: pa.Table) -> None:
     import pyarrow.parquet as pq
 

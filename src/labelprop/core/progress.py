@@ -102,6 +102,10 @@ class Eta:
         return (now - began) / (done - at) * (total - done) if done > at else None
 
 
+def _remaining(seconds: float) -> str:
+    return f"{'about ' if seconds >= 1 else ''}{duration(seconds)} left"
+
+
 class Lines:
     """Plain lines for logs: the first after a few seconds, then one every quarter of a minute."""
 
@@ -118,7 +122,7 @@ class Lines:
         if time.monotonic() < self._next or left is None:
             return
         self._next = time.monotonic() + LINE_EVERY_S
-        self.say(f"{stage}: {done / total:.0%} of the work done, about {duration(left)} left")
+        self.say(f"{stage}: {done / total:.0%} of the work done, {_remaining(left)}")
 
 
 class Bar:
@@ -157,5 +161,5 @@ class Bar:
             self._task,
             description=stage,
             completed=done / total,
-            left=f"about {duration(left)} left" if left is not None else "",
+            left=_remaining(left) if left is not None else "",
         )

@@ -116,10 +116,6 @@ BENCHES: dict[str, Entry] = {
         "labelprop.bench.recipes:run",
         "Every recipe with its defaults under one budget, on embeddings of banking77 and on fashion_mnist.",
     ),
-    "paper-imagenet": Entry(
-        "labelprop.bench.paper_tables:imagenet",
-        "Rows of the LLP paper's tables on ImageNet, with their networks and schedules.",
-    ),
 }
 
 BENCHES |= {
@@ -128,6 +124,11 @@ BENCHES |= {
         f"Rows of the DLP paper's table on {printed}, with its network and schedule.",
     )
     for name, printed in (("cifar10", "CIFAR-10"), ("cifar100", "CIFAR-100"), ("mini_imagenet", "mini-ImageNet"))
+} | {
+    "paper-imagenet": Entry(
+        "labelprop.bench.paper_tables:imagenet",
+        "Rows of the LLP paper's tables on ImageNet, with their networks and schedules.",
+    ),
 }
 
 BENCH_SETTINGS: dict[str, str] = {

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from labelprop.core.errors import RequestError
-from labelprop.core.files import check_writable, storage_errors, write_json, write_parquet, write_text
+from labelprop.core.files import (
+    append_json,
+    check_writable,
+    json_line,
+    storage_errors,
+    write_json,
+    write_parquet,
+    write_text,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -129,9 +137,7 @@ class RunFolder:
     # -- history --------------------------------------------------------------------------------------------
 
     def append_history(self, line: Mapping[str, Any]) -> None:
-        path = self.path / "history.jsonl"
-        with storage_errors(path), path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        append_json(self.path / "history.jsonl", line)
 
     def cut_history(self, training: str, lines: int) -> None:
         """Keeps the first `lines` lines of `training` and drops its others and all that came later.
@@ -143,7 +149,7 @@ class RunFolder:
             seen += line["training"] == training
             if seen > lines:
                 break
-            kept.append(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+            kept.append(json_line(line))
         path = self.path / "history.jsonl"
         if path.exists():
             write_text(path, "".join(kept))

@@ -188,7 +188,7 @@ def test_typed_tables(vectors: Samples, tmp_path: Path) -> None:
     [
         ("l.csv", "image,label\na,b\n", r"has no column 'id'; labels need id and label .*names image, label\."),
         ("l.csv", "id|label\na|b\n", r"has no column 'id'; .*names id\|label"),
-        ("l.csv", "id,label\n,b\n", r"l\.csv, line 2: the id is empty"),
+        ("l.csv", "id,label\n,b\n", r"l\.csv, line 2: column 'id' is empty"),
         ("l.txt", "", "cannot read labels from .* give a table"),
         ("none.txt", None, "no file .* Check the path of the labels"),
     ],

@@ -94,7 +94,7 @@ def test_parquet_reads_columns_and_declared_class_names(tmp_path: Path) -> None:
         1,
         [1],
         ("cat", "dog"),
-        None,
+        (),
     )
     with pytest.raises(UnknownNameError, match="did you mean 'label'"):
         table.column("lable")
@@ -106,7 +106,7 @@ def test_plain_class_names_and_foreign_metadata(tmp_path: Path) -> None:
     assert read_table(tmp_path / "plain.parquet").codes("y") == ("cat",)
     foreign = pa.table({"y": [0]}).replace_schema_metadata({"huggingface": "not json", "class_names": "7"})
     pq.write_table(foreign, tmp_path / "foreign.parquet")
-    assert read_table(tmp_path / "foreign.parquet").codes("y") is None
+    assert read_table(tmp_path / "foreign.parquet").codes("y") == ()
 
 
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from labelprop.models.trunks.pointwise import Pointwise
+from labelprop.models.trunks.resnet18 import Pointwise
 
 
 @pytest.mark.parametrize(("inputs", "side", "every"), [(4, 16, 2), (3, 7, 2), (8, 9, 3), (5, 6, 1)])

@@ -13,7 +13,7 @@ from labelprop.data.samples import Samples
 from labelprop.data.source import as_path
 from labelprop.data.sources.arrays import load_arrays
 from labelprop.data.tables.read import TABLE_SUFFIXES, Table, dataset_table, read_table
-from labelprop.data.tables.values import label_text, label_texts, plain_text
+from labelprop.data.tables.values import label_text, plain_text
 
 PERSONS = (None, "", "given", "accepted")  # what `source` says of a label that a person answers for
 
@@ -76,8 +76,7 @@ def _from_table(table: Table) -> list[LabelRow]:
             f"{table.where} has no column '{missing[0]}'; labels need id and label (and may have weight). "
             f"Its first line names {', '.join(table.names) or 'nothing'}."
         )
-    ids = [plain_text(value) or "" for value in table.values(columns["id"])]
-    labels = label_texts(table.texts(columns["label"]), table.codes(columns["label"]), table.where)
+    ids, labels = table.ids(columns["id"]), table.labels(columns["label"])
     selected = {"score", "rank"} <= set(table.names)  # as `labelprop select` writes them
     ours = {"source", "certainty"} <= set(table.names)  # the labels that a run wrote
 
@@ -90,8 +89,6 @@ def _from_table(table: Table) -> list[LabelRow]:
     rows = []
     for index, (name, label, weight, score) in enumerate(zip(ids, labels, weights, scores, strict=True)):
         where = table.row(index)
-        if not name:
-            raise DataError(f"{where}: the id is empty; every row of the labels needs one.")
         trust = 1.0 if weight in (None, "") else _number(weight)
         if not trust >= 0:
             raise DataError(f"{where}: weight {weight!r} must be a number of at least 0.")

@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from labelprop.core.errors import DataError, RequestError
+from labelprop.core.errors import RequestError
 from labelprop.data.images.column import read_images
 from labelprop.data.source import Columns, RawData, as_path
 from labelprop.data.tables.embedding_column import read_embeddings
 from labelprop.data.tables.read import TABLE_SUFFIXES, Table, read_table
-from labelprop.data.tables.values import label_texts, plain_text
+from labelprop.data.tables.values import plain_text
 
 USUAL_NAMES = {"image": ("image", "img"), "text": ("text",), "embedding": ("embedding", "features")}
 
@@ -35,18 +35,14 @@ def data_in_table(table: Table, columns: Columns, name: str) -> RawData:
     """
     kind, column = _content_column(table, columns)
     label = label_column(table, columns)
-    names = table.codes(label) if label is not None else None
-    given: list[str | None] = [None] * table.n_rows
-    if label is not None:
-        given = label_texts(table.texts(label), names, table.where)
     return RawData(
         name=name,
         ids=ids_of(table, columns.id),
-        given=given,
+        given=table.labels(label) if label is not None else [None] * table.n_rows,
         images=partial(read_images, table, column) if kind == "image" else None,
         vectors=partial(read_embeddings, table, column) if kind == "embedding" else None,
         texts=[_text(value) for value in table.texts(column)] if kind == "text" else None,
-        declared=names or (),
+        declared=table.codes(label) if label is not None else (),
     )
 
 
@@ -93,7 +89,4 @@ def ids_of(table: Table, name: str | None) -> list[str]:
     """
     if name is None and "id" not in table.names:
         return [str(row) for row in range(table.n_rows)]
-    texts = [plain_text(value) or "" for value in table.values(name or "id")]
-    if "" in texts:
-        raise DataError(f"{table.row(texts.index(''))}: column '{name or 'id'}' is empty; every row needs an id.")
-    return texts
+    return table.ids(name or "id")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from labelprop.core.errors import DataError, RequestError, UnknownNameError
+from labelprop.data.tables.values import label_texts, plain_text
 
 TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
@@ -33,8 +34,7 @@ class Table:
     names: tuple[str, ...]
     n_rows: int
     load: Callable[[str], Any]
-    class_names: dict[str, tuple[str, ...]]  # column -> names of the codes 0, 1, ...
-    default_class_names: tuple[str, ...] | None = None  # declared without naming a column
+    class_names: Mapping[str | None, tuple[str, ...]]  # column (None: all others) -> names of the codes 0, 1, ...
     lines: Sequence[int] | None = None  # line numbers of the rows in a text file
     batches: Callable[[str], Iterator[Any]] | None = None  # a column in Arrow arrays, read from disk one by one
     undecoded: Mapping[str, int] = field(default_factory=dict)  # column -> first row with bytes that are not UTF-8
@@ -81,14 +81,25 @@ class Table:
             )
         return values
 
+    def labels(self, name: str) -> list[str | None]:
+        """The column as labels, by the names that the table declares; None where unlabeled."""
+        return label_texts(self.texts(name), self.codes(name), self.where)
+
+    def ids(self, name: str) -> list[str]:
+        """The column as ids. Raises DataError naming the row without one."""
+        found = [plain_text(value) or "" for value in self.values(name)]
+        if "" in found:
+            raise DataError(f"{self.row(found.index(''))}: column '{name}' is empty; every row needs an id.")
+        return found
+
     def row(self, index: int) -> str:
         """How to point at a row."""
         place = f"row {index}" if self.lines is None else f"line {self.lines[index]}"
         return f"{self.where}, {place}"
 
-    def codes(self, name: str) -> tuple[str, ...] | None:
-        """Class names behind the whole numbers of a column."""
-        return self.class_names.get(name, self.default_class_names)
+    def codes(self, name: str) -> tuple[str, ...]:
+        """Class names behind the whole numbers of a column; none where none are declared."""
+        return self.class_names.get(name, self.class_names.get(None, ()))
 
 
 def read_table(path: Path) -> Table:
@@ -219,7 +230,7 @@ def _read_parquet(path: Path) -> Table:
     except pa.ArrowInvalid as error:
         raise DataError(f"'{path}' is not a Parquet file, or is damaged: {error}") from error
     schema = file.schema_arrow
-    by_column, default = _declared_names(schema.metadata or {})
+    class_names = _declared_names(schema.metadata or {})
 
     def load(name: str) -> Any:
         try:
@@ -238,7 +249,7 @@ def _read_parquet(path: Path) -> Table:
 
     names = tuple(schema.names)
     return Table(
-        str(path), path.parent, names, file.metadata.num_rows, load, by_column, default, batches=batches
+        str(path), path.parent, names, file.metadata.num_rows, load, class_names, batches=batches
     )  # fmt: skip
 
 
@@ -252,20 +263,19 @@ def _rows_of_a_batch(metadata: Any, name: str) -> int:
     return max(1, min(BATCH_ROWS, _BATCH_BYTES * rows // max(nbytes, 1)))
 
 
-def _declared_names(metadata: dict[bytes, bytes]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...] | None]:
+def _declared_names(metadata: dict[bytes, bytes]) -> dict[str | None, tuple[str, ...]]:
     """Class names by column (the HuggingFace convention), and those under `class_names`, from schema metadata."""
-    by_column: dict[str, tuple[str, ...]] = {}
-    default = None
+    found: dict[str | None, tuple[str, ...]] = {}
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}")).get("info", {}).get("features", {})
         for column, feature in features.items():
             if isinstance(feature, dict) and feature.get("_type") == "ClassLabel":
-                by_column[column] = tuple(str(name) for name in feature["names"])
+                found[column] = tuple(str(name) for name in feature["names"])
         if b"class_names" in metadata:
-            default = tuple(str(name) for name in json.loads(metadata[b"class_names"]))
+            found[None] = tuple(str(name) for name in json.loads(metadata[b"class_names"]))
     except (ValueError, TypeError, KeyError, AttributeError):
-        return {}, None  # metadata of another convention
-    return by_column, default
+        return {}  # metadata of another convention
+    return found
 
 
 def dataset_table(dataset: Any, name: str) -> Table:

@@ -45,12 +45,12 @@ def label_text(value: Any) -> str | None:
     return None if text is None or text in UNLABELED_TEXTS else text
 
 
-def label_texts(values: Iterable[Any], names: tuple[str, ...] | None, where: str) -> list[str | None]:
+def label_texts(values: Iterable[Any], names: tuple[str, ...], where: str) -> list[str | None]:
     """Labels of a column; whole numbers become the class `names` its metadata declares, if any.
 
     Raises DataError naming the row where a number has no name.
     """
-    if names is None:
+    if not names:
         return [label_text(value) for value in values]
     texts = []
     for row, value in enumerate(values):

@@ -49,15 +49,14 @@ class Views:
     def __init__(self, preprocessing: Preprocessing, augment: str) -> None:
         if augment not in AUGMENTS:
             raise RequestError(f"augment={augment!r} is not known; choose one of: {', '.join(AUGMENTS)}.")
-        if preprocessing.kind == "vector" and augment not in FOR_VECTORS:
-            known = ", ".join(FOR_VECTORS)
-            raise RequestError(f"augment={augment!r} moves pixels, but the data are vectors; use one of: {known}.")
-        if preprocessing.kind == "image" and augment in FOR_VECTORS_ALONE:
-            known = ", ".join(name for name in AUGMENTS if name not in FOR_VECTORS_ALONE)
-            raise RequestError(f"augment={augment!r} is for vectors, but the data are images; use one of: {known}.")
+        images = preprocessing.kind == "image"
+        known = [name for name in AUGMENTS if name not in FOR_VECTORS_ALONE] if images else FOR_VECTORS
+        if augment not in known:
+            why = "is for vectors, but the data are images" if images else "moves pixels, but the data are vectors"
+            raise RequestError(f"augment={augment!r} {why}; use one of: {', '.join(known)}.")
         self.preprocessing = preprocessing
         self.augment = augment
-        color = preprocessing.kind == "image" and preprocessing.shape[0] > 1
+        color = images and preprocessing.shape[0] > 1
         self._flips = augment == "shift+flip" or (augment == "strong" and color)
 
     @property

@@ -14,8 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from labelprop.core.errors import RequestError
-from labelprop.models.trunks.pointwise import Pointwise
-from labelprop.models.trunks.resnet18 import initialize_convolutions
+from labelprop.models.trunks.resnet18 import Pointwise, initialize_convolutions
 from labelprop.models.trunks.trunk import Trunk, require_image
 
 Stem = Literal["auto", "imagenet", "small"]
