@@ -39,7 +39,7 @@ class MonitorLike(Protocol):
     def __call__(self, epoch: int, snapshot: Snapshot) -> Mapping[str, Any]: ...
 
 
-class History(Protocol):
+class HistoryLike(Protocol):
     """Where a line an epoch is kept."""
 
     def append_history(self, line: Mapping[str, Any]) -> None: ...
@@ -96,7 +96,7 @@ class Job:
     meter: WorkMeter
     clock: StageClock
     checkpoints: Checkpoints | None = None
-    history: History | None = None
+    history: HistoryLike | None = None
     monitor: MonitorLike | None = None
     compiled: bool = False  # the network's passes in training, by torch.compile
 
