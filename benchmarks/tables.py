@@ -16,7 +16,7 @@ from pathlib import Path
 
 from common import RESULTS, ROOT
 from labelprop.bench import recipes, small
-from labelprop.bench.cells import Cells
+from labelprop.bench.cells import CellFile
 from labelprop.bench.equal_passes import Part, tables
 
 PAGE = ROOT / "docs" / "recipes.md"
@@ -50,7 +50,7 @@ def wanted() -> Iterator[tuple[Path, str]]:
 
 def files(folder: Path, parts: Sequence[Part]) -> Iterator[tuple[Path, str]]:
     """table.json and table.md of a folder of cells, as they should be."""
-    cells = Cells(folder / "cells.jsonl").rows
+    cells = CellFile(folder / "cells.jsonl").rows
     summary, text = tables(parts, cells)
     yield folder / "table.json", json.dumps({"sets": summary}, indent=1) + "\n"
     yield folder / "table.md", f"{text}\n{provenance(folder)}"

@@ -31,7 +31,7 @@ from labelprop.models.network import ModelSpec, build
 from labelprop.runs.inputs import read_inputs
 from labelprop.runs.requests import NewRun
 from labelprop.training import recipes
-from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
+from labelprop.training.job import Job, Lengths, WorkMeter, make_fabric
 from labelprop.training.phase_run import PhaseRun
 
 ROWS, PER_CLASS = 10_000, 20
@@ -92,7 +92,7 @@ def compare(name: str, options: argparse.Namespace) -> dict[str, Any]:
     job = Job(
         label=name,
         recipe=recipe,
-        plan=Plan((steps * options.epochs,) * len(recipe.phases), steps),
+        lengths=Lengths((steps * options.epochs,) * len(recipe.phases), steps),
         task=task,
         loader=loader,
         build=lambda: build(spec(recipe), seed=0),

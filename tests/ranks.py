@@ -20,7 +20,7 @@ from labelprop.methods.state import Ema, MemoryBank
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import loop, recipes
 from labelprop.training.checkpoint import Checkpoints
-from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
+from labelprop.training.job import Job, Lengths, WorkMeter, make_fabric
 from served import content_for
 
 STEPS, PER_EPOCH = 20, 5
@@ -43,7 +43,7 @@ def small_job(name: str) -> Job:
     return Job(
         label=name,
         recipe=recipe,
-        plan=Plan((STEPS,) * len(recipe.phases), PER_EPOCH),
+        lengths=Lengths((STEPS,) * len(recipe.phases), PER_EPOCH),
         task=Task(torch.where(torch.arange(73) < 12, classes_N, -1), torch.ones(73), 3, seed=0),
         loader=Loader.over(content, Views(Preprocessing.measure(content), _augment(name)), torch.device("cpu")),
         build=lambda: build(spec, seed=0),

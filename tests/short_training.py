@@ -16,7 +16,7 @@ from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import loop, recipes
-from labelprop.training.job import Job, Plan, Trained, WorkMeter
+from labelprop.training.job import Job, Lengths, Trained, WorkMeter
 from served import content_for
 
 STEPS, PER_EPOCH = 20, 5
@@ -65,7 +65,7 @@ def trained(
     job = Job(
         label=name,
         recipe=recipe,
-        plan=Plan((STEPS,) * len(recipe.phases), PER_EPOCH),
+        lengths=Lengths((STEPS,) * len(recipe.phases), PER_EPOCH),
         task=task,
         loader=Loader.over(content, Views(Preprocessing.measure(content), "strong"), torch.device("cpu")),
         build=lambda: InFloat64(build(spec, seed=0)),

@@ -1,27 +1,13 @@
 """A recipe in a package of its own: labels, smoothed.
 
 `pip install -e .` in this folder, and `labelprop methods` lists it and `labelprop train DATA --recipe smoothed` runs.
-The line in pyproject.toml names `entry`; its target is a function of the settings that returns the recipe. These are
-the parameters of the method, the rate and the decay, with the defaults that stand here.
+The line in pyproject.toml names `entry`; its target makes the recipe. The settings are those of the method, with a
+rate and a weight decay.
 """
-
-from __future__ import annotations
 
 from torch.nn import functional as F
 
-from labelprop.methods import (
-    Batch,
-    BatchSpec,
-    Entry,
-    LossTerms,
-    Method,
-    Net,
-    Phase,
-    Progress,
-    Settings,
-    StreamSpec,
-    recipe,
-)
+from labelprop.methods import BatchSpec, Entry, LossTerms, Method, Settings, StreamSpec, recipe
 
 
 class Smoothed(Method):
@@ -31,14 +17,14 @@ class Smoothed(Method):
         super().__init__()
         self.needs, self.smoothing = BatchSpec(StreamSpec(batch_size)), smoothing
 
-    def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
+    def loss(self, net, batch, progress):
         logits_BC = net(batch.labeled.views_V[0])["class"]
         term = F.cross_entropy(logits_BC, batch.labels_B, label_smoothing=self.smoothing)
         return LossTerms({"smoothed": term}, {"smoothed": 1.0})
 
 
 @recipe("smoothed", Smoothed)
-def smoothed(s: Settings) -> tuple[Phase, ...]:
+def smoothed(s: Settings):
     """A recipe of one phase."""
     return (s.phase("smoothed", s.make(Smoothed)),)
 

@@ -10,7 +10,7 @@ from labelprop.bench.passes import count, steps_within
 from labelprop.bench.recipes import rows_for
 from labelprop.core.types import Task
 from labelprop.training import recipes
-from labelprop.training.plan import most
+from labelprop.training.lengths import most
 
 N, GIVEN = 300, 30
 DMT_FIRST, DMT_LATER = (GIVEN / 3, N / 3), (GIVEN / 3, 0)
@@ -56,17 +56,17 @@ TASK = Task(torch.where(torch.arange(N) < GIVEN, torch.arange(N) % 3, -1), torch
     ],
 )
 def test_cost(name: str, settings: dict, of_step: tuple, of_first: tuple, of_later: tuple) -> None:
-    cost = count(recipes.build(name, settings), TASK)
-    assert cost.of_step == pytest.approx(of_step)
-    assert cost.of_first == pytest.approx(of_first)
-    assert cost.of_later == pytest.approx(of_later)
+    phases = count(recipes.build(name, settings), TASK)
+    assert [phase.step for phase in phases] == pytest.approx(of_step)
+    assert [phase.first for phase in phases] == pytest.approx(of_first)
+    assert [phase.later for phase in phases] == pytest.approx(of_later)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", rows_for((1, 28, 28)), ids=lambda row: row.name)
 def test_every_recipe_can_be_counted_with_its_defaults(row: Row) -> None:
-    cost = count(recipes.build(row.recipe, row.settings), TASK)
-    assert min(cost.of_step) > 0
+    phases = count(recipes.build(row.recipe, row.settings), TASK)
+    assert min(phase.step for phase in phases) > 0
 
 
 @pytest.mark.parametrize("name", ["dlp", "supervised", "fixmatch", "dmt"])

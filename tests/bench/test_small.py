@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from labelprop.bench import equal_passes, small
-from labelprop.bench.equal_passes import Asked, Part, Row, choose, paired, summarize
+from labelprop.bench.equal_passes import Part, Row, Selection, choose, paired, summarize
 from labelprop.bench.sets import split_images
 from labelprop.bench.small import PARTS
 from labelprop.cli.main import app
@@ -88,15 +88,15 @@ def test_every_row_is_a_recipe(part: Part) -> None:
 
 
 def test_sets_and_rows_can_be_chosen_by_name() -> None:
-    (found,) = choose("small", PARTS, Asked("cifar10", "dlp, supervised", 2, 0.5))
+    (found,) = choose("small", PARTS, Selection("cifar10", "dlp, supervised", 2, 0.5))
     assert (found.name, [row.name for row in found.rows]) == ("cifar10", ["supervised", "dlp"])
     assert (found.splits, found.passes) == (2, 400_000)
-    assert choose("small", PARTS, Asked()) == list(PARTS)
-    assert choose("small", PARTS, Asked(rows="llp density=None"))[0].rows == (Row("llp", {"density": None}),)
+    assert choose("small", PARTS, Selection()) == list(PARTS)
+    assert choose("small", PARTS, Selection(rows="llp density=None"))[0].rows == (Row("llp", {"density": None}),)
     with pytest.raises(UnknownNameError, match="unknown set of bench small 'cifar'; did you mean 'cifar10'"):
-        choose("small", PARTS, Asked("cifar"))
+        choose("small", PARTS, Selection("cifar"))
     with pytest.raises(UnknownNameError, match="unknown row of bench small 'lp'"):
-        choose("small", PARTS, Asked(rows="lp"))
+        choose("small", PARTS, Selection(rows="lp"))
 
 
 def test_a_split_gives_so_many_labels_and_the_truth_of_the_others(tmp_path: Path) -> None:

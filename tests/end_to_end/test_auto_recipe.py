@@ -179,7 +179,7 @@ def test_labels_alone_race_for_as_many_steps_as_the_longest_rival(data, tmp_path
     monkeypatch.setattr(phases, "MIN_STEPS", 100)
 
     def noted(job):
-        lengths[job.recipe.name] = sum(job.plan.steps)
+        lengths[job.recipe.name] = sum(job.lengths.steps)
         raise KeyboardInterrupt if job.recipe.name == "supervised" else NonFiniteLossError("enough")
 
     monkeypatch.setattr(loop, "run", noted)

@@ -22,7 +22,7 @@ from labelprop.methods.phases import Phase, Recipe, Sgd
 from labelprop.methods.supervised import Supervised
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import loop
-from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
+from labelprop.training.job import Job, Lengths, WorkMeter, make_fabric
 
 
 class Lines(list):
@@ -43,7 +43,7 @@ def job(method, *, steps: int = 40, per_epoch: int = 10, **options) -> Job:
     return Job(
         label="r",
         recipe=recipe,
-        plan=Plan((steps,), per_epoch),
+        lengths=Lengths((steps,), per_epoch),
         task=Task(torch.where(torch.arange(60) < 12, classes_N, -1), torch.ones(60), 3, seed=0),
         loader=Loader.over(content, Views(Preprocessing.measure(content), "none"), torch.device("cpu")),
         build=lambda: build(ModelSpec("mlp", (5,), {"class": 3}), seed=0),
@@ -81,7 +81,9 @@ def test_a_phase_from_scratch_starts_from_the_first_weights() -> None:
         still = Phase(name="still", method=lambda: Supervised(batch_size=6), optimizer=Sgd(lr=1e-12, weight_decay=0))
         phases = (made.recipe.main, replace(still, from_scratch=from_scratch))
         recipe = replace(made.recipe, phases=phases)
-        return loop.run(replace(made, recipe=recipe, plan=Plan((40, 10), 10))).net.trunk.layers[1].weight.detach()
+        return (
+            loop.run(replace(made, recipe=recipe, lengths=Lengths((40, 10), 10))).net.trunk.layers[1].weight.detach()
+        )
 
     first = build(ModelSpec("mlp", (5,), {"class": 3}), seed=0).trunk.layers[1].weight
     torch.testing.assert_close(after(True), first)

@@ -13,8 +13,8 @@ from labelprop.core.types import Task
 from labelprop.models.choose import parse_model
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import recipes
-from labelprop.training.job import Plan
-from labelprop.training.plan import epoch_length, plan_steps
+from labelprop.training.job import Lengths
+from labelprop.training.lengths import epoch_length, lengths_of
 from labelprop.training.recipes import paper_dlp, paper_llp
 from labelprop.training.recipes.paper import PaperRow
 from labelprop.training.recipes.paper_dlp import dlp_ablation, dlp_cifar10, dlp_cifar100, dlp_mini_imagenet
@@ -45,12 +45,12 @@ ABLATION_ROWS = [
 ROWS = [*DLP_ROWS, *LLP_ROWS, *ABLATION_ROWS]
 
 
-def plan_of(row: PaperRow, n: int, labeled: int, epochs: int | None = None) -> Plan:
+def plan_of(row: PaperRow, n: int, labeled: int, epochs: int | None = None) -> Lengths:
     labels_N = torch.full((n,), -1)
     labels_N[:labeled] = 0
     task = Task(labels_N, torch.ones(n), 10, 0)
     per_epoch = epoch_length(row.recipe, task)
-    return plan_steps(row.recipe, per_epoch, (epochs or row.epochs) * per_epoch)
+    return lengths_of(row.recipe, per_epoch, (epochs or row.epochs) * per_epoch)
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def plan_of(row: PaperRow, n: int, labeled: int, epochs: int | None = None) -> P
     ids=lambda value: f"{value.where}, {value.name}" if isinstance(value, PaperRow) else None,
 )
 def test_steps_of_the_dlp_tables(row: PaperRow, labeled: int, per_epoch: int, steps: tuple[int, ...]) -> None:
-    plan = plan_of(row, 50_000, labeled)
-    assert (plan.steps_per_epoch, plan.steps) == (per_epoch, steps)
+    lengths = plan_of(row, 50_000, labeled)
+    assert (lengths.steps_per_epoch, lengths.steps) == (per_epoch, steps)
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_steps_of_the_dlp_tables(row: PaperRow, labeled: int, per_epoch: int, st
     ids=lambda value: f"{value.where}, {value.name}" if isinstance(value, PaperRow) else None,
 )
 def test_steps_of_the_llp_tables(row: PaperRow, per_epoch: int, steps: tuple[int, ...]) -> None:
-    plan = plan_of(row, IMAGENET, 13_000 * row.percent)
-    assert (plan.steps_per_epoch, plan.steps) == (per_epoch, steps)
+    lengths = plan_of(row, IMAGENET, 13_000 * row.percent)
+    assert (lengths.steps_per_epoch, lengths.steps) == (per_epoch, steps)
 
 
 @pytest.mark.parametrize(
@@ -109,11 +109,11 @@ def test_steps_of_the_llp_tables(row: PaperRow, per_epoch: int, steps: tuple[int
 def test_llp_drops_at_the_step_that_ends_the_epochs_of_the_released_code(network, percent, drops) -> None:
     row = llp_imagenet("llp+rj", network, percent)
     instance, main, jump = row.recipe.phases
-    plan = plan_of(row, IMAGENET, 13_000 * percent)
+    lengths = plan_of(row, IMAGENET, 13_000 * percent)
     assert {instance.schedule(share, []) for share in (0, 0.5, 1)} == {1}
     for number, epoch in enumerate(drops):
-        first = epoch * 10_009 - plan.steps[0]  # the counter goes on from the instance phase
-        before, after = (main.schedule(step / plan.steps[1], []) for step in (first - 1, first))
+        first = epoch * 10_009 - lengths.steps[0]  # the counter goes on from the instance phase
+        before, after = (main.schedule(step / lengths.steps[1], []) for step in (first - 1, first))
         assert (before, after) == pytest.approx((0.1**number, 0.1 ** (number + 1)))
     assert [phase.optimizer.lr for phase in row.recipe.phases] == pytest.approx([0.03, 0.03, 0.003])
     assert [jump.schedule(share, []) for share in (0, 0.49, 0.51, 0.99)] == pytest.approx([1, 1, 0.1, 0.01])

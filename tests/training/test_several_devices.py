@@ -42,7 +42,7 @@ class HalfBatches:
             self.phase = PhaseRun(self.job, net, index, optimizer_state, None, before)
             self.statistics = [self._taken() for _ in self.groups]
             self._refresh(0)
-            for epoch in range(self.job.plan.epochs(index)):
+            for epoch in range(self.job.lengths.epochs(index)):
                 self._epoch(index, epoch)
                 self._refresh(epoch + 1)
             optimizer_state, before = optimizer_tensors(self.phase.optimizer), self.phase.method
@@ -63,7 +63,7 @@ class HalfBatches:
 
     def _epoch(self, index: int, epoch: int) -> None:
         job, phase, needs = self.job, self.phase, self.phase.method.needs
-        first, steps = epoch * job.plan.steps_per_epoch, job.plan.steps_in(index, epoch)
+        first, steps = epoch * job.lengths.steps_per_epoch, job.lengths.steps_in(index, epoch)
         streams, self.random = [], []
         for group in self.groups:
             dropout_seed, view_seed = epoch_seeds(0, index, epoch, group.rank)
@@ -74,7 +74,7 @@ class HalfBatches:
             streams.append(job.loader.batches(parts, needs, job.task, torch.Generator().manual_seed(view_seed)))
         of_epoch = []
         for offset, batches in enumerate(zip(*streams, strict=True)):
-            progress = Progress(first + offset, job.plan.steps[index], epoch, job.plan.steps_per_epoch)
+            progress = Progress(first + offset, job.lengths.steps[index], epoch, job.lengths.steps_per_epoch)
             of_epoch.append(self._step(batches, progress))
         phase.losses = [*phase.losses, sum(of_epoch) / len(of_epoch)]
         self.losses += of_epoch

@@ -1,4 +1,4 @@
-"""Cells: the results of a bench, kept one JSON line each as they finish, so that a restart continues."""
+"""CellFile: the results of a bench, kept one JSON line each as they finish, so that a restart continues."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Work = Callable[[RunFolder, Reporter], str]
 CELLS = "cells.jsonl"
 
 
-class Cells:
+class CellFile:
     """Results in a file of JSON lines. A line cut off by a kill is dropped and its cell is run again."""
 
     def __init__(self, path: Path) -> None:

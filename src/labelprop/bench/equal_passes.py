@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import torch
 from scipy.stats import t as student_t
 
-from labelprop.bench.cells import CELLS, Cells, Work
+from labelprop.bench.cells import CELLS, CellFile, Work
 from labelprop.bench.passes import steps_within
 from labelprop.bench.sets import Split
 from labelprop.bench.tables import markdown, percent, shown, spread, write_markdown
@@ -69,7 +69,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Selection:
     """Which cells: names with commas (empty: all), splits a set (None: its own number); `scale` times the passes."""
 
     sets: str = ""
@@ -79,9 +79,9 @@ class Asked:
     precision: str = "auto"
 
 
-def work_on(bench: str, known: Sequence[Part], asked: Asked, data: Path) -> Work:
+def work_on(bench: str, known: Sequence[Part], asked: Selection, data: Path) -> Work:
     """What is to run of the known parts. Raises UnknownNameError for a set or row that is not there."""
-    everything = choose(bench, known, Asked(scale=asked.scale))
+    everything = choose(bench, known, Selection(scale=asked.scale))
     return partial(_run, bench, choose(bench, known, asked), everything, data)
 
 
@@ -92,7 +92,7 @@ def _run(
 
     `table.md` and `table.json` hold them too. Raises RequestError naming the file that `data` lacks.
     """
-    cells = Cells(folder.path / CELLS)
+    cells = CellFile(folder.path / CELLS)
     for part in wanted:
         for number in range(part.splits):
             for row in part.rows:
@@ -114,7 +114,7 @@ def tables(parts: Sequence[Part], cells: Sequence[Mapping[str, Any]]) -> tuple[d
     return summary, "\n".join(section(part, summary[part.name]) for part in parts)
 
 
-def choose(bench: str, known: Sequence[Part], asked: Asked) -> list[Part]:
+def choose(bench: str, known: Sequence[Part], asked: Selection) -> list[Part]:
     """The parts of these names, with the lines of these names, this number of splits and these passes."""
     sets = [name.strip() for name in asked.sets.split(",") if name.strip()]
     rows = [name.strip() for name in asked.rows.split(",") if name.strip()]

@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from labelprop.bench.cells import CELLS, Cells
+from labelprop.bench.cells import CELLS, CellFile
 from labelprop.bench.paper_files import Files
 from labelprop.bench.tables import markdown, shown, spread, write_markdown
 from labelprop.core.progress import Reporter
@@ -53,7 +53,7 @@ class PaperRequest:
 
 def run_rows(asked: PaperRequest, folder: RunFolder, reporter: Reporter) -> str:
     """Runs what is missing and returns the tables as Markdown, which `table.md` and `table.json` hold too."""
-    cells, files = Cells(folder.path / CELLS), cache(partial(asked.make_files, folder.path / "data"))
+    cells, files = CellFile(folder.path / CELLS), cache(partial(asked.make_files, folder.path / "data"))
     for row in asked.rows:
         key = {"table": _title(row, asked), "row": row.name, "split": asked.split}
         place = folder.path / "runs" / _file_name(key)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,52 +22,35 @@ from labelprop.data.views.views import Views
 from labelprop.methods.phases import Recipe
 from labelprop.models.network import ModelSpec, Network, build
 from labelprop.training import recipes
-from labelprop.training.job import Job, Plan, WorkMeter, make_fabric
+from labelprop.training.job import Job, Lengths, WorkMeter, make_fabric
+from labelprop.training.lengths import PhaseCost, cost_of, epoch_length, lengths_of, most
 from labelprop.training.phase_run import PhaseRun
-from labelprop.training.plan import epoch_length, most, plan_steps
 
 FORWARD = 1 / 3
 DIM = 8
 STEPS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """Image passes of one step, of the first refresh and of a later one, phase by phase."""
-
-    of_step: tuple[float, ...]
-    of_first: tuple[float, ...]
-    of_later: tuple[float, ...]
-
-    def of(self, plan: Plan) -> float:
-        """Passes of a whole training: every phase is refreshed before each epoch and after the last."""
-        parts = zip(self.of_step, self.of_first, self.of_later, strict=True)
-        return sum(
-            plan.steps[phase] * step + first + plan.epochs(phase) * later
-            for phase, (step, first, later) in enumerate(parts)
-        )
-
-
 def steps_within(passes: float, recipe: Recipe, task: Task) -> tuple[int, float]:
     """The most steps of the main phase that `passes` pay for, at least one, and what they cost with all the rest."""
-    cost, per_epoch = count(recipe, task), epoch_length(recipe, task)
+    phases, per_epoch = count(recipe, task), epoch_length(recipe, task)
 
     def of(main_steps: int) -> float:
-        return cost.of(plan_steps(recipe, per_epoch, main_steps))
+        return cost_of(lengths_of(recipe, per_epoch, main_steps), phases)
 
     steps = max(1, most(of, passes))
     return steps, of(steps)
 
 
-def count(recipe: Recipe, task: Task) -> Cost:
-    """Counts examples that pass a small network, with this task's labels and random examples."""
+def count(recipe: Recipe, task: Task) -> list[PhaseCost]:
+    """Image passes of each phase, counted on a small network with this task's labels and random examples."""
     content, model, augment = _examples(recipe, task.n)
     device, shape = torch.device("cpu"), tuple(content.shape)
     spec = ModelSpec(model, shape, recipe.heads(task.n_classes), {}, recipe.l2_feature)
     job = Job(
         label="count",
         recipe=recipe,
-        plan=Plan((STEPS,) * len(recipe.phases), STEPS),
+        lengths=Lengths((STEPS,) * len(recipe.phases), STEPS),
         task=task,
         loader=Loader.over(content, Views(Preprocessing.measure(content), augment), device),
         build=partial(build, spec, seed=0),
@@ -76,21 +58,21 @@ def count(recipe: Recipe, task: Task) -> Cost:
         meter=WorkMeter(1),
         clock=StageClock(),
     )
-    steps, first, later = [], [], []
-    for index in range(len(recipe.phases)):
-        with torch.random.fork_rng():
-            net = job.build()
-            phase = PhaseRun(job, net, index, {}, None)
-            with _counting() as seen:
-                phase.refresh(0)
-                first.append(sum(seen))
-                seen.clear()
-                phase.epoch(0)
-                steps.append(sum(seen) / STEPS)
-                seen.clear()
-                phase.refresh(1)
-                later.append(sum(seen))
-    return Cost(tuple(steps), tuple(first), tuple(later))
+    return [_count_phase(job, index) for index in range(len(recipe.phases))]
+
+
+def _count_phase(job: Job, index: int) -> PhaseCost:
+    with torch.random.fork_rng():
+        phase = PhaseRun(job, job.build(), index, {}, None)
+        with _counting() as seen:
+            phase.refresh(0)
+            first = sum(seen)
+            seen.clear()
+            phase.epoch(0)
+            steps = sum(seen)
+            seen.clear()
+            phase.refresh(1)
+    return PhaseCost(steps / STEPS, first, sum(seen))
 
 
 def _examples(recipe: Recipe, n: int) -> tuple[TensorContent, str, str]:

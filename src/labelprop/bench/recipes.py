@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from labelprop.bench.cells import Work
-from labelprop.bench.equal_passes import BASELINE, Asked, Part, Row, work_on
+from labelprop.bench.equal_passes import BASELINE, Part, Row, Selection, work_on
 from labelprop.bench.sets import split_banking77, split_images
 from labelprop.training import recipes
 
@@ -71,5 +71,5 @@ def run(
     scale: float = 1,
     precision: str = "auto",
 ) -> Work:
-    """The cells of `Asked`; see `work_on`."""
-    return work_on("recipes", parts(), Asked(sets, rows, splits, scale, precision), data)
+    """The cells of `Selection`; see `work_on`."""
+    return work_on("recipes", parts(), Selection(sets, rows, splits, scale, precision), data)

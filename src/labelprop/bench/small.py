@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from labelprop.bench.cells import Work
-from labelprop.bench.equal_passes import BASELINE, Asked, Part, Row, work_on
+from labelprop.bench.equal_passes import BASELINE, Part, Row, Selection, work_on
 from labelprop.bench.sets import split_images
 
 ROWS = 10_000
@@ -50,5 +50,5 @@ def run(
     scale: float = 1,
     precision: str = "auto",
 ) -> Work:
-    """The cells of `Asked`; see `work_on`."""
-    return work_on("small", PARTS, Asked(sets, rows, splits, scale, precision), data)
+    """The cells of `Selection`; see `work_on`."""
+    return work_on("small", PARTS, Selection(sets, rows, splits, scale, precision), data)

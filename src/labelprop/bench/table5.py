@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.bench.cells import CELLS, Cells, Work
+from labelprop.bench.cells import CELLS, CellFile, Work
 from labelprop.bench.fashion_embedding import unlabeled_embedding
 from labelprop.bench.sets import banking77, draw_nested
 from labelprop.bench.tables import markdown, percent, spread, write_markdown
@@ -78,7 +78,7 @@ def _run(data: Path, subsets: int, epochs: int | None, folder: RunFolder, report
     `epochs` are those of the `dlp` run whose embedding is used (None: the recipe's small-data default).
     Raises RequestError naming the file that `data` lacks.
     """
-    cells = Cells(folder.path / CELLS)
+    cells = CellFile(folder.path / CELLS)
     vectors_ND, labels_N = banking77(data)
     fashion_ND, fashion_labels_N = unlabeled_embedding(data, folder.path / "fashion_mnist_dlp", epochs, reporter)
     for number in range(subsets):
@@ -127,7 +127,7 @@ def _wanted() -> Iterator[tuple[int, PropagatorRow]]:
             yield per_class, row
 
 
-def _write(folder: RunFolder, cells: Cells, subsets: int) -> str:
+def _write(folder: RunFolder, cells: CellFile, subsets: int) -> str:
     table: dict[str, dict[str, dict[str, Any]]] = {}
     for cell in cells.rows:
         if cell["subset"] < subsets:

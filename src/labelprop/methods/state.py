@@ -59,7 +59,25 @@ class MemoryBank(State):
         self.vectors_ND[rows_R] = F.normalize(moved_RD, dim=1).to(self.vectors_ND.dtype)
 
 
-class Ema(State):
+class SecondNetwork(State):
+    """A copy of the network that is trained, with weights of its own."""
+
+    def __init__(self, net: nn.Module, *, learns: bool) -> None:
+        super().__init__()
+        self.net = copy.deepcopy(net).requires_grad_(learns)
+
+    def look(self, x: torch.Tensor) -> tuple[Outputs, dict[str, torch.Tensor]]:
+        """Its outputs in training mode, and its buffers as they will be after the step.
+
+        Nothing is written: a loss only reads.
+        """
+        buffers = {name: value.clone() for name, value in self.net.named_buffers()}
+        with self.autocast():
+            outputs: Outputs = torch.func.functional_call(self.net.train(), buffers, (x,))
+        return outputs, buffers
+
+
+class Ema(SecondNetwork):
     """A teacher: a copy of the network whose weights follow those of the student slowly.
 
     theta' <- a theta' + (1 - a) theta with a = min(t / (t + lag), decay), t the steps taken from 1 on. With lag 1 it
@@ -74,20 +92,13 @@ class Ema(State):
     steps: torch.Tensor
 
     def __init__(self, net: nn.Module, *, decay: float, statistics: str = "own", lag: float = 1) -> None:
-        super().__init__()
+        super().__init__(net, learns=False)
         self.decay, self.statistics, self.lag = decay, statistics, lag
-        self.net = copy.deepcopy(net).requires_grad_(False)
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64, device=next(net.parameters()).device))
 
+    @torch.no_grad()
     def look(self, x: torch.Tensor) -> tuple[Outputs, dict[str, torch.Tensor]]:
-        """The teacher's outputs in training mode, and its buffers as they will be once `follow` gets them.
-
-        Nothing is written: a loss only reads.
-        """
-        buffers = {name: value.clone() for name, value in self.net.named_buffers()}
-        with torch.no_grad(), self.autocast():
-            outputs: Outputs = torch.func.functional_call(self.net.train(), buffers, (x,))
-        return outputs, buffers
+        return super().look(x)
 
     def follow(self, student: nn.Module, buffers: dict[str, torch.Tensor]) -> None:
         """One step after the student, with the buffers of `look`."""
@@ -105,7 +116,7 @@ class Ema(State):
                 buffer.copy_(theirs[name])
 
 
-class Peer(State):
+class Peer(SecondNetwork):
     """A second network, of the same kind and from other first weights, that learns beside the first.
 
     Its first weights are the first network's, each tensor with its numbers in another order: as random as the
@@ -114,8 +125,7 @@ class Peer(State):
     """
 
     def __init__(self, net: nn.Module, *, seed: int) -> None:
-        super().__init__()
-        self.net = copy.deepcopy(net).requires_grad_(True)
+        super().__init__(net, learns=True)
         trunks = [part for part in self.net.modules() if isinstance(part, Trunk)]
         kept = {id(parameter) for trunk in trunks if trunk.learned for parameter in trunk.parameters()}
         for trunk in trunks:
@@ -128,16 +138,6 @@ class Peer(State):
                     continue
                 order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
                 parameter.copy_(parameter.flatten()[order].view_as(parameter))
-
-    def look(self, x: torch.Tensor) -> tuple[Outputs, dict[str, torch.Tensor]]:
-        """Its outputs in training mode, with gradients, and its buffers as they will be once `keep` gets them.
-
-        Nothing is written: a loss only reads.
-        """
-        buffers = {name: value.clone() for name, value in self.net.named_buffers()}
-        with self.autocast():
-            outputs: Outputs = torch.func.functional_call(self.net.train(), buffers, (x,))
-        return outputs, buffers
 
     def keep(self, buffers: Outputs) -> None:
         """After the step, with the buffers of `look`."""

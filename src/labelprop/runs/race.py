@@ -21,8 +21,8 @@ from labelprop.runs.prepare import Prepared
 from labelprop.runs.record import ASKED, check_same_run, configuration
 from labelprop.training import loop
 from labelprop.training.job import Job, WorkMeter
+from labelprop.training.lengths import CLOSING_SECONDS, default_epochs, epoch_length, lengths_of, main_steps_within
 from labelprop.training.outputs import collect_outputs
-from labelprop.training.plan import CLOSING_SECONDS, default_epochs, epoch_length, main_steps_within, plan_steps
 from labelprop.training.race import BASELINE, ROUNDS, Outcome, Trial, hidden_labels, race
 
 RECORD = "race.json"
@@ -163,8 +163,8 @@ class _Race:
         jobs = {other: self._job(other, task, max(1, round(share * lengths[other]))) for other in self.designs}
         job = jobs[name]
         if name == BASELINE:  # phases before a main one have a least length: labels alone get as long as any other
-            longest = max(sum(other.plan.steps) for other in jobs.values())
-            job = replace(job, plan=replace(job.plan, steps=(longest,)))
+            longest = max(sum(other.lengths.steps) for other in jobs.values())
+            job = replace(job, lengths=replace(job.lengths, steps=(longest,)))
         try:
             trained = loop.run(job)
             found = collect_outputs(trained.method.deployed(trained.net), job.loader)
@@ -182,7 +182,7 @@ class _Race:
         return Job(
             label="race",
             recipe=design.recipe,
-            plan=plan_steps(design.recipe, epoch_length(design.recipe, task), main_steps),
+            lengths=lengths_of(design.recipe, epoch_length(design.recipe, task), main_steps),
             task=task,
             loader=self.loader,
             build=partial(design.network, design.recipe.heads(task.n_classes), self.prepared.request.seed),

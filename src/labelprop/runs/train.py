@@ -36,7 +36,7 @@ from labelprop.runs.trained import Finished, write_trained
 from labelprop.training import loop
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
-from labelprop.training.plan import CLOSING_SECONDS, default_epochs, epoch_length, main_steps_within, plan_steps
+from labelprop.training.lengths import CLOSING_SECONDS, default_epochs, epoch_length, lengths_of, main_steps_within
 
 OUT_OF_MEMORY = (
     "the GPU is out of memory: lower the batch (--set batch_size=...), use a smaller --image-size or --model, "
@@ -116,20 +116,20 @@ def _train_in(folder: RunFolder | None, prepared: Prepared) -> None:
         clock.add(name, usage)
     jobs = _jobs(prepared, clock, folder)
     main_steps = previous.get("main_steps") or group.first(_main_steps(prepared, jobs))
-    jobs = [replace(job, plan=plan_steps(job.recipe, job.plan.steps_per_epoch, main_steps)) for job in jobs]
+    jobs = [replace(job, lengths=lengths_of(job.recipe, job.lengths.steps_per_epoch, main_steps)) for job in jobs]
     _announce(request.reporter, jobs)
     record = described | {
         "status": "running",
         "main_steps": main_steps,
-        "steps_per_epoch": jobs[-1].plan.steps_per_epoch,
+        "steps_per_epoch": jobs[-1].lengths.steps_per_epoch,
         "phases": {
-            job.label: {phase.name: steps for phase, steps in zip(job.recipe.phases, job.plan.steps, strict=True)}
+            job.label: {phase.name: steps for phase, steps in zip(job.recipe.phases, job.lengths.steps, strict=True)}
             for job in jobs
         },
     }
     if folder is not None:
         folder.write_json("run.json", record | {"stages": clock.stages})
-    meter = WorkMeter(sum(sum(job.plan.steps) for job in jobs), request.reporter)
+    meter = WorkMeter(sum(sum(job.lengths.steps) for job in jobs), request.reporter)
     trained = [loop.run(replace(job, meter=meter)) for job in jobs]
     if folder is not None:
         write_trained(Finished.of(prepared, folder, trained, jobs[-1].loader, clock, record))
@@ -141,7 +141,7 @@ def _jobs(prepared: Prepared, clock: StageClock, folder: RunFolder | None) -> li
     views = Views(design.preprocessing, design.augment)
     with clock.stage("read"):
         loader = Loader.over(design.features.content, views, prepared.device)
-    plan = plan_steps(design.recipe, epoch_length(design.recipe, design.task), 0)
+    lengths = lengths_of(design.recipe, epoch_length(design.recipe, design.task), 0)
     baseline_monitor, monitor = _monitors(prepared.inputs, folder, request.seed)
     trainings = [(design.recipe.name, design.recipe, monitor)]
     if request.baselines and design.recipe.name != "supervised":
@@ -150,7 +150,7 @@ def _jobs(prepared: Prepared, clock: StageClock, folder: RunFolder | None) -> li
         Job(
             label=label,
             recipe=recipe,
-            plan=plan,
+            lengths=lengths,
             task=design.task,
             loader=loader,
             build=partial(design.network, recipe.heads(design.task.n_classes), request.seed),
@@ -179,7 +179,7 @@ def _monitors(inputs: Inputs, folder: RunFolder | None, seed: int) -> tuple[Moni
 
 
 def _main_steps(prepared: Prepared, jobs: list[Job]) -> int:
-    request, per_epoch = prepared.request, jobs[-1].plan.steps_per_epoch
+    request, per_epoch = prepared.request, jobs[-1].lengths.steps_per_epoch
     if prepared.budget is not None:
         spent = time.perf_counter() - prepared.began
         least = prepared.least_steps
@@ -195,15 +195,14 @@ def _main_steps(prepared: Prepared, jobs: list[Job]) -> int:
 
 def _announce(reporter: Reporter, jobs: list[Job]) -> None:
     for job in jobs:
-        named = " + ".join(
-            f"{steps:,} ({phase.name})" for phase, steps in zip(job.recipe.phases, job.plan.steps, strict=True)
-        )
-        shortest = [steps for phase, steps in zip(job.recipe.phases, job.plan.steps, strict=True) if phase.share != 1]
+        phases = list(zip(job.recipe.phases, job.lengths.steps, strict=True))
+        named = " + ".join(f"{steps:,} ({phase.name})" for phase, steps in phases)
+        shortest = [steps for phase, steps in phases if phase.share != 1]
         least = f" (phases beside the main one have at least {MIN_STEPS})" if MIN_STEPS in shortest else ""
-        reporter.say(f"{job.label}: {named} steps, {job.plan.steps_per_epoch:,} an epoch{least}")
-        if sum(job.plan.steps) < MIN_STEPS:
+        reporter.say(f"{job.label}: {named} steps, {job.lengths.steps_per_epoch:,} an epoch{least}")
+        if sum(job.lengths.steps) < MIN_STEPS:
             reporter.say(f"{job.label}: a network learns little in so few steps; give more --epochs or --steps")
         for index, phase in enumerate(job.recipe.phases):
             parts = [part for part in phase.method.modules() if isinstance(part, Method)]
-            if any(part.first_epoch >= job.plan.epochs(index) for part in parts):
+            if any(part.first_epoch >= job.lengths.epochs(index) for part in parts):
                 reporter.say(f"{phase.name} learns from the labels alone in its only epoch; give more --epochs")

@@ -24,7 +24,7 @@ IMAGE = (1, 8, 8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Problem:
+class SmallTraining:
     """Three overlapping blobs, four labels each; a network with every head the method asks for.
 
     They are vectors, or gray images where the method refuses these.
@@ -36,7 +36,7 @@ class Problem:
     loader: Loader
 
     @classmethod
-    def of(cls, make: Callable[[], Method]) -> Problem:
+    def of(cls, make: Callable[[], Method]) -> SmallTraining:
         generator, method = torch.Generator().manual_seed(0), make()
         vectors = method.refuses((D,)) is None
         shape = (D,) if vectors else IMAGE
@@ -101,16 +101,16 @@ class Problem:
 
 def check_method(make: Callable[[], Method]) -> None:
     """Raises AssertionError, saying which rule is broken, where the method that `make` builds breaks one."""
-    _check_terms(Problem.of(make))
-    _check_reading_changes_nothing(Problem.of(make))
-    _check_same_answer_twice(Problem.of(make))
-    _check_state_round_trip(Problem.of(make), make)
-    _check_given_labels_are_kept(Problem.of(make))
-    _check_deployed(Problem.of(make))
-    _check_nothing_is_shared(Problem.of(make))
+    _check_terms(SmallTraining.of(make))
+    _check_reading_changes_nothing(SmallTraining.of(make))
+    _check_same_answer_twice(SmallTraining.of(make))
+    _check_state_round_trip(SmallTraining.of(make), make)
+    _check_given_labels_are_kept(SmallTraining.of(make))
+    _check_deployed(SmallTraining.of(make))
+    _check_nothing_is_shared(SmallTraining.of(make))
 
 
-def _check_terms(problem: Problem) -> None:
+def _check_terms(problem: SmallTraining) -> None:
     """In the second epoch, since what remembers an epoch has nothing to say in the first."""
     problem.refresh()
     batch = problem.batch()
@@ -137,7 +137,7 @@ def _check_terms(problem: Problem) -> None:
         assert of_examples, f"output '{name}' has {len(output)} rows for {n} examples: what is not theirs is `own`"
 
 
-def _check_reading_changes_nothing(problem: Problem) -> None:
+def _check_reading_changes_nothing(problem: SmallTraining) -> None:
     problem.refresh()
     before, weights = _copy(problem.method.state_dict()), _copy(dict(problem.net.named_parameters()))
     torch.autograd.backward([problem.loss(problem.batch()).total()])
@@ -145,7 +145,7 @@ def _check_reading_changes_nothing(problem: Problem) -> None:
     assert _equal(weights, dict(problem.net.named_parameters())), "loss() or backward() moved the network's weights"
 
 
-def _check_same_answer_twice(problem: Problem) -> None:
+def _check_same_answer_twice(problem: SmallTraining) -> None:
     problem.refresh()
     buffers = _copy(dict(problem.net.named_buffers()))
     first = problem.loss(problem.batch())
@@ -156,11 +156,11 @@ def _check_same_answer_twice(problem: Problem) -> None:
         assert torch.equal(term, second.terms[name]), f"term '{name}' differs between two equal calls"
 
 
-def _check_state_round_trip(problem: Problem, make: Callable[[], Method]) -> None:
+def _check_state_round_trip(problem: SmallTraining, make: Callable[[], Method]) -> None:
     problem.refresh()
     batch = problem.batch()
     problem.after_step(batch, Progress(5, 10, 0, 10))
-    other = Problem.of(make)
+    other = SmallTraining.of(make)
     other.net.load_state_dict(problem.net.state_dict())
     other.method.load_state_dict(problem.method.state_dict())
     assert _equal(problem.method.state_dict(), other.method.state_dict()), "state_dict does not round-trip"
@@ -168,7 +168,7 @@ def _check_state_round_trip(problem: Problem, make: Callable[[], Method]) -> Non
     assert torch.equal(a, b), "a restored method computes another loss: some state is not in its buffers"
 
 
-def _check_given_labels_are_kept(problem: Problem) -> None:
+def _check_given_labels_are_kept(problem: SmallTraining) -> None:
     problem.refresh()
     pseudo = problem.method.pseudo_labels()
     if pseudo is None:
@@ -182,14 +182,14 @@ def _check_given_labels_are_kept(problem: Problem) -> None:
     assert (pseudo.certainty_N <= 1 + 1e-6).all(), "a certainty above 1"
 
 
-def _check_deployed(problem: Problem) -> None:
+def _check_deployed(problem: SmallTraining) -> None:
     deployed = problem.method.deployed(problem.net).eval()
     with torch.no_grad():
         found = deployed(torch.zeros(2, *problem.loader.content.shape))
     assert found["class"].shape == (2, C), "deployed() must give 'class' logits of shape (B, C)"
 
 
-def _check_nothing_is_shared(problem: Problem) -> None:
+def _check_nothing_is_shared(problem: SmallTraining) -> None:
     """A teacher that is the student, by sharing its weights, agrees with it for nothing."""
     batch = problem.batch()
     problem.after_step(batch, Progress(5, 10, 0, 10))

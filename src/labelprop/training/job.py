@@ -30,7 +30,7 @@ from labelprop.training.checkpoint import Checkpoints
 Precision = Literal["float32", "bf16"]
 
 
-class Monitor(Protocol):
+class MonitorLike(Protocol):
     """Turns what training shows into numbers for the history; it alone may know the truth."""
 
     def wants_outputs(self, epoch: int, epochs: int) -> bool:
@@ -39,7 +39,7 @@ class Monitor(Protocol):
     def __call__(self, epoch: int, snapshot: Snapshot) -> Mapping[str, Any]: ...
 
 
-class History(Protocol):
+class HistoryLike(Protocol):
     """Where a line an epoch is kept."""
 
     def append_history(self, line: Mapping[str, Any]) -> None: ...
@@ -48,7 +48,7 @@ class History(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Lengths:
     """How many steps each phase takes, and how many make an epoch."""
 
     steps: tuple[int, ...]
@@ -88,7 +88,7 @@ class Job:
 
     label: str
     recipe: Recipe
-    plan: Plan
+    lengths: Lengths
     task: Task
     loader: Loader
     build: Callable[[], nn.Module]
@@ -96,8 +96,8 @@ class Job:
     meter: WorkMeter
     clock: StageClock
     checkpoints: Checkpoints | None = None
-    history: History | None = None
-    monitor: Monitor | None = None
+    history: HistoryLike | None = None
+    monitor: MonitorLike | None = None
     compiled: bool = False  # the network's passes in training, by torch.compile
 
     @property

@@ -22,7 +22,7 @@ def run(job: Job) -> Trained:
             job.history.cut_history(job.label, state["lines"])
         if found:
             restore_module("net", net, tensors)
-            job.meter.skip(job.plan.steps_before(state["phase"], state["epoch"]))
+            job.meter.skip(job.lengths.steps_before(state["phase"], state["epoch"]))
         lines, optimizer_state = state["lines"], dict(tensors)
         phase = None
         for index in range(state["phase"], len(job.recipe.phases)):
@@ -38,7 +38,7 @@ def run(job: Job) -> Trained:
                 phase.refresh(0)
             else:
                 phase.losses = list(state["losses"])
-            for epoch in range(resumed_at or 0, job.plan.epochs(index)):
+            for epoch in range(resumed_at or 0, job.lengths.epochs(index)):
                 line = phase.epoch(epoch)
                 line["monitor"] = phase.refresh(epoch + 1)
                 lines += 1
@@ -54,6 +54,6 @@ def _record(job: Job, phase: PhaseRun, line: dict[str, Any], index: int, epoch: 
         job.history.append_history(line)
     if job.checkpoints is not None:
         with job.clock.stage(f"{job.label}: checkpoints"):
-            number = sum(job.plan.epochs(i) for i in range(index)) + epoch
+            number = sum(job.lengths.epochs(i) for i in range(index)) + epoch
             state = {"phase": index, "epoch": epoch, "lines": lines, "losses": phase.losses}
             job.checkpoints.save(number, phase.tensors(), state)

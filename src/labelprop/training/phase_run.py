@@ -31,7 +31,7 @@ from labelprop.methods.phases import Phase
 from labelprop.methods.state import State, take_over
 from labelprop.models.trunks.modes import learning, running_statistics
 from labelprop.training.checkpoint import module_tensors, optimizer_tensors, restore_module, restore_optimizer
-from labelprop.training.job import Job, Monitor, epoch_seeds
+from labelprop.training.job import Job, MonitorLike, epoch_seeds
 from labelprop.training.outputs import Passes, outputs_of_all
 from labelprop.training.running_mean import RunningMean
 
@@ -102,16 +102,16 @@ class PhaseRun:
         self._learn()
         return numbers
 
-    def _look(self, tools: Passes, epoch: int, monitor: Monitor) -> dict[str, Any]:
+    def _look(self, tools: Passes, epoch: int, monitor: MonitorLike) -> dict[str, Any]:
         """All processes make what is looked at; the first one looks."""
         job = self.job
-        wanted = monitor.wants_outputs(epoch, job.plan.epochs(self.index))
+        wanted = monitor.wants_outputs(epoch, job.lengths.epochs(self.index))
         shown = self._shown(tools, wanted)
         snapshot = Snapshot(
             pseudo_labels=self.method.pseudo_labels(),
             outputs=shown,
             embeddings=self._embeddings(tools.made or shown),
-            step=job.plan.steps_before(self.index, epoch),
+            step=job.lengths.steps_before(self.index, epoch),
             wanted=wanted,
         )
         with job.clock.stage(f"{job.label}: monitor"):
@@ -134,7 +134,7 @@ class PhaseRun:
     def epoch(self, epoch: int) -> dict[str, Any]:
         """One epoch of steps; returns its line for the history."""
         job, began = self.job, time.perf_counter()
-        first, steps = epoch * job.plan.steps_per_epoch, job.plan.steps_in(self.index, epoch)
+        first, steps = epoch * job.lengths.steps_per_epoch, job.lengths.steps_in(self.index, epoch)
         dropout_seed, view_seed = epoch_seeds(job.task.seed, self.index, epoch, job.group.rank)
         torch.manual_seed(dropout_seed)
         generator = torch.Generator(job.fabric.device).manual_seed(view_seed)
@@ -153,10 +153,10 @@ class PhaseRun:
         mean = RunningMean(job.group)
         with job.clock.stage(f"{job.label}: steps"):
             for offset, batch in enumerate(job.loader.batches(drawn, self.method.needs, job.task, generator)):
-                progress = Progress(first + offset, job.plan.steps[self.index], epoch, job.plan.steps_per_epoch)
+                progress = Progress(first + offset, job.lengths.steps[self.index], epoch, job.lengths.steps_per_epoch)
                 lr = self._step(batch, progress, mean)
                 job.meter.advance(
-                    f"{job.label}, {self.spec.name}, epoch {epoch + 1} of {job.plan.epochs(self.index)}"
+                    f"{job.label}, {self.spec.name}, epoch {epoch + 1} of {job.lengths.epochs(self.index)}"
                 )
             terms = mean.finish()
         self.losses = [*self.losses, terms["loss"]]

@@ -15,7 +15,7 @@ from labelprop.core.types import Task
 from labelprop.data.views.batches import steps_per_epoch
 from labelprop.methods.phases import Recipe
 from labelprop.training.checkpoint import Checkpoints
-from labelprop.training.job import Job, Plan, WorkMeter
+from labelprop.training.job import Job, Lengths, WorkMeter
 from labelprop.training.phase_run import PhaseRun
 
 DEFAULT_STEPS = 3000  # about what a small network needs on a few thousand examples
@@ -36,8 +36,8 @@ def epoch_length(recipe: Recipe, task: Task) -> int:
     return steps_per_epoch(task, joint, needs.labeled.size)
 
 
-def plan_steps(recipe: Recipe, per_epoch: int, main_steps: int) -> Plan:
-    return Plan(tuple(phase.steps(main_steps) for phase in recipe.phases), per_epoch)
+def lengths_of(recipe: Recipe, per_epoch: int, main_steps: int) -> Lengths:
+    return Lengths(tuple(phase.steps(main_steps) for phase in recipe.phases), per_epoch)
 
 
 def default_epochs(per_epoch: int) -> int:
@@ -46,12 +46,20 @@ def default_epochs(per_epoch: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
-    """Seconds of a phase's step, of its first refresh, and of a later one with the checkpoint after it."""
+class PhaseCost:
+    """Of a phase's step, of its first refresh, and of a later one: in seconds, or whatever is counted."""
 
     step: float
     first: float
     later: float
+
+
+def cost_of(lengths: Lengths, phases: Sequence[PhaseCost]) -> float:
+    """Of a whole training: every phase is refreshed before each epoch and after the last."""
+    return sum(
+        lengths.steps[index] * phase.step + phase.first + lengths.epochs(index) * phase.later
+        for index, phase in enumerate(phases)
+    )
 
 
 def main_steps_within(
@@ -95,18 +103,15 @@ def most(cost: Callable[[int], float], limit: float) -> int:
     return bisect_right(range(beyond), limit, key=cost) - 1 if cost(0) <= limit else 0
 
 
-def _seconds(job: Job, times: Sequence[Times], main_steps: int) -> float:
-    plan = plan_steps(job.recipe, job.plan.steps_per_epoch, max(1, main_steps))
-    return sum(
-        plan.steps[phase] * of.step + of.first + plan.epochs(phase) * of.later for phase, of in enumerate(times)
-    )
+def _seconds(job: Job, phases: Sequence[PhaseCost], main_steps: int) -> float:
+    return cost_of(lengths_of(job.recipe, job.lengths.steps_per_epoch, max(1, main_steps)), phases)
 
 
-def _time_phase(job: Job, index: int) -> Times:
+def _time_phase(job: Job, index: int) -> PhaseCost:
     """Of a step, of a refresh with its pass over the data, and of keeping what an epoch leaves."""
     rehearsal = replace(
         job,
-        plan=Plan((WARM_UP_STEPS,) * len(job.recipe.phases), WARM_UP_STEPS),
+        lengths=Lengths((WARM_UP_STEPS,) * len(job.recipe.phases), WARM_UP_STEPS),
         meter=WorkMeter(1),
         clock=StageClock(),
         checkpoints=None,
@@ -123,7 +128,7 @@ def _time_phase(job: Job, index: int) -> Times:
     warm = time.perf_counter()
     phase.epoch(0)
     step = (time.perf_counter() - warm) / WARM_UP_STEPS
-    return Times(step, refreshed - began, warm - again + _time_checkpoint(job, phase))
+    return PhaseCost(step, refreshed - began, warm - again + _time_checkpoint(job, phase))
 
 
 def _time_checkpoint(job: Job, phase: PhaseRun) -> float:

@@ -9,10 +9,10 @@ import torch
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.types import BatchSpec, StreamSpec, Task
 from labelprop.data.views.batches import draw_epoch, endless, steps_per_epoch
-from labelprop.training import plan, recipes
+from labelprop.training import lengths, recipes
 from labelprop.training.checkpoint import Checkpoints
-from labelprop.training.job import Plan
-from labelprop.training.plan import Times, default_epochs, epoch_length, main_steps_within, plan_steps
+from labelprop.training.job import Lengths
+from labelprop.training.lengths import PhaseCost, default_epochs, epoch_length, lengths_of, main_steps_within
 
 
 def task(n_labeled: int, n_unlabeled: int) -> Task:
@@ -29,8 +29,8 @@ def test_an_epoch_is_one_pass_over_the_unlabeled() -> None:
 def test_phases_share_the_main_phases_steps_and_have_at_least_100() -> None:
     recipe = recipes.build("dlp", {})
     assert epoch_length(recipe, task(100, 1697)) == 33
-    assert plan_steps(recipe, 33, 33 * 40).steps == (330, 1320)
-    assert plan_steps(recipe, 33, 33).steps == (100, 33)
+    assert lengths_of(recipe, 33, 33 * 40).steps == (330, 1320)
+    assert lengths_of(recipe, 33, 33).steps == (100, 33)
 
 
 def test_labels_only_has_the_epochs_of_other_recipes() -> None:
@@ -38,10 +38,10 @@ def test_labels_only_has_the_epochs_of_other_recipes() -> None:
 
 
 def test_a_phase_may_end_in_the_middle_of_an_epoch() -> None:
-    plan = Plan((100, 66), 33)
-    assert [plan.steps_in(0, epoch) for epoch in range(plan.epochs(0))] == [33, 33, 33, 1]
-    assert plan.epochs(1) == 2
-    assert plan.steps_before(1, 1) == 133
+    lengths = Lengths((100, 66), 33)
+    assert [lengths.steps_in(0, epoch) for epoch in range(lengths.epochs(0))] == [33, 33, 33, 1]
+    assert lengths.epochs(1) == 2
+    assert lengths.steps_before(1, 1) == 133
 
 
 def test_default_epochs_are_bounded() -> None:
@@ -82,13 +82,13 @@ RATES = {"supervised": 0.01, "network-prediction": 0.03}  # seconds a step
 
 def jobs_of(*names: str) -> list[SimpleNamespace]:
     return [
-        SimpleNamespace(recipe=recipes.build(name, {}), plan=SimpleNamespace(steps_per_epoch=50)) for name in names
+        SimpleNamespace(recipe=recipes.build(name, {}), lengths=SimpleNamespace(steps_per_epoch=50)) for name in names
     ]
 
 
 def test_a_budget_pays_for_each_job_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """By hand: of 1,000 s, 900 less 100 are left; n steps take 0.01 n, and 0.03 (n + n / 4) with the first phase."""
-    monkeypatch.setattr(plan, "_time_phase", lambda job, index: Times(RATES[job.recipe.name], 0, 0))
+    monkeypatch.setattr(lengths, "_time_phase", lambda job, index: PhaseCost(RATES[job.recipe.name], 0, 0))
     found = main_steps_within(1_000, jobs_of(*RATES), spent=60, closing=40)
     assert found == pytest.approx(800 / (0.01 + 0.03 * 1.25), abs=5)
 
@@ -96,13 +96,13 @@ def test_a_budget_pays_for_each_job_once(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_budget_pays_for_the_trials_of_all_candidates_and_then_for_the_dearest_and_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(plan, "_time_phase", lambda job, index: Times(RATES[job.recipe.name], 0, 0))
+    monkeypatch.setattr(lengths, "_time_phase", lambda job, index: PhaseCost(RATES[job.recipe.name], 0, 0))
     found = main_steps_within(1_000, jobs_of(*RATES), spent=60, closing=40, trials=(1 / 8, 1 / 4))
     assert found == pytest.approx(800 / (0.375 * (0.01 + 0.03 * 1.25) + 0.03 * 1.25 + 0.01), abs=5)
 
 
 def test_a_budget_for_nothing_is_refused_with_one_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "_time_phase", lambda job, index: Times(0.01, 0, 0))
+    monkeypatch.setattr(lengths, "_time_phase", lambda job, index: PhaseCost(0.01, 0, 0))
     with pytest.raises(RequestError, match=r"too short: the shortest run needs about 45 s here.* at least 67s"):
         main_steps_within(30, jobs_of("supervised"), spent=30, closing=10)
     assert main_steps_within(30, jobs_of("supervised"), spent=30, closing=10, least=7) == 7
@@ -110,9 +110,9 @@ def test_a_budget_for_nothing_is_refused_with_one_that_does(monkeypatch: pytest.
 
 def test_keeping_an_epoch_is_part_of_its_time_and_leaves_nothing(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = count(step=10.0)
-    monkeypatch.setattr(plan, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(lengths, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     phase = SimpleNamespace(tensors=lambda: {"weight": torch.ones(3)})
     job = SimpleNamespace(checkpoints=Checkpoints(tmp_path / "checkpoints" / "dlp"))
-    assert plan._time_checkpoint(job, phase) == 10
+    assert lengths._time_checkpoint(job, phase) == 10
     assert not list(tmp_path.iterdir())
-    assert plan._time_checkpoint(SimpleNamespace(checkpoints=None), phase) == 0
+    assert lengths._time_checkpoint(SimpleNamespace(checkpoints=None), phase) == 0
