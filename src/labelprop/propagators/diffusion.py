@@ -30,13 +30,6 @@ if TYPE_CHECKING:
 WARN_ABOVE = 0.1  # relative residual
 
 
-def clipped_power(similarities: sparse.csr_array, power: float) -> sparse.csr_array:
-    """a_ij = max(s_ij, 0)^power. Departs from the released code, which does not clip."""
-    weights = similarities.copy()
-    weights.data = np.clip(weights.data, 0, None) ** weights.data.dtype.type(power)
-    return weights
-
-
 @dataclass(eq=False, repr=False, kw_only=True)
 class Diffusion(GraphPropagator):
     """Label diffusion of deep label propagation (Iscen et al., CVPR 2019) on a graph of nearest neighbors.
@@ -82,7 +75,9 @@ class Diffusion(GraphPropagator):
     graph_parameters: ClassVar[tuple[str, ...]] = (*GraphPropagator.graph_parameters, "power")
 
     def weigh(self, edges: Edges) -> sparse.csr_array:
-        return clipped_power(edges.cosines(), self.power)
+        weights = edges.cosines().copy()  # departs from the released code, which does not clip
+        weights.data = np.clip(weights.data, 0, None) ** weights.data.dtype.type(self.power)
+        return weights
 
     def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         return symmetric_sum(weights)
