@@ -83,7 +83,8 @@ def test_a_run_is_not_continued_in_another_precision(data, tmp_path) -> None:
     record = tmp_path / "run" / "run.json"
     record.write_text(record.read_text().replace('"finished"', '"running"'))  # as if it had been interrupted
     with pytest.raises(RequestError, match="precision was 'bf16' and is 'float32'"):
-        train(data, tmp_path / "run", recipe="supervised", resume=True)
+        train(data, tmp_path / "run", recipe="supervised", precision="float32", resume=True)
+    train(data, tmp_path / "run", recipe="supervised", resume=True)  # as it was, where nothing else is said
 
 
 def test_unknown_precision_is_refused(tmp_path) -> None:

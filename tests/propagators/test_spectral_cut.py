@@ -29,7 +29,8 @@ cut = on_graph(SpectralCut)
 def dense_cut(problem: Problem, n_eigenvectors: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """G (its row maximum over the classes that can win subtracted), their softmax, and which rows are reached.
 
-    Last the smallest gap behind the eigenvalues used: where it is 0 there is a choice of vectors.
+    Last the smallest gap behind the eigenvalues used, and length of the prior along the vectors: where one is 0 there
+    is a choice of vectors, or nothing to choose a class by.
     """
     gap = np.inf
     n, n_classes = len(problem.w), problem.n_classes
@@ -58,7 +59,9 @@ def dense_cut(problem: Problem, n_eigenvectors: int) -> tuple[np.ndarray, np.nda
             winners.append(label)
             ratio = (d * share).sum() / (d * rest).sum()
             q = np.sqrt(d * share / ratio) - np.sqrt(d * rest * ratio)
-            g[:, label] = vectors @ ((vectors.T @ (q / np.linalg.norm(q))) / values)
+            along = vectors.T @ (q / np.linalg.norm(q))
+            gap = min(gap, np.linalg.norm(along))
+            g[:, label] = vectors @ (along / values)
             g[:, label] *= np.sqrt(len(part)) / np.linalg.norm(g[:, label])
         g -= g[:, winners].max(axis=1, keepdims=True)
         for label in set(range(n_classes)) - set(winners):
@@ -101,6 +104,21 @@ def test_scores_are_those_of_dense_eigenvectors(
     np.testing.assert_array_equal(found.labels_N.numpy()[clear], shares.argmax(axis=1)[clear])
     np.testing.assert_array_equal(found.labels_N.numpy()[problem.seeded], problem.y[problem.seeded])
     assert (found.steps, found.residual, found.converged) == (0, 0.0, True)
+
+
+def test_seeds_that_no_function_tells_apart_leave_the_rest_unreached() -> None:
+    """Two leaves of a hub: only a function of eigenvalue 1 differs between them, which is not among the first."""
+    n = 9
+    w = np.zeros((n, n))
+    w[0, 1:] = w[1:, 0] = 1  # the leaves 1 and 2 hang on the hub 0, as the others do; a path makes smooth functions
+    for i in range(3, n - 1):
+        w[i, i + 1] = w[i + 1, i] = 1
+    graph = AffinityGraph.from_scipy(sparse.csr_array(w))
+    labels = torch.full((n,), -1)
+    labels[1], labels[2] = 0, 1
+    found = cut(graph, Seeds.hard(labels, 2), n_eigenvectors=2)
+    assert found.reached_N.tolist() == [i in (1, 2) for i in range(n)]
+    assert found.labels_N.tolist() == labels.tolist()
 
 
 def test_graph_is_the_mean_of_both_directions_of_the_exponential_kernel() -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 CLASS_BLOCK = 64  # columns of the prior computed at once
 BLOCK_ELEMENTS = 1 << 24  # scores (rows x classes) read at once
+ROUNDINGS = 16  # of a vector's entries: how far two that are orthogonal may seem not to be
 MOST_CLASSES, MOST_ROWS = 200, 100_000  # that `auto` tries it on
 WIDTH, FILTER_STEPS = 1.25, 40  # to find eigenvectors: columns for each, products with the graph; see `cost`
 
@@ -49,6 +50,7 @@ def _coefficients(part: ComponentBasis, seeds: Seeds) -> tuple[torch.Tensor, tor
     share_L1 = inside.weights_N[:, None]
     share_L1 = share_L1 if soft_LC is None else share_L1 * soft_LC.sum(dim=1, keepdim=True)
     degree_L1, vectors_LR = part.degree_S[places_L, None], part.vectors_SR[places_L].double()
+    rounding = ROUNDINGS * torch.finfo(part.vectors_SR.dtype).eps
     blocks, seedless = [], []
     for start in range(0, seeds.n_classes, CLASS_BLOCK):
         classes = range(start, min(start + CLASS_BLOCK, seeds.n_classes))
@@ -57,7 +59,10 @@ def _coefficients(part: ComponentBasis, seeds: Seeds) -> tuple[torch.Tensor, tor
         ratio_B = positive_LB.sum(dim=0) / negative_LB.sum(dim=0)
         seedless.append(ratio_B == 0)
         prior_LB = (positive_LB / ratio_B.masked_fill(ratio_B == 0, 1)).sqrt() - (negative_LB * ratio_B).sqrt()
-        blocks.append((vectors_LR.T @ prior_LB) / part.values_R[:, None])
+        along_RB = vectors_LR.T @ prior_LB
+        # Where the seeds lie at right angles to all functions, what is left is rounding, and says nothing.
+        told_B = torch.linalg.vector_norm(along_RB, dim=0) > rounding * torch.linalg.vector_norm(prior_LB, dim=0)
+        blocks.append(along_RB * told_B / part.values_R[:, None])
     found_RC = torch.cat(blocks, dim=1)
     length_C = torch.linalg.vector_norm(found_RC, dim=0)  # of the column of G as well: the vectors are orthonormal
     found_RC *= len(part.rows_S) ** 0.5 / length_C.masked_fill(length_C == 0, 1)
