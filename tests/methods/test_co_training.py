@@ -12,8 +12,8 @@ import torch
 import labelprop
 from labelprop.core.errors import RequestError
 from labelprop.core.types import Progress
+from labelprop.functional.loss import cross_entropy_between, jensen_shannon, misleading
 from labelprop.functional.schedule import ramp_up
-from labelprop.functional.two_views import cross_entropy_between, jensen_shannon, misleading
 from labelprop.methods.base import aside
 from labelprop.methods.co_training import CoTraining
 from labelprop.methods.state import Peer

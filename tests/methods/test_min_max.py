@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from labelprop.core.errors import RequestError
-from labelprop.functional.pairs import min_max_features
+from labelprop.functional.loss import min_max_features
 from labelprop.methods.min_max import MinMax, dense_trust
 from labelprop.methods.supervised import Supervised
 from small_batches import START, Fixed, batch_of, task_of

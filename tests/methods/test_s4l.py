@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 import labelprop
 from labelprop.core.errors import RequestError
-from labelprop.functional.pairs import batch_hard
+from labelprop.functional.loss import batch_hard
 from labelprop.methods.base import Sum
 from labelprop.methods.exemplar import Exemplar
 from labelprop.methods.rotation import Rotation

@@ -7,12 +7,28 @@ from dataclasses import dataclass
 
 import torch
 
-from labelprop.functional.verdict import Verdict
-
 CACHED = 1 << 19  # numbers of each array worked on at once on a CPU
 ROUNDING = 4  # a residual is known to this many roundings of A x; up to 2 were seen
 
 Matmul = Callable[[torch.Tensor], torch.Tensor]  # (N, C') -> (N, C') for any C'
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an iterative solver says of its answer, without the answer, which may be large."""
+
+    steps: int
+    residual: float  # ||b - A x|| / ||b|| of the worst column
+    converged: bool
+
+    @staticmethod
+    def worst(*verdicts: Verdict) -> Verdict:
+        """The verdict of several solves that all have to hold."""
+        return Verdict(
+            steps=max(verdict.steps for verdict in verdicts),
+            residual=max(verdict.residual for verdict in verdicts),
+            converged=all(verdict.converged for verdict in verdicts),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

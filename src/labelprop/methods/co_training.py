@@ -23,9 +23,14 @@ from torch import nn
 
 from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress, Task
-from labelprop.functional.loss import mean_of, weighted_cross_entropy
+from labelprop.functional.loss import (
+    cross_entropy_between,
+    jensen_shannon,
+    mean_of,
+    misleading,
+    weighted_cross_entropy,
+)
 from labelprop.functional.schedule import ramp_up
-from labelprop.functional.two_views import cross_entropy_between, jensen_shannon, misleading
 from labelprop.methods.base import LossTerms, Net, Outputs, aside, bare
 from labelprop.methods.state import Peer
 from labelprop.methods.streams import TwoStreams

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labelprop.core.types import Batch, Progress
-from labelprop.functional.loss import mean_of
-from labelprop.functional.two_views import entropy
+from labelprop.functional.loss import entropy, mean_of
 from labelprop.methods.base import LossTerms, Net
 from labelprop.methods.streams import TwoStreams, n_labeled
 from labelprop.propagators.estimator.parameters import NotNegative

@@ -14,7 +14,7 @@ import torch
 
 from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress
-from labelprop.functional.pairs import batch_hard
+from labelprop.functional.loss import batch_hard
 from labelprop.methods.base import LossTerms, Net
 from labelprop.methods.copies import Copies
 from labelprop.methods.streams import two_streams

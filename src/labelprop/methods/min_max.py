@@ -24,8 +24,7 @@ from torch.nn import functional as F
 
 from labelprop.core.distributed import SOLO, Group
 from labelprop.core.types import Batch, Progress
-from labelprop.functional.loss import weighted_cross_entropy
-from labelprop.functional.pairs import min_max_features
+from labelprop.functional.loss import min_max_features, weighted_cross_entropy
 from labelprop.graph.neighbors.shared_out import nearest_by_all
 from labelprop.methods.base import LossTerms, Net, Tools
 from labelprop.methods.label_table import LabelTable

@@ -27,9 +27,9 @@ def choose(modality: str, shape: tuple[int, ...], device: torch.device | str) ->
     gpu = not str(device).startswith("cpu")
     if size < 8:
         return "mlp", f"{pixels} are too small to convolve"
-    if size > 64:
+    if size > 64:  # a stem that reduces fourfold still leaves a map to work on
         return "resnet18", f"{pixels}" + ("" if gpu else "; slow on a CPU: --image-size 64 or --backbone is quicker")
-    if gpu and 24 <= size <= 40:
+    if gpu and 24 <= size <= 40:  # it was made for 32
         return "conv13", f"{pixels} on a GPU: the papers' 13-layer network"
     if gpu and size > 40:
         return "preact_resnet18", f"{pixels} on a GPU"

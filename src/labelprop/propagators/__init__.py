@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from labelprop.core.errors import DataError as DataError
     from labelprop.core.errors import RequestError as RequestError
     from labelprop.core.types import Propagation as Propagation
-    from labelprop.functional.verdict import Verdict as Verdict
+    from labelprop.functional.solve import Verdict as Verdict
     from labelprop.functional.weigh import normalize_rows as normalize_rows
     from labelprop.graph.affinity import AffinityGraph as AffinityGraph
     from labelprop.graph.affinity import symmetric_sum as symmetric_sum

@@ -14,7 +14,7 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.types import Propagation
-from labelprop.functional.verdict import Verdict
+from labelprop.functional.solve import Verdict
 from labelprop.graph.affinity import AffinityGraph, symmetric_sum
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.edges import Edges
@@ -28,13 +28,6 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 WARN_ABOVE = 0.1  # relative residual
-
-
-def clipped_power(similarities: sparse.csr_array, power: float) -> sparse.csr_array:
-    """a_ij = max(s_ij, 0)^power. Departs from the released code, which does not clip."""
-    weights = similarities.copy()
-    weights.data = np.clip(weights.data, 0, None) ** weights.data.dtype.type(power)
-    return weights
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -82,7 +75,9 @@ class Diffusion(GraphPropagator):
     graph_parameters: ClassVar[tuple[str, ...]] = (*GraphPropagator.graph_parameters, "power")
 
     def weigh(self, edges: Edges) -> sparse.csr_array:
-        return clipped_power(edges.cosines(), self.power)
+        weights = edges.cosines().copy()  # departs from the released code, which does not clip
+        weights.data = np.clip(weights.data, 0, None) ** weights.data.dtype.type(self.power)
+        return weights
 
     def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         return symmetric_sum(weights)

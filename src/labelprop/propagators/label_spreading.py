@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from labelprop.core.types import Propagation
-from labelprop.functional.verdict import Verdict
+from labelprop.functional.solve import Verdict
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.kernel_graph import DropInPropagator

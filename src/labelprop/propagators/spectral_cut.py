@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.errors import DataError
 from labelprop.core.types import Propagation
-from labelprop.functional.verdict import Verdict
+from labelprop.functional.solve import Verdict
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
@@ -35,28 +35,6 @@ CLASS_BLOCK = 64  # columns of the prior computed at once
 BLOCK_ELEMENTS = 1 << 24  # scores (rows x classes) read at once
 MOST_CLASSES, MOST_ROWS = 200, 100_000  # that `auto` tries it on
 WIDTH, FILTER_STEPS = 1.25, 40  # to find eigenvectors: columns for each, products with the graph; see `cost`
-
-
-def exponential(edges: Edges, temperature: float) -> sparse.csr_array:
-    """w_ij = exp(-(1 - cos) / temperature). Raises DataError naming the row where that overflows."""
-    weights = edges.cosines().copy()
-    with np.errstate(over="ignore"):
-        weights.data = np.exp((weights.data - 1) / weights.data.dtype.type(temperature))
-    bad = ~np.isfinite(weights.data)
-    if bad.any():
-        row = int(np.searchsorted(weights.indptr, int(bad.argmax()), side="right")) - 1
-        raise DataError(
-            f"row {row} of the precomputed graph: exp((s - 1) / {temperature:g}) overflows. SpectralCut takes "
-            f"similarities for cosines; scale them to at most 1."
-        )
-    return weights
-
-
-def symmetric_mean(directed: sparse.csr_array) -> AffinityGraph:
-    """W = (A + A^T) / 2."""
-    both = (directed + directed.T).tocsr()
-    both.data /= 2
-    return AffinityGraph.from_scipy(both)
 
 
 def _coefficients(part: ComponentBasis, seeds: Seeds) -> tuple[torch.Tensor, torch.Tensor]:
@@ -157,10 +135,22 @@ class SpectralCut(GraphPropagator):
         return replace(found, stages=(*found.stages[:2], solve))
 
     def weigh(self, edges: Edges) -> sparse.csr_array:
-        return exponential(edges, self.temperature)
+        weights = edges.cosines().copy()
+        with np.errstate(over="ignore"):
+            weights.data = np.exp((weights.data - 1) / weights.data.dtype.type(self.temperature))
+        bad = ~np.isfinite(weights.data)
+        if bad.any():
+            row = int(np.searchsorted(weights.indptr, int(bad.argmax()), side="right")) - 1
+            raise DataError(
+                f"row {row} of the precomputed graph: exp((s - 1) / {self.temperature:g}) overflows. SpectralCut "
+                "takes similarities for cosines; scale them to at most 1."
+            )
+        return weights
 
     def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
-        return symmetric_mean(weights)
+        both = (weights + weights.T).tocsr()
+        both.data /= 2
+        return AffinityGraph.from_scipy(both)
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         basis = self.prepared(SpectralBasis, self.n_eigenvectors)

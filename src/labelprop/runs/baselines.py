@@ -6,7 +6,6 @@ hidden in turn (`hide_labels`), and both sides are asked for them.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +23,8 @@ from labelprop.propagators.choice.hidden import Fit, HiddenLabels
 from labelprop.propagators.estimator.kernel_graph import threads
 
 FOLDS = 5
-CHOICE_SECONDS = 10.0  # that choosing C may take, and asking the propagator again in any case
+CHOICE_SECONDS = 10.0  # that asking the propagator again may take in any case
+CHOICE_SIZE = 1 << 23  # labels x dimensions x classes from where a fit takes most of a second, and C is not chosen
 SMALL = 1 << 20  # numbers in features and logits; with two threads these wait for each other more than they compute
 
 
@@ -37,7 +37,7 @@ class LabelsOnly:
 
 
 @dataclass(frozen=True, slots=True)
-class Hidden:
+class HiddenCounts:
     """How many of `n` given labels were found again while they were hidden, by way of labeling.
 
     `propagated` is None where asking the propagator again would have taken too long.
@@ -50,7 +50,7 @@ class Hidden:
     propagated: int | None = None
 
 
-class Features:
+class ScaledRows:
     """Rows as a logistic regression should see them: of length 1, or standardized where distances count."""
 
     def __init__(self, vectors: Any, labels_N: np.ndarray, device: torch.device | str, metric: str) -> None:
@@ -86,22 +86,22 @@ class Features:
         return torch.from_numpy(places_M).to(self.rows.device)
 
 
-def labels_only(features: Features, given: GivenLabels, C: float, seed: int = 0) -> LabelsOnly:
+def labels_only(scaled: ScaledRows, given: GivenLabels, C: float, seed: int = 0) -> LabelsOnly:
     """Both baselines for all rows; `C` is that of the logistic regression, `seed` that of the search."""
     if len(given.classes) == 1:
-        everywhere_N = np.zeros(features.rows.n, dtype=np.int64)
+        everywhere_N = np.zeros(scaled.rows.n, dtype=np.int64)
         return LabelsOnly(everywhere_N, everywhere_N)
-    logistic_N = features.predict(_head(features, given, given.labels_N, C))
-    return LabelsOnly(logistic_N, _nearest_label(features, given.labels_N, features.rows, seed))
+    logistic_N = scaled.predict(_head(scaled, given, given.labels_N, C))
+    return LabelsOnly(logistic_N, _nearest_label(scaled, given.labels_N, scaled.rows, seed))
 
 
 def hide_labels(
-    features: Features,
+    scaled: ScaledRows,
     given: GivenLabels,
     refit: Fit | None,
     seed: int = 0,
     allowed_seconds: float = CHOICE_SECONDS,
-) -> tuple[Hidden | None, float]:
+) -> tuple[HiddenCounts | None, float]:
     """The given labels, each hidden once and asked for; and the C of the logistic regression that found most.
 
     `refit` propagates from fewer labels, as long as all folds will not take longer than allowed. The first is None
@@ -114,37 +114,35 @@ def hide_labels(
 
     def logistic(C: float) -> Fit:
         def fit(shown_N: np.ndarray, row_H: np.ndarray) -> np.ndarray:
-            logits_HC = _head(features, given, shown_N, C).logits(features.take(row_H))
+            logits_HC = _head(scaled, given, shown_N, C).logits(scaled.take(row_H))
             return logits_HC.argmax(dim=1).cpu().numpy()
 
         return fit
 
     def near(shown_N: np.ndarray, row_H: np.ndarray) -> np.ndarray:
-        return _nearest_label(features, shown_N, features.subset(row_H), seed)
+        return _nearest_label(scaled, shown_N, scaled.subset(row_H), seed)
 
-    started = time.perf_counter()
-    _head(features, given, given.labels_N, LABELS_ONLY_C)
-    seconds = len(CHOICES_OF_C) * len(hidden.folds) * (time.perf_counter() - started)
-    choices = CHOICES_OF_C if seconds <= CHOICE_SECONDS else (LABELS_ONLY_C,)
+    size = hidden.n * scaled.rows.dim * len(given.classes)
+    choices = CHOICES_OF_C if size <= CHOICE_SIZE else (LABELS_ONLY_C,)
     right = {C: hidden.right(logistic(C)) for C in choices}
     best = max(choices, key=lambda C: (right[C], -C))  # ties: the smoothest
     propagated = None if refit is None else hidden.right_within(allowed_seconds, refit)
-    return Hidden(hidden.n, len(hidden.folds), right[best], hidden.right(near), propagated), best
+    return HiddenCounts(hidden.n, len(hidden.folds), right[best], hidden.right(near), propagated), best
 
 
-def _head(features: Features, given: GivenLabels, shown_N: np.ndarray, C: float) -> Head:
+def _head(scaled: ScaledRows, given: GivenLabels, shown_N: np.ndarray, C: float) -> Head:
     labeled_M = np.flatnonzero(shown_N >= 0)
     labels_M, weights_M = torch.from_numpy(shown_N[labeled_M]), torch.from_numpy(given.weights_N[labeled_M])
     seeds = Seeds.hard(labels_M, len(given.classes), weights_M)
-    rows = as_rows(features.take(labeled_M), features.rows.device, "inner")  # as they are
+    rows = as_rows(scaled.take(labeled_M), scaled.rows.device, "inner")  # as they are
     small = len(labeled_M) * (rows.dim + seeds.n_classes) < SMALL
     with threads(1 if small else None):
         return labels_only_head(rows, seeds.to(rows.device), C=C)
 
 
-def _nearest_label(features: Features, shown_N: np.ndarray, queries: Rows, seed: int) -> np.ndarray:
+def _nearest_label(scaled: ScaledRows, shown_N: np.ndarray, queries: Rows, seed: int) -> np.ndarray:
     labeled_M = np.flatnonzero(shown_N >= 0)
-    among, device = features.subset(labeled_M), str(features.rows.device)
-    found = nearest(among, 1, queries=queries, metric=features.rows.metric, device=device, seed=seed)
+    among, device = scaled.subset(labeled_M), str(scaled.rows.device)
+    found = nearest(among, 1, queries=queries, metric=scaled.rows.metric, device=device, seed=seed)
     places = found.indices_NK[:, 0].cpu().numpy()
     return np.where(places >= 0, shown_N[labeled_M][places], UNLABELED)

@@ -15,7 +15,7 @@ from labelprop.core.progress import Silent, Staged, advance, heard_by
 from labelprop.core.run_folder import RunFolder
 from labelprop.propagators.cost.forecast import Forecast, forecast
 from labelprop.propagators.cost.stages import Size
-from labelprop.runs.baselines import CHOICE_SECONDS, FOLDS, Features, hide_labels, labels_only
+from labelprop.runs.baselines import CHOICE_SECONDS, FOLDS, ScaledRows, hide_labels, labels_only
 from labelprop.runs.plan import check_memory, plan_lines
 from labelprop.runs.prepare_propagate import Prepared, prepare
 from labelprop.runs.propagated import Propagated, write_propagated
@@ -90,10 +90,10 @@ def _label(prepared: Prepared, plan: Forecast) -> Propagated:
     advance("baselines", 0, 1)
     with clock.stage("baselines"), heard_by(Silent()):  # their searches are not the propagator's
         metric = "euclidean" if "euclidean" in (estimator.metric, _kernel_metric(estimator)) else "cosine"
-        features = Features(vectors_ND, given.labels_N, prepared.device, metric)
+        scaled = ScaledRows(vectors_ND, given.labels_N, prepared.device, metric)
         allowed = max(CHOICE_SECONDS, fit_seconds)
-        hidden, C = hide_labels(features, given, refit if asked_again else None, request.seed, allowed)
-        return replace(found, labels_only=labels_only(features, given, C, request.seed), hidden=hidden)
+        hidden, C = hide_labels(scaled, given, refit if asked_again else None, request.seed, allowed)
+        return replace(found, labels_only=labels_only(scaled, given, C, request.seed), hidden=hidden)
 
 
 def _kernel_metric(estimator: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from labelprop.core.run_folder import RunFolder
-from labelprop.runs.baselines import Hidden, LabelsOnly
+from labelprop.runs.baselines import HiddenCounts, LabelsOnly
 from labelprop.runs.prepare_propagate import Prepared
 from labelprop.runs.results import Results
 from labelprop.runs.summary import propagation_pays_not, tell_results
@@ -25,7 +25,7 @@ class Propagated:
     settings: dict[str, Any]
     verdict: dict[str, Any]
     labels_only: LabelsOnly | None = None  # labels that need no unlabeled rows, to compare
-    hidden: Hidden | None = None  # how both sides did on given labels that were hidden
+    hidden: HiddenCounts | None = None  # how both sides did on given labels that were hidden
 
     @classmethod
     def of(cls, estimator: Any, given_N: np.ndarray) -> Propagated:

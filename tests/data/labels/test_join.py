@@ -107,7 +107,7 @@ def test_no_labels_at_all(photos: Samples, vectors: Samples) -> None:
 def test_a_class_with_one_label_is_warned_of(vectors: Samples) -> None:
     (one,) = check_few(vectors, ("a", "b", "b", None))
     assert one.text == "one label only in 1 class: 'a'. Label a few more; nothing can be checked with one."
-    assert one.rows == ("0",)
+    assert list(one.rows) == ["0"]
     (two,) = check_few(vectors, ("a", "b", None, None))
     assert "one label only in 2 classes: 'a', 'b'" in two.text
 

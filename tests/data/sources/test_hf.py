@@ -82,7 +82,7 @@ def test_without_the_extra_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(RequestError, match=r"no file or folder 'nowhere'.*pip install 'labelprop\[hf\]'"):
         HfSource().read("nowhere", Columns())
-    with pytest.raises(RequestError, match=r"pip install 'labelprop\[hf\]' reads it"):
+    with pytest.raises(RequestError, match=r"needs the package datasets: pip install 'labelprop\[hf\]'"):
         HfSource().read(tmp_path, Columns())
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from labelprop.core.files import Digest
+from labelprop.data.source import Originals
 
 _DIGEST_BLOCK = 4_096  # rows: a mapped array is hashed without being held
 
@@ -22,7 +23,7 @@ class Cells(Protocol):
     def __getitem__(self, row: int, /) -> Path | str | bytes | memoryview | None: ...
 
 
-class EncodedImages:
+class EncodedImages(Originals):
     """Image files."""
 
     def __init__(self, cells: Cells) -> None:
@@ -48,7 +49,7 @@ class EncodedImages:
 
     def where(self, row: int) -> str:
         cell = self.cells[row]
-        return f"'{cell}'" if isinstance(cell, Path | str) else f"row {row}"
+        return f"'{cell}'" if isinstance(cell, Path | str) else super().where(row)
 
     def open(self, row: int) -> Image.Image:
         return Image.open(io.BytesIO(self.read(row)))
@@ -67,7 +68,7 @@ class EncodedImages:
         return digest.hex()
 
 
-class PixelArray:
+class PixelArray(Originals):
     """Images as one uint8 array (n, h, w) or (n, h, w, c) with 1 (gray), 3 (RGB) or 4 (RGBA) channels."""
 
     def __init__(self, array: np.ndarray) -> None:
@@ -84,9 +85,6 @@ class PixelArray:
     def channels_first(self) -> np.ndarray:
         """A view (n, c, h, w)."""
         return self.array[:, None] if self.array.ndim == 3 else np.moveaxis(self.array, 3, 1)
-
-    def where(self, row: int) -> str:
-        return f"row {row}"
 
     def open(self, row: int) -> Image.Image:
         pixels = np.ascontiguousarray(self.array[row])

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
-
-_LISTED = 100  # ids a finding carries; the text has the whole count
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A sentence about the data. `rows` are ids, at most the first 100; the text says how many there are."""
+    """A sentence about the data and the ids it is about; what `inspect` gives lists at most the first 100 of them."""
 
     severity: Literal["blocking", "warning", "note"]
     text: str
-    rows: tuple[str, ...] = ()
+    rows: Sequence[str] = ()
 
 
-def blocking(text: str, rows: Sequence[str] = ()) -> Finding:
-    """The work cannot start before this is repaired."""
-    return Finding("blocking", text, tuple(rows[:_LISTED]))
-
-
-def warning(text: str, rows: Sequence[str] = ()) -> Finding:
-    """The work can start, and may not give what is wanted."""
-    return Finding("warning", text, tuple(rows[:_LISTED]))
-
-
-def note(text: str, rows: Sequence[str] = ()) -> Finding:
-    """Good to know."""
-    return Finding("note", text, tuple(rows[:_LISTED]))
+blocking = partial(Finding, "blocking")  # the work cannot start before this is repaired
+warning = partial(Finding, "warning")  # the work can start, and may not give what is wanted
+note = partial(Finding, "note")  # good to know

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from labelprop.data.labels.join import join
 from labelprop.data.labels.table import read_label_table
 from labelprop.data.samples import SKIPPED, Samples, open_samples
 from labelprop.data.source import NO_COLUMNS, Columns
+
+LISTED = 100  # ids of a finding; its text has the whole count
 
 __all__ = ["Finding", "inspect", "inspect_data"]
 
@@ -50,7 +53,8 @@ def inspect(samples: Samples, labels: Any = None) -> tuple[Finding, ...]:
     findings += [*check_counts(samples, joined.texts), *check_class_names(samples, joined.texts)]
     findings.append(note(_describe(samples, joined.texts)))
     order = ("blocking", "warning", "note")
-    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
+    findings.sort(key=lambda finding: order.index(finding.severity))
+    return tuple(replace(finding, rows=tuple(finding.rows[:LISTED])) for finding in findings)
 
 
 def _describe(samples: Samples, texts: tuple[str | None, ...]) -> str:

@@ -90,7 +90,7 @@ def _files(folder: str, visited: set[str]) -> Iterator[str]:
 
 
 def _visible(name: str) -> bool:
-    return not name.startswith(".") and name != "__MACOSX"
+    return not name.startswith(".") and name != "__MACOSX"  # which macOS puts beside a folder it packs
 
 
 def _nothing_found(root: Path) -> str:

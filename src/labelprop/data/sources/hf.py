@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.core.extras import require
 from labelprop.data.source import Columns, RawData, as_path
 from labelprop.data.sources.folder import is_hf_folder
 from labelprop.data.sources.table import data_in_table
@@ -43,16 +44,8 @@ class HfSource:
 
 
 def _open(name: str, *, on_disk: bool) -> Any:
-    try:
-        import datasets
-    except ImportError as error:
-        if on_disk:
-            raise RequestError(
-                f"'{name}' is a HuggingFace data set; pip install 'labelprop[hf]' reads it."
-            ) from error
-        raise RequestError(
-            f"no file or folder '{name}'. (For a HuggingFace data set of this name: pip install 'labelprop[hf]'.)"
-        ) from error
+    asked = f"'{name}'" if on_disk else f"no file or folder '{name}'; a HuggingFace data set of this name"
+    datasets = require("datasets", "hf", asked)
     if on_disk:
         try:
             return datasets.load_from_disk(name)

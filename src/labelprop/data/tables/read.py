@@ -121,7 +121,7 @@ def read_table(path: Path) -> Table:
 
 def _delimiter(first_line: str, usual: str) -> str:
     """The usual one, unless the first line holds only another: spreadsheets write ";" in some countries."""
-    there = [mark for mark in (usual, ";", "\t") if mark in first_line]
+    there = [mark for mark in (usual, ";", "\t") if mark in first_line]  # none: a table of one column
     return there[0] if there else usual
 
 

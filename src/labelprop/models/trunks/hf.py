@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from labelprop.core.errors import RequestError
+from labelprop.core.extras import require
 from labelprop.models.trunks.modes import evaluating
 from labelprop.models.trunks.sentences import SentenceEncoder
 from labelprop.models.trunks.trunk import Trunk
@@ -97,7 +97,7 @@ def load_hf(name: str | os.PathLike[str]) -> HfImageTrunk | HfTextEncoder | Sent
 
     Raises RequestError where transformers is missing, nothing is found, or the model is neither kind.
     """
-    transformers = require_transformers()
+    transformers = require("transformers", "hf", f"backbone '{name}'")
     source = os.fspath(name)
     if source.startswith((".", "/", "~")) or isinstance(name, Path) or source.count("/") > 1:
         source = os.path.expanduser(source)
@@ -135,7 +135,7 @@ def _check_complete(missing: Iterable[str]) -> None:
 
 
 @contextmanager
-def _quiet(transformers: ModuleType) -> Iterator[None]:
+def _quiet(transformers: Any) -> Iterator[None]:
     """Without the progress of loading, and the table of weights that are missing: `_check_complete` looks at them."""
     logging = transformers.utils.logging
     level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -147,17 +147,6 @@ def _quiet(transformers: ModuleType) -> Iterator[None]:
         logging.set_verbosity(level)
         if shown:
             logging.enable_progress_bar()
-
-
-def require_transformers() -> ModuleType:
-    """The module `transformers`. Raises RequestError with the command that installs it."""
-    try:
-        import transformers
-    except ImportError as error:
-        raise RequestError(
-            "HuggingFace backbones need the package transformers: pip install 'labelprop[hf]'"
-        ) from error
-    return transformers  # type: ignore[no-any-return]
 
 
 def read_image_config(name: str, config: Any) -> ImageConfig:

@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from labelprop.core.errors import RequestError
-from labelprop.models.trunks.hf import HfImageTrunk, ImageConfig, load_hf, require_transformers
+from labelprop.core.extras import require
+from labelprop.models.trunks.hf import HfImageTrunk, ImageConfig, load_hf
 from labelprop.models.trunks.trunk import require_image
 
 RANK = 16  # of an adapter
@@ -52,7 +53,7 @@ def build_pretrained(
 ) -> PretrainedTrunk:
     """The trunk that `options_of` describes, with new weights in place of the pretrained ones."""
     require_image("pretrained", input_shape, smallest=1)
-    transformers = require_transformers()
+    transformers = require("transformers", "hf", "this network")
     settings = dict(config)
     known = transformers.AutoConfig.for_model(settings.pop("model_type"), **settings)
     size = tuple(int(value) for value in image["size"])
@@ -88,10 +89,7 @@ def _add_adapters(model: nn.Module) -> None:
     linear = [name for name, part in model.named_modules() if isinstance(part, nn.Linear)]
     if not linear:
         raise RequestError("--tune lora: this model has no linear layers to put adapters beside; use --tune full.")
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise RequestError("--tune lora needs the package peft: pip install 'labelprop[hf]'") from error
+    peft = require("peft", "hf", "--tune lora")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft warns of the kinds of models it does not know by name
-        inject_adapter_in_model(LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=linear), model)
+        peft.inject_adapter_in_model(peft.LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=linear), model)

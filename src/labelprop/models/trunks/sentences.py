@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from labelprop.core.errors import RequestError
+from labelprop.core.extras import require
 
 
 class SentenceEncoder(nn.Module):
@@ -13,13 +13,8 @@ class SentenceEncoder(nn.Module):
 
     def __init__(self, source: str) -> None:
         super().__init__()
-        try:
-            from sentence_transformers import SentenceTransformer
-        except ImportError as error:
-            raise RequestError(
-                f"backbone '{source}' is a sentence-transformers model: pip install 'labelprop[text]'"
-            ) from error
-        self.model = SentenceTransformer(source, device="cpu")
+        package = require("sentence_transformers", "text", f"backbone '{source}'")
+        self.model = package.SentenceTransformer(source, device="cpu")
 
     @property
     def described(self) -> str:

@@ -144,7 +144,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
                 f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
             )
         self.validate()
-        given = self._read_fit(X)
+        given = self._checked(X, fitting=True)
         n = int(given.shape[0])
         targets = read_targets(_one_column(y))
         if len(targets.codes_N) != n:
@@ -158,7 +158,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
 
     def predict(self, X: Any) -> np.ndarray:
         """Labels (m,) of new rows from the fitted ones around them; the marker where none has a say."""
-        votes = self.votes(self._read_new(X))
+        votes = self.votes(self._checked(X, fitting=False))
         codes = [np.where(found_B, means_BC.argmax(axis=1), -1) for means_BC, found_B in votes]
         return self._marker_targets.decode(np.concatenate(codes))
 
@@ -167,7 +167,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
 
         With a precomputed metric X is (m, n) into the fitted rows.
         """
-        return np.concatenate([means_BC for means_BC, _ in self.votes(self._read_new(X))])
+        return np.concatenate([means_BC for means_BC, _ in self.votes(self._checked(X, fitting=False))])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy of `predict(X)` on the rows of y that carry a label; rows with the marker are left out."""
@@ -201,20 +201,16 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
             return X.device if isinstance(X, torch.Tensor) else torch.device("cuda" if available else "cpu")
         return torch.device(self.device)
 
-    def _read_fit(self, X: Any) -> Any:
-        """X checked: features, or Edges (n, n)."""
+    def _checked(self, X: Any, *, fitting: bool) -> Any:
+        """X checked, for prediction against what was fitted: features, or Edges (n, n) or (m, n)."""
+        if not fitting:
+            check_is_fitted(self)
         if self.metric not in PRECOMPUTED:
-            return read_features(self, X, reset=True)
-        given = read_graph(X, distances=self.metric == "precomputed_distances", fitted_n=None)
+            return read_features(self, X, reset=fitting)
+        fitted_n = None if fitting else self.n_features_in_
+        given = read_graph(X, distances=self.metric == "precomputed_distances", fitted_n=fitted_n)
         self.n_features_in_ = given.shape[1]
         return given
-
-    def _read_new(self, X: Any) -> Any:
-        """X checked against what was fitted: features, or Edges (m, n)."""
-        check_is_fitted(self)
-        if self.metric not in PRECOMPUTED:
-            return read_features(self, X, reset=False)
-        return read_graph(X, distances=self.metric == "precomputed_distances", fitted_n=self.n_features_in_)
 
     def search_seed(self) -> int:
         """The seed of an approximate search."""

@@ -62,21 +62,6 @@ class Edges:
             return self.values
         return self._with(np.maximum(2 - 2 * self.values.data, 0)).values
 
-    def nearest_columns(self, k: int) -> Edges:
-        """The k best entries of every row (ties: the lower column), for methods that cut given graphs."""
-        from scipy import sparse
-
-        keys = self.values.data if self.measure == "squared_distance" else -self.values.data
-        rows = np.repeat(np.arange(self.shape[0]), np.diff(self.values.indptr))
-        order = np.lexsort((self.values.indices, keys, rows))
-        starts = self.values.indptr[:-1]
-        rank = np.arange(len(order)) - np.repeat(starts, np.diff(self.values.indptr))
-        kept = np.sort(order[rank < k])
-        counts = np.bincount(rows[kept], minlength=self.shape[0])
-        crow = np.concatenate([[0], np.cumsum(counts)]).astype(self.values.indptr.dtype)
-        parts = (self.values.data[kept], self.values.indices[kept], crow)
-        return replace(self, values=sparse.csr_array(parts, shape=self.shape))
-
     def _with(self, data: np.ndarray) -> Edges:
         from scipy import sparse
 

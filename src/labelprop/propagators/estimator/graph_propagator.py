@@ -164,6 +164,8 @@ class GraphPropagator(Propagator):
         if self.warm_start and known is not None and known.graph_key == key:
             self.graph_, self.recall_ = known.graph, known.recall
             return
+        from scipy.sparse import vstack
+
         self._rows = self.recall_ = None
         self._order_N: torch.Tensor | None = None  # of the rows, as the search sorted them
         if isinstance(given, Edges):
@@ -171,7 +173,7 @@ class GraphPropagator(Propagator):
         else:
             self._rows = as_rows(given, device, metric=self._row_metric)
             blocks = list(self._weights(None))
-            self._set_weights(_stacked(blocks), device)
+            self._set_weights(blocks[0] if len(blocks) == 1 else vstack(blocks, format="csr"), device)
         self._memory = Remembered(key, self.graph_, self.recall_) if self.warm_start else None
 
     def _set_weights(self, weights: sparse.csr_array, device: torch.device) -> None:
@@ -204,12 +206,3 @@ class GraphPropagator(Propagator):
             return Edges(values, "cosine")
         values.data *= -1  # `nearest` orders by similarity, -d^2
         return Edges(values, "squared_distance")
-
-
-def _stacked(blocks: list[sparse.csr_array]) -> sparse.csr_array:
-    from scipy import sparse
-
-    if len(blocks) == 1:
-        return blocks[0]
-    stacked: sparse.csr_array = sparse.vstack(blocks, format="csr")
-    return stacked

@@ -49,11 +49,6 @@ def self_tuned(edges: Edges) -> sparse.csr_array:
     return sparse.csr_array((weights, squared.indices, squared.indptr), shape=squared.shape)
 
 
-def symmetric_max(directed: sparse.csr_array) -> AffinityGraph:
-    """W = max(A, A^T) of weights without a diagonal."""
-    return AffinityGraph.from_scipy(directed.maximum(directed.T.tocsr()).tocsr())
-
-
 def given_weights(edges: Edges) -> sparse.csr_array:
     """Weights that a user gave, as they are. Raises DataError naming a row with a negative one."""
     weights = edges.values
@@ -96,7 +91,7 @@ class KernelPropagator(GraphPropagator):
                     UserWarning,
                     stacklevel=2,
                 )
-        return symmetric_max(weights)
+        return AffinityGraph.from_scipy(weights.maximum(weights.T.tocsr()).tocsr())
 
     def check_seeds(self, seeds: Seeds) -> None:
         check_volume(self.volume, seeds)

@@ -8,7 +8,7 @@ import torch
 
 from labelprop.core.errors import RequestError
 from labelprop.core.types import UNLABELED, Propagation
-from labelprop.functional.verdict import Verdict
+from labelprop.functional.solve import Verdict
 from labelprop.functional.weigh import class_weights, normalize_rows, smoothed_shares, volume_factors
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes

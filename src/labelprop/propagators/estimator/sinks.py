@@ -13,8 +13,7 @@ from typing import Any
 import torch
 
 from labelprop.core.types import Propagation
-from labelprop.functional.solve import ColumnSolve
-from labelprop.functional.verdict import Verdict
+from labelprop.functional.solve import ColumnSolve, Verdict
 from labelprop.functional.weigh import entropy_certainty, normalize_rows
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.outcome import DIRECT, conclude, rebalanced

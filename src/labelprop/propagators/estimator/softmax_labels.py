@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from labelprop.core.types import Propagation
-from labelprop.functional.verdict import Verdict
+from labelprop.functional.solve import Verdict
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.outcome import conclude
 from labelprop.propagators.estimator.sinks import AllClasses, Blocks, class_sink

@@ -15,8 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.progress import advance
 from labelprop.functional.elimination import eliminate
-from labelprop.functional.solve import ColumnSolve, Matmul, cg_refined
-from labelprop.functional.verdict import Verdict
+from labelprop.functional.solve import ColumnSolve, Matmul, Verdict, cg_refined
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.systems.elimination import suits

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from labelprop.functional.elimination import eliminate
-from labelprop.functional.verdict import Verdict
+from labelprop.functional.solve import Verdict
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.systems.elimination import suits

@@ -41,11 +41,6 @@ class SeedComponents:
         found = (component_N, torch.from_numpy(single[part_N]), torch.from_numpy(mixed[part_N]), shares_GC)
         return cls(*(part.to(component_N.device) for part in found))
 
-    @property
-    def seeded_N(self) -> torch.Tensor:
-        """Whether the component of a row holds a seed (N,), bool."""
-        return (self.single_N >= 0) | (self.mixed_N >= 0)
-
     def seedless(self, classes_B: Sequence[int]) -> torch.Tensor | None:
         """Which of these classes have no seed in the mixed component of a row, (N, B); None where all have."""
         empty_GB = self.shares_GC[:, list(classes_B)] <= 0
