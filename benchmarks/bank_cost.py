@@ -45,7 +45,8 @@ def problem(options: argparse.Namespace, device: torch.device) -> tuple[Task, Ba
     rows_B = torch.randperm(options.rows, generator=generator)[: options.batch].to(device)
     images = torch.randn(options.batch, 3, options.pixels, options.pixels, generator=generator).to(device)
     stream = Stream(rows_B, (images,))
-    return Task(labels_N, torch.ones(options.rows), options.classes, 0), Batch(stream, labels_N[:0], None, stream)
+    task = Task(labels_N, torch.ones(options.rows), options.classes, 0)
+    return task, Batch(stream, labels_N[:0], task.weights_N[:0], None, stream)
 
 
 def steps(options: argparse.Namespace, device: torch.device) -> tuple[dict[str, Callable[[], None]], LocalLabels]:

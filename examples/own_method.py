@@ -28,9 +28,8 @@ class EntropyMinimization(TwoStreams):
         logits_BC = net(batch.joint.views_V[0])["class"]
         n_labeled = len(batch.labels_B)
         log_p_UC = logits_BC[n_labeled:].log_softmax(1)
-        ones_B = logits_BC.new_ones(n_labeled)
         terms = {
-            "supervised": weighted_cross_entropy(logits_BC[:n_labeled], batch.labels_B, ones_B),
+            "supervised": weighted_cross_entropy(logits_BC[:n_labeled], batch.labels_B, batch.trust_B),
             "entropy": -(log_p_UC.exp() * log_p_UC).sum(1).mean(),
         }
         return LossTerms(terms, {"supervised": 1.0, "entropy": self.weight})

@@ -42,6 +42,7 @@ def batch_of(task: Task, rows: list[int], n_labeled: int, *views: torch.Tensor) 
     return Batch(
         labeled=Stream(rows_B[:n_labeled], tuple(view[:n_labeled] for view in views)),
         labels_B=task.labels_N[rows_B[:n_labeled]],
+        trust_B=task.weights_N[rows_B[:n_labeled]],
         unlabeled=Stream(rows_B[n_labeled:], tuple(view[n_labeled:] for view in views)),
         joint=Stream(rows_B, views),
     )

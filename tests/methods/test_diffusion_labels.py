@@ -26,6 +26,7 @@ def joint_batch(logits_BC: torch.Tensor, indices_B: torch.Tensor, labels_N: torc
     return Batch(
         labeled=Stream(indices_B[:b_l], (logits_BC[:b_l],)),
         labels_B=labels_N[indices_B[:b_l]],
+        trust_B=torch.ones(b_l),
         unlabeled=Stream(indices_B[b_l:], (logits_BC[b_l:],)),
         joint=Stream(indices_B, view),
     )

@@ -57,10 +57,11 @@ def test_a_phase_is_looked_at_and_its_method_left_alone() -> None:
     assert phase.heads == {"class": None, "rotation": 4}
     assert phase.refuses((1, 8, 8)) is None
     assert "vectors of 6 dimensions" in phase.refuses((6,))
-    method = phase.new_method()
+    labels = Phase(name="p", method=Supervised)
+    method = labels.new_method()
     method.setup(torch.nn.Linear(2, 2), Task(torch.tensor([0, -1]), torch.ones(2), 1, seed=0))
     assert dict(method.named_buffers())
-    assert not dict(phase.method.named_buffers())
+    assert not dict(labels.method.named_buffers())
 
 
 def test_what_makes_a_method_is_a_method_too() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -49,6 +50,7 @@ def batch_of(weak: torch.Tensor, strong: torch.Tensor) -> Batch:
     return Batch(
         labeled=Stream(rows_B[:2], (weak[:2],)),
         labels_B=TASK.labels_N[:2],
+        trust_B=TASK.weights_N[:2],
         unlabeled=Stream(rows_B[2:], (weak[2:], strong)) if len(weak) > 2 else None,
         joint=Stream(rows_B, (weak,)),
     )
@@ -235,8 +237,8 @@ def test_a_label_known_as_well_as_chance_is_let_in_from_the_beginning() -> None:
 
 def test_trust_in_a_label_weighs_it_and_is_not_divided_out() -> None:
     method = AnnealedLabels(batch_size=2, annealing="log")
-    method.setup(Logits(), task_of([0, 1, -1], n_classes=3, weights=[1.0, 0.25, 1.0]))
-    found = method.loss(Logits(), batch_of(WEAK[:2], STRONG), Progress(900, 1000, 0, 10))
+    batch = replace(batch_of(WEAK[:2], STRONG), trust_B=torch.tensor([1.0, 0.25]))
+    found = method.loss(Logits(), batch, Progress(900, 1000, 0, 10))
     assert found.terms["supervised"].item() == pytest.approx(-(math.log(0.6) + 0.25 * math.log(0.7)) / 2)
 
 

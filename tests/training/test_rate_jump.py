@@ -17,7 +17,8 @@ def consistency_weight(phase) -> float:
     method.setup(net, Task(torch.tensor([0, 1, 2, -1]), torch.ones(4), 3, seed=0))
     views = (torch.randn(4, 6), torch.randn(4, 6))
     given = Stream(torch.arange(3), ())
-    batch = Batch(joint=Stream(torch.arange(4), views), labeled=given, unlabeled=None, labels_B=torch.arange(3))
+    labels = {"labels_B": torch.arange(3), "trust_B": torch.ones(3)}
+    batch = Batch(joint=Stream(torch.arange(4), views), labeled=given, unlabeled=None, **labels)
     weights = method.loss(net, batch, Progress(0, 50, 0, 10)).weights
     return next(value for name, value in weights.items() if "consistency" in name)
 

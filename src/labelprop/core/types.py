@@ -103,6 +103,7 @@ class Batch:
 
     labeled: Stream
     labels_B: torch.Tensor  # int64, the given labels of the labeled stream
+    trust_B: torch.Tensor  # float32, the trust in each of them
     unlabeled: Stream | None
     joint: Stream
 

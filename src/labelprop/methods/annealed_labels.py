@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 
-from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
+from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec
 from labelprop.methods.base import LossTerms, Method, Net
 from labelprop.methods.streams import n_labeled
 from labelprop.propagators.estimator.parameters import Count, OneOf
@@ -41,21 +40,15 @@ class AnnealedLabels(Method):
     batch_size: Count = 64
     annealing: Annotated[str, OneOf(tuple(SCHEDULES))] = "linear"
 
-    weights_N: torch.Tensor = field(init=False)
-
     def __post_init__(self) -> None:
         super().__post_init__()
         self.needs = BatchSpec(labeled=StreamSpec(self.batch_size))
 
-    def setup(self, net: nn.Module, task: Task) -> None:
-        self.register_buffer("weights_N", task.weights_N.clone())
-
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
-        rows_L = batch.labeled.indices_B
         logits_LC = net(batch.joint.views_V[0])["class"][: n_labeled(batch)]
         losses_L = F.cross_entropy(logits_LC, batch.labels_B, reduction="none")
         kept_L = torch.exp(-losses_L.detach()) <= self._most(logits_LC.shape[1], progress.fraction)
-        term = (self.weights_N[rows_L].to(losses_L.dtype) * kept_L * losses_L).sum() / kept_L.sum().clamp_min(1)
+        term = (batch.trust_B.to(losses_L.dtype) * kept_L * losses_L).sum() / kept_L.sum().clamp_min(1)
         return LossTerms({"supervised": term}, {"supervised": 1.0})
 
     def _most(self, n_classes: int, done: float) -> float:

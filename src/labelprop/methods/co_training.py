@@ -59,7 +59,6 @@ class CoTraining(TwoStreams):
     ramp_share: Portion = 0.133
     epsilon: NotNegative = 0.08
 
-    weights_N: torch.Tensor = field(init=False)
     peer: Peer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,7 +69,6 @@ class CoTraining(TwoStreams):
             )
 
     def setup(self, net: nn.Module, task: Task) -> None:
-        self.register_buffer("weights_N", task.weights_N.clone())
         without_dropout(net)
         self.peer = Peer(net, seed=task.seed)
 
@@ -96,9 +94,11 @@ class CoTraining(TwoStreams):
                 f"a device's part of a step has {n_labeled} labeled example(s) and needs 2, one for each network: "
                 "give a larger --set labeled_batch_size=..., or fewer --devices."
             )
-        trust_L, half = self.weights_N[batch.labeled.indices_B], n_labeled // 2
+        half = n_labeled // 2
         draws = ((first_BC, slice(0, half)), (second_BC, slice(half, n_labeled)))
-        parts = [weighted_cross_entropy(logits_BC[at], batch.labels_B[at], trust_L[at]) for logits_BC, at in draws]
+        parts = [
+            weighted_cross_entropy(logits_BC[at], batch.labels_B[at], batch.trust_B[at]) for logits_BC, at in draws
+        ]
         return parts[0] + parts[1]
 
     def _difference(self, net: Net, first_BC: torch.Tensor, second_BC: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
-from torch import nn
 
-from labelprop.core.types import Batch, Task
+from labelprop.core.types import Batch
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.methods.streams import TwoStreams
 from labelprop.propagators.estimator.parameters import NotNegative
@@ -21,14 +20,8 @@ class Copies(TwoStreams):
     labeled_batch_size: int = 256
     weight: NotNegative = 1.0
 
-    weights_N: torch.Tensor = field(init=False)
-
-    def setup(self, net: nn.Module, task: Task) -> None:
-        self.register_buffer("weights_N", task.weights_N.clone())
-
     def class_loss(self, logits_KBC: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Of the labeled examples, which come first in the joint batch."""
         copies, n_labeled = len(logits_KBC), len(batch.labels_B)
-        trust_L = self.weights_N[batch.labeled.indices_B]
         logits_RC = logits_KBC[:, :n_labeled].flatten(0, 1)
-        return weighted_cross_entropy(logits_RC, batch.labels_B.repeat(copies), trust_L.repeat(copies))
+        return weighted_cross_entropy(logits_RC, batch.labels_B.repeat(copies), batch.trust_B.repeat(copies))

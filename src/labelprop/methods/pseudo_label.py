@@ -8,13 +8,12 @@ and 600: how long a run is depends on the data and the time there is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from labelprop.core.errors import RequestError
-from labelprop.core.types import Batch, Progress, Task
+from labelprop.core.types import Batch, Progress
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.methods.base import LossTerms, Net
 from labelprop.methods.streams import TwoStreams
@@ -39,25 +38,19 @@ class PseudoLabel(TwoStreams):
     ramp_to: float = 0.6
     threshold: Portion | None = None
 
-    weights_N: torch.Tensor = field(init=False)
-
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.ramp_from <= self.ramp_to <= 1:
             shares = f"ramp_from={self.ramp_from} and ramp_to={self.ramp_to}"
             raise RequestError(f"{shares} must be shares, 0 to 1, in this order.")
 
-    def setup(self, net: nn.Module, task: Task) -> None:
-        self.register_buffer("weights_N", task.weights_N.clone())
-
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         logits_BC, n_labeled = net(batch.joint.views_V[0])["class"], len(batch.labels_B)
-        trust_L = self.weights_N[batch.labeled.indices_B]
         logits_UC = logits_BC[n_labeled:]
         sure_U, guess_U = logits_UC.detach().softmax(dim=1).max(dim=1)
         counts_U = torch.ones_like(sure_U) if self.threshold is None else (sure_U >= self.threshold).to(sure_U)
         terms = {
-            "supervised": weighted_cross_entropy(logits_BC[:n_labeled], batch.labels_B, trust_L),
+            "supervised": weighted_cross_entropy(logits_BC[:n_labeled], batch.labels_B, batch.trust_B),
             "pseudo": weighted_cross_entropy(logits_UC, guess_U, counts_U),
         }
         return LossTerms(terms, {"supervised": 1.0, "pseudo": self._alpha(progress.fraction)})

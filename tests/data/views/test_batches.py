@@ -23,7 +23,7 @@ class Streamed(TensorContent):
     resident = False
 
 
-TASK = Task(torch.tensor([0, 1, 0, 1] + [-1] * 16), torch.ones(20), 2, seed=0)
+TASK = Task(torch.tensor([0, 1, 0, 1] + [-1] * 16), torch.arange(1, 21) / 20, 2, seed=0)
 
 
 @pytest.fixture(params=[TensorContent, Streamed])
@@ -52,6 +52,7 @@ def test_both_streams_share_one_tensor(loader) -> None:
         assert torch.equal(joint[:3], batch.labeled.views_V[0])
         assert torch.equal(joint[3:], batch.unlabeled.views_V[0])
         assert batch.labels_B.tolist() == TASK.labels_N[batch.labeled.indices_B].tolist()
+        assert batch.trust_B.tolist() == TASK.weights_N[batch.labeled.indices_B].tolist()
         assert (TASK.labels_N[batch.unlabeled.indices_B] == -1).all()
 
 

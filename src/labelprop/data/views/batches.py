@@ -140,10 +140,10 @@ class Loader:
         generator: torch.Generator,
     ) -> Iterator[Batch]:
         """One Batch a step of `drawn`; `generator` supplies all randomness of the views."""
-        labels_N = task.labels_N.to(self.device)
+        given = task.labels_N.to(self.device), task.weights_N.to(self.device)
         sizes = [len(labeled) for labeled, _ in drawn]
         for b_l, (indices_B, raw_B) in zip(sizes, self.raw([np.concatenate(pair) for pair in drawn]), strict=True):
-            yield self._assemble(indices_B, raw_B, b_l, needs, labels_N, generator)
+            yield self._assemble(indices_B, raw_B, b_l, needs, given, generator)
 
     def _assemble(
         self,
@@ -151,7 +151,7 @@ class Loader:
         raw_B: torch.Tensor,
         b_l: int,
         needs: BatchSpec,
-        labels_N: torch.Tensor,
+        given: tuple[torch.Tensor, torch.Tensor],
         generator: torch.Generator,
     ) -> Batch:
         of_l = needs.labeled.views
@@ -168,7 +168,8 @@ class Loader:
         unlabeled += [shown(name, slice(b_l, None)) for name in of_u[len(common) :]]
         return Batch(
             labeled=Stream(indices_B[:b_l], tuple(labeled)),
-            labels_B=labels_N[indices_B[:b_l]],
+            labels_B=given[0][indices_B[:b_l]],
+            trust_B=given[1][indices_B[:b_l]],
             unlabeled=Stream(indices_B[b_l:], tuple(unlabeled)) if len(indices_B) > b_l else None,
             joint=Stream(indices_B, tuple(joint)),
         )
