@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.progress import Reporter, Silent
 
-Group = Literal["data", "recipe", "length", "machine", "output"]
+Group = Literal["data", "recipe", "method", "settings", "length", "machine", "output"]
 Result = TypeVar("Result")
 ASKED = "asked"  # the key of a field's metadata
 

@@ -87,13 +87,13 @@ class NewRun(Labeled):
 class PropagateRequest(NewRun):
     """`labelprop propagate`."""
 
-    method: str = asked("One of `labelprop methods`.", "recipe", "diffusion")
-    backbone: Any = asked("HuggingFace folder or name; embeds DATA.", "recipe", None, file=True)
+    method: str = asked("One of `labelprop methods`.", "method", "diffusion")
+    backbone: Any = asked("HuggingFace folder or name; embeds DATA.", "method", None, file=True)
     baselines: bool = asked(
-        "Also label from the given labels alone, to compare.", "recipe", True, flag="--baselines/--no-baselines"
+        "Also label from the given labels alone, to compare.", "method", True, flag="--baselines/--no-baselines"
     )
     force: bool = asked("Go on although memory will probably not do.", "machine", False)
-    parameters: Mapping[str, Any] = asked("Of the propagator, by name.", "recipe", factory=dict)
+    parameters: Mapping[str, Any] = asked("Of the propagator, by name.", "method", factory=dict)
 
     python_only: ClassVar[frozenset[str]] = frozenset({"parameters"})  # each is a flag of its own
 
@@ -160,7 +160,7 @@ class TrainRequest(NewRun):
 class EmbedRequest(Reading):
     """`labelprop embed`."""
 
-    backbone: Any = asked("HuggingFace folder or name.", "recipe")
+    backbone: Any = asked("HuggingFace folder or name.", "method")
     out: Path | None = asked(
         "emb.npy: float32 unit vectors, one row an example.", "output", None, kind=Path, required=True
     )
@@ -184,7 +184,7 @@ class Classifying(Reading, OfRun):  # in this order `run` comes before `data`
     """New data for the classifier of a run."""
 
     backbone: Any = asked(
-        "The module or function that the run was trained with, which no file can name.", "recipe", None
+        "The module or function that the run was trained with, which no file can name.", "method", None
     )
     overwrite: bool = asked("Replace --out if it exists.", "output", False)
     device: str = asked("auto, cpu or cuda.", "machine", "auto")
@@ -209,8 +209,8 @@ class SelectRequest(Classifying):
     out: Path | None = asked(
         "selected.parquet, or .csv: id, label, score, rank.", "output", None, kind=Path, required=True
     )
-    per_image: int = asked("Likeliest classes an example stands for.", "recipe", 10)
-    per_class: int = asked("Best examples taken for each class.", "recipe", 500)
+    per_image: int = asked("Likeliest classes an example stands for.", "settings", 10)
+    per_class: int = asked("Best examples taken for each class.", "settings", 500)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +238,7 @@ class BenchRequest(Request):
     out: Path | None = asked("Where cells and tables go; default runs/bench-NAME.", "output", None, kind=Path)
     settings: Mapping[str, Any] = asked(
         "A setting of the bench; repeatable.",
-        "recipe",
+        "settings",
         kind=list[str],
         flag="--set",
         metavar="NAME=VALUE",
