@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import re
 import shlex
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+import labelprop
 from labelprop.cli.main import app
 
 ROOT = Path(__file__).parent.parent
@@ -94,6 +96,17 @@ def test_the_readme_is_short_and_every_page_is_linked_from_it() -> None:
     assert len(readme.splitlines()) <= 160
     assert all(f"(docs/{page.name})" in readme or f"(docs/{page.name}#" in readme for page in PAGES[2:])
     assert {"make demo", "make test"} <= {line.split("#")[0].strip() for line in readme.splitlines()}
+
+
+@every_page
+def test_python_on_the_page_uses_names_that_are_there(page: Path) -> None:
+    for code in re.findall(r"^```python\n(.*?)^```", TEXTS[page], flags=re.MULTILINE | re.DOTALL):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("labelprop"):
+                module = importlib.import_module(str(node.module))
+                assert all(hasattr(module, alias.name) for alias in node.names)
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "lp":
+                assert hasattr(labelprop, node.attr), f"{page.name}: lp.{node.attr}"
 
 
 def percent(found: dict[str, float], spread: str = "std", sign: str = "") -> str:
