@@ -98,6 +98,14 @@ def test_the_readme_is_short_and_every_page_is_linked_from_it() -> None:
     assert {"make demo", "make test"} <= {line.split("#")[0].strip() for line in readme.splitlines()}
 
 
+def test_every_room_has_a_paragraph_and_a_place_in_the_picture() -> None:
+    text = TEXTS[ROOT / "docs" / "how-it-works.md"]
+    picture = (ROOT / "docs" / "rooms.svg").read_text(encoding="utf-8")
+    rooms = {path.name for path in SOURCE.iterdir() if (path / "__init__.py").exists()}
+    assert rooms == set(re.findall(r"^\*\*`(\w+)/`\*\*", text, flags=re.MULTILINE))
+    assert rooms == set(re.findall(r'class="n">(\w+)<', picture))
+
+
 @every_page
 def test_python_on_the_page_uses_names_that_are_there(page: Path) -> None:
     for code in re.findall(r"^```python\n(.*?)^```", TEXTS[page], flags=re.MULTILINE | re.DOTALL):
