@@ -17,7 +17,7 @@ class InformationMaximization(TwoStreams):
         logits_BC, n = net(batch.joint.views_V[0])["class"], len(batch.labels_B)  # the first n are labeled
         p_UC = logits_BC[n:].softmax(dim=1)
         told = entr(p_UC.mean(dim=0)).sum() - entr(p_UC).sum(dim=1).mean()
-        supervised = weighted_cross_entropy(logits_BC[:n], batch.labels_B, logits_BC.new_ones(n))
+        supervised = weighted_cross_entropy(logits_BC[:n], batch.labels_B, batch.trust_B)
         return LossTerms({"supervised": supervised, "untold": -told}, {"supervised": 1.0, "untold": self.weight})
 
 
