@@ -64,11 +64,15 @@ def asked(
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What every verb can be asked for. `reporter` is what the work speaks through, `command` how it was called."""
+    """What every verb can be asked for. `reporter` is what the work speaks through, `command` how it was called.
+
+    A verb that never `speaks` while it works has no --quiet.
+    """
 
     reporter: Reporter = field(default_factory=Silent)
     command: str = ""
 
+    speaks: ClassVar[bool] = True
     python_only: ClassVar[frozenset[str]] = frozenset()
     command_only: ClassVar[frozenset[str]] = frozenset()
     belong_together: ClassVar[tuple[frozenset[str], ...]] = ()
