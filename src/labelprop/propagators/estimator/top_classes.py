@@ -54,10 +54,11 @@ def dense_rows(kept_NC: torch.Tensor, places_B: torch.Tensor) -> torch.Tensor:
 
 
 def to_csr(classes_NM: torch.Tensor, values_NM: torch.Tensor, n_classes: int) -> torch.Tensor:
-    """Values (N, M) at these ascending classes as a torch sparse CSR tensor (N, C)."""
-    n, top = classes_NM.shape
-    crow = torch.arange(n + 1, device=values_NM.device) * top
-    parts = (crow, classes_NM.reshape(-1), values_NM.reshape(-1))
+    """Values (N, M) at these ascending classes as a torch sparse CSR tensor (N, C); none where the class is -1."""
+    kept_NM = classes_NM >= 0
+    crow = torch.zeros(len(classes_NM) + 1, dtype=torch.int64, device=values_NM.device)
+    crow[1:] = kept_NM.sum(dim=1).cumsum(0)
+    parts = (crow, classes_NM[kept_NM], values_NM[kept_NM])
     with warnings.catch_warnings():  # torch calls its CSR layout beta once a process
         warnings.simplefilter("ignore", UserWarning)
-        return torch.sparse_csr_tensor(*parts, (n, n_classes), check_invariants=False)
+        return torch.sparse_csr_tensor(*parts, (len(classes_NM), n_classes), check_invariants=False)
