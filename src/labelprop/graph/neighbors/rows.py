@@ -40,7 +40,7 @@ class Rows(Protocol):
         """The rows at these places as a block."""
 
     def subset(self, indices_M: torch.Tensor) -> Rows:
-        """Some of the rows, in this order."""
+        """Some of the rows, in this order; dense ones are a view, also of a memory-mapped file."""
 
     def similarities(self, block: Any, start: int, stop: int) -> torch.Tensor:
         """Similarities (B, stop - start) of a block to rows start..stop, by matrix product, up to `rounding`.
@@ -177,8 +177,3 @@ def as_rows(vectors: Any, device: torch.device | str = "cpu", metric: str = "cos
     if source_ND.flags.writeable and source_ND.dtype.kind in "fiu" and min(source_ND.strides, default=0) >= 0:
         return DenseRows(torch.from_numpy(source_ND).to(device), device, metric)
     return DenseRows(source_ND, device, metric)
-
-
-def subset(rows: Rows, indices_M: torch.Tensor) -> Rows:
-    """Some of the rows, in this order; dense ones are a view, also of a memory-mapped file."""
-    return rows.subset(indices_M)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from labelprop.core.errors import DataError, RequestError
 from labelprop.propagators.estimator.edges import Edges
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 
 def read_features(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -85,7 +83,6 @@ def read_weights(sample_weight: Any, n: int) -> np.ndarray | None:
 
 
 def _from_sparse(X: Any) -> sparse.csr_array:
-    from scipy import sparse
 
     if not hasattr(X, "tocsr"):
         raise RequestError(
@@ -104,7 +101,6 @@ def _from_sparse(X: Any) -> sparse.csr_array:
 
 
 def _from_pairs(X: Any, fitted_n: int | None) -> sparse.csr_array:
-    from scipy import sparse
 
     indices_NK, values_NK = (np.asarray(part.cpu() if isinstance(part, torch.Tensor) else part) for part in X)
     if indices_NK.ndim != 2 or indices_NK.shape != values_NK.shape or indices_NK.dtype.kind not in "iu":

@@ -7,10 +7,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from labelprop.core.errors import DataError
 from labelprop.core.types import Propagation
@@ -24,9 +25,6 @@ from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.outcome import check_volume
 from labelprop.propagators.estimator.parameters import Count, NotNegative, Shares
 
-if TYPE_CHECKING:
-    from scipy import sparse
-
 SMALLEST_SCALE = 1e-6  # of d_ik^2: rows with k duplicates
 SYMMETRIC = 1e-5  # largest difference to the mirrored weight, relative to the largest weight, taken for rounding
 
@@ -36,7 +34,6 @@ def self_tuned(edges: Edges) -> sparse.csr_array:
 
     Departs from Zelnik-Manor & Perona 2004 by one scale, of the row that chose, in place of two.
     """
-    from scipy import sparse
 
     squared = edges.squared_distances()
     counts = np.diff(squared.indptr)
@@ -101,7 +98,6 @@ class Kernel:
     """scikit-learn's `kernel`, less functions."""
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is not; else None."""
         if isinstance(value, str) and value in ("knn", "rbf"):
             return None
         advice = "; for a kernel of your own compute its matrix and pass it with metric='precomputed'"
@@ -112,7 +108,6 @@ class Jobs:
     """scikit-learn's `n_jobs`."""
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is not; else None."""
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         return None if whole and value != 0 else "a whole number other than 0"
 

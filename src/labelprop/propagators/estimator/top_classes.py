@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import torch
 
 from labelprop.core.types import Propagation
+from labelprop.graph.affinity import AffinityGraph
 
 DENSE_LIMIT = 1 << 28  # N x C beyond which results hold only the best classes of a row
 DEFAULT_TOP = 16  # certainties are over all classes: these are for whoever looks further than the best
@@ -55,10 +55,4 @@ def dense_rows(kept_NC: torch.Tensor, places_B: torch.Tensor) -> torch.Tensor:
 
 def to_csr(classes_NM: torch.Tensor, values_NM: torch.Tensor, n_classes: int) -> torch.Tensor:
     """Values (N, M) at these ascending classes as a torch sparse CSR tensor (N, C); none where the class is -1."""
-    kept_NM = classes_NM >= 0
-    crow = torch.zeros(len(classes_NM) + 1, dtype=torch.int64, device=values_NM.device)
-    crow[1:] = kept_NM.sum(dim=1).cumsum(0)
-    parts = (crow, classes_NM[kept_NM], values_NM[kept_NM])
-    with warnings.catch_warnings():  # torch calls its CSR layout beta once a process
-        warnings.simplefilter("ignore", UserWarning)
-        return torch.sparse_csr_tensor(*parts, (len(classes_NM), n_classes), check_invariants=False)
+    return AffinityGraph.from_rows(classes_NM, values_NM, classes_NM >= 0, n_classes).tensor

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from labelprop.core.distributed import Group
 from labelprop.core.types import UNLABELED
 from labelprop.graph.neighbors import nearest
-from labelprop.graph.neighbors.rows import DenseRows, Rows, as_rows, subset
+from labelprop.graph.neighbors.rows import DenseRows, Rows, as_rows
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.votes.votes import Votes
 
@@ -51,7 +52,7 @@ class SeededRows:
             return self
         part = group.part(self.rows.n)
         places = torch.arange(part.start, part.stop, device=self.own_N.device)
-        return replace(self, rows=subset(self.rows, places), own_N=self.own_N[part], gather=group.parts)
+        return replace(self, rows=self.rows.subset(places), own_N=self.own_N[part], gather=group.parts)
 
     @property
     def unlabeled_N(self) -> torch.Tensor:
@@ -158,7 +159,6 @@ def _widened(block: Any, column_B: torch.Tensor | None) -> Any:
     if isinstance(block, torch.Tensor):
         last_B1 = block.new_ones(len(block), 1) if column_B is None else column_B[:, None].to(block)
         return torch.cat([block, last_B1], dim=1)
-    from scipy import sparse
 
     last = np.ones((block.shape[0], 1)) if column_B is None else column_B.cpu().numpy()[:, None]
     return sparse.hstack([block, sparse.csr_array(last.astype(block.dtype))], format="csr")

@@ -6,10 +6,10 @@ Shapes: M seeds (the columns of a vote), K of them vote on a row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from labelprop.core.types import UNLABELED, Propagation
 from labelprop.functional.weigh import normalize_rows
@@ -18,9 +18,6 @@ from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.sinks import RowSink
 from labelprop.propagators.estimator.top_classes import is_wide, n_kept
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 BLOCK_ELEMENTS = 1 << 24  # scores (rows x classes) held at once where the result is sparse
 
@@ -56,14 +53,7 @@ class Votes:
         """The vote weights as a graph (N, M)."""
         columns_NK, order_NK = self.columns_NK.sort(dim=1)
         weights_NK = self.weights().gather(1, order_NK)
-        kept_NK = weights_NK > 0
-        crow = torch.zeros(self.n + 1, dtype=torch.int64, device=columns_NK.device)
-        crow[1:] = kept_NK.sum(dim=1).cumsum(0)
-        fits = max(int(crow[-1]), self.n, self.n_seeds) <= np.iinfo(np.int32).max
-        index = torch.int32 if fits else torch.int64
-        return AffinityGraph(
-            crow.to(index), columns_NK[kept_NK].to(index), weights_NK[kept_NK], (self.n, self.n_seeds)
-        )
+        return AffinityGraph.from_rows(columns_NK, weights_NK, weights_NK > 0, self.n_seeds)
 
     def tally(self, seeds_M: Seeds) -> torch.Tensor:
         """w_j = sum of the weights of the votes for class j, (N, C). A soft seed splits its vote.
