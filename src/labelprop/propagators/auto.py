@@ -17,14 +17,7 @@ from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors import nearest
 from labelprop.graph.neighbors.rows import as_rows
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.choice.candidates import (
-    NEIGHBORS,
-    SOFT_HEAD,
-    Candidate,
-    Names,
-    expected,
-    list_candidates,
-)
+from labelprop.propagators.choice.candidates import NEIGHBORS, SOFT_HEAD, Candidate, Names, expected, list_candidates
 from labelprop.propagators.choice.fits import CandidateFits, Shared
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.choice.hidden import HiddenLabels

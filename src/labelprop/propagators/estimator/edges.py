@@ -29,11 +29,6 @@ class Edges:
     def shape(self) -> tuple[int, int]:
         return int(self.values.shape[0]), int(self.values.shape[1])
 
-    @property
-    def given(self) -> bool:
-        """Whether a user gave these as weights, to be taken as they are."""
-        return self.measure == "weight"
-
     def cosines(self) -> sparse.csr_array:
         """Cosines; squared distances d^2 between unit vectors are 1 - d^2 / 2, given weights count as cosines.
 

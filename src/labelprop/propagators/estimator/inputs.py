@@ -9,6 +9,7 @@ import torch
 from scipy import sparse
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.graph.neighbors.rounding import numpy_type, work_dtype
 from labelprop.propagators.estimator.edges import Edges
 
 
@@ -93,9 +94,7 @@ def _from_sparse(X: Any) -> sparse.csr_array:
         )
     if X.dtype.kind not in "fiub":
         raise DataError(f"a precomputed graph holds numbers; got {X.dtype}.")
-    graph: sparse.csr_array = sparse.csr_array(
-        X, dtype=np.float64 if X.dtype == np.float64 else np.float32, copy=True
-    )
+    graph: sparse.csr_array = sparse.csr_array(X, dtype=numpy_type(work_dtype(X.dtype)), copy=True)
     graph.sum_duplicates()
     return graph
 
@@ -115,7 +114,7 @@ def _from_pairs(X: Any, fitted_n: int | None) -> sparse.csr_array:
         raise DataError(f"row {row} of the precomputed indices names a row beyond the last, {n_columns - 1}.")
     found_NK = indices_NK >= 0
     crow = np.concatenate([[0], np.cumsum(found_NK.sum(axis=1))])
-    data = values_NK[found_NK].astype(np.float64 if values_NK.dtype == np.float64 else np.float32)
+    data = values_NK[found_NK].astype(numpy_type(work_dtype(values_NK.dtype)))
     graph = sparse.csr_array((data, indices_NK[found_NK], crow), shape=(len(indices_NK), n_columns))
     graph.sum_duplicates()
     return graph

@@ -76,7 +76,7 @@ class KernelPropagator(GraphPropagator):
     volume: Literal["seeds"] | Shares | None = None
 
     def weigh(self, edges: Edges) -> sparse.csr_array:
-        return given_weights(edges) if edges.given else self_tuned(edges)
+        return given_weights(edges) if edges.measure == "weight" else self_tuned(edges)
 
     def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         if self.metric == "precomputed" and weights.nnz:
@@ -140,7 +140,7 @@ class DropInPropagator(KernelPropagator):
             return super().spread(given, seeds)
 
     def weigh(self, edges: Edges) -> sparse.csr_array:
-        if self.kernel == "knn" or edges.given:
+        if self.kernel == "knn" or edges.measure == "weight":
             return super().weigh(edges)
         weights = edges.squared_distances().copy()  # distances as given: the kernel of the stored ones
         weights.data = np.exp(-self.gamma * weights.data)
@@ -160,14 +160,14 @@ class DropInPropagator(KernelPropagator):
     def _weights(self, queries: Any) -> Iterator[sparse.csr_array]:
         if not self._all_pairs:
             yield from super()._weights(queries)
-        elif queries is None:
-            assert self._rows is not None
+            return
+        assert self._rows is not None
+        if queries is None:
             self.recall_ = 1.0
             yield rbf_kernel.all_pairs(self._rows, self.gamma)
         else:
-            assert self._rows is not None
-            looked_up = as_rows(queries, self._rows.device, "euclidean")
-            yield from rbf_kernel.to_rows(looked_up, self._rows, self.gamma)
+            queries = as_rows(queries, self._rows.device, "euclidean")
+            yield from rbf_kernel.to_rows(queries, self._rows, self.gamma)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from labelprop.core.errors import RequestError
 from labelprop.core.text import byte_size
-from labelprop.graph.neighbors.rounding import spans
+from labelprop.graph.neighbors.rounding import numpy_type, spans
 from labelprop.graph.neighbors.rows import Rows
 
 MAX_ROWS = 20_000  # beyond, the graph alone takes over 3 GiB in float32
@@ -33,7 +33,7 @@ def all_pairs(rows: Rows, gamma: float) -> sparse.csr_array:
     `rows` are under the Euclidean metric. Raises RequestError for more than `MAX_ROWS` of them.
     """
 
-    data, columns = (np.empty(rows.n * (rows.n - 1), kind) for kind in (_numpy_type(rows), np.int32))
+    data, columns = (np.empty(rows.n * (rows.n - 1), kind) for kind in (numpy_type(rows.dtype), np.int32))
     crow = np.zeros(rows.n + 1, dtype=np.int64)
     end = 0
     for start, stop in spans(rows.n, rows.n, BLOCK_ELEMENTS):
@@ -56,7 +56,3 @@ def to_rows(queries: Rows, rows: Rows, gamma: float) -> Iterator[sparse.csr_arra
 def _weights(rows: Rows, block: object, gamma: float) -> torch.Tensor:
     """Weights (B, n) of a block to all rows, in the type of the rows; distances are in float64."""
     return (rows.similarities(block, 0, rows.n).double() * gamma).exp_().to(rows.dtype)
-
-
-def _numpy_type(rows: Rows) -> type[np.floating]:
-    return np.float64 if rows.dtype == torch.float64 else np.float32

@@ -91,7 +91,7 @@ class Voters:
             self._rows = as_rows(_widened(vectors_VD, temperature * bias_M[self._able_V]), labeled.device, "inner")
 
     def votes(
-        self, queries: Any, k: int, *, search: str, seed: int, own_N: torch.Tensor | None = None
+        self, queries: Any, k: int, *, search: str = "auto", seed: int = 0, own_N: torch.Tensor | None = None
     ) -> tuple[Votes, float]:
         """The K strongest votes on each query (features or Rows), and the recall of the search.
 
@@ -140,17 +140,11 @@ def _with_ones(queries: Rows) -> Any:
 
 @torch.no_grad()
 def collect_votes(
-    seeded: SeededRows,
-    bias_M: torch.Tensor | None,
-    *,
-    n_neighbors: int,
-    temperature: float,
-    search: str = "auto",
-    seed: int = 0,
+    seeded: SeededRows, bias_M: torch.Tensor | None, *, n_neighbors: int, temperature: float, **searching: Any
 ) -> tuple[Votes, Voters, float]:
     """Votes on these rows, the voters for later votes, and the recall of the search."""
     voters = Voters(seeded.labeled, temperature, bias_M)
-    votes, recall = voters.votes(seeded.rows, n_neighbors, search=search, seed=seed, own_N=seeded.own_N)
+    votes, recall = voters.votes(seeded.rows, n_neighbors, own_N=seeded.own_N, **searching)
     return votes, voters, recall
 
 
