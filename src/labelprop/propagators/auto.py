@@ -17,14 +17,7 @@ from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors import nearest
 from labelprop.graph.neighbors.rows import as_rows
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.choice.candidates import (
-    NEIGHBORS,
-    SOFT_HEAD,
-    Candidate,
-    Names,
-    expected,
-    list_candidates,
-)
+from labelprop.propagators.choice.candidates import NEIGHBORS, SOFT_HEAD, Candidate, Names, expected, list_candidates
 from labelprop.propagators.choice.fits import CandidateFits, Shared
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.choice.hidden import HiddenLabels
@@ -103,7 +96,10 @@ class AutoPropagation(Propagator):
         started = time.perf_counter()
         fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
         if fewest >= FEWEST:
-            chosen, self.reason_ = self._by_hiding(fits, candidates, seeds)
+            hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
+            n_folds, judge = len(hidden.folds), lambda candidate, fold: fits.right(candidate, seeds, hidden, fold)
+            tallies = choose(candidates, n_folds, judge, fits.forget)
+            chosen, self.reason_ = tallies[0].candidate, _hidden_reason(tallies, n_folds)
         else:
             chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
         self.say(f"choice: {self.reason_}", started)
@@ -125,13 +121,6 @@ class AutoPropagation(Propagator):
             known = (key, found)
         self._searched = known if self.warm_start else None
         return Shared(rows, known[1], None, rows.device)
-
-    def _by_hiding(self, fits: CandidateFits, candidates: list[Candidate], seeds: Seeds) -> tuple[Candidate, str]:
-        """The candidate chosen on hidden seeds, and the reason."""
-        hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
-        n_folds, judge = len(hidden.folds), lambda candidate, fold: fits.right(candidate, seeds, hidden, fold)
-        tallies = choose(candidates, n_folds, judge, fits.forget)
-        return tallies[0].candidate, _hidden_reason(tallies, n_folds)
 
     def _finish(self, fits: CandidateFits, chosen: Candidate, seeds: Seeds) -> Propagation:
         """The chosen one's labels of all rows; sets what it leaves behind for the caller and for prediction."""

@@ -93,7 +93,6 @@ class Names:
     """The rule of `candidates`: None, or a list of method names."""
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is not; else None."""
         if value is None:
             return None
         if isinstance(value, str) or not isinstance(value, Sequence) or not len(value):
