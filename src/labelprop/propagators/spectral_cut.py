@@ -151,9 +151,7 @@ class SpectralCut(GraphPropagator):
         return weights
 
     def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
-        both = (weights + weights.T).tocsr()
-        both.data /= 2
-        return AffinityGraph.from_scipy(both)
+        return AffinityGraph.from_scipy(((weights + weights.T) / 2).tocsr())
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         basis = self.prepared(SpectralBasis, self.n_eigenvectors)

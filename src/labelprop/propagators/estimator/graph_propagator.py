@@ -166,17 +166,15 @@ class GraphPropagator(Propagator):
         self._rows = self.recall_ = None
         self._order_N: torch.Tensor | None = None  # of the rows, as the search sorted them
         if isinstance(given, Edges):
-            self._set_weights(self.weigh(given), device)
+            weights = self.weigh(given)
         else:
             self._rows = as_rows(given, device, metric=self._row_metric)
             blocks = list(self._weights(None))
-            self._set_weights(blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, format="csr"), device)
-        self._memory = Remembered(key, self.graph_, self.recall_) if self.warm_start else None
-
-    def _set_weights(self, weights: sparse.csr_array, device: torch.device) -> None:
+            weights = blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, format="csr")
         started = time.perf_counter()
         self.graph_ = replace(self.build_graph(weights), order_N=self._order_N).to(device)
         self.say(f"graph: {self.graph_.n_edges} weights", started)
+        self._memory = Remembered(key, self.graph_, self.recall_) if self.warm_start else None
 
     @property
     def _row_metric(self) -> str:

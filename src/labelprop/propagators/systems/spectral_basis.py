@@ -61,11 +61,8 @@ class SpectralBasis:
         part = self._part(number)
         count = min(self.n_eigenvectors, part.n - 1)
         degree_S = part.astype(torch.float64).degree()
-        if part.n < DENSE_BELOW or 2 * count > part.n:
-            values_R, vectors_SR = _dense(part, degree_S, count)
-            return ComponentBasis(rows_S, degree_S, values_R, vectors_SR.to(part.weights_E.dtype), 0.0)
-        values_R, vectors_SR, residual = _iterated(part, degree_S, count)
-        return ComponentBasis(rows_S, degree_S, values_R, vectors_SR, residual)
+        solve = _dense if part.n < DENSE_BELOW or 2 * count > part.n else _iterated
+        return ComponentBasis(rows_S, degree_S, *solve(part, degree_S, count))
 
     def _part(self, number: int) -> AffinityGraph:
         """One component as a graph of its own."""
@@ -76,7 +73,7 @@ class SpectralBasis:
         return AffinityGraph(crow - crow[0], self._sorted.col[inside] - first, self._sorted.weights_E[inside], size)
 
 
-def _dense(part: AffinityGraph, degree_S: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _dense(part: AffinityGraph, degree_S: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, float]:
     """The smallest eigenpairs by a dense solve in float64; the null vector is moved out of the way, to eigenvalue 3.
 
     So it is told apart where others are nearly null, too: in a component that nearly falls apart.
@@ -87,7 +84,7 @@ def _dense(part: AffinityGraph, degree_S: torch.Tensor, count: int) -> tuple[tor
     laplacian_SS = torch.outer(3 * null_S, null_S) - normalized_SS
     laplacian_SS.diagonal().add_(1)
     values_S, vectors_SS = torch.linalg.eigh(laplacian_SS)
-    return values_S[:count].clamp_min(SMALLEST), vectors_SS[:, :count]
+    return values_S[:count].clamp_min(SMALLEST), vectors_SS[:, :count].to(part.weights_E.dtype), 0.0
 
 
 def _iterated(part: AffinityGraph, degree_S: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, float]:
