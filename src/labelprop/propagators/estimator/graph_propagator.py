@@ -67,15 +67,12 @@ class GraphPropagator(Propagator):
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         """Labels of all rows of `graph_`, with the verdict of what was solved; what suits all seeds is `prepared`."""
 
-    def judge(self, found: Propagation) -> None:
-        """Warns of an answer that is not what was asked for."""
-        if not found.converged:
-            warnings.warn(
-                f"{type(self).__name__} stopped after {found.steps} steps with relative residual "
-                f"{found.residual:.2g}. Raise max_iter, or tol if this is near enough.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+    def judge(self, found: Propagation) -> str | None:
+        """What to warn of where an answer is not what was asked for."""
+        if found.converged:
+            return None
+        text = f"{type(self).__name__} stopped after {found.steps} steps with relative residual {found.residual:.2g}"
+        return f"{text}. Raise max_iter, or tol if this is near enough."
 
     def _weights(self, queries: Any) -> Iterator[sparse.csr_array]:
         """Weights of features (m, d), or for None of the fitted rows, to the fitted rows, in blocks of rows."""
@@ -101,7 +98,9 @@ class GraphPropagator(Propagator):
         started = time.perf_counter()
         found = self.propagate(self.graph_, seeds.to(self.graph_.device))
         self.say(f"propagation: {found.steps} steps, residual {found.residual:.2g}", started)
-        self.judge(found)
+        complaint = self.judge(found)
+        if complaint is not None:
+            warnings.warn(complaint, ConvergenceWarning, stacklevel=3)
         return found
 
     @torch.no_grad()
