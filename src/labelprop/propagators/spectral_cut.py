@@ -149,7 +149,9 @@ class SpectralCut(GraphPropagator):
         return weights
 
     def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
-        return AffinityGraph.from_scipy(((weights + weights.T) / 2).tocsr())
+        both = (weights + weights.T).tocsr()
+        both.data /= 2  # the array by itself: SciPy would make it float64
+        return AffinityGraph.from_scipy(both)
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         basis = self.prepared(SpectralBasis, self.n_eigenvectors)

@@ -15,7 +15,6 @@ class SparseRows:
     """See `Rows`. Holds one CSR copy, at length 1 under "cosine", and its transpose."""
 
     def __init__(self, features_ND: Any, device: torch.device, metric: str) -> None:
-
         self.dtype, self.device, self.metric = work_dtype(features_ND.dtype), device, metric
         rows: Any = sparse.csr_array(
             features_ND, dtype=np.float64 if self.dtype == torch.float64 else np.float32, copy=True

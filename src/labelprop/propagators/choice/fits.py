@@ -106,18 +106,15 @@ class CandidateFits:
             estimator = kind(**{**self.settings, **neighbors, **kind.tried_with})
             estimator.classes_ = self.classes
             if isinstance(estimator, GraphPropagator):
-                self._give_graph(estimator, candidate)
+                # Methods with the same functions share a graph.
+                key = (kind.weigh, kind.build_graph, candidate.n_neighbors)
+                if key not in self._graphs:
+                    weights = estimator.weigh(self.shared.edges(candidate.n_neighbors))
+                    self._graphs[key] = estimator.build_graph(weights).to(self.shared.device)
+                # What is remembered there is the prepared system, which does not depend on the seeds.
+                estimator.on_graph(self._graphs[key], self.shared.rows, recall=self.shared.recall)
             self._estimators[candidate] = estimator
         return self._estimators[candidate]
-
-    def _give_graph(self, estimator: GraphPropagator, candidate: Candidate) -> None:
-        kind = type(estimator)
-        key = (kind.weigh, kind.build_graph, candidate.n_neighbors)  # methods with the same ones share a graph
-        if key not in self._graphs:
-            weights = estimator.weigh(self.shared.edges(candidate.n_neighbors))
-            self._graphs[key] = estimator.build_graph(weights).to(self.shared.device)
-        # What is remembered there is the prepared system, which does not depend on the seeds.
-        estimator.on_graph(self._graphs[key], self.shared.rows, recall=self.shared.recall)
 
     def forget(self, candidate: Candidate) -> None:
         """Lets go of a candidate that is out."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from labelprop.functional.eigen import COLUMNS, TOLERANCE, leading_eigenpairs
-from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.affinity import AffinityGraph, inverse_root
 
 DENSE_BELOW = 1000  # rows of a component; below, all its eigenpairs are quicker found
 SMALLEST = 1e-14  # eigenvalue of a connected component, as far as float64 can tell it from 0
@@ -78,7 +78,7 @@ def _dense(part: AffinityGraph, degree_S: torch.Tensor, count: int) -> tuple[tor
 
     So it is told apart where others are nearly null, too: in a component that nearly falls apart.
     """
-    scale_S = degree_S.masked_fill(degree_S <= 0, 1).rsqrt()
+    scale_S = inverse_root(degree_S)
     normalized_SS = part.astype(torch.float64).tensor.to_dense() * scale_S[:, None] * scale_S
     null_S = _null_vector(degree_S)
     laplacian_SS = torch.outer(3 * null_S, null_S) - normalized_SS
