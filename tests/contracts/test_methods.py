@@ -33,7 +33,7 @@ FORMS: list[tuple[str, dict[str, object]]] = [  # other methods than those of th
 ]
 PHASES = [
     pytest.param(phase.new_method, id="/".join([name, *map(str, form.values()), phase.name]))
-    for name, form in [*((name, {}) for name in registry.table("recipes")), *FORMS]
+    for name, form in [*((name, {}) for name in registry.entries("recipes")), *FORMS]
     for phase in recipes.build(name, form or settings_of(name)).phases
 ]
 

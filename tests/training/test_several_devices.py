@@ -24,7 +24,7 @@ from labelprop.training.checkpoint import optimizer_tensors
 from labelprop.training.job import epoch_seeds
 from labelprop.training.phase_run import PhaseRun, of_all
 
-NAMES = sorted(registry.table("recipes"))
+NAMES = sorted(registry.entries("recipes"))
 QUICK = ("dlp", "llp", "mt+dlp")
 
 

@@ -12,9 +12,9 @@ import typer
 
 from labelprop.cli.values import flag
 from labelprop.core import registry
-from labelprop.runs.request import ASKED, Asked, Request
+from labelprop.runs.request import OPTION, Option, Request
 
-GROUPS = {  # of the help text, in this order
+HELP_GROUPS = {  # of the help text, in this order
     "data": "Data",
     "recipe": "Recipe",
     "length": "Length",
@@ -49,20 +49,20 @@ def with_flags(kind: type[Request], verb: Callable[..., None], extra: list[inspe
 
 def _of_request(kind: type[Request]) -> list[inspect.Parameter]:
     found = []
-    for name, one in kind.questions().items():
+    for name, one in kind.options().items():
         if name in kind.python_only:
             continue
-        asked: Asked = one.metadata[ASKED]
+        option: Option = one.metadata[OPTION]
         missing = one.default is MISSING and one.default_factory is MISSING
-        needed = asked.required or missing
+        needed = option.required or missing
         default = inspect.Parameter.empty if needed else None if one.default is MISSING else one.default
-        if asked.positional and (asked.metavar or needed):
-            said: Any = typer.Argument(metavar=asked.metavar or name.upper(), help=asked.help)
+        if option.positional and (option.metavar or needed):
+            said: Any = typer.Argument(metavar=option.metavar or name.upper(), help=option.help)
         else:
             said = typer.Option(
-                asked.flag or flag(name), metavar=asked.metavar, help=asked.help, rich_help_panel=asked.group
+                option.flag or flag(name), metavar=option.metavar, help=option.help, rich_help_panel=option.group
             )
-        typed = asked.kind if needed or default is not None else asked.kind | None
+        typed = option.kind if needed or default is not None else option.kind | None
         found.append(_parameter(name, Annotated[typed, said], default))
     return found
 
@@ -121,7 +121,7 @@ def _help(name: str, defaults: Mapping[str, Any], owner: str) -> str:
     methods_of: dict[str, list[str]] = {}
     for method, default in defaults.items():
         methods_of.setdefault(_shown(default), []).append(method)
-    everywhere = owner == "method" and len(defaults) == len(registry.table("propagators"))
+    everywhere = owner == "method" and len(defaults) == len(registry.entries("propagators"))
     meaning = f"{registry.BENCH_SETTINGS[name]} " if owner == "bench" and name in registry.BENCH_SETTINGS else ""
     if len(methods_of) > 1:
         found = ", ".join(f"{value} ({', '.join(names)})" for value, names in methods_of.items())

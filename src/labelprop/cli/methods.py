@@ -20,7 +20,7 @@ def described(name: str) -> str:
 
 
 def _described(name: str) -> str:
-    propagators, recipes = registry.table("propagators"), registry.table("recipes")
+    propagators, recipes = registry.entries("propagators"), registry.entries("recipes")
     entry = propagators.get(name) or recipes.get(name)
     if entry is None:
         raise UnknownNameError("propagator or recipe", name, {*propagators, *recipes, AUTO})

@@ -15,7 +15,7 @@ import typer
 
 from labelprop.core import registry
 from labelprop.core.errors import LabelpropError
-from labelprop.core.progress import Bar, Lines, Reporter, Silent
+from labelprop.core.progress import ProgressBar, ProgressLines, Reporter, Silent
 
 
 def guarded(verb: Callable[..., None]) -> Callable[..., None]:
@@ -78,10 +78,10 @@ def reporting(quiet: bool) -> Iterator[Reporter]:
         with warned(lambda text: print(text, file=sys.stderr)):
             yield Silent()
     elif sys.stderr.isatty():
-        with Bar() as bar, warned(bar.say):
+        with ProgressBar() as bar, warned(bar.say):
             yield bar
     else:
-        lines = Lines()
+        lines = ProgressLines()
         with warned(lines.say):
             yield lines
 

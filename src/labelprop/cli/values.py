@@ -85,7 +85,7 @@ def parse_parameter(name: str, text: str, typed: str = "") -> Any:
     if text.lower() in words:
         return None if text.lower() == "none" else text.lower()
     if "NAMES" in allowed:
-        names = [*(name for name in registry.table("propagators") if name != "auto"), *registry.HEADS]
+        names = [*(name for name in registry.entries("propagators") if name != "auto"), *registry.HEADS]
         for part in parts:
             if part not in names:
                 raise UnknownNameError(f"name in {typed}:", part, names)

@@ -10,23 +10,27 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from labelprop.cli.flags import GROUPS, with_flags
+from labelprop.cli.flags import HELP_GROUPS, with_flags
 from labelprop.cli.session import guarded, reporting
 from labelprop.runs.request import Request
 
-Given = dict[str, Any]
+Typed = dict[str, Any]
 
 
 class GroupedCommand(TyperCommand):
     """Help with the flags under headings."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], **{title: [] for title in GROUPS.values()}}
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], **{title: [] for title in HELP_GROUPS.values()}}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
                 positional = parameter.param_type_name == "argument"
-                title = "Arguments" if positional else GROUPS.get(getattr(parameter, "rich_help_panel", ""), "Output")
+                title = (
+                    "Arguments"
+                    if positional
+                    else HELP_GROUPS.get(getattr(parameter, "rich_help_panel", ""), "Output")
+                )
                 groups[title].append(record)
         for title, records in groups.items():
             if records:
@@ -36,13 +40,13 @@ class GroupedCommand(TyperCommand):
 
 def add_verb(
     app: typer.Typer, kind: type[Request], extra: Callable[[], list[Any]] = list
-) -> Callable[[Callable[[Given], None]], Callable[[Given], None]]:
+) -> Callable[[Callable[[Typed], None]], Callable[[Typed], None]]:
     """Makes a function of what was given a verb of the same name, with flags for `kind` and the `extra` ones.
 
-    `Given` holds by name only what was typed, and how the work speaks (`reporter`) and was called (`command`).
+    `Typed` holds by name only what was typed, and how the work speaks (`reporter`) and was called (`command`).
     """
 
-    def add(verb: Callable[[Given], None]) -> Callable[[Given], None]:
+    def add(verb: Callable[[Typed], None]) -> Callable[[Typed], None]:
         @guarded
         def run(context: typer.Context, quiet: bool, debug: bool, **values: Any) -> None:
             typed = {name: value for name, value in values.items() if _was_typed(context, name)}

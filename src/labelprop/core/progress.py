@@ -43,8 +43,8 @@ _HEARD_BY: ContextVar[Reporter | None] = ContextVar("heard_by", default=None)
 
 
 @contextmanager
-def heard_by(reporter: Reporter) -> Iterator[None]:
-    """Inside, `tell` and `advance` of code that is handed no reporter (searches, solvers) reach this one."""
+def reporting_to(reporter: Reporter) -> Iterator[None]:
+    """Inside, `say` and `advance` of code that is handed no reporter (searches, solvers) reach this one."""
     token = _HEARD_BY.set(reporter)
     try:
         yield
@@ -52,8 +52,8 @@ def heard_by(reporter: Reporter) -> Iterator[None]:
         _HEARD_BY.reset(token)
 
 
-def tell(text: str) -> None:
-    """Says it to whoever listens; nobody does unless a command called `heard_by`."""
+def say(text: str) -> None:
+    """Says it to whoever listens; nobody does unless a command called `reporting_to`."""
     reporter = _HEARD_BY.get()
     if reporter is not None:
         reporter.say(text)
@@ -106,7 +106,7 @@ def _remaining(seconds: float) -> str:
     return f"{'about ' if seconds >= 1 else ''}{duration(seconds)} left"
 
 
-class Lines:
+class ProgressLines:
     """Plain lines for logs: the first after a few seconds, then one every quarter of a minute."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -125,7 +125,7 @@ class Lines:
         self.say(f"{stage}: {done / total:.0%} of the work done, {_remaining(left)}")
 
 
-class Bar:
+class ProgressBar:
     """One bar for the whole job, for a person at a terminal; use it as a context manager."""
 
     def __init__(self) -> None:

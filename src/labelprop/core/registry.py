@@ -151,7 +151,7 @@ BENCH_SETTINGS: dict[str, str] = {
 }
 
 
-def table(name: str) -> dict[str, Entry]:
+def entries(name: str) -> dict[str, Entry]:
     """The built-in table `name` ('propagators', 'recipes', ...) and what installed packages add to it."""
     return {**_TABLES[name], **_installed(name)}
 
@@ -200,11 +200,11 @@ def lookup(name: str, key: str) -> Entry:
 
     Raises UnknownNameError, with the nearest known name, when there is none.
     """
-    entries = table(name)
-    if key not in entries:
-        known = {*entries, AUTO} if name == "recipes" else entries
-        raise UnknownNameError(ONE_OF[name], key, known)
-    return entries[key]
+    known = entries(name)
+    if key not in known:
+        names = {*known, AUTO} if name == "recipes" else known
+        raise UnknownNameError(ONE_OF[name], key, names)
+    return known[key]
 
 
 # What `--augment` may do to an example without changing its label; see `data.views`.
@@ -258,16 +258,16 @@ def propagator_flags(method: str) -> dict[str, Any]:
 def propagator_parameters() -> dict[str, dict[str, Any]]:
     """For each parameter that is a flag of any propagator: its default by method; those that all have come last."""
     found: dict[str, dict[str, Any]] = {}
-    for method in table("propagators"):
+    for method in entries("propagators"):
         for name, default in propagator_flags(method).items():
             found.setdefault(name, {})[method] = default
-    return dict(sorted(found.items(), key=lambda item: len(item[1]) == len(table("propagators"))))
+    return dict(sorted(found.items(), key=lambda item: len(item[1]) == len(entries("propagators"))))
 
 
 def bench_settings() -> dict[str, dict[str, Any]]:
     """For each setting of any bench: its default by bench."""
     found: dict[str, dict[str, Any]] = {}
-    for bench in table("benches"):
+    for bench in entries("benches"):
         for name, default in parameters("benches", bench).items():
             found.setdefault(name, {})[bench] = default
     return found
@@ -276,8 +276,8 @@ def bench_settings() -> dict[str, dict[str, Any]]:
 @cache
 def allowed_values() -> dict[str, str]:
     """What parameters whose default does not tell may be, as `none|seeds|NUMBERS`; see `signatures.Parameter`."""
-    found: dict[str, list[str]] = {"search": ["auto", *table("neighbors")]}
-    for entry in (*table("propagators").values(), *table("benches").values()):
+    found: dict[str, list[str]] = {"search": ["auto", *entries("neighbors")]}
+    for entry in (*entries("propagators").values(), *entries("benches").values()):
         for name, parameter in _read(entry).items():
             # Precomputed graphs have no place in a command: DATA are vectors.
             words = [word for word in parameter.allowed.split("|") if word and not word.startswith("precomputed")]

@@ -14,12 +14,12 @@ import numpy as np
 from labelprop.core.cache import Cache
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.files import Digest, content_key
-from labelprop.core.registry import table
+from labelprop.core.registry import entries
 from labelprop.core.text import counted, quoted
 from labelprop.data.contents import Content
+from labelprop.data.images.choose_format import Wanted
 from labelprop.data.images.decoding import decode_images
 from labelprop.data.images.pixels import ImageFormat, to_eight_bit
-from labelprop.data.images.plan import Wanted
 from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, Source
 from labelprop.data.sources.folder import IMAGE_SUFFIXES
 from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
@@ -95,7 +95,7 @@ def read_source(data: Any, columns: Columns) -> RawData:
 
     Raises RequestError where no source does.
     """
-    for entry in table("sources").values():
+    for entry in entries("sources").values():
         source: Source = entry.load()()
         if source.claims(data):
             return source.read(data, columns)

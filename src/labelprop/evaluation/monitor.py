@@ -11,7 +11,7 @@ import torch
 from labelprop.core.types import PseudoLabels, Snapshot
 from labelprop.evaluation import analyses
 from labelprop.evaluation.metrics import accuracy, weighted_accuracy
-from labelprop.evaluation.snapshots import Keeper
+from labelprop.evaluation.snapshots import VectorWriter
 from labelprop.evaluation.truth import HeldBackTruth
 
 PASSES = 10  # a method that makes no pass over the data of its own is measured about this often
@@ -27,7 +27,7 @@ class Monitor:
     """
 
     def __init__(
-        self, truth: HeldBackTruth, given_N: np.ndarray, n_classes: int, keeper: Keeper | None = None
+        self, truth: HeldBackTruth, given_N: np.ndarray, n_classes: int, keeper: VectorWriter | None = None
     ) -> None:
         self._truth, self._given_N, self._n_classes, self._keeper = truth, given_N, n_classes, keeper
         self._codes_N = truth.with_given(given_N)  # an embedding of given rows counts as well

@@ -125,7 +125,7 @@ def _filtered(
         now = torch.addmm(before, matrix, before, beta=-center * scale / half, alpha=scale / half)
         for step in range(1, degree):
             if step % every == 0:
-                before, now = _without(before, locked_NR), _without(now, locked_NR)
+                before, now = _project_out(before, locked_NR), _project_out(now, locked_NR)
             after = 1 / (2 / first - scale)
             grown = torch.addmm(now, matrix, now, beta=-2 * center * after / half, alpha=2 * after / half)
             before, now, scale = now, grown.sub_(before, alpha=scale * after), after
@@ -133,7 +133,7 @@ def _filtered(
     return torch.cat(parts, dim=1)
 
 
-def _without(block_NB: torch.Tensor, basis_NK: torch.Tensor) -> torch.Tensor:
+def _project_out(block_NB: torch.Tensor, basis_NK: torch.Tensor) -> torch.Tensor:
     """The block less its part in the span of orthonormal vectors."""
     return torch.addmm(block_NB, basis_NK, basis_NK.T @ block_NB, alpha=-1)
 
@@ -142,7 +142,7 @@ def _orthonormal(block_NB: torch.Tensor, against_NK: torch.Tensor) -> torch.Tens
     """An orthonormal basis of the block, at right angles to `against_NK`; twice, since once leaves rounding."""
     block_NB = block_NB / torch.linalg.vector_norm(block_NB, dim=0).clamp_min(torch.finfo(block_NB.dtype).tiny)
     for _ in range(2):
-        block_NB = _without(block_NB, against_NK)
+        block_NB = _project_out(block_NB, against_NK)
     basis_NB: torch.Tensor = torch.linalg.qr(block_NB).Q
     return basis_NB
 

@@ -43,7 +43,7 @@ def cross_entropy_between(target_BC: torch.Tensor, logits_BC: torch.Tensor) -> t
     return -(target_BC.softmax(dim=1) * logits_BC.log_softmax(dim=1)).sum(dim=1)
 
 
-def misleading(
+def fast_gradient_sign(
     look: Callable[[torch.Tensor], torch.Tensor], x_B: torch.Tensor, labels_B: torch.Tensor, epsilon: float
 ) -> torch.Tensor:
     """x + epsilon sign(d CE(look(x), label) / dx): the fast gradient sign method (Goodfellow et al. 2015).

@@ -208,7 +208,7 @@ def bare(net: Net) -> nn.Module:
     return inner
 
 
-def aside(net: Net) -> Net:
+def frozen_statistics(net: Net) -> Net:
     """Passes of the network in the mode it is in that leave its running statistics as they are.
 
     For gradients with respect to the input (`torch.autograd.grad` leaves those of the parameters alone), and for a

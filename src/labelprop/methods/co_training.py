@@ -25,13 +25,13 @@ from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.loss import (
     cross_entropy_between,
+    fast_gradient_sign,
     jensen_shannon,
     mean_of,
-    misleading,
     weighted_cross_entropy,
 )
 from labelprop.functional.schedule import ramp_up
-from labelprop.methods.base import LossTerms, Net, Outputs, aside, bare
+from labelprop.methods.base import LossTerms, Net, Outputs, bare, frozen_statistics
 from labelprop.methods.state import Peer
 from labelprop.methods.streams import TwoStreams
 from labelprop.models.deployed import MeanOfTwo
@@ -103,8 +103,8 @@ class CoTraining(TwoStreams):
 
     def _difference(self, net: Net, first_BC: torch.Tensor, second_BC: torch.Tensor, batch: Batch) -> torch.Tensor:
         first, second = bare(net), self.peer.net
-        for_first_BC = aside(first)(self._misleading(second, batch))["class"]
-        for_second_BC = aside(second)(self._misleading(first, batch))["class"]
+        for_first_BC = frozen_statistics(first)(self._misleading(second, batch))["class"]
+        for_second_BC = frozen_statistics(second)(self._misleading(first, batch))["class"]
         crossed_B = cross_entropy_between(second_BC, for_first_BC) + cross_entropy_between(first_BC, for_second_BC)
         return mean_of(crossed_B)
 
@@ -113,7 +113,7 @@ class CoTraining(TwoStreams):
         labels_B = batch.joint.indices_B.new_full((len(x_B),), -1)
         labels_B[: len(batch.labels_B)] = batch.labels_B
         with evaluating(net):
-            return misleading(lambda x: net(x)["class"], x_B, labels_B, self.epsilon)
+            return fast_gradient_sign(lambda x: net(x)["class"], x_B, labels_B, self.epsilon)
 
     def after_step(self, net: nn.Module, batch: Batch, outputs: Outputs, progress: Progress) -> None:
         self.peer.keep(outputs)

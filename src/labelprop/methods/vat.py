@@ -22,7 +22,7 @@ import torch
 from torch.nn import functional as F
 
 from labelprop.core.types import Batch, Progress
-from labelprop.methods.base import LossTerms, Net, Outputs, aside
+from labelprop.methods.base import LossTerms, Net, Outputs, frozen_statistics
 from labelprop.methods.streams import TwoStreams
 from labelprop.propagators.estimator.parameters import NotNegative, Number, OneOf, Positive
 
@@ -70,7 +70,7 @@ class Vat(TwoStreams):
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         x_B = batch.joint.views_V[0]
         start_B = _unit(torch.randn_like(x_B))  # before the looks, which all go on from the same generator
-        look = _alike(aside(net), x_B.device)
+        look = _alike(frozen_statistics(net), x_B.device)
         with torch.no_grad():
             clean_BC = look(x_B)["class"]
         direction_B = self._direction(look, x_B, clean_BC, start_B)

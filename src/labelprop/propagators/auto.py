@@ -21,14 +21,14 @@ from labelprop.propagators.choice.candidates import (
     NEIGHBORS,
     SOFT_HEAD,
     Candidate,
-    Names,
+    CandidateNames,
     expected,
     list_candidates,
 )
-from labelprop.propagators.choice.fits import CandidateFits, Shared
+from labelprop.propagators.choice.fits import CandidateFits, SharedSearch
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.choice.hidden import HiddenLabels
-from labelprop.propagators.choice.selection import Tally, choose
+from labelprop.propagators.choice.selection import Tally, select_candidate
 from labelprop.propagators.cost.stages import Cost, Size, Stage, graph_cost, result_bytes
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
@@ -73,7 +73,7 @@ class AutoPropagation(Propagator):
     array([0, 0, 1, 1])
     """
 
-    candidates: Annotated[Any, Names()] | None = None
+    candidates: Annotated[Any, CandidateNames()] | None = None
     cv: Annotated[int, Number(2, whole=True)] = 5
 
     def cost(self, size: Size) -> Cost:
@@ -109,10 +109,10 @@ class AutoPropagation(Propagator):
         self.say(f"choice: {self.reason_}", started)
         return self._finish(fits, chosen, seeds)
 
-    def _shared(self, given: Any) -> Shared:
+    def _shared(self, given: Any) -> SharedSearch:
         """The one search; with `warm_start` that of the last fit, if X is the same."""
         if isinstance(given, Edges):
-            return Shared(None, None, given, self.device_of(given))
+            return SharedSearch(None, None, given, self.device_of(given))
         rows = as_rows(given, self.device_of(given))
         key = (fingerprint(given), self.search, self.search_seed(), str(rows.device)) if self.warm_start else None
         known = getattr(self, "_searched", None)
@@ -124,13 +124,13 @@ class AutoPropagation(Propagator):
             self.say(f"search: {rows.n} rows, recall {found.recall:.4f}", started)
             known = (key, found)
         self._searched = known if self.warm_start else None
-        return Shared(rows, known[1], None, rows.device)
+        return SharedSearch(rows, known[1], None, rows.device)
 
     def _by_hiding(self, fits: CandidateFits, candidates: list[Candidate], seeds: Seeds) -> tuple[Candidate, str]:
         """The candidate chosen on hidden seeds, and the reason."""
         hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
-        n_folds, judge = len(hidden.folds), lambda candidate, fold: fits.right(candidate, seeds, hidden, fold)
-        tallies = choose(candidates, n_folds, judge, fits.forget)
+        n_folds, is_right = len(hidden.folds), lambda candidate, fold: fits.right(candidate, seeds, hidden, fold)
+        tallies = select_candidate(candidates, n_folds, is_right, fits.forget)
         return tallies[0].candidate, _hidden_reason(tallies, n_folds)
 
     def _finish(self, fits: CandidateFits, chosen: Candidate, seeds: Seeds) -> Propagation:
@@ -156,7 +156,7 @@ class AutoPropagation(Propagator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         super().fit(X, y, sample_weight)
         if self._estimator is not None:
-            self._estimator.adopt(self)
+            self._estimator.take_labels_of(self)
         return self
 
     def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:

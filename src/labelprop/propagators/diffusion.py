@@ -89,7 +89,7 @@ class Diffusion(GraphPropagator):
         solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
         return self._read(self.solved(DiffusionSystem.of, seeds, **solving), seeds, graph.weights_E)
 
-    def judge(self, found: Propagation) -> None:
+    def warn_about(self, found: Propagation) -> None:
         if found.residual > WARN_ABOVE:
             warnings.warn(
                 f"Diffusion stopped after {found.steps} steps with relative residual {found.residual:.2g} (above "

@@ -176,7 +176,7 @@ class SpectralCut(GraphPropagator):
         # Nothing is iterated but the eigenpairs, which count where they were not found.
         return answer.concluded(Verdict(0, basis.residual, converged=basis.residual == 0))
 
-    def judge(self, found: Propagation) -> None:
+    def warn_about(self, found: Propagation) -> None:
         if not found.converged:
             warnings.warn(
                 f"SpectralCut: the {self.n_eigenvectors} smallest eigenvectors of the graph were not all found "

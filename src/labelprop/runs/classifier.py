@@ -73,7 +73,7 @@ def save_classifier(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Start:
+class StartingTrunk:
     """The trunk of a run's network: what it takes to go on from it."""
 
     spec: ModelSpec
@@ -89,7 +89,7 @@ class Start:
         return network
 
 
-def load_trunk(folder: Path, backbone: Backbone | None = None) -> Start:
+def load_trunk(folder: Path, backbone: Backbone | None = None) -> StartingTrunk:
     """The trunk of the model in a run folder, for examples that are embedded by `backbone`.
 
     Raises RequestError where there is none, or it was trained on what another backbone saw.
@@ -108,7 +108,7 @@ def load_trunk(folder: Path, backbone: Backbone | None = None) -> Start:
     assert isinstance(network, Network)
     spec, preprocessing = ModelSpec.from_json(description["architecture"]), description["preprocessing"]
     digest = weights_digest(network.trunk)
-    return Start(spec, Preprocessing.from_json(preprocessing), network.trunk.state_dict(), digest)
+    return StartingTrunk(spec, Preprocessing.from_json(preprocessing), network.trunk.state_dict(), digest)
 
 
 def described_start(folder: Path) -> dict[str, Any]:

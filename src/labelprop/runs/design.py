@@ -20,11 +20,11 @@ from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views, choose_augment, preprocessing_for
 from labelprop.methods.phases import Recipe
 from labelprop.models.backbone import Backbone, load_backbone, weights_digest
-from labelprop.models.choose import choose, parse_model
+from labelprop.models.choose import choose_model, parse_model
 from labelprop.models.network import ModelSpec, Network, build
 from labelprop.models.trunks.pretrained import load_pretrained, options_of
 from labelprop.models.trunks.text_svd import TextSvd
-from labelprop.runs.classifier import Start, load_trunk
+from labelprop.runs.classifier import StartingTrunk, load_trunk
 from labelprop.runs.embed import embed_samples
 from labelprop.runs.inputs import Inputs
 from labelprop.runs.requests import FROZEN, Reading, TrainRequest
@@ -34,7 +34,7 @@ SHARED_SETTINGS = ("batch_size", "lr", "weight_decay", "l2_feature")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Features:
+class EmbeddedContent:
     """What the network sees of the examples: themselves, or their embedding by a frozen backbone."""
 
     content: Content
@@ -49,9 +49,9 @@ class Design:
     spec: ModelSpec
     preprocessing: Preprocessing
     augment: str
-    features: Features
+    embedded: EmbeddedContent
     task: Task
-    start: Start | None = None
+    start: StartingTrunk | None = None
 
     def network(self, heads: Mapping[str, int], seed: int) -> Network:
         """The network to train, with these heads: new, or on the trunk of another run."""
@@ -92,11 +92,13 @@ def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int
     return load_backbone(learned)
 
 
-def read_features(samples: Samples, backbone: Backbone | None, device: torch.device, reading: Reading) -> Features:
+def embed_content(
+    samples: Samples, backbone: Backbone | None, device: torch.device, reading: Reading
+) -> EmbeddedContent:
     """Applies the backbone, if there is one."""
     if backbone is None:
         assert samples.content is not None  # see `open_backbone`
-        return Features(samples.content, None)
+        return EmbeddedContent(samples.content, None)
     reading.reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {backbone.name}")
     vectors_ND = embed_samples(
         samples,
@@ -105,11 +107,15 @@ def read_features(samples: Samples, backbone: Backbone | None, device: torch.dev
         progress=lambda done, total: reading.reporter.advance("embedding", done, total),
         cache=Path(reading.cache) if reading.cache else None,
     )
-    return Features(TensorContent(torch.from_numpy(vectors_ND), torch.float32), backbone)
+    return EmbeddedContent(TensorContent(torch.from_numpy(vectors_ND), torch.float32), backbone)
 
 
 def decide(
-    request: TrainRequest, inputs: Inputs, features: Features, start: Start | None, device: torch.device
+    request: TrainRequest,
+    inputs: Inputs,
+    embedded: EmbeddedContent,
+    start: StartingTrunk | None,
+    device: torch.device,
 ) -> Design:
     """Recipe, network, views and preprocessing for these inputs."""
     given, reporter, augment, model = inputs.given, request.reporter, request.augment, request.model
@@ -117,7 +123,7 @@ def decide(
     if (given.labels_N >= 0).all() and any(phase.needs.unlabeled.size for phase in chosen.phases):
         reporter.say("every example is labeled: there is nothing to propagate to, so this trains recipe supervised")
         chosen = labels_only(chosen)
-    shape = tuple(features.content.shape)
+    shape = tuple(embedded.content.shape)
     if augment == "auto":
         augment, why = choose_augment(shape)
         reporter.say(f"augmentation: {augment} ({why})")
@@ -127,11 +133,11 @@ def decide(
     elif not all(phase.trains_trunk for phase in chosen.phases):
         raise RequestError(f"recipe {chosen.name} trains on a finished network; name its run with --init.")
     if model == "auto":
-        model, why = choose("image" if len(shape) == 3 else "vector", shape, device)
+        model, why = choose_model("image" if len(shape) == 3 else "vector", shape, device)
         reporter.say(f"model: {model} ({why})")
     name, options = parse_model(model)
     if start is None:
-        preprocessing = preprocessing_for(augment, Preprocessing.measure(features.content))
+        preprocessing = preprocessing_for(augment, Preprocessing.measure(embedded.content))
     else:
         preprocessing = start.preprocessing
     Views(preprocessing, augment)  # refuses what these data cannot have
@@ -150,17 +156,17 @@ def decide(
         seed=request.seed,
     )
     build(spec, seed=request.seed)  # refuses an unknown model before the run folder exists
-    return Design(chosen, spec, preprocessing, augment, features, task, start)
+    return Design(chosen, spec, preprocessing, augment, embedded, task, start)
 
 
-def find_start(request: TrainRequest, features: Features) -> Start | None:
+def find_start(request: TrainRequest, embedded: EmbeddedContent) -> StartingTrunk | None:
     """The network that training starts from: a run's, or a pretrained model that is to learn; None for a new one."""
     if request.tune != FROZEN:
-        return _pretrained(request, features)
-    return None if request.init is None else load_trunk(request.init, features.backbone)
+        return _pretrained(request, embedded)
+    return None if request.init is None else load_trunk(request.init, embedded.backbone)
 
 
-def check_start(start: Start, shape: tuple[int, ...], model: str) -> None:
+def check_start(start: StartingTrunk, shape: tuple[int, ...], model: str) -> None:
     """Raises RequestError where examples of this shape do not fit, or another network was asked for."""
     if model != "auto":
         raise RequestError(f"--model {model} excludes --init and --tune: the network is the one named there.")
@@ -171,8 +177,8 @@ def check_start(start: Start, shape: tuple[int, ...], model: str) -> None:
         )
 
 
-def _pretrained(request: TrainRequest, features: Features) -> Start:
-    shape = tuple(features.content.shape)
+def _pretrained(request: TrainRequest, embedded: EmbeddedContent) -> StartingTrunk:
+    shape = tuple(embedded.content.shape)
     trunk = load_pretrained(request.backbone, request.tune, request.seed)
     learned = sum(p.numel() for p in trunk.parameters()) - sum(p.numel() for p in trunk.fixed())
     every = sum(p.numel() for p in trunk.parameters())
@@ -182,7 +188,7 @@ def _pretrained(request: TrainRequest, features: Features) -> Start:
     image = trunk.image_config
     channels = [slice(None)] if shape[0] == 1 else [slice(at, at + 1) for at in range(shape[0])]
     mean, std = (tuple(float(np.mean(values[part])) for part in channels) for values in (image.mean, image.std))
-    return Start(
+    return StartingTrunk(
         spec=ModelSpec("pretrained", shape, {}, options_of(trunk)),
         preprocessing=Preprocessing("image", shape, mean, std),
         tensors=trunk.state_dict(),

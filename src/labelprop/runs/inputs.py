@@ -89,7 +89,7 @@ def truth_of(inputs: Inputs) -> HeldBackTruth | None:
     return HeldBackTruth.of(inputs.truth, inputs.given.classes, inputs.given.labels_N >= 0)
 
 
-def tell(inputs: Inputs, reporter: Reporter) -> None:
+def say_counts(inputs: Inputs, reporter: Reporter) -> None:
     """What is doubtful about the labels and the truth, and how many of everything there are."""
     given, truth = inputs.given, truth_of(inputs)
     texts = tuple(given.classes[code] if code >= 0 else None for code in given.labels_N.tolist())

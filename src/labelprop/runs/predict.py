@@ -18,7 +18,7 @@ from labelprop.data.source import as_path
 from labelprop.data.tables.read import TABLE_SUFFIXES
 from labelprop.models.backbone import Backbone
 from labelprop.runs.classifier import BATCH, Classifier, load_classifier, own_backbone
-from labelprop.runs.design import open_backbone, read_features, resolve_device
+from labelprop.runs.design import embed_content, open_backbone, resolve_device
 from labelprop.runs.embed import embedded_batches, raw_batches
 from labelprop.runs.inputs import open_data
 from labelprop.runs.requests import Classifying, PredictRequest, SelectRequest
@@ -62,9 +62,9 @@ class NewData:
 def predict(request: PredictRequest) -> pa.Table:
     """`id, label, certainty, margin` of new data, in input order; with `proba` the distribution too."""
     new = open_new_data(request)
-    features = read_features(new.samples, new.backbone, new.device, request)
-    new.check_shape(tuple(features.content.shape))
-    distributions_NC = new.classifier.distributions(features.content, new.device)
+    embedded = embed_content(new.samples, new.backbone, new.device, request)
+    new.check_shape(tuple(embedded.content.shape))
+    distributions_NC = new.classifier.distributions(embedded.content, new.device)
     return predictions_table(new.samples.ids, distributions_NC, new.classifier.classes, request.proba)
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from labelprop.evaluation.metrics import hidden_noise
 from labelprop.runs.results import Results
 
-NAMED = 5  # classes in a sentence
+MOST_NAMED = 5  # classes in a sentence
 
 
-def tell_results(results: Results, metrics: Mapping[str, Any], pays_not: list[str]) -> None:
+def say_results(results: Results, metrics: Mapping[str, Any], pays_not: list[str]) -> None:
     """What came out, and what to beware of; `pays_not` says where less work does better."""
     reporter = results.reporter
     reporter.say(summary(metrics, results.inputs.noun))
@@ -116,7 +116,7 @@ def empty_classes(results: Results) -> list[str]:
     empty = [name for name, count in zip(classes, counts_C, strict=True) if not count]
     if not empty or not counts_C.any():
         return []
-    named = ", ".join(empty[:NAMED]) + (", ..." if len(empty) > NAMED else "")
+    named = ", ".join(empty[:MOST_NAMED]) + (", ..." if len(empty) > MOST_NAMED else "")
     return [
         f"{len(empty):,} of {len(classes):,} classes got none of the unlabeled rows ({named}): there may be none, or "
         "these classes need more labels or longer training."

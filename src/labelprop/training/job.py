@@ -107,7 +107,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trained:
+class TrainedNetwork:
     """The network and method at the end of the last phase."""
 
     net: nn.Module

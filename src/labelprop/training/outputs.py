@@ -65,7 +65,7 @@ def outputs_of_all(job: Job, net: nn.Module, rows: np.ndarray | None = None, **v
         return group.rows(part, group.counts(len(rows)))
 
 
-class Passes:
+class RefreshTools:
     """`Tools`: the passes over all data that a refresh may ask for, each made at most once, and who shares them."""
 
     def __init__(self, job: Job, net: nn.Module, phase: int, epoch: int) -> None:

@@ -32,7 +32,7 @@ from labelprop.methods.state import State, take_over
 from labelprop.models.trunks.modes import learning, running_statistics
 from labelprop.training.checkpoint import module_tensors, optimizer_tensors, restore_module, restore_optimizer
 from labelprop.training.job import Job, MonitorLike, epoch_seeds
-from labelprop.training.outputs import Passes, outputs_of_all
+from labelprop.training.outputs import RefreshTools, outputs_of_all
 from labelprop.training.running_mean import RunningMean
 
 
@@ -89,8 +89,8 @@ class PhaseRun:
     def refresh(self, epoch: int) -> dict[str, Any]:
         """The method's tables before epoch `epoch`, and the monitor's numbers of the moment."""
         job = self.job
-        current = Passes(job, self.net, self.index, epoch)
-        tools = current if self.former is None else Passes(job, self.former, self.index, epoch)
+        current = RefreshTools(job, self.net, self.index, epoch)
+        tools = current if self.former is None else RefreshTools(job, self.former, self.index, epoch)
         self.module.eval()
         with torch.no_grad():
             job.group.mean_(running_statistics(self.module, self.method))
@@ -102,7 +102,7 @@ class PhaseRun:
         self._learn()
         return numbers
 
-    def _look(self, tools: Passes, epoch: int, monitor: MonitorLike) -> dict[str, Any]:
+    def _look(self, tools: RefreshTools, epoch: int, monitor: MonitorLike) -> dict[str, Any]:
         """All processes make what is looked at; the first one looks."""
         job = self.job
         wanted = monitor.wants_outputs(epoch, job.lengths.epochs(self.index))
@@ -117,7 +117,7 @@ class PhaseRun:
         with job.clock.stage(f"{job.label}: monitor"):
             return dict(monitor(epoch, snapshot)) if job.group.leads else {}
 
-    def _shown(self, tools: Passes, wanted: bool) -> Outputs | None:
+    def _shown(self, tools: RefreshTools, wanted: bool) -> Outputs | None:
         """The outputs, on all examples, of what would be deployed; None where they are not wanted and not at hand."""
         deployed = self.method.deployed(self.module)
         if deployed is self.module:

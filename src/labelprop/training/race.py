@@ -29,7 +29,9 @@ CANDIDATES = {  # by what the network sees, in order of preference
     "large": ("mean-teacher", "llp", BASELINE),
 }
 
-Train = Callable[[str, Task, float], torch.Tensor]  # recipe, task, share of the full length -> classes of all N rows
+TrainCandidate = Callable[
+    [str, Task, float], torch.Tensor
+]  # recipe, task, share of the full length -> classes of all N rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class HalvingResult:
     """What won, and the sentence that says why."""
 
     recipe: str
@@ -67,14 +69,14 @@ def hidden_labels(task: Task) -> HiddenLabels:
     return HiddenLabels.dealt(task.labels_N.cpu().numpy(), FOLDS, task.seed)
 
 
-def race(
+def successive_halving(
     names: Sequence[str],
     task: Task,
-    train: Train,
+    train: TrainCandidate,
     *,
     run_already: Sequence[Trial] = (),
     note: Callable[[Sequence[Trial]], None] = lambda trials: None,
-) -> Outcome:
+) -> HalvingResult:
     """The recipe that found most hidden labels in the last round; ties go to the one named first.
 
     `names` are in order of preference and hold `supervised`. `note` is told all trials after each one; given back as
@@ -85,7 +87,7 @@ def race(
     hidden = hidden_labels(task)
     if not hidden.folds:
         said = f"{names[0]}, unraced: every class has a single label, and hiding it would lose the class"
-        return Outcome(names[0], said)
+        return HalvingResult(names[0], said)
     trials = list(run_already)
     known = {(trial.round, trial.recipe, trial.fold) for trial in trials}
     running, found = list(names), {}
@@ -93,18 +95,18 @@ def race(
         for name in running:
             for fold in range(len(hidden.folds)):
                 if (number, name, fold) not in known:
-                    evidence = hidden.ask(fold, _fit(train, name, task, share))
-                    trials.append(Trial(number, name, fold, evidence.right, len(evidence.row_H)))
+                    guesses = hidden.ask(fold, _fit(train, name, task, share))
+                    trials.append(Trial(number, name, fold, guesses.right, len(guesses.row_H)))
                     note(trials)
         found = {name: _right(trials, number, name) for name in running}
         last, others = running, [name for name in running if name != BASELINE]
         better = sorted(others, key=lambda name: -found[name])[: math.ceil(len(others) / 2)]
         running = [name for name in running if name in better or name == BASELINE]
     winner = max(last, key=lambda name: found[name])
-    return Outcome(winner, _reason(winner, found, hidden.n, names), tuple(trials))
+    return HalvingResult(winner, _reason(winner, found, hidden.n, names), tuple(trials))
 
 
-def _fit(train: Train, name: str, task: Task, share: float) -> Fit:
+def _fit(train: TrainCandidate, name: str, task: Task, share: float) -> Fit:
     def fit(shown_N: np.ndarray, row_H: np.ndarray) -> np.ndarray:
         shown = replace(task, labels_N=torch.from_numpy(shown_N).to(task.labels_N.device))
         found_H: np.ndarray = train(name, shown, share)[torch.from_numpy(row_H)].cpu().numpy()

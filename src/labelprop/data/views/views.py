@@ -35,7 +35,7 @@ VECTOR_DROP = 0.2  # share of entries hidden
 FOR_VECTORS = ("none", "noise", "mix", "strong")
 FOR_VECTORS_ALONE = ("noise", "mix")
 CROPPED = "crop+color+flip"  # crops at random: the network sees less than is stored
-SEEN = 7 / 8  # of a stored side, where views are crops at random
+SEEN_SHARE = 7 / 8  # of a stored side, where views are crops at random
 TURN = 10  # degrees (mini-ImageNet in DLP)
 
 
@@ -103,7 +103,7 @@ def preprocessing_for(augment: str, preprocessing: Preprocessing) -> Preprocessi
     """The preprocessing with what this augmentation lets the network see of an image."""
     if augment != CROPPED or preprocessing.kind == "vector":
         return preprocessing
-    high, wide = (max(1, round(SEEN * side)) for side in preprocessing.shape[1:])
+    high, wide = (max(1, round(SEEN_SHARE * side)) for side in preprocessing.shape[1:])
     return replace(preprocessing, seen=(high, wide))
 
 

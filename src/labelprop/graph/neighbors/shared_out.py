@@ -7,7 +7,7 @@ import torch
 from labelprop.core.distributed import SOLO, Group
 from labelprop.core.types import Neighbors
 from labelprop.graph.neighbors import nearest
-from labelprop.graph.neighbors.exact import without
+from labelprop.graph.neighbors.exact import drop_self
 
 
 def nearest_by_all(
@@ -24,7 +24,7 @@ def nearest_by_all(
     part, k = group.part(n), min(k, n - 1)
     found = nearest(vectors_ND, k + 1, queries=vectors_ND[part], search=search, device=device, seed=seed)
     own_B = torch.arange(part.start, part.stop, device=vectors_ND.device)
-    keep_BW = without(own_B, found.indices_NK)
+    keep_BW = drop_self(own_B, found.indices_NK)
     size = (len(own_B), k)
     whole = group.rows(
         {

@@ -75,7 +75,7 @@ def list_candidates(names: Sequence[str] | None, n: int, n_classes: int, *, give
 
 def propagators() -> list[str]:
     """The names of all propagators that can be chosen."""
-    return [name for name in registry.table("propagators") if name != "auto"]
+    return [name for name in registry.entries("propagators") if name != "auto"]
 
 
 def propagator(name: str) -> Any:
@@ -89,7 +89,7 @@ def expected(candidate: Candidate) -> float:
     return EXPECTED.get(candidate, max(MEASURED.get(candidate.method, {None: least}).values()))
 
 
-class Names:
+class CandidateNames:
     """The rule of `candidates`: None, or a list of method names."""
 
     def problem(self, value: Any) -> str | None:

@@ -35,7 +35,7 @@ ROUGH_LABELS_ONLY_STEPS, ROUGH_SOFT_STEPS = 50, 15  # of heads, then
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shared:
+class SharedSearch:
     """The rows and their 50 neighbors, searched once; or a graph that was given."""
 
     rows: Rows | None
@@ -72,7 +72,7 @@ class Shared:
 class CandidateFits:
     """Fits candidates to the shared rows. `settings` are the constructor's parameters that all of them get."""
 
-    shared: Shared
+    shared: SharedSearch
     classes: np.ndarray
     settings: Mapping[str, Any]
     base: Candidate  # whose labels the soft head takes: where seeds are hidden, the best of the first fold so far
@@ -152,7 +152,7 @@ class CandidateFits:
 
         def fit(_: np.ndarray, row_H: np.ndarray) -> np.ndarray:
             places_H = torch.from_numpy(row_H).to(self.shared.device)
-            shown = without(seeds, places_H)
+            shown = hide_seeds(seeds, places_H)
             if candidate.method not in HEADS:
                 labels_N = self.spread(candidate, shown, rough=True).labels_N
                 return labels_N[places_H.to(labels_N.device)].cpu().numpy()
@@ -166,7 +166,7 @@ class CandidateFits:
         return found.right_H
 
 
-def without(seeds: Seeds, hidden_H: torch.Tensor) -> Seeds:
+def hide_seeds(seeds: Seeds, hidden_H: torch.Tensor) -> Seeds:
     """The same seeds with some of them unlabeled."""
     hidden_H = hidden_H.to(seeds.labels_N.device)
     labels_N = seeds.labels_N.index_fill(0, hidden_H, UNLABELED)

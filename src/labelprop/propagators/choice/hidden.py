@@ -20,7 +20,7 @@ Fit = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class Guesses:
     """What was found of H given labels that were hidden."""
 
     row_H: np.ndarray
@@ -64,12 +64,12 @@ class HiddenLabels:
         """How many labels are hidden in all."""
         return sum(map(len, self.folds))
 
-    def ask(self, fold: int, fit: Fit) -> Evidence:
+    def ask(self, fold: int, fit: Fit) -> Guesses:
         """What `fit` finds of the labels that one fold hides."""
         row_H = self.folds[fold]
         shown_N = self.labels_N.copy()
         shown_N[row_H] = UNLABELED
-        return Evidence(row_H, self.labels_N[row_H], fit(shown_N, row_H))
+        return Guesses(row_H, self.labels_N[row_H], fit(shown_N, row_H))
 
     def right(self, fit: Fit) -> int:
         """How many of all hidden labels `fit` finds."""

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from labelprop.core import registry
 from labelprop.core.errors import DataError, RequestError
-from labelprop.core.progress import tell
+from labelprop.core.progress import say
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds, as_array, read_targets, unlabeled
@@ -37,7 +37,7 @@ class SearchName:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return ("auto", *registry.table("neighbors"))
+        return ("auto", *registry.entries("neighbors"))
 
     def problem(self, value: Any) -> str | None:
         """What is allowed, where `value` is not; else None."""
@@ -187,7 +187,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         """Raises one RequestError that names every parameter with a value it cannot have."""
         check_parameters(type(self).__name__, self.get_params(deep=False), rules_of(type(self)))
 
-    def adopt(self, fitted: Propagator) -> None:
+    def take_labels_of(self, fitted: Propagator) -> None:
         """Predicts as if the labels that another propagator found of the same rows were its own."""
         names = ("classes_", "label_distributions_", "reached_", "_seed_codes", "_marker_targets")
         self.__dict__.update({name: vars(fitted)[name] for name in names})
@@ -233,7 +233,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         took = f"({time.perf_counter() - started:.2f} s)"
         if self.verbose:
             print(f"{type(self).__name__} {text} {took}", file=sys.stderr)
-        tell(f"{text} {took}")
+        say(f"{text} {took}")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

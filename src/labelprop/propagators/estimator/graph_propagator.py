@@ -30,7 +30,7 @@ from labelprop.propagators.estimator.inductive import weighted_mean
 from labelprop.propagators.estimator.parameters import Count
 from labelprop.propagators.estimator.sinks import Blocks, solve_blocks
 from labelprop.propagators.estimator.top_classes import is_wide
-from labelprop.propagators.estimator.warm import Remembered, fingerprint, solve_changed
+from labelprop.propagators.estimator.warm import LastFit, fingerprint, solve_changed
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -46,7 +46,7 @@ class GraphPropagator(Propagator):
 
     A subclass gives three functions: `weigh` (the kernel), `build_graph` (from directed weights) and `propagate`
     (labels from seeds on the graph); in `graph_parameters` the names of parameters that the graph depends on; and
-    `judge` where it has more to say of an answer than that more steps would help.
+    `warn_about` where it has more to say of an answer than that more steps would help.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class GraphPropagator(Propagator):
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         """Labels of all rows of `graph_`, with the verdict of what was solved; what suits all seeds is `prepared`."""
 
-    def judge(self, found: Propagation) -> None:
+    def warn_about(self, found: Propagation) -> None:
         """Warns of an answer that is not what was asked for."""
         if not found.converged:
             warnings.warn(
@@ -95,7 +95,7 @@ class GraphPropagator(Propagator):
         """
         self.graph_, self.recall_ = graph, recall
         self._rows: Rows | None = rows
-        self._memory: Remembered | None = Remembered((), graph, recall)
+        self._memory: LastFit | None = LastFit((), graph, recall)
         return self
 
     def label(self, seeds: Seeds) -> Propagation:
@@ -103,7 +103,7 @@ class GraphPropagator(Propagator):
         started = time.perf_counter()
         found = self.propagate(self.graph_, seeds.to(self.graph_.device))
         self.say(f"propagation: {found.steps} steps, residual {found.residual:.2g}", started)
-        self.judge(found)
+        self.warn_about(found)
         return found
 
     @torch.no_grad()
@@ -160,7 +160,7 @@ class GraphPropagator(Propagator):
         settings = tuple(repr(values[name]) for name in self.graph_parameters)
         content = given.values if isinstance(given, Edges) else given
         key = (fingerprint(content), *settings) if self.warm_start else ()
-        known: Remembered | None = getattr(self, "_memory", None)
+        known: LastFit | None = getattr(self, "_memory", None)
         if self.warm_start and known is not None and known.graph_key == key:
             self.graph_, self.recall_ = known.graph, known.recall
             return
@@ -174,7 +174,7 @@ class GraphPropagator(Propagator):
             self._rows = as_rows(given, device, metric=self._row_metric)
             blocks = list(self._weights(None))
             self._set_weights(blocks[0] if len(blocks) == 1 else vstack(blocks, format="csr"), device)
-        self._memory = Remembered(key, self.graph_, self.recall_) if self.warm_start else None
+        self._memory = LastFit(key, self.graph_, self.recall_) if self.warm_start else None
 
     def _set_weights(self, weights: sparse.csr_array, device: torch.device) -> None:
         started = time.perf_counter()

@@ -63,7 +63,7 @@ ABLATION: Mapping[str, tuple[dict[str, Any], str, tuple[float, float]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
+class PaperSettings:
     """What all rows of a data set have in common."""
 
     data: str
@@ -77,7 +77,7 @@ class Protocol:
     numbers: Numbers
 
 
-ON_CIFAR10 = Protocol(
+ON_CIFAR10 = PaperSettings(
     data="cifar10",
     table="DLP, CIFAR-10",
     network="conv13(weight_norm=true)",
@@ -141,7 +141,7 @@ def dlp_ablation(name: str) -> PaperRow:
     return replace(whole, name=name, method=printed, published=published)
 
 
-def _row(protocol: Protocol, method: str, labels: int, **changes: Any) -> PaperRow:
+def _row(protocol: PaperSettings, method: str, labels: int, **changes: Any) -> PaperRow:
     numbers = pick(f"method of the table {protocol.table}", method, protocol.numbers)
     if not 0 < labels < IMAGES:
         raise RequestError(f"--labels {labels} must be above 0 and below the {IMAGES:,} training images.")
@@ -160,7 +160,7 @@ def _row(protocol: Protocol, method: str, labels: int, **changes: Any) -> PaperR
     )
 
 
-def _recipe(protocol: Protocol, method: str, labels: int, changes: Mapping[str, Any]) -> Recipe:
+def _recipe(protocol: PaperSettings, method: str, labels: int, changes: Mapping[str, Any]) -> Recipe:
     one_stream: dict[str, Any] = {"lr": protocol.lr, "batch_size": protocol.batch_size}
     if method == "supervised":
         return replace(supervised(**one_stream), pass_over="labeled")
