@@ -6,21 +6,16 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from labelprop.cli.values import flag
 from labelprop.core import registry
-from labelprop.runs.request import OPTION, Option, Request
+from labelprop.runs.request import OPTION, HelpGroup, Option, Request
 
-HELP_GROUPS = {  # of the help text, in this order
-    "data": "Data",
-    "recipe": "Recipe",
-    "length": "Length",
-    "machine": "Machine",
-    "output": "Output",
-}
+# Headings of the help text, in this order.
+HELP_GROUPS = {name: name.capitalize() for name in get_args(HelpGroup)}
 QUIET = Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="output")]
 DEBUG = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="output")]
 
@@ -91,7 +86,7 @@ def _of_registry(parameters: Mapping[str, Mapping[str, Any]], owner: str) -> lis
             help=_help(name, defaults, owner),
             show_default=False,
             metavar=_metavar(name),
-            rich_help_panel="recipe",
+            rich_help_panel="method" if owner == "method" else "settings",
         )
         annotation: Any = Annotated[_flag_type(name, defaults) | None, said]
         flags.append(_parameter(name, annotation, None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,9 @@ def propagate(request: PropagateRequest) -> Path:
     with reporting_to(staged):
         found = _label(prepared, plan)
     staged.advance("report", 0, 1)
-    folder = RunFolder.open(request.out, request.existing)
-    try:
+    with closing(RunFolder.open(request.out, request.existing)) as folder:
         write_propagated(folder, _record(prepared, plan), prepared, found)
-    finally:
-        folder.close()
-    return folder.path
+    return request.out
 
 
 def _plan(prepared: PreparedPropagation) -> Forecast:

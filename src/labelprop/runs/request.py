@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.progress import Reporter, Silent
 
-HelpGroup = Literal["data", "recipe", "length", "machine", "output"]
+HelpGroup = Literal["data", "recipe", "method", "settings", "length", "machine", "output"]
 Result = TypeVar("Result")
 OPTION = "option"  # the key of a field's metadata
 

@@ -87,13 +87,13 @@ class NewRun(Labeled):
 class PropagateRequest(NewRun):
     """`labelprop propagate`."""
 
-    method: str = option("One of `labelprop methods`.", "recipe", "diffusion")
-    backbone: Any = option("HuggingFace folder or name; embeds DATA.", "recipe", None, file=True)
+    method: str = option("One of `labelprop methods`.", "method", "diffusion")
+    backbone: Any = option("HuggingFace folder or name; embeds DATA.", "method", None, file=True)
     baselines: bool = option(
-        "Also label from the given labels alone, to compare.", "recipe", True, flag="--baselines/--no-baselines"
+        "Also label from the given labels alone, to compare.", "method", True, flag="--baselines/--no-baselines"
     )
     force: bool = option("Go on although memory will probably not do.", "machine", False)
-    parameters: Mapping[str, Any] = option("Of the propagator, by name.", "recipe", factory=dict)
+    parameters: Mapping[str, Any] = option("Of the propagator, by name.", "method", factory=dict)
 
     python_only: ClassVar[frozenset[str]] = frozenset({"parameters"})  # each is a flag of its own
 
@@ -162,7 +162,7 @@ class TrainRequest(NewRun):
 class EmbedRequest(Reading):
     """`labelprop embed`."""
 
-    backbone: Any = option("HuggingFace folder or name.", "recipe")
+    backbone: Any = option("HuggingFace folder or name.", "method")
     out: Path | None = option(
         "emb.npy: float32 unit vectors, one row an example.", "output", None, kind=Path, required=True
     )
@@ -186,7 +186,7 @@ class Classifying(Reading, OfRun):  # in this order `run` comes before `data`
     """New data for the classifier of a run."""
 
     backbone: Any = option(
-        "The module or function that the run was trained with, which no file can name.", "recipe", None
+        "The module or function that the run was trained with, which no file can name.", "method", None
     )
     overwrite: bool = option("Replace --out if it exists.", "output", False)
     device: str = option("auto, cpu or cuda.", "machine", "auto")
@@ -211,8 +211,8 @@ class SelectRequest(Classifying):
     out: Path | None = option(
         "selected.parquet, or .csv: id, label, score, rank.", "output", None, kind=Path, required=True
     )
-    per_image: int = option("Likeliest classes an example stands for.", "recipe", 10)
-    per_class: int = option("Best examples taken for each class.", "recipe", 500)
+    per_image: int = option("Likeliest classes an example stands for.", "settings", 10)
+    per_class: int = option("Best examples taken for each class.", "settings", 500)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,7 +240,7 @@ class BenchRequest(Request):
     out: Path | None = option("Where cells and tables go; default runs/bench-NAME.", "output", None, kind=Path)
     settings: Mapping[str, Any] = option(
         "A setting of the bench; repeatable.",
-        "recipe",
+        "settings",
         kind=list[str],
         flag="--set",
         metavar="NAME=VALUE",

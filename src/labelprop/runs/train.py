@@ -6,8 +6,7 @@ The truth is read here and given to `evaluation` alone; training sees a Task, wh
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -63,7 +62,8 @@ def train(request: TrainRequest) -> Path:
             request.reporter.say(f"{request.out} is finished already; nothing to resume.")
         else:
             prepared = prepare_training(request, device, fabric)
-            with _opened(request) if group.leads else nullcontext() as folder:
+            opened = closing(RunFolder.open(request.out, request.existing)) if group.leads else nullcontext()
+            with opened as folder:
                 if prepared.candidates:
                     prepared = decide_by_halving(folder, prepared)
                 _train_in(folder, prepared)
@@ -95,15 +95,6 @@ def _is_finished(request: TrainRequest) -> bool:
     return request.existing == "resume" and request.out.exists() and RunFolder(request.out).finished
 
 
-@contextmanager
-def _opened(request: TrainRequest) -> Iterator[RunFolder]:
-    folder = RunFolder.open(request.out, request.existing)
-    try:
-        yield folder
-    finally:
-        folder.close()
-
-
 def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
     """Trains; the first of several processes has the folder, and alone goes on to write results."""
     request, group = prepared.request, prepared.group
@@ -132,7 +123,7 @@ def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
     meter = WorkMeter(sum(sum(job.lengths.steps) for job in jobs), request.reporter)
     trained = [loop.run(replace(job, meter=meter)) for job in jobs]
     if folder is not None:
-        write_trained(Trained.of(prepared, folder, trained, jobs[-1].loader, clock, record))
+        write_trained(Trained(prepared, folder, trained, jobs[-1].loader, clock, record))
 
 
 def _jobs(prepared: PreparedTraining, clock: StageClock, folder: RunFolder | None) -> list[Job]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,36 +29,26 @@ RAW_ROWS = 50_000  # propagation on the raw examples is shown for comparison up 
 RAW_VALUES = 2**28  # and up to this many numbers, 1 GB
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Trained:
-    """A finished training and what is needed to write down what came of it."""
+    """A finished training and what is needed to write down what came of it.
+
+    The last of `trainings` is the recipe's; one before it is that of the labels alone.
+    """
 
     prepared: PreparedTraining
     folder: RunFolder
-    trained: TrainedNetwork
-    classifier: Classifier
-    baseline: Classifier | None
+    trainings: Sequence[TrainedNetwork]
     loader: Loader
     clock: StageClock
     record: Mapping[str, Any]
 
-    @classmethod
-    def of(
-        cls,
-        prepared: PreparedTraining,
-        folder: RunFolder,
-        trained: Sequence[TrainedNetwork],
-        loader: Loader,
-        clock: StageClock,
-        record: Mapping[str, Any],
-    ) -> Trained:
-        """The last of `trained` is the recipe's; the one before it, if any, that of the labels alone."""
-        preprocessing, classes = prepared.design.preprocessing, prepared.inputs.given.classes
-        *before, last = (
-            Classifier(found.method.deployed(found.net), preprocessing, classes).to(prepared.device)
-            for found in trained
-        )
-        return cls(prepared, folder, trained[-1], last, before[0] if before else None, loader, clock, record)
+    @cached_property
+    def classifiers(self) -> list[Classifier]:
+        """Of each training, on the device."""
+        preprocessing, classes = self.prepared.design.preprocessing, self.prepared.inputs.given.classes
+        networks = (found.method.deployed(found.net) for found in self.trainings)
+        return [Classifier(net, preprocessing, classes).to(self.prepared.device) for net in networks]
 
 
 def write_trained(finished: Trained) -> None:
@@ -65,10 +56,10 @@ def write_trained(finished: Trained) -> None:
     folder, prepared, clock = finished.folder, finished.prepared, finished.clock
     inputs, design = prepared.inputs, prepared.design
     with clock.stage("predict"):
-        features_ND = collect_outputs(finished.trained.net, finished.loader)["feature"].cpu().numpy()
-        distributions_NC = finished.classifier.distributions(design.embedded.content, prepared.device)
+        features_ND = collect_outputs(finished.trainings[-1].net, finished.loader)["feature"].cpu().numpy()
+        distributions_NC = finished.classifiers[-1].distributions(design.embedded.content, prepared.device)
         labeling = Labeling.from_distributions(distributions_NC).with_given(inputs.given.labels_N)
-    save_classifier(folder.path, finished.classifier, design.spec, {"backbone": finished.record["backbone"]})
+    save_classifier(folder.path, finished.classifiers[-1], design.spec, {"backbone": finished.record["backbone"]})
     backbone = design.embedded.backbone
     if backbone is not None and backbone.learned is not None:
         backbone.learned.save(folder.path)
@@ -84,7 +75,7 @@ def write_trained(finished: Trained) -> None:
 
 
 def _write_pseudo_labels(finished: Trained) -> None:
-    found = finished.trained.method.pseudo_labels()
+    found = finished.trainings[-1].method.pseudo_labels()
     if found is None:
         return
     labels_N, certainty_N, weight_N = (
@@ -98,14 +89,14 @@ def _write_pseudo_labels(finished: Trained) -> None:
 def _metrics(finished: Trained, results: Results) -> dict[str, Any]:
     """What metrics.json says of a training alone."""
     baseline_N, baseline_test = None, None
-    if finished.baseline is not None:
+    if len(finished.classifiers) > 1:
         with finished.clock.stage("predict"):
             content = finished.prepared.design.embedded.content
-            baseline_N = finished.baseline.distributions(content, finished.prepared.device).argmax(1)
-        baseline_test = _test_metrics(finished, finished.baseline)["accuracy"]
-    pseudo = finished.trained.method.pseudo_labels()
+            baseline_N = finished.classifiers[0].distributions(content, finished.prepared.device).argmax(1)
+        baseline_test = _test_metrics(finished, finished.classifiers[0])["accuracy"]
+    pseudo = finished.trainings[-1].method.pseudo_labels()
     return {
-        "test": _test_metrics(finished, finished.classifier),
+        "test": _test_metrics(finished, finished.classifiers[-1]),
         "baseline": {"test": baseline_test} | results.compared(baseline_N),
         "propagation_only": {"unlabeled": _propagation_only(finished, results)},
         "pseudo_labels": {"accuracy": results.score(pseudo.labels_N.cpu().numpy()) if pseudo else None},
@@ -131,7 +122,7 @@ def _propagation_only(finished: Trained, results: Results) -> float | None:
     """Accuracy of the diffusion on the examples as they came: what the training has to beat."""
     content, given = finished.prepared.design.embedded.content, finished.prepared.inputs.given
     too_large = len(content) > RAW_ROWS or len(content) * int(np.prod(content.shape)) > RAW_VALUES
-    if results.truth is None or finished.baseline is None or too_large:
+    if results.truth is None or len(finished.trainings) == 1 or too_large:
         return None
     with finished.clock.stage("propagation only"):
         vectors_ND = content.read(np.arange(len(content))).float().flatten(1)
