@@ -109,7 +109,7 @@ class AgreesWithItself(MeanTeacher):
 
     def loss(self, net, batch, progress):
         found = super().loss(net, batch, progress)
-        logits = self.teacher.look(batch.joint.views_V[1])[0]["class"]
+        logits = self.teacher.training_outputs(batch.joint.views_V[1])[0]["class"]
         terms = {**found.terms, "consistency": (logits.softmax(1) - logits.softmax(1)).square().mean()}
         return LossTerms(terms, found.weights, found.outputs, found.own)
 

@@ -45,7 +45,7 @@ def test_flags_and_python_names_are_the_questions(verb: str, kind: type[Request]
         if name not in kind.python_only and name != "data":
             assert spelled in shown
     for group in {one.metadata["option"].group for one in kind.options().values()}:
-        assert f"{GROUPS[group]}:" in shown
+        assert f"{HELP_GROUPS[group]}:" in shown
 
 
 def test_the_contract_of_train() -> None:

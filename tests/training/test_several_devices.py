@@ -160,7 +160,7 @@ class Lines:
 
 def test_what_is_exchanged_arrives_whole() -> None:
     heard = Lines()
-    assert launch(2, ranks.exchanges, told=heard) is True
+    assert launch(2, ranks.exchanges, reporter=heard) is True
     assert heard.said == ["process 1 of 2"], "the first process alone speaks"
 
 

@@ -21,9 +21,9 @@ DEBUG = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 
 
 def with_flags(kind: type[Request], verb: Callable[..., None], extra: list[inspect.Parameter]) -> Callable[..., None]:
-    """`verb` as typer reads it: with a flag a question of the request, and the `extra` ones.
+    """`verb` with the signature that typer reads: a flag for each option of the request, and the `extra` ones.
 
-    The verb gets the context, and by name what was given and what was not.
+    It is called with the context and all values by name, typed or not.
     """
     parameters = [
         inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
@@ -67,12 +67,12 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 
 def propagator_flags() -> list[inspect.Parameter]:
-    """One flag a constructor parameter of any propagator; not given means its own default."""
+    """One flag a constructor parameter of any propagator; left out, each propagator's default holds."""
     return _of_registry(registry.propagator_parameters(), "method")
 
 
 def bench_flags() -> list[inspect.Parameter]:
-    """One flag a setting of any bench; not given means its own default."""
+    """One flag a setting of any bench; left out, each bench's default holds."""
     return _of_registry(registry.bench_settings(), "bench")
 
 

@@ -87,7 +87,7 @@ def train(typed: Typed) -> None:
     from labelprop.runs import verbs
 
     run = verbs.train(**typed)
-    if leads():  # under torchrun one of several does the talking
+    if leads():  # under torchrun only the first process prints
         print(f"report: {run.report}")
 
 

@@ -37,7 +37,7 @@ def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
 def parse_parameters(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The flags that were given (None: was not) as values of the constructor of `method`.
 
-    Raises RequestError for a flag that this method does not have and for a text that cannot be meant.
+    Raises RequestError for a flag that this method does not have and for a text that is no value of it.
     """
     known = registry.propagator_flags(method)
     values = _of_owner(f"--method {method}", method, known, registry.propagator_parameters(), given)

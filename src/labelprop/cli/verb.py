@@ -1,4 +1,4 @@
-"""A verb of the command line: its flags come from a request, what was typed is handed to it by name."""
+"""A verb of the command line: its flags come from a request; typed values are passed to it by name."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class GroupedCommand(TyperCommand):
 def add_verb(
     app: typer.Typer, kind: type[Request], extra: Callable[[], list[Any]] = list
 ) -> Callable[[Callable[[Typed], None]], Callable[[Typed], None]]:
-    """Makes a function of what was given a verb of the same name, with flags for `kind` and the `extra` ones.
+    """Decorator: a function of typed values becomes the verb of its name, with flags for `kind` and the `extra` ones.
 
-    `Typed` holds by name only what was typed, and how the work speaks (`reporter`) and was called (`command`).
+    `Typed` holds by name only what was typed, and besides `reporter` and `command` (see `Request`).
     """
 
     def add(verb: Callable[[Typed], None]) -> Callable[[Typed], None]:

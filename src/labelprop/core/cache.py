@@ -52,7 +52,7 @@ class Cache:
         return final
 
     def _remove_abandoned(self, final: Path) -> None:
-        """What a killed process left half-written would otherwise fill the disk."""
+        """Removes files that a killed process left half-written."""
         oldest = time.time() - _ABANDONED_SECONDS
         for path in final.parent.glob(".*.*.*"):
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""How long work tells a person where it stands: a bar on a terminal, plain lines elsewhere, or nothing.
+"""Progress of long work: a bar on a terminal, plain lines elsewhere, or nothing.
 
 All of it goes to stderr, so that stdout carries results only.
 """
@@ -15,12 +15,12 @@ from typing import Protocol, Self, TextIO
 
 from labelprop.core.text import duration
 
-FIRST_LINE_AFTER_S = 3.0  # what is over sooner needs no line
+FIRST_LINE_AFTER_S = 3.0  # work that ends sooner needs no line
 LINE_EVERY_S = 15.0  # often enough to see it live, seldom enough for a log
 
 
 class Reporter(Protocol):
-    """What long work is given to speak through."""
+    """Receives the messages and the progress of long work."""
 
     def say(self, text: str) -> None:
         """One sentence the user should see."""
@@ -30,7 +30,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """Says nothing."""
+    """Drops all messages and progress."""
 
     def say(self, text: str) -> None:
         """Nothing."""
@@ -44,7 +44,7 @@ _HEARD_BY: ContextVar[Reporter | None] = ContextVar("heard_by", default=None)
 
 @contextmanager
 def reporting_to(reporter: Reporter) -> Iterator[None]:
-    """Inside, `say` and `advance` of code that is handed no reporter (searches, solvers) reach this one."""
+    """Inside, `say` and `advance` below reach this reporter: searches and solvers are handed none."""
     token = _HEARD_BY.set(reporter)
     try:
         yield
@@ -53,14 +53,14 @@ def reporting_to(reporter: Reporter) -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Says it to whoever listens; nobody does unless a command called `reporting_to`."""
+    """Passes a message to the reporter of `reporting_to`; without one it is dropped."""
     reporter = _HEARD_BY.get()
     if reporter is not None:
         reporter.say(text)
 
 
 def advance(stage: str, done: float, total: float) -> None:
-    """`done` of `total` units of this stage are finished; for whoever listens."""
+    """`done` of `total` units of this stage are finished; passed to the reporter of `reporting_to`, if any."""
     reporter = _HEARD_BY.get()
     if reporter is not None:
         reporter.advance(stage, done, total)

@@ -160,13 +160,13 @@ def entries(name: str) -> dict[str, Entry]:
 def _installed(name: str) -> dict[str, Entry]:
     """What installed packages add to a table, built-in names apart.
 
-    Asked once: it reads the metadata of every package there is.
+    Cached: it reads the metadata of every installed package.
     """
     found = {}
     for point in entry_points(group=f"labelprop.{name}"):
         try:
             entry = point.load()
-        except Exception as error:  # whatever another's module does when it is imported
+        except Exception as error:  # importing another package may raise anything
             entry = error
         taken = point.name in _TABLES[name]
         package = point.dist.name if point.dist is not None else "an unknown package"
@@ -222,10 +222,10 @@ ONE_OF = {name: name.removesuffix("s") for name in _TABLES} | {"benches": "bench
 
 
 def parameters(name: str, key: str) -> Mapping[str, Any]:
-    """Parameters of the entry `key` of table `name` with their defaults: as it says, or as the source of its object.
+    """Parameters of the entry `key` of table `name` with their defaults, from the entry or from its object's source.
 
-    Those of a recipe are the settings that it has where none is given: they are its methods', and torch is imported.
-    Raises UnknownNameError.
+    A recipe's parameters are its default settings, which its methods define: torch is imported. Raises
+    UnknownNameError.
     """
     entry = lookup(name, key)
     if name == "recipes" and not entry.parameters:
@@ -238,7 +238,7 @@ def _read(entry: Entry) -> Mapping[str, Parameter]:
     try:
         return {} if entry.parameters else read_parameters(entry.target)
     except UnreadableError:  # another package's: compiled, or with a computed default
-        with suppress(RequestError):  # whoever uses it will hear why it cannot be loaded
+        with suppress(RequestError):  # using it raises the reason why it cannot be loaded
             known = inspect.signature(entry.load()).parameters.values()
             return {one.name: Parameter(one.default, "") for one in known if one.default is not one.empty}
     return {}
@@ -247,7 +247,7 @@ def _read(entry: Entry) -> Mapping[str, Parameter]:
 def propagator_flags(method: str) -> dict[str, Any]:
     """Parameters of a propagator that one command can use, with their defaults.
 
-    An entry that says its parameters says its own ones; those of `Propagator` come to them.
+    An entry with parameters lists its own ones; those of `Propagator` are added.
     """
     found = dict(parameters("propagators", method))
     if lookup("propagators", method).parameters:
@@ -275,7 +275,7 @@ def bench_settings() -> dict[str, dict[str, Any]]:
 
 @cache
 def allowed_values() -> dict[str, str]:
-    """What parameters whose default does not tell may be, as `none|seeds|NUMBERS`; see `signatures.Parameter`."""
+    """Allowed values of parameters, as `none|seeds|NUMBERS`, where no default shows them; see `Parameter`."""
     found: dict[str, list[str]] = {"search": ["auto", *entries("neighbors")]}
     for entry in (*entries("propagators").values(), *entries("benches").values()):
         for name, parameter in _read(entry).items():

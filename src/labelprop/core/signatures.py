@@ -20,14 +20,14 @@ KINDS = {"int": "WHOLE", "float": "NUMBER", "Shares": "NUMBERS", "bool": "", "st
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """Its default, and what it may be, as `none|seeds|NUMBERS`: words, and kinds in capitals; "" where not said."""
+    """A default, and the allowed values as `none|seeds|NUMBERS`: words, and kinds in capitals; "" where unknown."""
 
     default: Any
     allowed: str
 
 
 class UnreadableError(Exception):
-    """The source does not tell: it is not there, or a default is computed."""
+    """The source is missing, or a default in it is computed."""
 
 
 @cache
@@ -106,7 +106,7 @@ class _ModuleNames:
 
     @cached_property
     def _imported(self) -> dict[str, tuple[str, str]]:
-        """Module and name behind each name, of its package and of this one only: others are not looked into."""
+        """Module and original name of each imported name; only modules of its own package and of labelprop."""
         ours = (self.module.split(".")[0], "labelprop")
         for_types = [line for node in self.tree.body if isinstance(node, ast.If) for line in node.body]
         return {

@@ -123,9 +123,9 @@ def open_samples(
 ) -> Samples:
     """Open a folder, table, array or HuggingFace data set.
 
-    `image_format` forces channels, height and width (what a saved model expects), `image_size` height and width.
-    What was chosen and skipped is told through `warn`, or refused with `strict`. `check=False` lets rows with NaN
-    and repeated ids pass, so that `inspect` can report all of them.
+    `image_format` forces channels, height and width (what a saved model expects), `image_size` height and width. What
+    was chosen and skipped is passed to `warn`; with `strict` skipped rows are refused. `check=False` lets rows with
+    NaN and repeated ids pass, so that `inspect` can report all of them.
 
     Raises RequestError or DataError naming file, row or column; StorageError where the cache cannot be written.
     """

@@ -40,8 +40,8 @@ def class_density(
     """D_j, the mean over labeled rows i of class j of the sum of exp(v_i . v / temperature) over its T nearest
     unlabeled v, (C,); NaN for a class without labels.
 
-    T and the temperature are the paper's, whatever a run was trained with, so that runs compare. Of more than 10,000
-    labeled rows as many are looked at, evenly spaced within the classes.
+    T and the temperature are the paper's, whatever a run was trained with, so that runs can be compared. Of more than
+    10,000 labeled rows as many are looked at, evenly spaced within the classes.
     """
     labeled_L = _evenly(np.flatnonzero(given_N >= 0), given_N)
     open_UD = vectors_ND[given_N < 0]

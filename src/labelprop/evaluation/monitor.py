@@ -23,7 +23,7 @@ class Monitor:
     """Accuracy on the unlabeled rows of the network and of the pseudo-labels it trains on; analyses of the embedding.
 
     Numbers of each class come as lists in the order of the classes. `given_N` are the given labels, -1 where there is
-    none. A keeper saves vectors of chosen rows at the moments that the loop asks for.
+    none. A `VectorWriter` saves vectors of chosen rows at the moments that the loop asks for.
     """
 
     def __init__(

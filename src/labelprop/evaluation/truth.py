@@ -31,7 +31,7 @@ class HeldBackTruth:
         return np.where(given_N >= 0, given_N, self.codes_N)
 
     def doubts(self, classes: Sequence[str]) -> list[str]:
-        """What makes this truth say less than its owner may think."""
+        """Reasons why fewer rows are scored, or more count as wrong, than the user may expect."""
         said = []
         if self.n == 0 and any(name is not None for name in self.names_N):
             said.append("all rows that the truth names have a given label: none is left to score")

@@ -15,7 +15,7 @@ Matmul = Callable[[torch.Tensor], torch.Tensor]  # (N, C') -> (N, C') for any C'
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an iterative solver says of its answer, without the answer, which may be large."""
+    """Steps, residual and convergence of a solve, without the solution, which may be large."""
 
     steps: int
     residual: float  # ||b - A x|| / ||b|| of the worst column
@@ -23,7 +23,7 @@ class Verdict:
 
     @staticmethod
     def worst(*verdicts: Verdict) -> Verdict:
-        """The verdict of several solves that all have to hold."""
+        """The verdict on several solves together: converged only where all did."""
         return Verdict(
             steps=max(verdict.steps for verdict in verdicts),
             residual=max(verdict.residual for verdict in verdicts),

@@ -1,11 +1,11 @@
 """Deep Co-Training: two networks that agree and may not be misled alike (Qiao, Shen, Zhang, Wang, Yuille 2018).
 
-L = CE(p1 on one draw of labels) + CE(p2 on another) + r(t) (lambda_cot JSD + lambda_dif L_dif), with
-JSD = H((p1 + p2) / 2) - (H(p1) + H(p2)) / 2, the mean over unlabeled examples, and, the mean over all,
-L_dif = H(p2(x), p1(x + r2)) + H(p1(x), p2(x + r1)), H(a, b) = -sum a log b, r_k the fast gradient sign step that
-misleads network k: what one of them errs on the other must get right. Gradients flow into both arguments of H.
-Steps are found in eval mode, and passes over misleading examples, in float32 under autocast too, leave the running
-statistics alone. Dropout is taken out of both networks, as in the paper: what tells two passes apart is the step.
+L = CE(p1 on one draw of labels) + CE(p2 on another) + r(t) (lambda_cot JSD + lambda_dif L_dif), with JSD = H((p1 +
+p2) / 2) - (H(p1) + H(p2)) / 2, the mean over unlabeled examples, and, the mean over all, L_dif = H(p2(x), p1(x + r2))
++ H(p1(x), p2(x + r1)), H(a, b) = -sum a log b, r_k the fast gradient sign step that misleads network k: what one of
+them errs on the other must get right. Gradients flow into both arguments of H. Steps are found in eval mode, and
+passes over misleading examples, in float32 under autocast too, leave the running statistics alone. Dropout is taken
+out of both networks, as in the paper, so that two passes differ by the step alone.
 
 Departs from the paper: r(t) rises over a share of the phase, its 80 of 600 epochs; inputs are standardized here, so
 that `epsilon` is in standard deviations (the paper's 0.02 is of a range of pixels from 0 to 1, of which a standard
@@ -75,7 +75,7 @@ class CoTraining(TwoStreams):
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         x_B, n_labeled = batch.joint.views_V[0], len(batch.labels_B)
         first_BC = net(x_B)["class"]
-        seen, buffers = self.peer.look(x_B)
+        seen, buffers = self.peer.training_outputs(x_B)
         second_BC = seen["class"]
         ramp = ramp_up(progress.fraction / self.ramp_share) if self.ramp_share else 1.0
         terms = {

@@ -22,7 +22,7 @@ class Embedder(Method):
 
     Parameters
     ----------
-    batch_size : examples a step, of all alike.
+    batch_size : examples a step, drawn from all.
     dim : dimensions of the embedding.
     temperature : small values let the nearest decide; the papers' ImageNet value is 0.07, 0.1 on CIFAR-10.
     momentum : of the bank.

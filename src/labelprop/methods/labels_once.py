@@ -1,4 +1,4 @@
-"""Labels found once, when a phase begins, and trained on as they are to its end.
+"""Labels found once, when a phase begins, and kept to its end.
 
 Two-stage Pseudo-Label (Lee 2013, as in S4L): a network's predictions of all examples, then training from scratch.
 Deep Metric Transfer (Liu et al. 2018): a constrained normalized cut of an embedding learned without labels.
@@ -57,7 +57,7 @@ def by_vote(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> FoundL
 
 
 def _embedding(tools: Tools) -> torch.Tensor:
-    """What an earlier phase trained against a bank, where there was one; else the feature."""
+    """The embedding that an earlier phase trained against a bank, if any; else the feature."""
     outputs = tools.outputs()
     return outputs["embedding"] if "embedding" in outputs else outputs["feature"]
 
@@ -76,7 +76,7 @@ class LabelsOnce(LabelTable):
     batch_size : examples a step.
     source : "network", "spectral-cut" or "knn".
     fraction : share of the unlabeled rows that count, those of the highest certainty; ties by the lower row.
-    weighted : weighs each by its certainty; else all that count do so alike.
+    weighted : each row weighs its certainty; else all that count weigh the same.
     source_parameters : of the source; None for its defaults.
     """
 
@@ -110,7 +110,7 @@ class LabelsOnce(LabelTable):
         self.weight_N.copy_(torch.where(given_N, self.trust_N, weight_N))
 
     def _most_certain(self, open_N: torch.Tensor, certainty_N: torch.Tensor, n_unlabeled: int) -> torch.Tensor:
-        """Of the rows that may count the most certain ones, `fraction` of the unlabeled rows in all: bool (N,)."""
+        """Of the rows that may count, the most certain: `fraction` times the number of unlabeled rows. bool (N,)."""
         ranked_N = certainty_N.masked_fill(~open_N, -1).argsort(descending=True, stable=True)
         kept_K = ranked_N[: round(self.fraction * n_unlabeled)]
         counts_N = torch.zeros_like(open_N)

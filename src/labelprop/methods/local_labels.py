@@ -160,7 +160,7 @@ class LocalLabels(Embedder):
         return local_bias(seeded, density=self.density, pool=self.pool, n_density=self.n_density, **voting, **where)
 
     def _keep(self, rows_B: torch.Tensor, label_B: torch.Tensor, confidence_B: torch.Tensor) -> None:
-        """New labels and confidences of these rows, of one that comes twice the last; given labels stay."""
+        """Writes labels and confidences of these rows (of a repeated row the last); given labels stay."""
         rows_R, last_R = last_of(rows_B)
         open_R = self.given_N[rows_R] < 0
         rows_U, last_U = rows_R[open_R], last_R[open_R]

@@ -57,7 +57,7 @@ class TemporalEnsembling(TwoStreams):
         return LossTerms({"ensemble": term}, {"ensemble": weight}, {"shares": shares_BC.detach()})
 
     def _targets(self, rows_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Z without its pull toward where it started from, and which rows have one."""
+        """Z, corrected for its start from 0, and which rows have a target."""
         visits_B = self.visits_N[rows_B]
         filled_B = 1 - self.momentum ** visits_B.clamp_min(1).to(self.ensemble_NC.dtype)
         return self.ensemble_NC[rows_B] / filled_B[:, None], visits_B > 0

@@ -18,7 +18,7 @@ TURNS = 4  # quarters
 
 
 class NetworkWrapper(nn.Module):
-    """A module around a network, its `net`, that can be described in JSON and made anew from that."""
+    """A module that wraps a network, its `net`, and can be rebuilt from a description in JSON."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()

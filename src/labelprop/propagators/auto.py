@@ -43,14 +43,14 @@ TRIALS = 25  # propagations before the choice, measured with benchmarks/forecast
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class AutoPropagation(Propagator):
-    """Chooses a propagator, its number of neighbors, or a classifier head, and says in one line what and why.
+    """Chooses a propagator with its number of neighbors, or a classifier head; `reason_` says why.
 
-    With at least three seeds in every class some are hidden, fold by fold, and each candidate is asked for their
-    labels; the most preferred of those not worse than the best by more than one standard error is taken. With fewer
-    seeds a fixed order of preference decides, made from benchmarks on other data. Hidden seeds or rows that a
-    candidate leaves unreached count as wrong. Propagators are tried with 10, 20 and 50 neighbors (label propagation
-    reweighted toward the seeds); the heads are logistic regressions on unit vectors, fitted to the seeds alone
-    ("labels-only") or to propagated labels weighted by their certainty ("soft-head").
+    With at least three seeds in every class some are hidden, fold by fold, and each candidate predicts their labels;
+    the most preferred of those not worse than the best by more than one standard error is taken. With fewer seeds a
+    fixed order of preference decides, made from benchmarks on other data. Hidden seeds or rows that a candidate
+    leaves unreached count as wrong. Propagators are tried with 10, 20 and 50 neighbors (label propagation reweighted
+    toward the seeds); the heads are logistic regressions on unit vectors, fitted to the seeds alone ("labels-only")
+    or to propagated labels weighted by their certainty ("soft-head").
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ class AutoPropagation(Propagator):
         return tallies[0].candidate, _hidden_reason(tallies, n_folds)
 
     def _finish(self, fits: CandidateFits, chosen: Candidate, seeds: Seeds) -> Propagation:
-        """The chosen one's labels of all rows; sets what it leaves behind for the caller and for prediction."""
+        """The chosen candidate's labels of all rows; sets its fitted attributes and what prediction needs."""
         self.method_, self.n_neighbors_ = chosen.method, chosen.n_neighbors
         self._head: Head | None = None
         self._estimator: Any = None
@@ -168,9 +168,9 @@ class AutoPropagation(Propagator):
 
 
 def _by_order(fits: CandidateFits, candidates: list[Candidate], seeds: Seeds, fewest: int) -> tuple[Candidate, str]:
-    """The candidate from which most right rows are to be expected, unreached rows being wrong; and the reason.
+    """The candidate with the highest expected accuracy, and the reason.
 
-    That is the first in the order of preference unless it leaves so many rows unreached that another makes up for it.
+    Unreached rows count as wrong: the first in the order of preference may lose to one that reaches more rows.
     """
     first = chosen = candidates[0]
     first_reach = fits.reach(first, seeds)

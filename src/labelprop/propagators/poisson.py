@@ -76,4 +76,4 @@ class Poisson(KernelPropagator):
         return found
 
     def warn_about(self, found: Propagation) -> None:
-        """All is said where the equation was changed."""
+        """Nothing: `warn_shifted` warns where the equation was changed."""

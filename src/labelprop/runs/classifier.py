@@ -74,7 +74,7 @@ def save_classifier(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StartingTrunk:
-    """The trunk of a run's network: what it takes to go on from it."""
+    """The trunk of a finished run's network, for another training to start from."""
 
     spec: ModelSpec
     preprocessing: Preprocessing
@@ -121,7 +121,7 @@ def described_start(folder: Path) -> dict[str, Any]:
 
 
 def own_backbone(folder: Path, description: Mapping[str, Any]) -> str | TextSvd | None:
-    """What the model in a run folder sees data by: a backbone's name, a text model; None where the data themselves.
+    """The backbone of the model in a run folder: a name or a text model; None where it sees the data themselves.
 
     Raises RequestError where it was an object of Python, which only the caller can bring again.
     """

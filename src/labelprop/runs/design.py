@@ -1,4 +1,4 @@
-"""What is decided about a training before it begins, each choice said aloud with its reason."""
+"""Decisions before a training begins; each choice is reported with its reason."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHARED_SETTINGS = ("batch_size", "lr", "weight_decay", "l2_feature")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddedContent:
-    """What the network sees of the examples: themselves, or their embedding by a frozen backbone."""
+    """The content of the examples: as it was read, or embedded by a frozen backbone."""
 
     content: Content
     backbone: Backbone | None
@@ -43,7 +43,7 @@ class EmbeddedContent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Design:
-    """One training, decided."""
+    """All decisions about one training."""
 
     recipe: Recipe
     spec: ModelSpec
@@ -77,7 +77,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int = 0) -> Backbone | None:
-    """What examples are embedded by; None where the network sees them as they are.
+    """The backbone that embeds the examples; None where they are used as they are.
 
     Texts without a backbone are embedded by what can be learned from these texts themselves.
     """
@@ -199,8 +199,9 @@ def _pretrained(request: TrainRequest, embedded: EmbeddedContent) -> StartingTru
 def labels_only(recipe: Recipe, share: float = 1.0) -> Recipe:
     """Recipe supervised with the optimizer settings of `recipe`, so that labels are all that differs.
 
-    `share` is its length in units of the recipe's main phase. As a baseline it has the length of DLP's stage 1,
-    as in the paper: trained for longer on a few labels alone, networks get worse, and the comparison would flatter.
+    `share` is its length in units of the recipe's main phase. As a baseline it has the length of DLP's stage 1, as in
+    the paper: trained for longer on a few labels alone, networks get worse, and the comparison would flatter the
+    recipe.
     """
     kept = {name: recipe.settings[name] for name in SHARED_SETTINGS if name in recipe.settings}
     found = recipes.build("supervised", kept)

@@ -1,4 +1,4 @@
-"""The plan of a propagation in words, said before it begins, and the refusal where memory will not do."""
+"""The plan of a propagation, reported before it begins, and a refusal where memory does not suffice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WITHOUT_GRAPH = ("local", "weighted-knn")
 
 
 def plan_lines(plan: Forecast, dtype: str) -> list[str]:
-    """What is going to be done, and what it will probably cost."""
+    """What will be done, and its forecast time and memory."""
     size, free = plan.size, free_bytes(plan)
     asked = plan.parameters.get("n_neighbors")
     cut = f" (of {asked:,} asked for: there are no more)" if asked is not None and asked > plan.n_neighbors else ""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewData:
-    """Examples for a run's classifier, and what they are embedded by, if it takes embeddings."""
+    """Examples for a run's classifier, and the backbone that embeds them, if it takes embeddings."""
 
     request: Classifying
     samples: Samples
@@ -104,7 +104,7 @@ def model_description(folder: RunFolder) -> dict[str, Any]:
 
 
 def open_new_data(request: Classifying) -> NewData:
-    """New data and what the classifier sees them by."""
+    """New data, with the run's classifier and backbone."""
     folder, device = finished_run(request.run), resolve_device(request.device)
     columns: dict[str, Any] = _columns(folder, request)
     request = replace(request, **columns)

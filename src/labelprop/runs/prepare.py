@@ -1,4 +1,4 @@
-"""What a training was asked for, and what is read and decided before the run folder is touched."""
+"""Reads and decides all that a training needs, before the run folder is touched."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from labelprop.runs.design import (
 )
 from labelprop.runs.inputs import Inputs, read_inputs, say_counts
 from labelprop.runs.requests import FROZEN, TrainRequest
-from labelprop.training import race, recipes
+from labelprop.training import halving, recipes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +51,9 @@ class PreparedTraining:
     clock: StageClock
     budget: float | None
     began: float
-    least_steps: int = 0  # of the main phase after a race, whatever it took: as long as the winner was tried
+    least_steps: int = (
+        0  # of the main phase under `--recipe auto`, whatever the budget: those of the recipe's longest trial
+    )
 
     @property
     def group(self) -> Group:
@@ -67,9 +69,9 @@ def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric
         test_embedded = None if test is None else embed_content(test.samples, embedded.backbone, device, request)
     names: tuple[str | Recipe, ...] = (request.recipe,)
     if request.recipe == AUTO:
-        names = race.candidates(tuple(embedded.content.shape), len(inputs.samples))
+        names = halving.candidates(tuple(embedded.content.shape), len(inputs.samples))
     start = find_start(request, embedded)
-    quiet = replace(request, reporter=Silent())  # what is said of the first candidate holds for all
+    quiet = replace(request, reporter=Silent())  # messages about the first candidate hold for all
     designs = tuple(
         decide(replace(quiet if number else request, recipe=name), inputs, embedded, start, device)
         for number, name in enumerate(names)
@@ -81,7 +83,7 @@ def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric
 
 
 def _check(request: TrainRequest, n_processes: int) -> float | None:
-    """What can be refused before anything is read; returns the budget in seconds, if there is one."""
+    """Refuses what it can before anything is read; returns the budget in seconds, if there is one."""
     if request.recipe != AUTO:
         for phase in recipes.build(request.recipe, request.settings).phases:
             needs = phase.needs

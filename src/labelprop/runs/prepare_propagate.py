@@ -1,4 +1,4 @@
-"""What a propagation was asked for, and what is read before the run folder is touched."""
+"""Reads all that a propagation needs, before the run folder is touched."""
 
 from __future__ import annotations
 

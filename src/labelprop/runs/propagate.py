@@ -23,7 +23,7 @@ from labelprop.runs.propagated import Propagated, write_propagated
 from labelprop.runs.record import head
 from labelprop.runs.requests import PropagateRequest
 
-LOOKED_AT = 1000  # vectors, to see whether all are equal
+LOOKED_AT = 1000  # vectors that are checked for being all equal
 
 
 def propagate(request: PropagateRequest) -> Path:
@@ -40,7 +40,7 @@ def propagate(request: PropagateRequest) -> Path:
 
 
 def _plan(prepared: PreparedPropagation) -> Forecast:
-    """Says what is going to be done and what it will cost; refuses what will not fit."""
+    """Reports the plan with its forecast; refuses what does not fit in memory."""
     request, inputs, vectors_ND = prepared.request, prepared.inputs, prepared.vectors_ND
     size = Size(
         n=len(vectors_ND),
@@ -79,14 +79,14 @@ def _label(prepared: PreparedPropagation, plan: Forecast) -> Propagated:
         return found
 
     def refit(shown_N: np.ndarray, row_H: np.ndarray) -> np.ndarray:
-        with warnings.catch_warnings(), reporting_to(Silent()):  # all was said of the fit with all labels
+        with warnings.catch_warnings(), reporting_to(Silent()):  # the fit with all labels has warned already
             warnings.simplefilter("ignore")
             estimator.fit(vectors_ND, shown_N, sample_weight=given.weights_N)
         found_H: np.ndarray = estimator.transduction_[row_H]
         return found_H
 
     advance("baselines", 0, 1)
-    with clock.stage("baselines"), reporting_to(Silent()):  # their searches are not the propagator's
+    with clock.stage("baselines"), reporting_to(Silent()):  # the stages forecast are the propagator's
         metric = "euclidean" if "euclidean" in (estimator.metric, _kernel_metric(estimator)) else "cosine"
         scaled = ScaledRows(vectors_ND, given.labels_N, prepared.device, metric)
         allowed = max(CHOICE_SECONDS, fit_seconds)

@@ -19,7 +19,7 @@ NOT_SETTINGS = ("device", "random_state", "verbose", "warm_start")  # said elsew
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Propagated:
-    """What is kept of a fitted propagator: little beside its graph and its scores."""
+    """Results of a fitted propagator, without its graph and scores, which are far larger."""
 
     labeling: Labeling
     settings: dict[str, Any]

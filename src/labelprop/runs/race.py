@@ -1,4 +1,4 @@
-"""`--recipe auto`: the race among recipes, its length, and its record in the run folder."""
+"""`--recipe auto`: successive halving among recipes (the race), its length, and its record in the run folder."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from labelprop.runs.design import Design
 from labelprop.runs.prepare import PreparedTraining
 from labelprop.runs.record import MUST_MATCH, check_same_run, configuration
 from labelprop.training import loop
+from labelprop.training.halving import BASELINE, ROUNDS, HalvingResult, Trial, hidden_labels, successive_halving
 from labelprop.training.job import Job, WorkMeter
 from labelprop.training.lengths import CLOSING_SECONDS, default_epochs, epoch_length, lengths_of, main_steps_within
 from labelprop.training.outputs import collect_outputs
-from labelprop.training.race import BASELINE, ROUNDS, HalvingResult, Trial, hidden_labels, successive_halving
 
 RECORD = "race.json"
 KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
@@ -35,9 +35,9 @@ RACING = "racing"
 
 
 def decide_by_halving(folder: RunFolder | None, prepared: PreparedTraining) -> PreparedTraining:
-    """The same with the design that won. A race that was interrupted goes on where it stopped.
+    """The same with the design that was chosen. Interrupted trials are continued.
 
-    The first of several processes has the folder. Trials are written to race.json as they end, at last the outcome.
+    The first of several processes has the folder. Trials are written to race.json as they end, then the choice.
     """
     designs = {design.recipe.name: design for design in prepared.candidates}
     if len(designs) == 1:  # every example is labeled: there is nothing to choose
@@ -61,11 +61,11 @@ def decide_by_halving(folder: RunFolder | None, prepared: PreparedTraining) -> P
 
 
 def _kept(folder: RunFolder | None, prepared: PreparedTraining) -> dict[str, Any]:
-    """What is on record of this race. Raises RequestError where the folder is that of another run."""
+    """The record of this race. Raises RequestError where the folder is that of another run."""
     if folder is None:
         return {}
     now, previous = configuration(prepared), folder.read_json("run.json")
-    racing = (*KNOWN_BEFORE, "model")  # later it is the winner's network, with heads of its own
+    racing = (*KNOWN_BEFORE, "model")  # later it is the chosen recipe's network, which may have other heads
     names = racing if previous.get("status", RACING) == RACING else KNOWN_BEFORE
     if not previous:
         folder.write_json("run.json", {name: now[name] for name in names} | {"status": RACING})
@@ -77,7 +77,7 @@ def _kept(folder: RunFolder | None, prepared: PreparedTraining) -> dict[str, Any
 
 
 def _continued(prepared: PreparedTraining, kept: Mapping[str, Any]) -> PreparedTraining:
-    """What an interrupted race took counts: against the budget, and in the time of each stage."""
+    """Counts the time of an interrupted race against the budget, and in each stage."""
     for stage, usage in kept.get("stages", {}).items():
         prepared.clock.add(stage, usage)
     return replace(prepared, began=prepared.began - kept.get("seconds", 0))
@@ -107,7 +107,7 @@ def check_finished(prepared: PreparedTraining) -> None:
 
 
 def _end_halving(folder: RunFolder, clock: StageClock) -> None:
-    """From now on the record is compared with the winner, whose network may have other heads; it has the times."""
+    """From now on run.json describes the chosen recipe's run, and holds the times of the race."""
     record = folder.read_json("run.json")
     if record["status"] == RACING:
         del record["model"]
@@ -117,12 +117,12 @@ def _end_halving(folder: RunFolder, clock: StageClock) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Halving:
-    """The race as it is run: what is trained, said and kept."""
+    """A running race: trains the trials, reports and records them."""
 
     folder: RunFolder | None
     prepared: PreparedTraining
     designs: Mapping[str, Design]
-    loader: Loader  # of the examples and views, which all candidates have alike
+    loader: Loader  # of the examples and views, which all candidates share
 
     def full_lengths(self) -> dict[str, int]:
         """Steps of each main phase in full: with a budget, what it pays for if all candidates run every round."""
@@ -141,7 +141,7 @@ class _Halving:
         return dict.fromkeys(self.designs, steps)
 
     def run(self, lengths: Mapping[str, int], trials: Sequence[Trial]) -> HalvingResult:
-        """From after these trials on."""
+        """Runs all trials but these, which are on record."""
         task = self.prepared.design.task
         if n_folds := len(hidden_labels(task).folds):
             shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
@@ -179,7 +179,7 @@ class _Halving:
         return classes_N
 
     def _job(self, name: str, task: Task, main_steps: int) -> Job:
-        """A training that leaves nothing behind; nobody looks at it but by the hidden labels."""
+        """A training without checkpoints, history and monitor."""
         design = self.designs[name]
         return Job(
             label="race",

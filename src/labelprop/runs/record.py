@@ -49,7 +49,7 @@ def _difference(key: str, was: Any, now: Any) -> str:
 
 
 def head(request: NewRun, inputs: Inputs) -> dict[str, Any]:
-    """What run.json says first, of whatever was run: what was asked for, of what, and by which versions."""
+    """The first part of run.json, of any verb: the request, what the data were, and versions."""
     return {
         "format": 1,
         "name": inputs.samples.name,

@@ -25,7 +25,7 @@ OPTION = "option"  # the key of a field's metadata
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """How a field is asked for: `kind` is its type on the command line, `flag` its name there, if it is another.
+    """A field's flag and help: `kind` is its type on the command line, `flag` its name there, if it is another.
 
     A positional one has no flag, on the command line and in Python. What is of kind Path becomes one. A `required`
     one must be given on the command line, whatever its default in Python. A `file` may be a path, or something else.
@@ -65,7 +65,7 @@ def option(
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What every verb can be asked for. `reporter` is what the work speaks through, `command` how it was called."""
+    """Base of all requests. `reporter` gets messages and progress; `command` is the command line, for the record."""
 
     reporter: Reporter = field(default_factory=Silent)
     command: str = ""
@@ -82,7 +82,7 @@ class Request:
 
     @classmethod
     def options(cls) -> dict[str, Field[Any]]:
-        """The fields that are asked for, positional ones first."""
+        """The fields made by `option`, positional ones first."""
         found = [one for one in fields(cls) if OPTION in one.metadata]
         return {one.name: one for one in sorted(found, key=lambda one: not one.metadata[OPTION].positional)}
 
@@ -99,13 +99,13 @@ class Request:
         return cls(**options)
 
     def to_json(self) -> dict[str, Any]:
-        """Values by name, paths whole; an object of Python that no file can hold is told by its type alone."""
+        """Values by name, paths absolute; of a Python object that JSON cannot hold only the type."""
         return {name: _kept(one, getattr(self, name)) for name, one in self.options().items()}
 
     def resumed(self, kept: Mapping[str, Any], given: Collection[str]) -> Self:
-        """This request with what is not `given` now as it was in the interrupted one (`kept`: its `to_json`).
+        """This request; values not `given` now are those of the interrupted one (`kept`: its `to_json`).
 
-        Of `belong_together` all are as they are now where one is given.
+        Where one field of a `belong_together` set is given, the whole set is that of this request.
         """
         now = {*given}.union(*(names for names in self.belong_together if not names.isdisjoint(given)))
         changes = {name: kept[name] for name in self.options() if name in kept and name not in now}
@@ -146,7 +146,7 @@ def _told(value: Any) -> dict[str, str]:
 
 
 def signature(kind: type[Request]) -> inspect.Signature:
-    """Of the Python function that takes this request."""
+    """The signature of the Python function that takes this request."""
     positional, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     parameters = []
     for name, one in kind.options().items():
@@ -161,7 +161,7 @@ def signature(kind: type[Request]) -> inspect.Signature:
 
 
 def from_names(kind: type[Request]) -> Callable[[Callable[[Any], Result]], Callable[..., Result]]:
-    """Makes a function of a request one of names and values, with their meaning in its docstring."""
+    """Decorator: a function of a request becomes one of keywords, whose docstring gives their meaning."""
     taken = signature(kind)
     first = [name for name, one in taken.parameters.items() if one.kind is not inspect.Parameter.KEYWORD_ONLY]
 
@@ -185,7 +185,7 @@ def from_names(kind: type[Request]) -> Callable[[Callable[[Any], Result]], Calla
 
 
 def parameters_of(kind: type[Request]) -> str:
-    """The section of a docstring that says what can be asked for."""
+    """The Parameters section of that docstring."""
     told = (
         f"{name} : {one.metadata[OPTION].help}"
         for name, one in kind.options().items()

@@ -1,4 +1,4 @@
-"""What each verb can be asked for. The order of fields is that of the help texts."""
+"""The request of each verb. Fields stand in the order of the help texts."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class DoctorRequest(Labeled):
 
 @dataclass(frozen=True, kw_only=True)
 class NewRun(Labeled):
-    """What writes a run folder."""
+    """A request that writes a run folder."""
 
     out: Path = option("Run folder to write.", "output", kind=Path)
     truth: Any = option("Labels of unlabeled rows, for scoring only.", "data", None, file=True)
@@ -141,7 +141,7 @@ class TrainRequest(NewRun):
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
-        """With `resume` what is not said again is as it was in the run that is continued."""
+        """With `resume`, options that are not given again are those of the interrupted run."""
         request = super().of(options)
         if not request.resume:
             return request
@@ -176,7 +176,7 @@ class EmbedRequest(Reading):
 
 @dataclass(frozen=True, kw_only=True)
 class OfRun(Request):
-    """What is about a run of `train`."""
+    """A request about a run of `train`."""
 
     run: Path = option("A run folder of `labelprop train`.", "data", kind=Path, metavar="DIR", positional=True)
 

@@ -1,4 +1,5 @@
-"""What every run leaves behind: labels, metrics, evidence for the page, and the page. Here labels meet the truth."""
+"""What every run leaves behind: labels, metrics, evidence for the page, and the page. Labels are scored against the
+truth here."""
 
 from __future__ import annotations
 
@@ -108,7 +109,7 @@ class Results:
         return projection
 
     def finish(self, record: Mapping[str, Any]) -> None:
-        """The page, then the word that all is done; the page shows the record as it will be."""
+        """Writes the page, then run.json with the status finished; the page shows that record already."""
         final = dict(record) | {"status": "running", "stages": self.clock.stages}
         self.folder.write_json("run.json", final)
         write_report(self.folder.path)

@@ -40,7 +40,7 @@ class BestOfClasses:
     """The `per_class` best rows of each class; ties go to the lower row, whatever order rows come in.
 
     Candidates gather until there are as many as there are places. Then one sort keeps the best, and the lowest score
-    that a full class keeps is the bar for what comes after; so sorting costs little, however long the pool is.
+    that a full class keeps is the threshold for what comes after; so sorting costs little, however long the pool is.
     """
 
     def __init__(self, n_classes: int, *, per_example: int, per_class: int) -> None:

@@ -79,7 +79,7 @@ def _train_on_devices(request: TrainRequest) -> Path:
     if request.device != "cpu" and torch.cuda.is_available() and torch.cuda.device_count() < request.devices:
         raise RequestError(f"--devices {request.devices}: this machine has {torch.cuda.device_count()} CUDA devices.")
     RunFolder.check(request.out, request.existing)
-    launch(request.devices, _train_as_one_of_several, replace(request, reporter=Silent()), told=request.reporter)
+    launch(request.devices, _train_as_one_of_several, replace(request, reporter=Silent()), reporter=request.reporter)
     return request.out
 
 
@@ -158,7 +158,7 @@ def _jobs(prepared: PreparedTraining, clock: StageClock, folder: RunFolder | Non
 
 
 def _monitors(inputs: Inputs, folder: RunFolder | None, seed: int) -> tuple[Monitor | None, Monitor | None]:
-    """Of the baseline and of the recipe, whose embedding alone is kept; none without a truth."""
+    """Monitors of the baseline and of the recipe; only the latter keeps embeddings. None without a truth."""
     truth = truth_of(inputs)
     if truth is None:
         return None, None

@@ -1,7 +1,7 @@
 """The Python verbs: train, propagate, embed, predict, select, doctor, load. Each is the command of the same name.
 
-Each takes what its request has by name (`labelprop.runs.requests`), and raises RequestError where the request or the
-data are wrong, WorkError where the work fails.
+Each takes the fields of its request by name (`labelprop.runs.requests`), and raises RequestError where the request or
+the data are wrong, WorkError where the work fails.
 """
 
 from __future__ import annotations

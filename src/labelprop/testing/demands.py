@@ -1,4 +1,4 @@
-"""What the checks of propagators share: a problem anyone solves, and ways to demand something of an answer."""
+"""Shared by the checks of propagators: an easy data set, and assertions on results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def separable(n_classes: int = 3, members: int = 40, dim: int = 16, seed: int = 
 
 
 def demand(holds: bool, message: str) -> None:
-    """Raises AssertionError with the message where a promise does not hold."""
+    """Raises AssertionError with the message unless `holds`."""
     if not holds:
         raise AssertionError(message)
 

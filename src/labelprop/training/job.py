@@ -1,4 +1,4 @@
-"""What one training is made of: its recipe and length, the data, the network, and who watches."""
+"""What one training is made of: its recipe and length, the data, the network, and its monitor."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def epoch_seeds(seed: int, phase: int, epoch: int, rank: int) -> tuple[int, int]
 
 
 def _sync_of_buffers() -> str:
-    """What torch calls it that buffers are copied from the first process at each step: renamed in 2.13.
+    """The argument of torch for copying buffers from the first process at each step; torch 2.13 renamed it.
 
     Statistics of batch normalization are each process's own until a pass in eval mode asks for them.
     """

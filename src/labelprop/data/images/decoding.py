@@ -35,8 +35,8 @@ class DecodedImages:
 def decode_images(originals: Originals, wanted: Wanted, cache: Cache) -> DecodedImages:
     """Make `originals` readable as uint8 (C, H, W) tensors of one format.
 
-    The second time the same content is opened and wanted in the same form, nothing is decoded. Where no image can be
-    read the content is empty and `failures` names all rows.
+    Opening the same content in the same form again decodes nothing. Where no image can be read the content is empty
+    and `failures` names all rows.
 
     Raises StorageError where the cache cannot be written.
     """

@@ -29,7 +29,7 @@ def inspect_data(
     image_size: int | None = None,
     cache: Path | None = None,
 ) -> tuple[Samples | None, tuple[Finding, ...]]:
-    """Open DATA and inspect it. What keeps it from being opened is a blocking finding, and the samples are None."""
+    """Opens DATA and inspects it. Where it cannot be opened, the reason is a finding and the samples are None."""
     told: list[str] = []
     try:
         samples = open_samples(

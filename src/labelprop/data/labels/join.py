@@ -116,7 +116,7 @@ def join(samples: Samples, rows: Sequence[LabelRow]) -> Joined:
 
 
 def best_scored(rows: Sequence[LabelRow]) -> tuple[list[LabelRow], list[str]]:
-    """Rows without those of a selection whose id has a better score elsewhere in it, and the ids of these.
+    """Keeps each id's best-scored row of a selection, and rows without a score; also gives the ids of dropped rows.
 
     Equal scores: the earlier row counts.
     """

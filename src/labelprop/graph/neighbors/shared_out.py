@@ -1,4 +1,4 @@
-"""Nearest neighbors of all rows by several processes: each looks up its part of the rows, all learn all answers."""
+"""Nearest neighbors of all rows by several processes: each searches for its part, and all get all results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def nearest_by_all(
 ) -> Neighbors:
     """The k nearest rows of every row by cosine, on the device of the vectors, of which every process has all.
 
-    One process by itself is `nearest`. The recall is the least that any of them measured.
+    With one process this is `nearest`. The recall is the lowest that any process measured.
     """
     device = str(vectors_ND.device)
     if group.size == 1:

@@ -49,9 +49,9 @@ EXPECTED = dict(sorted(EXPECTED.items(), key=lambda item: -item[1]))
 def list_candidates(names: Sequence[str] | None, n: int, n_classes: int, *, given_graph: bool) -> list[Candidate]:
     """Candidates in order of preference, every propagator with 10, 20 and 50 neighbors (at most n - 1).
 
-    `names` None takes all methods that suit so many rows and classes. Methods that were not measured stand
-    behind those that were, as they were named. A given graph is not cut: only voters, whom so many seeds inform,
-    differ by neighbors there, and heads have no vectors to work on. The labels-only head has several C.
+    `names` None takes all methods that suit so many rows and classes. Methods that were not measured stand behind
+    those that were, as they were named. A given graph is not cut: there only voting propagators differ by their
+    number of neighbors, and heads have no vectors. The labels-only head has several C.
     """
     if names is None:
         names = [name for name in propagators() if propagator(name).suits(n, n_classes)] + list(HEADS)
@@ -93,7 +93,7 @@ class CandidateNames:
     """The rule of `candidates`: None, or a list of method names."""
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is not; else None."""
+        """What is allowed, where `value` is something else; otherwise None."""
         if value is None:
             return None
         if isinstance(value, str) or not isinstance(value, Sequence) or not len(value):

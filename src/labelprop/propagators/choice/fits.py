@@ -1,4 +1,4 @@
-"""Candidates at work on one data set: they share the search, their graphs and what they prepare for solving."""
+"""Candidates fitted to one data set: they share the search, graphs and prepared systems."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class CandidateFits:
         estimator.on_graph(self._graphs[key], self.shared.rows, recall=self.shared.recall)
 
     def forget(self, candidate: Candidate) -> None:
-        """Lets go of a candidate that is out."""
+        """Frees a rejected candidate, and its graph where no other needs it."""
         self._estimators.pop(candidate, None)
         held = {id(estimator.graph_) for estimator in self._estimators.values() if hasattr(estimator, "graph_")}
         self._graphs = {key: graph for key, graph in self._graphs.items() if id(graph) in held}
@@ -148,7 +148,7 @@ class CandidateFits:
         return soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
 
     def right(self, candidate: Candidate, seeds: Seeds, hidden: HiddenLabels, fold: int) -> np.ndarray:
-        """Which of a fold's hidden seeds a candidate finds, roughly solved, bool; what it does not reach is wrong."""
+        """Which of a fold's hidden seeds a candidate, solved roughly, labels right, bool; unreached is wrong."""
 
         def fit(_: np.ndarray, row_H: np.ndarray) -> np.ndarray:
             places_H = torch.from_numpy(row_H).to(self.shared.device)

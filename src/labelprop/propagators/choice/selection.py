@@ -1,4 +1,4 @@
-"""Choosing one of several candidates by hiding seeds: each is asked for labels of seeds it was not shown.
+"""Choosing one of several candidates by hiding seeds: each predicts the labels of seeds it was not shown.
 
 Nothing here knows what a candidate is; `is_right` says which of a fold's hidden seeds it got right.
 """
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Tally(Generic[T]):
-    """A candidate and which of the hidden seeds asked for so far it got right."""
+    """A candidate, and which of the seeds hidden so far it labeled right."""
 
     candidate: T
     right_H: np.ndarray  # bool
@@ -38,9 +38,9 @@ def select_candidate(
 ) -> list[Tally[T]]:
     """The candidates that were tried on all folds, the chosen one first, then by how many they got right.
 
-    `candidates` stand in order of preference. After the first fold only the best go on; `forget` is told of others.
-    The chosen one is the most preferred of those that are not a standard error worse than the best: with few seeds a
-    lead is mostly luck.
+    `candidates` stand in order of preference. After the first fold only the best go on; `forget` is called with the
+    others. The chosen one is the most preferred of those that are not a standard error worse than the best: with few
+    seeds a lead is mostly luck.
     """
     tallies = [Tally(candidate, is_right(candidate, 0)) for candidate in candidates]
     if n_folds > 1:

@@ -40,7 +40,7 @@ class SearchName:
         return ("auto", *registry.entries("neighbors"))
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is not; else None."""
+        """What is allowed, where `value` is something else; otherwise None."""
         return OneOf(self.names).problem(value)
 
 
@@ -117,11 +117,11 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
 
     @classmethod
     def suits(cls, n: int, n_classes: int) -> bool:
-        """Whether `auto` should try it on so many rows and classes without having been told to."""
+        """Whether `auto` tries it by default on this many rows and classes."""
         return True
 
     def cost(self, size: Size) -> Cost:
-        """What a fit to data of this size takes: if it does not say otherwise, a solve on a graph of neighbors."""
+        """Memory and operations of a fit to data of this size; by default those of a solve on a neighbor graph."""
         return graph_cost(size, self.get_params(deep=False))
 
     # -- what it has from here --------------------------------------------------------------------------------
@@ -157,13 +157,13 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Labels (m,) of new rows from the fitted ones around them; the marker where none has a say."""
+        """Labels (m,) of new rows from the fitted ones around them; the marker where none of these is reached."""
         votes = self.votes(self._checked(X, fitting=False))
         codes = [np.where(found_B, means_BC.argmax(axis=1), -1) for means_BC, found_B in votes]
         return self._marker_targets.decode(np.concatenate(codes))
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Distributions (m, C) of new rows from the fitted ones around them; uniform where none has a say.
+        """Distributions (m, C) of new rows from the fitted ones around them; uniform where none of these is reached.
 
         With a precomputed metric X is (m, n) into the fitted rows.
         """
@@ -188,7 +188,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         check_parameters(type(self).__name__, self.get_params(deep=False), rules_of(type(self)))
 
     def take_labels_of(self, fitted: Propagator) -> None:
-        """Predicts as if the labels that another propagator found of the same rows were its own."""
+        """Takes over the labels that another propagator found for the same rows, to predict from them."""
         names = ("classes_", "label_distributions_", "reached_", "_seed_codes", "_marker_targets")
         self.__dict__.update({name: vars(fitted)[name] for name in names})
 
@@ -229,7 +229,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         self.residual_, self.converged_ = found.residual, found.converged
 
     def say(self, text: str, started: float) -> None:
-        """Tells of a stage that began at `started` (`time.perf_counter`)."""
+        """Reports a stage that began at `started` (`time.perf_counter`)."""
         took = f"({time.perf_counter() - started:.2f} s)"
         if self.verbose:
             print(f"{type(self).__name__} {text} {took}", file=sys.stderr)

@@ -46,7 +46,7 @@ class GraphPropagator(Propagator):
 
     A subclass gives three functions: `weigh` (the kernel), `build_graph` (from directed weights) and `propagate`
     (labels from seeds on the graph); in `graph_parameters` the names of parameters that the graph depends on; and
-    `warn_about` where it has more to say of an answer than that more steps would help.
+    `warn_about` where it warns of more than a missed tolerance.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class GraphPropagator(Propagator):
         """Labels of all rows of `graph_`, with the verdict of what was solved; what suits all seeds is `prepared`."""
 
     def warn_about(self, found: Propagation) -> None:
-        """Warns of an answer that is not what was asked for."""
+        """Warns where the solve missed its tolerance."""
         if not found.converged:
             warnings.warn(
                 f"{type(self).__name__} stopped after {found.steps} steps with relative residual "
@@ -110,7 +110,7 @@ class GraphPropagator(Propagator):
     def label_vectors(
         self, vectors_ND: torch.Tensor, seeds: Seeds, *, seed: int = 0, group: Group = SOLO
     ) -> Propagation:
-        """Neighbors by cosine, graph and labels without a word, on the device of the vectors, which need no scaling.
+        """Labels of vectors of any length: cosine neighbors, graph and solve on their device, without messages.
 
         For training, whose processes (a `group`) share out the search; each solves the whole.
         """
@@ -120,7 +120,7 @@ class GraphPropagator(Propagator):
         return self.propagate(self.graph_, seeds.to(vectors_ND.device))
 
     def forget(self) -> None:
-        """Lets go of what was kept for further seeds on the same graph."""
+        """Frees what was kept for further seeds on the same graph."""
         self._memory = None
 
     def prepared(self, prepare: Callable[..., System], *settings: Any) -> System:
@@ -134,9 +134,9 @@ class GraphPropagator(Propagator):
         return system
 
     def solved(self, prepare: Callable[[AffinityGraph], Any], seeds: Seeds, **settings: Any) -> Blocks:
-        """The solution of a system whose `solve(seeds, classes, **settings)` treats each class for itself.
+        """The solution of a system whose `solve(seeds, classes, **settings)` treats classes independently.
 
-        Classes whose seeds and settings did not change come from memory, where all can be held.
+        Classes whose seeds and settings did not change are those of the last solve, where all classes fit in memory.
         """
         system, memory = self.prepared(prepare), self._memory
         if memory is None or is_wide(seeds.n, seeds.n_classes):

@@ -101,7 +101,7 @@ class KernelName:
     """scikit-learn's `kernel`, less functions."""
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is not; else None."""
+        """What is allowed, where `value` is something else; otherwise None."""
         if isinstance(value, str) and value in ("knn", "rbf"):
             return None
         advice = "; for a kernel of your own compute its matrix and pass it with metric='precomputed'"
@@ -112,7 +112,7 @@ class JobCount:
     """scikit-learn's `n_jobs`."""
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is not; else None."""
+        """What is allowed, where `value` is something else; otherwise None."""
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         return None if whole and value != 0 else "a whole number other than 0"
 

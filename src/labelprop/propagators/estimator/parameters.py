@@ -22,7 +22,7 @@ class Rule(Protocol):
     """Allowed values of one parameter."""
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is not; else None."""
+        """What is allowed, where `value` is something else; otherwise None."""
 
 
 @dataclass(frozen=True, slots=True)

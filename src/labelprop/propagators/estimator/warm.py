@@ -1,4 +1,4 @@
-"""What a propagator with warm_start remembers of its last fit, and what of it still holds."""
+"""What a propagator with warm_start keeps of its last fit, and which parts of it are still valid."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def seed_keys(seeds: Seeds, classes: np.ndarray) -> dict[Any, tuple[bytes, int]]
 def solve_changed(
     memory: LastFit, system: Any, seeds: Seeds, classes: np.ndarray, settings: Mapping[str, Any]
 ) -> tuple[ColumnSolve, LastFit]:
-    """The columns of all classes, solving those whose seeds or settings changed; and what to remember now."""
+    """The columns of all classes, solving those whose seeds or settings changed; and the memory for the next fit."""
     columns, key = seed_keys(seeds, classes), tuple(settings.items())
     old = (memory.columns or {}) if memory.solve_key == key else {}
     same = [label for label, (made_of, _) in columns.items() if label in old and old[label][0] == made_of]

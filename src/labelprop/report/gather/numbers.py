@@ -17,7 +17,7 @@ import numpy as np
 
 Z95 = 1.959963984540054
 USUALLY_KEPT = 0.95  # to begin with: one in twenty is left to check
-BAND_EDGES = (980, 950, 900, 800, 600)  # thousandths, closer together where networks' certainties crowd
+BAND_EDGES = (980, 950, 900, 800, 600)  # thousandths, closer together where most certainties of networks lie
 CERTAIN = 1000
 
 

@@ -33,7 +33,7 @@ def headline(run: FinishedRun) -> tuple[str, str]:
 
 
 def _with_truth(run: FinishedRun) -> str:
-    """Said of counts where the truth of only some rows is known."""
+    """A clause for counts where the truth of only some rows is known."""
     return " with truth" if run.truth_is_partial else ""
 
 

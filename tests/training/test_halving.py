@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labelprop.core.types import Task
-from labelprop.training.race import BASELINE, ROUNDS, Trial, hidden_labels, successive_halving
+from labelprop.training.halving import BASELINE, ROUNDS, Trial, hidden_labels, successive_halving
 
 
 def task(per_class: int, n_classes: int = 3, n: int = 60) -> Task:
@@ -88,7 +88,7 @@ def test_a_class_with_one_label_is_not_hidden_but_said() -> None:
     whole = task(1)
     outcome = successive_halving(["a", BASELINE], whole, Recipes(whole, {}))
     assert outcome.recipe == "a"
-    assert "unraced: every class has a single label" in outcome.reason
+    assert "without a race: every class has a single label" in outcome.reason
     assert len(hidden_labels(task(2)).folds) == 2, "two labels a class make two folds"
 
 
