@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from labelprop.cli.session import explain
@@ -60,3 +65,32 @@ def test_what_a_package_calls_wrongly_is_its_line_too(plugin: Path) -> None:
 
 def test_an_error_of_ours_is_a_bug(plugin: Path) -> None:
     assert "this is a bug" in said_of(lambda: parse_value("x", None, True))
+
+
+def test_on_a_terminal_too_results_are_the_whole_of_stdout(tmp_path: Path) -> None:
+    np.save(tmp_path / "X.npy", np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32))
+    np.save(tmp_path / "y.npy", np.arange(30) % 2)
+    for command, said in (
+        (["doctor", "X.npy", "--labels", "y.npy"], "30 vectors of 4 dimensions"),
+        (
+            ["propagate", "X.npy", "--labels", "y.npy", "--out", "run", "--n-neighbors", "5"],
+            "report: run/report.html",
+        ),
+    ):
+        terminal, stderr = pty.openpty()
+        program = subprocess.Popen(
+            [sys.executable, "-m", "labelprop", *command],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        )
+        os.close(stderr)
+        with contextlib.suppress(OSError):  # how a terminal ends
+            while os.read(terminal, 4096):
+                pass
+        os.close(terminal)
+        stdout, _ = program.communicate()
+        assert program.returncode == 0
+        assert said in stdout
+        assert "\x1b" not in stdout

@@ -13,11 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.neighbors import KNeighborsTransformer
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from labelprop.core.errors import RequestError
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.votes import votes
+from labelprop.propagators.votes.voters import labeled_only
 from labelprop.propagators.weighted_knn import WeightedKNN
 
 
@@ -224,6 +227,35 @@ def test_wide_results_hold_the_best_classes(k: int, soft: bool, monkeypatch: pyt
     few = WeightedKNN(top_classes=2, **parameters).fit(X, given_y if soft else y)
     np.testing.assert_allclose(few.label_distributions_.sum(axis=1), 1)
     np.testing.assert_array_equal(few.transduction_, whole.transduction_)
+
+
+class LargestTensor(TorchDispatchMode):
+    """The most numbers in a dense result of any operation of torch."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        tensors = [part for part in tree_leaves(found) if isinstance(part, torch.Tensor)]
+        self.numel = max([self.numel, *(part.numel() for part in tensors if part.layout is torch.strided)])
+        return found
+
+
+@pytest.mark.parametrize("k", [1, 30])
+def test_wide_votes_take_no_more_for_more_classes(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    n, n_classes = 500, 2000
+    generator = torch.Generator().manual_seed(0)
+    seeds = Seeds.hard(torch.randint(-1, n_classes, (n,), generator=generator), n_classes)
+    seeds_M = labeled_only(seeds)
+    columns_NK = torch.randint(seeds_M.n, (n, k), generator=generator)
+    votes_NK = votes.Votes(columns_NK, -torch.rand(n, k, generator=generator).sort(dim=1).values, seeds_M.n)
+    with LargestTensor() as whole:
+        votes.count_votes(votes_NK, seeds_M, seeds)
+    assert whole.numel >= n * n_classes, "what a dense result takes was not seen"
+    monkeypatch.setattr(top_classes, "DENSE_LIMIT", 0)
+    with LargestTensor() as wide:
+        votes.count_votes(votes_NK, seeds_M, seeds)
+    assert wide.numel <= n * max(k, top_classes.DEFAULT_TOP)
 
 
 class TestPrecomputed:

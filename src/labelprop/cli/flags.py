@@ -29,7 +29,7 @@ def with_flags(kind: type[Request], verb: Callable[..., None], extra: list[inspe
         inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
         *_of_request(kind),
         *extra,
-        _parameter("quiet", QUIET, False),
+        *([_parameter("quiet", QUIET, False)] if kind.speaks else []),
         _parameter("debug", DEBUG, False),
     ]
 

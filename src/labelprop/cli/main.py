@@ -15,7 +15,7 @@ import typer
 from labelprop.cli.flags import bench_flags, propagator_flags
 from labelprop.cli.session import guarded
 from labelprop.cli.values import parse_bench_settings, parse_parameters, parse_settings
-from labelprop.cli.verb import Typed, add_verb
+from labelprop.cli.verb import Said, Typed, add_verb
 from labelprop.core import registry
 from labelprop.core.recipe_entries import AUTO, AUTO_SUMMARY
 from labelprop.runs.requests import (
@@ -56,29 +56,27 @@ def main_options(
 
 
 @add_verb(app, DemoRequest)
-def demo(typed: Typed) -> None:
+def demo(typed: Typed) -> Said:
     """Run the main job on real images that ship with scikit-learn; prints where the report is."""
     from labelprop.bench.demo import run_demo
 
     run = run_demo(DemoRequest.of(typed))
-    print_demo(run.metrics)
-    print(f"report: {run.report}")
+    return Said(f"{accuracies(run.metrics)}\nreport: {run.report}")
 
 
-def print_demo(metrics: dict[str, Any]) -> None:
+def accuracies(metrics: dict[str, Any]) -> str:
     n, labeled = metrics["unlabeled"]["n"], metrics["n_given"]
-    print(f"{labeled:,} labeled images, {n:,} unlabeled ones; accuracy on the unlabeled:")
     rows = {
         f"{metrics['recipe']} (this run)": metrics["unlabeled"]["accuracy"],
         "labels only": metrics["baseline"]["unlabeled"],
         "propagation on the raw pixels": metrics["propagation_only"]["unlabeled"],
     }
-    for name, value in rows.items():
-        print(f"  {name:<30} {value:.4f}" if value is not None else f"  {name:<30} not measured")
+    said = [f"  {name:<30} {'not measured' if value is None else f'{value:.4f}'}" for name, value in rows.items()]
+    return "\n".join([f"{labeled:,} labeled images, {n:,} unlabeled ones; accuracy on the unlabeled:", *said])
 
 
 @add_verb(app, TrainRequest)
-def train(typed: Typed) -> None:
+def train(typed: Typed) -> Said:
     """Train on a few labels and many unlabeled examples; writes labels, a classifier and a report to --out."""
     if "settings" in typed:
         recipe = typed.get("recipe", TrainRequest.options()["recipe"].default)
@@ -87,23 +85,22 @@ def train(typed: Typed) -> None:
     from labelprop.runs import verbs
 
     run = verbs.train(**typed)
-    if leads():  # under torchrun only the first process prints
-        print(f"report: {run.report}")
+    return Said(f"report: {run.report}" if leads() else "")  # under torchrun only the first process prints
 
 
 @add_verb(app, PropagateRequest, propagator_flags)
-def propagate(typed: Typed) -> None:
+def propagate(typed: Typed) -> Said:
     """Spread labels over vectors (or pixels, or a backbone's embedding) without training."""
     flags = {name: typed.pop(name) for name in registry.propagator_parameters() if name in typed}
     method = typed.get("method", PropagateRequest.options()["method"].default)
     parameters = parse_parameters(method, flags)
     from labelprop.runs import verbs
 
-    print(f"report: {verbs.propagate(**typed, parameters=parameters).report}")
+    return Said(f"report: {verbs.propagate(**typed, parameters=parameters).report}")
 
 
 @add_verb(app, PredictRequest)
-def predict(typed: Typed) -> None:
+def predict(typed: Typed) -> Said:
     """Label new data with the classifier of a run."""
     from labelprop.cli.files import check_table_path, write_table
     from labelprop.runs import verbs
@@ -111,11 +108,11 @@ def predict(typed: Typed) -> None:
     out = check_table_path(typed.pop("out"), typed.pop("overwrite", False))
     found = verbs.predict(**typed)
     write_table(out, found)
-    print(f"{found.num_rows:,} predictions: {out}")
+    return Said(f"{found.num_rows:,} predictions: {out}")
 
 
 @add_verb(app, SelectRequest)
-def select(typed: Typed) -> None:
+def select(typed: Typed) -> Said:
     """Take the best examples of a large pool for each class, by the classifier of a run."""
     from labelprop.cli.files import check_table_path, write_table
     from labelprop.runs import verbs
@@ -123,11 +120,11 @@ def select(typed: Typed) -> None:
     out = check_table_path(typed.pop("out"), typed.pop("overwrite", False))
     found = verbs.select(typed.pop("run"), typed.pop("data"), **typed)
     write_table(out, found)
-    print(f"{found.num_rows:,} selected: {out}")
+    return Said(f"{found.num_rows:,} selected: {out}")
 
 
 @add_verb(app, EmbedRequest)
-def embed(typed: Typed) -> None:
+def embed(typed: Typed) -> Said:
     """Embed images or text with a frozen backbone."""
     from labelprop.cli.files import check_table_path
     from labelprop.core.files import write_array, write_csv
@@ -141,38 +138,36 @@ def embed(typed: Typed) -> None:
     write_array(out, vectors_ND)
     if ids is not None:
         write_csv(ids, ["id"], ([name] for name in names))
-    print(f"{vectors_ND.shape[0]:,} vectors of {vectors_ND.shape[1]:,} dimensions: {out}")
+    return Said(f"{vectors_ND.shape[0]:,} vectors of {vectors_ND.shape[1]:,} dimensions: {out}")
 
 
 @add_verb(app, DoctorRequest)
-def doctor(typed: Typed) -> None:
+def doctor(typed: Typed) -> Said:
     """Say what was found in DATA and what is wrong with it, with row ids; works without any label."""
     from labelprop.runs import verbs
 
     findings = verbs.doctor(**typed)
-    for finding in findings:
-        print(f"{finding.severity}: {finding.text}")
-    if any(finding.severity == "blocking" for finding in findings):
-        raise typer.Exit(2)
+    blocked = any(finding.severity == "blocking" for finding in findings)
+    return Said("\n".join(f"{finding.severity}: {finding.text}" for finding in findings), status=2 if blocked else 0)
 
 
 @add_verb(app, ReportRequest)
-def report(typed: Typed) -> None:
+def report(typed: Typed) -> Said:
     """Write report.html of a finished run again."""
     from labelprop.runs.verbs import load
 
-    print(f"report: {load(typed['run']).write_report(typed.get('against'))}")
+    return Said(f"report: {load(typed['run']).write_report(typed.get('against'))}")
 
 
 @add_verb(app, BenchRequest, bench_flags)
-def bench(typed: Typed) -> None:
+def bench(typed: Typed) -> Said:
     """Compare methods on data sets at hand; a restart continues where it stopped."""
     flags = {name: typed.pop(name) for name in registry.bench_settings() if name in typed}
     typed["settings"] = parse_bench_settings(typed["name"], flags, typed.pop("settings", []))
     from labelprop.bench.run_bench import run_bench
 
     request = BenchRequest.of(typed)
-    print(f"{run_bench(request)}\ntable: {request.folder / 'table.md'}")
+    return Said(f"{run_bench(request)}\ntable: {request.folder / 'table.md'}")
 
 
 @app.command()

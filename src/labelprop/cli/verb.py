@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand
@@ -15,6 +15,13 @@ from labelprop.cli.session import guarded, reporting
 from labelprop.runs.request import Request
 
 Typed = dict[str, Any]
+
+
+class Said(NamedTuple):
+    """What a verb prints on stdout, and its exit status."""
+
+    text: str
+    status: int = 0
 
 
 class GroupedCommand(TyperCommand):
@@ -40,18 +47,22 @@ class GroupedCommand(TyperCommand):
 
 def add_verb(
     app: typer.Typer, kind: type[Request], extra: Callable[[], list[Any]] = list
-) -> Callable[[Callable[[Typed], None]], Callable[[Typed], None]]:
+) -> Callable[[Callable[[Typed], Said]], Callable[[Typed], Said]]:
     """Decorator: a function of typed values becomes the verb of its name, with flags for `kind` and the `extra` ones.
 
     `Typed` holds by name only what was typed, and besides `reporter` and `command` (see `Request`).
     """
 
-    def add(verb: Callable[[Typed], None]) -> Callable[[Typed], None]:
+    def add(verb: Callable[[Typed], Said]) -> Callable[[Typed], Said]:
         @guarded
-        def run(context: typer.Context, quiet: bool, debug: bool, **values: Any) -> None:
+        def run(context: typer.Context, debug: bool, quiet: bool = not kind.speaks, **values: Any) -> None:
             typed = {name: value for name, value in values.items() if _was_typed(context, name)}
             with reporting(quiet) as reporter:
-                verb(typed | {"reporter": reporter, "command": shlex.join(["labelprop", *sys.argv[1:]])})
+                said = verb(typed | {"reporter": reporter, "command": shlex.join(["labelprop", *sys.argv[1:]])})
+            if said.text:  # not before the bar is gone: what is printed beside it goes to stderr, as the bar does
+                print(said.text)
+            if said.status:
+                raise typer.Exit(said.status)
 
         run.__doc__ = verb.__doc__
         app.command(verb.__name__, cls=GroupedCommand)(with_flags(kind, run, extra()))

@@ -39,29 +39,29 @@ class Silent:
         """Nothing."""
 
 
-_HEARD_BY: ContextVar[Reporter | None] = ContextVar("heard_by", default=None)
+_REPORTER: ContextVar[Reporter | None] = ContextVar("reporter", default=None)
 
 
 @contextmanager
 def reporting_to(reporter: Reporter) -> Iterator[None]:
     """Inside, `say` and `advance` below reach this reporter: searches and solvers are handed none."""
-    token = _HEARD_BY.set(reporter)
+    token = _REPORTER.set(reporter)
     try:
         yield
     finally:
-        _HEARD_BY.reset(token)
+        _REPORTER.reset(token)
 
 
 def say(text: str) -> None:
     """Passes a message to the reporter of `reporting_to`; without one it is dropped."""
-    reporter = _HEARD_BY.get()
+    reporter = _REPORTER.get()
     if reporter is not None:
         reporter.say(text)
 
 
 def advance(stage: str, done: float, total: float) -> None:
     """`done` of `total` units of this stage are finished; passed to the reporter of `reporting_to`, if any."""
-    reporter = _HEARD_BY.get()
+    reporter = _REPORTER.get()
     if reporter is not None:
         reporter.advance(stage, done, total)
 

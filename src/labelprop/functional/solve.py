@@ -80,7 +80,7 @@ def cg(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> Colu
         if not len(running.columns_A):
             break
         broken_A = running.advance(matmul)
-        claimed_A = running.updated_norm() <= tol * norm_C[running.columns_A]
+        claimed_A = running.rr_A.sqrt() <= tol * norm_C[running.columns_A]
         asked_A = broken_A | claimed_A | (step == max_iter)
         if not bool(asked_A.any()):
             continue
@@ -150,17 +150,13 @@ class _Block:
         self.pp_A = self.rr_A + kept_A.square() * self.pp_A  # r is orthogonal to the last p
         return broken_A
 
-    def updated_norm(self) -> torch.Tensor:
-        """The norm of r as it was updated, (A,)."""
-        return self.rr_A.sqrt()
-
     def audited_norm(self, places: torch.Tensor, true_NA: torch.Tensor) -> torch.Tensor:
         """The norm of r as updated where b - A x agrees with it to rounding, else that of b - A x.
 
         Rounding of A x is a few units in the last place of |A| |x|; the largest p.Ap / p.p seen stands for |A|.
         """
         true_A = torch.linalg.vector_norm(true_NA, dim=0)
-        updated_A = self.updated_norm()[places]
+        updated_A = self.rr_A[places].sqrt()
         size_A = self.gain_A[places] * torch.linalg.vector_norm(self.x_NA[:, places], dim=0)
         rounding_A = ROUNDING * torch.finfo(true_A.dtype).eps * size_A
         return torch.where(true_A <= updated_A + rounding_A, updated_A, true_A)

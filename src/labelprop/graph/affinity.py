@@ -9,19 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch.nn.functional import embedding_bag
 
 from labelprop.core.errors import DataError
 from labelprop.core.files import write_atomically
-
-if TYPE_CHECKING:
-    from scipy import sparse
-
-    from labelprop.core.types import Neighbors
+from labelprop.core.types import Neighbors
 
 FORMAT = 1  # of the .npz file
 MOVED_AT_ONCE = 1 << 22  # weights
@@ -54,6 +51,19 @@ class AffinityGraph:
         graph = cls(crow, col, torch.from_numpy(weights.data), (int(weights.shape[0]), int(weights.shape[1])))
         return graph.to(device)
 
+    @classmethod
+    def from_rows(
+        cls, columns_NK: torch.Tensor, weights_NK: torch.Tensor, kept_NK: torch.Tensor, n_columns: int
+    ) -> AffinityGraph:
+        """The graph of those of K edges a row that are kept, in their order; on their device."""
+        n, crow = len(columns_NK), torch.zeros(len(columns_NK) + 1, dtype=torch.int64, device=columns_NK.device)
+        crow[1:] = kept_NK.sum(dim=1).cumsum(0)
+        fits = max(int(crow[-1]), n, n_columns) <= np.iinfo(np.int32).max
+        crow, columns_NK = (part.to(torch.int32 if fits else torch.int64) for part in (crow, columns_NK))
+        full = int(crow[-1]) == kept_NK.numel()  # then nothing has to be picked
+        col, weights_E = (part.flatten() if full else part[kept_NK] for part in (columns_NK, weights_NK))
+        return cls(crow, col, weights_E, (n, n_columns))
+
     @property
     def n(self) -> int:
         """Number of rows."""
@@ -77,9 +87,11 @@ class AffinityGraph:
 
     def matmul(self, x_MC: torch.Tensor) -> torch.Tensor:
         """Weights times x, (N, C)."""
+        float32 = x_MC.dtype == self.weights_E.dtype == torch.float32
         with torch.autocast(self.device.type, enabled=False):  # callers may train in bfloat16
-            if not self._as_bags(x_MC):
+            if not float32 or self.device.type != "cpu" or x_MC.shape[1] < BAG_COLUMNS:
                 return self.tensor @ x_MC
+            # Torch's sums of embeddings are 2 to 4 times as quick here as its sparse product (FBGEMM).
             return embedding_bag(
                 self.col,
                 x_MC.contiguous(),
@@ -88,11 +100,6 @@ class AffinityGraph:
                 per_sample_weights=self.weights_E,
                 include_last_offset=True,
             )
-
-    def _as_bags(self, x_MC: torch.Tensor) -> bool:
-        """Whether torch's sums of embeddings are quicker than its sparse product: 2 to 4 times here (FBGEMM)."""
-        float32 = x_MC.dtype == self.weights_E.dtype == torch.float32
-        return float32 and self.device.type == "cpu" and x_MC.shape[1] >= BAG_COLUMNS
 
     def degree(self) -> torch.Tensor:
         """Row sums (N,), in float64 until the end: in float32 those of a hub with 1,000 edges are off by 1e-5."""
@@ -131,16 +138,14 @@ class AffinityGraph:
         return AffinityGraph(crow, col, weights_E, self.shape), order_N
 
     def _bandwidth_order(self) -> torch.Tensor:
-        from scipy.sparse import csgraph, csr_matrix
 
-        order_N = csgraph.reverse_cuthill_mckee(csr_matrix(self.to_scipy()), symmetric_mode=True)
+        order_N = sparse.csgraph.reverse_cuthill_mckee(sparse.csr_matrix(self.to_scipy()), symmetric_mode=True)
         return torch.from_numpy(order_N.astype(np.int64)).to(self.device)
 
     def components(self) -> torch.Tensor:
         """Number of the connected component of each row (N,), int64, direction of edges ignored."""
-        from scipy.sparse import csgraph
 
-        _, labels_N = csgraph.connected_components(self.to_scipy(), directed=False)
+        _, labels_N = sparse.csgraph.connected_components(self.to_scipy(), directed=False)
         return torch.from_numpy(labels_N.astype(np.int64)).to(self.device)
 
     def to(self, device: torch.device | str) -> AffinityGraph:
@@ -163,7 +168,6 @@ class AffinityGraph:
 
     def to_scipy(self) -> sparse.csr_array:
         """The weights as a SciPy CSR array; shares memory where the graph is on the CPU."""
-        from scipy import sparse
 
         parts = (self.weights_E.cpu().numpy(), self.col.cpu().numpy(), self.crow.cpu().numpy())
         return sparse.csr_array(parts, shape=self.shape)
@@ -206,17 +210,10 @@ class AffinityGraph:
 
 def neighbor_matrix(neighbors: Neighbors, n_columns: int) -> sparse.csr_array:
     """Similarities of the neighbors found as a SciPy CSR array (N, n_columns); places left empty are left out."""
-    from scipy import sparse
 
-    indices_NK, values_NK = neighbors.indices_NK.cpu(), neighbors.similarities_NK.cpu()
-    index = torch.int32 if max(indices_NK.numel(), n_columns) <= np.iinfo(np.int32).max else torch.int64
-    found_NK = indices_NK >= 0
-    crow = torch.cat([torch.zeros(1, dtype=torch.int64), found_NK.sum(dim=1).cumsum(0)])
-    indices_NK = indices_NK.to(index)
-    full = int(crow[-1]) == indices_NK.numel()
-    col, values = (part.flatten() if full else part[found_NK] for part in (indices_NK, values_NK))
-    parts = tuple(part.numpy() for part in (values, col, crow.to(index)))
-    return sparse.csr_array(parts, shape=(indices_NK.shape[0], n_columns))
+    indices_NK = neighbors.indices_NK.cpu()
+    found = AffinityGraph.from_rows(indices_NK, neighbors.similarities_NK.cpu(), indices_NK >= 0, n_columns)
+    return found.to_scipy()
 
 
 def symmetric_sum(directed: sparse.csr_array) -> AffinityGraph:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -222,6 +222,7 @@ def _is_nan(value: Any) -> bool:
     return isinstance(value, float | np.floating) and bool(np.isnan(value))
 
 
+@dataclass(eq=False)
 class SeedKFold:
     """Folds for cross-validation with few labels: each hides some seeds; unlabeled rows are always in training.
 
@@ -234,9 +235,8 @@ class SeedKFold:
     random_state : None deals the seeds in their order; a number shuffles them first.
     """
 
-    def __init__(self, n_splits: int = 5, *, random_state: int | None = None) -> None:
-        self.n_splits = n_splits
-        self.random_state = random_state
+    n_splits: int = 5
+    random_state: int | None = field(default=None, kw_only=True)
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
         """The number of folds."""
@@ -257,6 +257,3 @@ class SeedKFold:
         folds_N[seeds_L] = np.arange(len(seeds_L)) % self.n_splits
         for fold in range(self.n_splits):
             yield np.flatnonzero(folds_N != fold), np.flatnonzero(folds_N == fold)
-
-    def __repr__(self) -> str:
-        return f"SeedKFold(n_splits={self.n_splits}, random_state={self.random_state})"

@@ -103,7 +103,10 @@ class AutoPropagation(Propagator):
         started = time.perf_counter()
         fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
         if fewest >= FEWEST:
-            chosen, self.reason_ = self._by_hiding(fits, candidates, seeds)
+            hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
+            n_folds, is_right = len(hidden.folds), lambda candidate, fold: fits.right(candidate, seeds, hidden, fold)
+            tallies = select_candidate(candidates, n_folds, is_right, fits.forget)
+            chosen, self.reason_ = tallies[0].candidate, _hidden_reason(tallies, n_folds)
         else:
             chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
         self.say(f"choice: {self.reason_}", started)
@@ -125,13 +128,6 @@ class AutoPropagation(Propagator):
             known = (key, found)
         self._searched = known if self.warm_start else None
         return SharedSearch(rows, known[1], None, rows.device)
-
-    def _by_hiding(self, fits: CandidateFits, candidates: list[Candidate], seeds: Seeds) -> tuple[Candidate, str]:
-        """The candidate chosen on hidden seeds, and the reason."""
-        hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
-        n_folds, is_right = len(hidden.folds), lambda candidate, fold: fits.right(candidate, seeds, hidden, fold)
-        tallies = select_candidate(candidates, n_folds, is_right, fits.forget)
-        return tallies[0].candidate, _hidden_reason(tallies, n_folds)
 
     def _finish(self, fits: CandidateFits, chosen: Candidate, seeds: Seeds) -> Propagation:
         """The chosen candidate's labels of all rows; sets its fitted attributes and what prediction needs."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.types import Propagation
@@ -21,11 +21,8 @@ from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.outcome import check_volume, conclude
 from labelprop.propagators.estimator.parameters import Count, NotNegative, Positive, Share, Shares
-from labelprop.propagators.estimator.sinks import Blocks, class_sink
+from labelprop.propagators.estimator.sinks import class_sink
 from labelprop.propagators.systems.diffusion import DiffusionSystem
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 WARN_ABOVE = 0.1  # relative residual
 
@@ -87,21 +84,8 @@ class Diffusion(GraphPropagator):
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
-        return self._read(self.solved(DiffusionSystem.of, seeds, **solving), seeds, graph.weights_E)
-
-    def warn_about(self, found: Propagation) -> None:
-        if found.residual > WARN_ABOVE:
-            warnings.warn(
-                f"Diffusion stopped after {found.steps} steps with relative residual {found.residual:.2g} (above "
-                f"{WARN_ABOVE}): scores are far from the solution. Raise max_iter or lower alpha.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-
-    def _read(self, blocks: Blocks, seeds: Seeds, like: torch.Tensor) -> Propagation:
-        """Scores, distributions, labels and certainties from Z, which comes a block of classes at a time."""
-        sink, verdicts, totals_C = class_sink(seeds, self.top_classes, like), [], seeds.totals_C()
-        for first, solved in blocks:
+        sink, verdicts, totals_C = class_sink(seeds, self.top_classes, graph.weights_E), [], seeds.totals_C()
+        for first, solved in self.solved(DiffusionSystem.of, seeds, **solving):
             verdicts.append(solved.verdict(self.tol))
             scores_NB = solved.solution_NC
             if self.balance_seeds:
@@ -114,6 +98,14 @@ class Diffusion(GraphPropagator):
         if self.max_normalize:
             peak = certainty_N.max()
             certainty_N = certainty_N / peak.masked_fill(peak == 0, 1)
-        return conclude(
-            sink.scores, sink.shares, certainty_N, reached_N, seeds, Verdict.worst(*verdicts), labels_N=sink.labels_N
-        )
+        found = (sink.scores, sink.shares, certainty_N, reached_N, seeds, Verdict.worst(*verdicts))
+        return conclude(*found, labels_N=sink.labels_N)
+
+    def warn_about(self, found: Propagation) -> None:
+        if found.residual > WARN_ABOVE:
+            warnings.warn(
+                f"Diffusion stopped after {found.steps} steps with relative residual {found.residual:.2g} (above "
+                f"{WARN_ABOVE}): scores are far from the solution. Raise max_iter or lower alpha.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from labelprop.core.types import Propagation
 from labelprop.functional.solve import Verdict
 from labelprop.graph.affinity import AffinityGraph
@@ -17,7 +15,7 @@ from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.kernel_graph import DropInPropagator
 from labelprop.propagators.estimator.outcome import conclude
 from labelprop.propagators.estimator.parameters import Share
-from labelprop.propagators.estimator.sinks import Blocks, class_sink
+from labelprop.propagators.estimator.sinks import class_sink
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 from labelprop.propagators.systems.elimination import SpreadingElimination, suits
 
@@ -51,12 +49,8 @@ class LabelSpreading(DropInPropagator):
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
-        return self._read(self.solved(spreading_system, seeds, **solving), seeds, graph.weights_E)
-
-    def _read(self, blocks: Blocks, seeds: Seeds, like: torch.Tensor) -> Propagation:
-        """Scores, distributions, labels and certainties from Z, which comes a block of classes at a time."""
-        sink, verdicts = class_sink(seeds, self.top_classes, like), []
-        for first, solved in blocks:
+        sink, verdicts = class_sink(seeds, self.top_classes, graph.weights_E), []
+        for first, solved in self.solved(spreading_system, seeds, **solving):
             verdicts.append(solved.verdict(self.tol))
             sink.add((solved.solution_NC * (1 - self.alpha)).clamp_min_(0), first)  # F is nowhere negative
         reached_N = sink.nonzero()  # zeros are exact: CG never leaves the components that hold seeds

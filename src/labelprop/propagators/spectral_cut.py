@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.errors import DataError
@@ -27,9 +28,6 @@ from labelprop.propagators.estimator.parameters import Count, Positive
 from labelprop.propagators.estimator.sinks import RowSink
 from labelprop.propagators.systems.seed_components import SeedComponents
 from labelprop.propagators.systems.spectral_basis import ComponentBasis, SpectralBasis
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 CLASS_BLOCK = 64  # columns of the prior computed at once
 BLOCK_ELEMENTS = 1 << 24  # scores (rows x classes) read at once

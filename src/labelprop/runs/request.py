@@ -65,11 +65,15 @@ def option(
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """Base of all requests. `reporter` gets messages and progress; `command` is the command line, for the record."""
+    """Base of all requests. `reporter` gets messages and progress; `command` is the command line, for the record.
+
+    A verb that never `speaks`, that is reports progress, has no --quiet.
+    """
 
     reporter: Reporter = field(default_factory=Silent)
     command: str = ""
 
+    speaks: ClassVar[bool] = True
     python_only: ClassVar[frozenset[str]] = frozenset()
     command_only: ClassVar[frozenset[str]] = frozenset()
     belong_together: ClassVar[tuple[frozenset[str], ...]] = ()

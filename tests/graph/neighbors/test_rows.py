@@ -12,7 +12,7 @@ from scipy import sparse
 from labelprop.core.errors import DataError, RequestError
 from labelprop.graph.neighbors import rows as rows_module
 from labelprop.graph.neighbors.rounding import spans
-from labelprop.graph.neighbors.rows import DenseRows, as_rows, subset
+from labelprop.graph.neighbors.rows import DenseRows, as_rows
 from labelprop.graph.neighbors.sparse_rows import SparseRows
 
 
@@ -78,7 +78,7 @@ def test_mapped_files_are_read_in_blocks(tmp_path: Path, monkeypatch: pytest.Mon
     torch.testing.assert_close(mapped.read(100, 110), resident.read(100, 110))
     torch.testing.assert_close(mapped.take(torch.tensor([7, 3])), resident.take(torch.tensor([7, 3])))
     sizes.clear()
-    some = subset(mapped, torch.arange(299, -1, -3))
+    some = mapped.subset(torch.arange(299, -1, -3))
     torch.testing.assert_close(some.read(1, 4), resident.take(torch.tensor([296, 293, 290])))
     assert sum(sizes) <= 6
 
@@ -96,7 +96,7 @@ def test_a_subset_is_those_rows(form: str, tmp_path: Path) -> None:
     chosen = torch.tensor([15, 4, 4, 19, 0])
     for metric in ("cosine", "euclidean", "inner"):
         rows, whole = as_rows(forms[form], metric=metric), as_rows(X, metric=metric)
-        some = subset(subset(rows, torch.arange(19, -1, -1)), 19 - chosen)
+        some = rows.subset(torch.arange(19, -1, -1)).subset(19 - chosen)
         assert some.n == 5
         assert some.zero_N.tolist() == [metric == "cosine", False, False, False, metric == "cosine"]
         torch.testing.assert_close(_tensor(some.read(1, 5)), whole.take(chosen[1:]))

@@ -98,7 +98,7 @@ class _Scan:
         if self._compared > MOST * self._rows.n:
             return False
         # What is in reach is not found where rounding hides it: tight groups far from each other, by distance.
-        return self._recall(places_S, values_SK, self.find(places_S)[0]) >= RECALL - SLACK
+        return self.recall(places_S, self.find(places_S)[0], values_SK) >= RECALL - SLACK
 
     def blocks(self, places_N: torch.Tensor) -> list[torch.Tensor]:
         """These queries in blocks, those of one cell together."""
@@ -128,12 +128,9 @@ class _Scan:
             values_BK[short], indices_BK[short] = self._truth(places_B[short])
         return values_BK, indices_BK
 
-    def recall(self, places_S: torch.Tensor, found_SK: torch.Tensor) -> float:
+    def recall(self, places_S: torch.Tensor, found_SK: torch.Tensor, true_SK: torch.Tensor | None = None) -> float:
         """Share of places filled with a neighbor as similar as a true one; equal ones count, whichever was found."""
-        return self._recall(places_S, self._truth(places_S)[0], found_SK)
-
-    def _recall(self, places_S: torch.Tensor, values_SK: torch.Tensor, found_SK: torch.Tensor) -> float:
-        last_S = values_SK[:, -1]
+        last_S = (self._truth(places_S)[0] if true_SK is None else true_SK)[:, -1]
         last_S = last_S - self._rows.rounding(self._looked_up.take(places_S), last_S)
         return float((found_SK >= last_S[:, None]).double().mean())
 

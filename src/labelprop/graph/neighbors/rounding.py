@@ -38,6 +38,11 @@ def work_dtype(dtype: torch.dtype | np.dtype[Any]) -> torch.dtype:
     return torch.float64 if dtype in (torch.float64, np.dtype(np.float64)) else torch.float32
 
 
+def numpy_type(dtype: torch.dtype) -> type[np.floating]:
+    """NumPy's name of a type that is computed in."""
+    return np.float64 if dtype == torch.float64 else np.float32
+
+
 def spans(n: int, elements_a_row: int, budget: int = BLOCK_ELEMENTS) -> Iterator[tuple[int, int]]:
     """(start, stop) of consecutive rows that hold at most `budget` numbers together, at least one row each."""
     step = max(1, budget // max(1, elements_a_row))

@@ -13,7 +13,15 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
-from labelprop.graph.neighbors.rounding import distance_rounding, finite, peaks, product_rounding, spans, work_dtype
+from labelprop.graph.neighbors.rounding import (
+    distance_rounding,
+    finite,
+    numpy_type,
+    peaks,
+    product_rounding,
+    spans,
+    work_dtype,
+)
 from labelprop.graph.neighbors.sparse_rows import SparseRows
 
 METRICS = ("cosine", "euclidean", "inner")
@@ -40,7 +48,7 @@ class Rows(Protocol):
         """The rows at these places as a block."""
 
     def subset(self, indices_M: torch.Tensor) -> Rows:
-        """Some of the rows, in this order."""
+        """Some of the rows, in this order; dense ones are a view, also of a memory-mapped file."""
 
     def similarities(self, block: Any, start: int, stop: int) -> torch.Tensor:
         """Similarities (B, stop - start) of a block to rows start..stop, by matrix product, up to `rounding`.
@@ -143,7 +151,7 @@ class DenseRows:
     def _convert(self, block: Any) -> torch.Tensor:
         """Part of the source in the type computed in; arrays are copied, since they may be read-only."""
         if not isinstance(block, torch.Tensor):
-            block = torch.from_numpy(np.array(block, dtype=np.float64 if self.dtype == torch.float64 else np.float32))
+            block = torch.from_numpy(np.array(block, dtype=numpy_type(self.dtype)))
         converted: torch.Tensor = block.to(self.device, self.dtype)
         return converted
 
@@ -177,8 +185,3 @@ def as_rows(vectors: Any, device: torch.device | str = "cpu", metric: str = "cos
     if source_ND.flags.writeable and source_ND.dtype.kind in "fiu" and min(source_ND.strides, default=0) >= 0:
         return DenseRows(torch.from_numpy(source_ND).to(device), device, metric)
     return DenseRows(source_ND, device, metric)
-
-
-def subset(rows: Rows, indices_M: torch.Tensor) -> Rows:
-    """Some of the rows, in this order; dense ones are a view, also of a memory-mapped file."""
-    return rows.subset(indices_M)

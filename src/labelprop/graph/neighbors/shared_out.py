@@ -27,10 +27,7 @@ def nearest_by_all(
     keep_BW = drop_self(own_B, found.indices_NK)
     size = (len(own_B), k)
     whole = group.rows(
-        {
-            "indices": found.indices_NK[keep_BW].view(size),
-            "similarities": found.similarities_NK[keep_BW].view(size),
-        },
+        {"indices": found.indices_NK[keep_BW].view(size), "similarities": found.similarities_NK[keep_BW].view(size)},
         group.counts(n),
     )
     measured = torch.tensor([found.recall], dtype=torch.float64, device=vectors_ND.device)

@@ -169,10 +169,7 @@ def _file_of(name: str, file: str) -> str | None:
     from transformers.utils import cached_file
 
     found: str | None = cached_file(
-        name,
-        file,
-        _raise_exceptions_for_missing_entries=False,
-        _raise_exceptions_for_connection_errors=False,
+        name, file, _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False
     )
     return found
 

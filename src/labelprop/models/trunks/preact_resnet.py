@@ -59,12 +59,7 @@ class PreactResNet(Trunk):
     bottleneck: bool
 
     def __init__(
-        self,
-        input_shape: tuple[int, ...],
-        *,
-        width: int = 64,
-        stem: Stem = "auto",
-        bn_momentum: float | None = None,
+        self, input_shape: tuple[int, ...], *, width: int = 64, stem: Stem = "auto", bn_momentum: float | None = None
     ) -> None:
         super().__init__()
         if stem not in get_args(Stem):

@@ -93,7 +93,6 @@ class CandidateNames:
     """The rule of `candidates`: None, or a list of method names."""
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is something else; otherwise None."""
         if value is None:
             return None
         if isinstance(value, str) or not isinstance(value, Sequence) or not len(value):

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d
@@ -40,7 +41,6 @@ class SearchName:
         return ("auto", *registry.entries("neighbors"))
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is something else; otherwise None."""
         return OneOf(self.names).problem(value)
 
 
@@ -254,7 +254,6 @@ def _numpy(tensor: torch.Tensor) -> Any:
     tensor = tensor.cpu()
     if tensor.layout is not torch.sparse_csr:
         return tensor.numpy()
-    from scipy import sparse
 
     parts = (tensor.values(), tensor.col_indices(), tensor.crow_indices())
     rows, columns = tensor.shape

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+from scipy import sparse
 
 from labelprop.core.errors import DataError
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 FARTHEST = 2.001  # between unit vectors, and rounding
 
@@ -30,11 +28,6 @@ class Edges:
     @property
     def shape(self) -> tuple[int, int]:
         return int(self.values.shape[0]), int(self.values.shape[1])
-
-    @property
-    def given(self) -> bool:
-        """Whether a user gave these as weights, to be taken as they are."""
-        return self.measure == "weight"
 
     def cosines(self) -> sparse.csr_array:
         """Cosines; squared distances d^2 between unit vectors are 1 - d^2 / 2, given weights count as cosines.
@@ -63,7 +56,6 @@ class Edges:
         return self._with(np.maximum(2 - 2 * self.values.data, 0)).values
 
     def _with(self, data: np.ndarray) -> Edges:
-        from scipy import sparse
 
         parts = (data, self.values.indices, self.values.indptr)
         return replace(self, values=sparse.csr_array(parts, shape=self.shape))

@@ -10,10 +10,11 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.distributed import SOLO, Group
@@ -31,9 +32,6 @@ from labelprop.propagators.estimator.parameters import Count
 from labelprop.propagators.estimator.sinks import Blocks, solve_blocks
 from labelprop.propagators.estimator.top_classes import is_wide
 from labelprop.propagators.estimator.warm import LastFit, fingerprint, solve_changed
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 System = TypeVar("System")
 
@@ -164,7 +162,6 @@ class GraphPropagator(Propagator):
         if self.warm_start and known is not None and known.graph_key == key:
             self.graph_, self.recall_ = known.graph, known.recall
             return
-        from scipy.sparse import vstack
 
         self._rows = self.recall_ = None
         self._order_N: torch.Tensor | None = None  # of the rows, as the search sorted them
@@ -173,7 +170,7 @@ class GraphPropagator(Propagator):
         else:
             self._rows = as_rows(given, device, metric=self._row_metric)
             blocks = list(self._weights(None))
-            self._set_weights(blocks[0] if len(blocks) == 1 else vstack(blocks, format="csr"), device)
+            self._set_weights(blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, format="csr"), device)
         self._memory = LastFit(key, self.graph_, self.recall_) if self.warm_start else None
 
     def _set_weights(self, weights: sparse.csr_array, device: torch.device) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from scipy import sparse
+from scipy import sparse
 
 
 def weighted_mean(
@@ -24,7 +22,6 @@ def weighted_mean(
     distributions_NC : fitted distributions, an array or a SciPy CSR array.
     seed_codes_N : class of each seed, -1 elsewhere.
     """
-    from scipy import sparse
 
     weights = weights.copy()
     weights.data[weights.data < 0] = 0

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.graph.neighbors.rounding import numpy_type, work_dtype
 from labelprop.propagators.estimator.edges import Edges
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 
 def read_features(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -85,7 +84,6 @@ def read_weights(sample_weight: Any, n: int) -> np.ndarray | None:
 
 
 def _from_sparse(X: Any) -> sparse.csr_array:
-    from scipy import sparse
 
     if not hasattr(X, "tocsr"):
         raise RequestError(
@@ -96,15 +94,12 @@ def _from_sparse(X: Any) -> sparse.csr_array:
         )
     if X.dtype.kind not in "fiub":
         raise DataError(f"a precomputed graph holds numbers; got {X.dtype}.")
-    graph: sparse.csr_array = sparse.csr_array(
-        X, dtype=np.float64 if X.dtype == np.float64 else np.float32, copy=True
-    )
+    graph: sparse.csr_array = sparse.csr_array(X, dtype=numpy_type(work_dtype(X.dtype)), copy=True)
     graph.sum_duplicates()
     return graph
 
 
 def _from_pairs(X: Any, fitted_n: int | None) -> sparse.csr_array:
-    from scipy import sparse
 
     indices_NK, values_NK = (np.asarray(part.cpu() if isinstance(part, torch.Tensor) else part) for part in X)
     if indices_NK.ndim != 2 or indices_NK.shape != values_NK.shape or indices_NK.dtype.kind not in "iu":
@@ -119,7 +114,7 @@ def _from_pairs(X: Any, fitted_n: int | None) -> sparse.csr_array:
         raise DataError(f"row {row} of the precomputed indices names a row beyond the last, {n_columns - 1}.")
     found_NK = indices_NK >= 0
     crow = np.concatenate([[0], np.cumsum(found_NK.sum(axis=1))])
-    data = values_NK[found_NK].astype(np.float64 if values_NK.dtype == np.float64 else np.float32)
+    data = values_NK[found_NK].astype(numpy_type(work_dtype(values_NK.dtype)))
     graph = sparse.csr_array((data, indices_NK[found_NK], crow), shape=(len(indices_NK), n_columns))
     graph.sum_duplicates()
     return graph

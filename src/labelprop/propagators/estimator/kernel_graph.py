@@ -7,10 +7,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from labelprop.core.errors import DataError
 from labelprop.core.types import Propagation
@@ -24,9 +25,6 @@ from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.outcome import check_volume
 from labelprop.propagators.estimator.parameters import Count, NotNegative, Shares
 
-if TYPE_CHECKING:
-    from scipy import sparse
-
 SMALLEST_SCALE = 1e-6  # of d_ik^2: rows with k duplicates
 SYMMETRIC = 1e-5  # largest difference to the mirrored weight, relative to the largest weight, taken for rounding
 
@@ -36,7 +34,6 @@ def self_tuned(edges: Edges) -> sparse.csr_array:
 
     Departs from Zelnik-Manor & Perona 2004 by one scale, of the row that chose, in place of two.
     """
-    from scipy import sparse
 
     squared = edges.squared_distances()
     counts = np.diff(squared.indptr)
@@ -79,7 +76,7 @@ class KernelPropagator(GraphPropagator):
     volume: Literal["seeds"] | Shares | None = None
 
     def weigh(self, edges: Edges) -> sparse.csr_array:
-        return given_weights(edges) if edges.given else self_tuned(edges)
+        return given_weights(edges) if edges.measure == "weight" else self_tuned(edges)
 
     def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         if self.metric == "precomputed" and weights.nnz:
@@ -101,7 +98,6 @@ class KernelName:
     """scikit-learn's `kernel`, less functions."""
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is something else; otherwise None."""
         if isinstance(value, str) and value in ("knn", "rbf"):
             return None
         advice = "; for a kernel of your own compute its matrix and pass it with metric='precomputed'"
@@ -112,7 +108,6 @@ class JobCount:
     """scikit-learn's `n_jobs`."""
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is something else; otherwise None."""
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
         return None if whole and value != 0 else "a whole number other than 0"
 
@@ -145,7 +140,7 @@ class DropInPropagator(KernelPropagator):
             return super().spread(given, seeds)
 
     def weigh(self, edges: Edges) -> sparse.csr_array:
-        if self.kernel == "knn" or edges.given:
+        if self.kernel == "knn" or edges.measure == "weight":
             return super().weigh(edges)
         weights = edges.squared_distances().copy()  # distances as given: the kernel of the stored ones
         weights.data = np.exp(-self.gamma * weights.data)
@@ -165,14 +160,14 @@ class DropInPropagator(KernelPropagator):
     def _weights(self, queries: Any) -> Iterator[sparse.csr_array]:
         if not self._all_pairs:
             yield from super()._weights(queries)
-        elif queries is None:
-            assert self._rows is not None
+            return
+        assert self._rows is not None
+        if queries is None:
             self.recall_ = 1.0
             yield rbf_kernel.all_pairs(self._rows, self.gamma)
         else:
-            assert self._rows is not None
-            looked_up = as_rows(queries, self._rows.device, "euclidean")
-            yield from rbf_kernel.to_rows(looked_up, self._rows, self.gamma)
+            queries = as_rows(queries, self._rows.device, "euclidean")
+            yield from rbf_kernel.to_rows(queries, self._rows, self.gamma)
 
 
 @contextmanager

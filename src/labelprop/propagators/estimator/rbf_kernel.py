@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from labelprop.core.errors import RequestError
 from labelprop.core.text import byte_size
-from labelprop.graph.neighbors.rounding import spans
+from labelprop.graph.neighbors.rounding import numpy_type, spans
 from labelprop.graph.neighbors.rows import Rows
-
-if TYPE_CHECKING:
-    from scipy import sparse
 
 MAX_ROWS = 20_000  # beyond, the graph alone takes over 3 GiB in float32
 BLOCK_ELEMENTS = 1 << 23  # distances held at once
@@ -35,9 +32,8 @@ def all_pairs(rows: Rows, gamma: float) -> sparse.csr_array:
 
     `rows` are under the Euclidean metric. Raises RequestError for more than `MAX_ROWS` of them.
     """
-    from scipy import sparse
 
-    data, columns = (np.empty(rows.n * (rows.n - 1), kind) for kind in (_numpy_type(rows), np.int32))
+    data, columns = (np.empty(rows.n * (rows.n - 1), kind) for kind in (numpy_type(rows.dtype), np.int32))
     crow = np.zeros(rows.n + 1, dtype=np.int64)
     end = 0
     for start, stop in spans(rows.n, rows.n, BLOCK_ELEMENTS):
@@ -52,7 +48,6 @@ def all_pairs(rows: Rows, gamma: float) -> sparse.csr_array:
 
 def to_rows(queries: Rows, rows: Rows, gamma: float) -> Iterator[sparse.csr_array]:
     """Weights (m, n) of queries to all rows, in blocks of queries."""
-    from scipy import sparse
 
     for start, stop in spans(queries.n, rows.n, BLOCK_ELEMENTS):
         yield sparse.csr_array(_weights(rows, queries.read(start, stop), gamma).cpu().numpy())
@@ -61,7 +56,3 @@ def to_rows(queries: Rows, rows: Rows, gamma: float) -> Iterator[sparse.csr_arra
 def _weights(rows: Rows, block: object, gamma: float) -> torch.Tensor:
     """Weights (B, n) of a block to all rows, in the type of the rows; distances are in float64."""
     return (rows.similarities(block, 0, rows.n).double() * gamma).exp_().to(rows.dtype)
-
-
-def _numpy_type(rows: Rows) -> type[np.floating]:
-    return np.float64 if rows.dtype == torch.float64 else np.float32

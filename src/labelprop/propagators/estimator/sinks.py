@@ -159,19 +159,25 @@ class RowSink:
     def put(
         self,
         rows: torch.Tensor | slice,
-        scores_BC: torch.Tensor,
-        shares_BC: torch.Tensor,
+        scores_BW: torch.Tensor,
+        shares_BW: torch.Tensor,
         certainty_B: torch.Tensor,
         labels_B: torch.Tensor | None = None,
+        classes_BW: torch.Tensor | None = None,
     ) -> None:
-        """All classes of these rows; their label is that of the largest share (ties: the lowest class)."""
-        self._labels_N[rows] = shares_BC.argmax(dim=1) if labels_B is None else labels_B
-        self._certainty_N[rows], self._reached_N[rows] = certainty_B, True
+        """What these rows have of all classes; their label is that of the largest share (ties: the lowest class).
+
+        Where results are sparse, what they have of `classes_BW` (ascending, then -1) will do: 0 of all others.
+        """
+        best_B = shares_BW.argmax(dim=1) if labels_B is None else labels_B
         if self._classes_NM is not None:
-            classes_BM = shares_BC.topk(self._classes_NM.shape[1], dim=1).indices.sort(dim=1).values
-            self._classes_NM[rows] = classes_BM
-            scores_BC, shares_BC = scores_BC.gather(1, classes_BM), normalize_rows(shares_BC.gather(1, classes_BM))
-        self._scores_NM[rows], self._shares_NM[rows] = scores_BC, shares_BC
+            places_BM = shares_BW.topk(self._classes_NM.shape[1], dim=1).indices.sort(dim=1).values
+            scores_BW, shares_BW = scores_BW.gather(1, places_BM), normalize_rows(shares_BW.gather(1, places_BM))
+            if classes_BW is not None:
+                best_B, places_BM = classes_BW.gather(1, best_B[:, None]).squeeze(1), classes_BW.gather(1, places_BM)
+            self._classes_NM[rows] = places_BM
+        self._labels_N[rows], self._certainty_N[rows], self._reached_N[rows] = best_B, certainty_B, True
+        self._scores_NM[rows], self._shares_NM[rows] = scores_BW, shares_BW
 
     def concluded(self, verdict: Verdict = DIRECT) -> Propagation:
         """The result, with the verdict of what was solved for it."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 
 import torch
 
 from labelprop.core.types import Propagation
+from labelprop.graph.affinity import AffinityGraph
 
 DENSE_LIMIT = 1 << 28  # N x C beyond which results hold only the best classes of a row
 DEFAULT_TOP = 16  # certainties are over all classes: these are for whoever looks further than the best
@@ -54,10 +54,5 @@ def dense_rows(kept_NC: torch.Tensor, places_B: torch.Tensor) -> torch.Tensor:
 
 
 def to_csr(classes_NM: torch.Tensor, values_NM: torch.Tensor, n_classes: int) -> torch.Tensor:
-    """Values (N, M) at these ascending classes as a torch sparse CSR tensor (N, C)."""
-    n, top = classes_NM.shape
-    crow = torch.arange(n + 1, device=values_NM.device) * top
-    parts = (crow, classes_NM.reshape(-1), values_NM.reshape(-1))
-    with warnings.catch_warnings():  # torch calls its CSR layout beta once a process
-        warnings.simplefilter("ignore", UserWarning)
-        return torch.sparse_csr_tensor(*parts, (n, n_classes), check_invariants=False)
+    """Values (N, M) at these ascending classes as a torch sparse CSR tensor (N, C); none where the class is -1."""
+    return AffinityGraph.from_rows(classes_NM, values_NM, classes_NM >= 0, n_classes).tensor

@@ -22,7 +22,6 @@ class DiffusionSystem:
 
     @classmethod
     def of(cls, weights: AffinityGraph | Operator) -> DiffusionSystem:
-        """Prepares the system."""
         return cls(Normalized.of(weights))
 
     def solve(self, seeds: Seeds, classes: Sequence[int], *, alpha: float, max_iter: int, tol: float) -> ColumnSolve:
@@ -46,5 +45,4 @@ class DiffusionSystem:
         return solved
 
     def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
-        """(start, stop) of classes to solve together."""
         return self.normalized.class_blocks(n_classes)

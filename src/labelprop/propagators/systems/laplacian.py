@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.progress import advance
@@ -62,10 +63,6 @@ class LaplacianSystem:
             x_RB = _project(solved.solution_NC, null) * scale_R1
         return ColumnSolve(x_RB, solved.steps_C, solved.residual_C)
 
-    def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
-        """(start, stop) of classes to solve together."""
-        return self.normalized.class_blocks(n_classes)
-
     def _null(self, dtype: torch.dtype) -> list[torch.Tensor]:
         """The null vectors across (G, R) and along (R, G) in this type; none where the system is regular."""
         return [] if self.null is None else [part.astype(dtype).tensor for part in self.null]
@@ -115,7 +112,8 @@ class HarmonicSystem:
 
     def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
         """(start, stop) of classes to solve together: all by elimination, which takes as long for one."""
-        return self.system.class_blocks(n_classes) if isinstance(self.system, LaplacianSystem) else [(0, n_classes)]
+        inner = self.system
+        return inner.normalized.class_blocks(n_classes) if isinstance(inner, LaplacianSystem) else [(0, n_classes)]
 
     def _inner(self, y_NB: torch.Tensor, seeds: Seeds, max_iter: int, tol: float) -> ColumnSolve:
         """F in the rows of the system."""
@@ -140,7 +138,6 @@ class PoissonSystem:
 
     @classmethod
     def of(cls, weights: AffinityGraph | Operator, parts: SeedComponents) -> PoissonSystem:
-        """Prepares the system."""
         return cls(LaplacianSystem.of(weights, parts.mixed_N >= 0, parts.mixed_N), parts)
 
     def solve(
@@ -149,15 +146,14 @@ class PoissonSystem:
         """u for these classes (N, len(classes)), 0 in all other components; `shift` D is added to D - W."""
         rows_R, degree_R = self.system.normalized.rows_R, self.system.normalized.degree_R
         solved = ColumnSolve.empty(seeds.n, len(classes), degree_R.dtype, degree_R.device)
-        for start, stop in self.system.class_blocks(len(classes)):
+        for start, stop in self.class_blocks(len(classes)):
             advance("solve", start, len(classes))
             b_RB = self._sources(seeds, classes[start:stop])[rows_R].to(degree_R.dtype)
             solved.put(rows_R, start, self.system.solve(b_RB, max_iter=max_iter, tol=tol, shift=shift))
         return solved
 
     def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
-        """(start, stop) of classes to solve together."""
-        return self.system.class_blocks(n_classes)
+        return self.system.normalized.class_blocks(n_classes)
 
     def _sources(self, seeds: Seeds, classes_B: Sequence[int]) -> torch.Tensor:
         """b (N, B), float64."""
@@ -191,7 +187,6 @@ def _project(z_RB: torch.Tensor, null: list[torch.Tensor]) -> torch.Tensor:
 
 def _null_vectors(degree_R: torch.Tensor, component_R: torch.Tensor) -> tuple[AffinityGraph, AffinityGraph]:
     """D^1/2 1 of each component, scaled to length 1, as (G, R) and its transpose."""
-    from scipy import sparse
 
     degree = degree_R.double().cpu().numpy()
     _, place = np.unique(component_R.cpu().numpy(), return_inverse=True)

@@ -70,7 +70,8 @@ class Normalized:
         if len(rows_R) < graph.n:
             rows = rows_R.cpu().numpy()
             part = AffinityGraph.from_scipy(part.to_scipy()[rows][:, rows], graph.device)
-        if _worth_renumbering(part):
+        # An order of the rows makes products faster on a CPU, where rows have few neighbors.
+        if part.n >= RENUMBER_FROM and part.device.type == "cpu" and part.n_edges <= part.n * DENSE_DEGREE:
             part, order_R = part.renumbered()
             rows_R = rows_R[order_R]
         return cls(lambda dtype, factor: _times(part.astype(dtype).scaled(factor)), degree_N[rows_R], rows_R)
@@ -94,11 +95,6 @@ class Normalized:
 
 def _inverse_root(degree_N: torch.Tensor) -> torch.Tensor:
     return degree_N.masked_fill(degree_N <= 0, 1).rsqrt()
-
-
-def _worth_renumbering(graph: AffinityGraph) -> bool:
-    """Whether an order of the rows makes products faster: on a CPU, where rows have few neighbors."""
-    return graph.n >= RENUMBER_FROM and graph.device.type == "cpu" and graph.n_edges <= graph.n * DENSE_DEGREE
 
 
 def _times(graph: AffinityGraph) -> Matmul:

@@ -10,7 +10,7 @@ import torch
 
 from labelprop.graph.neighbors import nearest
 from labelprop.graph.neighbors.rounding import spans
-from labelprop.graph.neighbors.rows import Rows, subset
+from labelprop.graph.neighbors.rows import Rows
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.votes.voters import Gather, SeededRows
 from labelprop.propagators.votes.votes import votes_of_matrix
@@ -68,9 +68,8 @@ def neighborhoods_of_rows(seeded: SeededRows, rule: DensityRule, *, search: str,
         self_MT = (found.indices_NK == places_M[:, None]) & (places_M[:, None] >= 0)
         nearest_MT = found.similarities_NK.masked_fill(self_MT, -torch.inf).sort(dim=1, descending=True).values
     elif bool(seeded.unlabeled_N.any()):
-        nearest_MT = nearest(
-            subset(rows, seeded.unlabeled_N.nonzero().squeeze(1)), rule.n_density, **looking
-        ).similarities_NK
+        pool = rows.subset(seeded.unlabeled_N.nonzero().squeeze(1))
+        nearest_MT = nearest(pool, rule.n_density, **looking).similarities_NK
     else:
         nearest_MT = torch.empty(labeled.n, 0, dtype=rows.dtype, device=rows.device)
     with torch.autocast(rows.device.type, enabled=False):  # callers may train in bfloat16

@@ -88,9 +88,5 @@ class VotePropagator(Propagator):
 
     def voting(self) -> dict[str, Any]:
         """Who votes, and how they are found, as `collect_votes` takes it."""
-        return {
-            "n_neighbors": self.n_neighbors,
-            "temperature": self.temperature,
-            "search": self.search,
-            "seed": self.search_seed(),
-        }
+        names = ("n_neighbors", "temperature", "search")
+        return {name: getattr(self, name) for name in names} | {"seed": self.search_seed()}

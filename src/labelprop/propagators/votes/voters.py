@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import sparse
 
 from labelprop.core.distributed import Group
 from labelprop.core.types import UNLABELED
 from labelprop.graph.neighbors import nearest
-from labelprop.graph.neighbors.rows import DenseRows, Rows, as_rows, subset
+from labelprop.graph.neighbors.rows import DenseRows, Rows, as_rows
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.votes.votes import Votes
 
@@ -51,7 +52,7 @@ class SeededRows:
             return self
         part = group.part(self.rows.n)
         places = torch.arange(part.start, part.stop, device=self.own_N.device)
-        return replace(self, rows=subset(self.rows, places), own_N=self.own_N[part], gather=group.parts)
+        return replace(self, rows=self.rows.subset(places), own_N=self.own_N[part], gather=group.parts)
 
     @property
     def unlabeled_N(self) -> torch.Tensor:
@@ -90,7 +91,7 @@ class Voters:
             self._rows = as_rows(_widened(vectors_VD, temperature * bias_M[self._able_V]), labeled.device, "inner")
 
     def votes(
-        self, queries: Any, k: int, *, search: str, seed: int, own_N: torch.Tensor | None = None
+        self, queries: Any, k: int, *, search: str = "auto", seed: int = 0, own_N: torch.Tensor | None = None
     ) -> tuple[Votes, float]:
         """The K strongest votes on each query (features or Rows), and the recall of the search.
 
@@ -139,17 +140,11 @@ def _with_ones(queries: Rows) -> Any:
 
 @torch.no_grad()
 def collect_votes(
-    seeded: SeededRows,
-    bias_M: torch.Tensor | None,
-    *,
-    n_neighbors: int,
-    temperature: float,
-    search: str = "auto",
-    seed: int = 0,
+    seeded: SeededRows, bias_M: torch.Tensor | None, *, n_neighbors: int, temperature: float, **searching: Any
 ) -> tuple[Votes, Voters, float]:
     """Votes on these rows, the voters for later votes, and the recall of the search."""
     voters = Voters(seeded.labeled, temperature, bias_M)
-    votes, recall = voters.votes(seeded.rows, n_neighbors, search=search, seed=seed, own_N=seeded.own_N)
+    votes, recall = voters.votes(seeded.rows, n_neighbors, own_N=seeded.own_N, **searching)
     return votes, voters, recall
 
 
@@ -158,7 +153,6 @@ def _widened(block: Any, column_B: torch.Tensor | None) -> Any:
     if isinstance(block, torch.Tensor):
         last_B1 = block.new_ones(len(block), 1) if column_B is None else column_B[:, None].to(block)
         return torch.cat([block, last_B1], dim=1)
-    from scipy import sparse
 
     last = np.ones((block.shape[0], 1)) if column_B is None else column_B.cpu().numpy()[:, None]
     return sparse.hstack([block, sparse.csr_array(last.astype(block.dtype))], format="csr")

@@ -6,20 +6,18 @@ Shapes: M seeds (the columns of a vote), K of them vote on a row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from scipy import sparse
 
-from labelprop.core.types import Propagation
+from labelprop.core.types import UNLABELED, Propagation
 from labelprop.functional.weigh import normalize_rows
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.sinks import RowSink
-
-if TYPE_CHECKING:
-    from scipy import sparse
+from labelprop.propagators.estimator.top_classes import is_wide, n_kept
 
 BLOCK_ELEMENTS = 1 << 24  # scores (rows x classes) held at once where the result is sparse
 
@@ -55,14 +53,7 @@ class Votes:
         """The vote weights as a graph (N, M)."""
         columns_NK, order_NK = self.columns_NK.sort(dim=1)
         weights_NK = self.weights().gather(1, order_NK)
-        kept_NK = weights_NK > 0
-        crow = torch.zeros(self.n + 1, dtype=torch.int64, device=columns_NK.device)
-        crow[1:] = kept_NK.sum(dim=1).cumsum(0)
-        fits = max(int(crow[-1]), self.n, self.n_seeds) <= np.iinfo(np.int32).max
-        index = torch.int32 if fits else torch.int64
-        return AffinityGraph(
-            crow.to(index), columns_NK[kept_NK].to(index), weights_NK[kept_NK], (self.n, self.n_seeds)
-        )
+        return AffinityGraph.from_rows(columns_NK, weights_NK, weights_NK > 0, self.n_seeds)
 
     def tally(self, seeds_M: Seeds) -> torch.Tensor:
         """w_j = sum of the weights of the votes for class j, (N, C). A soft seed splits its vote.
@@ -80,6 +71,20 @@ class Votes:
                 scores_NC += weight_N[:, None] * seeds_M.soft_NC[column_N].to(weight_N.dtype)
         return scores_NC
 
+    def named(self, seeds_M: Seeds, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The classes that have votes of one-hot seeds, ascending, then -1; and what `tally` gives them, then 0.
+
+        Both (N, width >= K): no more work and memory however many classes there are.
+        """
+        weights_NK = self.weights() * seeds_M.weights_N[self.columns_NK].to(self.exponents_NK.dtype)
+        classes_NK, order_NK = seeds_M.labels_N[self.columns_NK].sort(dim=1, stable=True)
+        weights_NK, places_NK = weights_NK.gather(1, order_NK), torch.zeros_like(classes_NK)
+        places_NK[:, 1:] = (classes_NK[:, 1:] != classes_NK[:, :-1]).cumsum(dim=1)
+        scores_NW = weights_NK.new_zeros(self.n, width)
+        for rank in range(weights_NK.shape[1]):  # the order of `tally`
+            scores_NW.scatter_add_(1, places_NK[:, rank, None], weights_NK[:, rank, None])
+        return places_NK.new_full((self.n, width), UNLABELED).scatter_(1, places_NK, classes_NK), scores_NW
+
 
 def count_votes(votes: Votes, seeds_M: Seeds, seeds: Seeds, top: int | None = None) -> Propagation:
     """Labels of all rows from their votes; certainty is the share of the label.
@@ -88,11 +93,15 @@ def count_votes(votes: Votes, seeds_M: Seeds, seeds: Seeds, top: int | None = No
     sparse CSR with the `top` (16) best classes a row.
     """
     kept = RowSink(seeds, top, votes.exponents_NK)
-    for start, stop in spans(votes.n, seeds_M.n_classes, BLOCK_ELEMENTS):
-        scores_BC = votes.part(start, stop).tally(seeds_M)
-        rows_B = (scores_BC > 0).any(dim=1).nonzero().squeeze(1)
-        shares_BC = normalize_rows(scores_BC[rows_B])
-        kept.put(rows_B + start, scores_BC[rows_B], shares_BC, shares_BC.amax(dim=1))
+    narrow = is_wide(seeds.n, seeds.n_classes) and seeds_M.soft_NC is None  # a soft seed names all classes
+    width = max(votes.columns_NK.shape[1], n_kept(top, seeds.n_classes)) if narrow else seeds.n_classes
+    for start, stop in spans(votes.n, width, BLOCK_ELEMENTS):
+        part = votes.part(start, stop)
+        classes_BW, scores_BW = part.named(seeds_M, width) if narrow else (None, part.tally(seeds_M))
+        rows_B = (scores_BW > 0).any(dim=1).nonzero().squeeze(1)
+        shares_BW = normalize_rows(scores_BW[rows_B])
+        classes_BW = None if classes_BW is None else classes_BW[rows_B]
+        kept.put(rows_B + start, scores_BW[rows_B], shares_BW, shares_BW.amax(dim=1), classes_BW=classes_BW)
     return kept.concluded()
 
 

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass, replace
-from typing import Literal
+from importlib.resources import files
+from typing import Any, Literal
 
 from labelprop.methods.phases import Recipe
 
 Measure = Literal["top-1 error", "top-5 error", "top-1 accuracy", "top-5 accuracy"]
+
+
+def as_printed(name: str) -> dict[str, Any]:
+    """A section of published.toml; counts and percents are whole numbers, mean and deviation a pair."""
+    text = files(__package__).joinpath("published.toml").read_text(encoding="utf-8")
+    section: dict[str, Any] = _with_counts(tomllib.loads(text)[name])
+    return section
+
+
+def _with_counts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {int(key) if key.isdigit() else key: _with_counts(part) for key, part in value.items()}
+    return tuple(map(_with_counts, value)) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from labelprop.methods.phases import Recipe
 from labelprop.methods.settings import pick
 from labelprop.training.recipes.diffused import dlp, network_prediction
 from labelprop.training.recipes.labels import supervised
-from labelprop.training.recipes.paper import Measure, PaperRow, Published, with_first_share
+from labelprop.training.recipes.paper import Measure, PaperRow, Published, as_printed, with_first_share
 from labelprop.training.recipes.teacher import mean_teacher, mt_dlp
 
 EPOCHS = 180
@@ -34,32 +34,8 @@ PRINTED = {
 }
 Numbers = Mapping[str, Mapping[int, tuple[float, float]]]
 
-CIFAR10: Numbers = {
-    "supervised": {500: (49.08, 0.83), 1000: (40.03, 1.11), 2000: (29.58, 0.93), 4000: (21.63, 0.38)},
-    "network-prediction": {500: (35.17, 2.46), 1000: (23.79, 1.31), 2000: (16.64, 0.48), 4000: (13.21, 0.61)},
-    "dlp": {500: (32.40, 1.80), 1000: (22.02, 0.88), 2000: (15.66, 0.35), 4000: (12.69, 0.29)},
-    "mean-teacher": {500: (27.45, 2.64), 1000: (19.04, 0.51), 2000: (14.35, 0.31), 4000: (11.41, 0.25)},
-    "mt+dlp": {500: (24.02, 2.44), 1000: (16.93, 0.70), 2000: (13.22, 0.29), 4000: (10.61, 0.28)},
-}
-CIFAR100: Numbers = {
-    "supervised": {4000: (55.43, 0.11), 10000: (40.67, 0.49)},
-    "dlp": {4000: (46.20, 0.76), 10000: (38.43, 1.88)},
-    "mean-teacher": {4000: (45.36, 0.49), 10000: (36.08, 0.51)},
-    "mt+dlp": {4000: (43.73, 0.20), 10000: (35.92, 0.47)},
-}
-MINI_IMAGENET: Numbers = {
-    "supervised": {4000: (53.07, 0.68), 10000: (38.28, 0.38)},
-    "dlp": {4000: (47.58, 0.94), 10000: (36.14, 2.19)},
-    "mean-teacher": {4000: (49.35, 0.22), 10000: (32.51, 1.31)},
-    "mt+dlp": {4000: (50.52, 0.39), 10000: (31.99, 0.55)},
-}
-ABLATION: Mapping[str, tuple[dict[str, Any], str, tuple[float, float]]] = {
-    "dlp-unweighted": ({"certainty": False, "class_balance": False}, "diffusion, no weights", (36.53, 1.42)),
-    "dlp-class-balance": ({"certainty": False}, "diffusion, class weights ζ", (36.17, 1.98)),
-    "dlp-certainty": ({"class_balance": False}, "diffusion, certainty ω", (33.32, 1.53)),
-    "dlp": ({}, "diffusion, ω and ζ", (32.40, 1.80)),
-    "network-prediction": ({}, "network, ω and ζ", (35.17, 2.46)),
-}
+PAPER = as_printed("dlp")
+ABLATION: Mapping[str, tuple[dict[str, Any], str, tuple[float, float]]] = PAPER["ablation"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,35 +53,10 @@ class PaperSettings:
     numbers: Numbers
 
 
-ON_CIFAR10 = PaperSettings(
-    data="cifar10",
-    table="DLP, CIFAR-10",
-    network="conv13(weight_norm=true)",
-    augment="shift+flip",
-    measure="top-1 error",
-    lr=0.05,
-    batch_size=100,
-    labeled_batch_size=50,
-    numbers=CIFAR10,
+ON_CIFAR10, ON_CIFAR100, ON_MINI_IMAGENET = (
+    PaperSettings(**PAPER[name]) for name in ("cifar10", "cifar100", "mini_imagenet")
 )
-ON_CIFAR100 = replace(
-    ON_CIFAR10,
-    data="cifar100",
-    table="DLP, CIFAR-100",
-    lr=0.2,
-    batch_size=128,
-    labeled_batch_size=31,
-    numbers=CIFAR100,
-)
-ON_MINI_IMAGENET = replace(
-    ON_CIFAR100,
-    data="mini_imagenet",
-    table="DLP, mini-ImageNet",
-    network="resnet18",
-    augment="rotate+crop+flip",
-    measure="top-5 error",
-    numbers=MINI_IMAGENET,
-)
+CIFAR10, CIFAR100, MINI_IMAGENET = ON_CIFAR10.numbers, ON_CIFAR100.numbers, ON_MINI_IMAGENET.numbers
 
 
 def dlp_cifar10(method: str, labels: int) -> PaperRow:

@@ -26,7 +26,7 @@ from labelprop.methods.phases import Recipe
 from labelprop.methods.settings import Settings, pick
 from labelprop.training.recipes.embedding import llp
 from labelprop.training.recipes.labels import supervised
-from labelprop.training.recipes.paper import PaperRow, Published
+from labelprop.training.recipes.paper import PaperRow, Published, as_printed
 from labelprop.training.recipes.rate_jump import with_rate_jump
 from labelprop.training.recipes.teacher import mean_teacher
 
@@ -37,48 +37,15 @@ UNLABELED_PERCENTS = (30, 70, 100)
 AUGMENT = "crop+color+flip"
 
 INSTANCE_EPOCHS = 10
-DROPS: Mapping[tuple[str, int], tuple[int, int, int]] = {
-    ("resnet18", 10): (194, 239, 299),
-    ("resnet18", 5): (192, 255, 314),
-    ("resnet18", 3): (252, 340, 390),
-    ("resnet18", 1): (176, 209, 233),
-    ("resnet50", 10): (202, 256, 276),
-    ("resnet50", 1): (181, 247, 271),
-}
 AFTER_LAST_DROP = 10
 LONGEST = 400
 JUMP_EPOCHS = 200
 NOISE = 4096  # draws of noise-contrastive estimation in the instance phase
 
 TEACHER_EPOCHS = 60
-TEACHER: Mapping[str, Any] = {
-    "lr": 0.25,
-    "weight_decay": 5e-5,
-    "batch_size": 400,
-    "labeled_batch_size": 200,
-    "weight": 10.0,
-    "ramp_up": 5,
-    "decay": 0.9997,
-    "tie": 0.01,
-    "divergence": "kl",
-}
 
-# Accuracy in percent by network and p, with all images (Tables 1 and 2); and by q, ResNet-18 at p = 10 (Table 3).
-NUMBERS: Mapping[str, Mapping[str, Mapping[int, float]]] = {
-    "supervised": {"resnet18": {1: 17.35, 3: 28.61, 5: 36.01, 10: 47.89}, "resnet50": {1: 48.43, 10: 80.43}},
-    "mean-teacher": {"resnet18": {1: 16.91, 3: 40.81, 5: 48.34, 10: 56.70}, "resnet50": {1: 40.54, 10: 85.42}},
-    "llp": {"resnet18": {1: 27.14, 3: 53.24, 5: 57.04, 10: 61.51}, "resnet50": {1: 61.89, 10: 88.53}},
-    "llp+rj": {"resnet18": {1: 33.55, 3: 55.30, 5: 58.92, 10: 63.20}, "resnet50": {1: 72.20, 10: 89.55}},
-}
-FEWER_IMAGES: Mapping[str, Mapping[int, float]] = {
-    "mean-teacher": {30: 56.07, 70: 55.59},
-    "llp": {30: 58.62, 70: 60.27},
-}
-REMARKS: Mapping[tuple[str, str, int, int], str] = {  # method, network, p, q
-    ("mean-teacher", "resnet18", 10, 100): "55.65 in Table 3",
-    ("llp", "resnet50", 10, 100): "top-1 68.90 in Table 6",
-    ("llp+rj", "resnet50", 10, 100): "top-1 70.85 in the text",
-}
+PAPER = as_printed("llp")
+NUMBERS: Mapping[str, Mapping[str, Mapping[int, float]]] = PAPER["numbers"]
 ABLATION: Mapping[str, tuple[str, dict[str, Any], Mapping[str, float]]] = {  # as printed, settings, by network
     "llp-top50": ("Top50", {"n_neighbors": 50}, {"resnet18": 61.07}),
     "llp-top20": ("Top20", {"n_neighbors": 20}, {"resnet18": 61.48}),
@@ -127,8 +94,8 @@ def _published(method: str, network: str, percent: int, unlabeled_percent: int) 
         table, value = "Table 1" if network == "resnet18" else "Table 2", NUMBERS[method][network].get(percent)
     else:
         printed = (network, percent) == ("resnet18", 10)
-        table, value = "Table 3", FEWER_IMAGES.get(method, {}).get(unlabeled_percent) if printed else None
-    remark = REMARKS.get((method, network, percent, unlabeled_percent), "")
+        table, value = "Table 3", PAPER["fewer_images"].get(method, {}).get(unlabeled_percent) if printed else None
+    remark = PAPER["remarks"].get(f"{method} {network} {percent} {unlabeled_percent}", "")
     return None if value is None else Published(table=f"LLP, {table}", value=value, remark=remark)
 
 
@@ -168,7 +135,7 @@ def _recipe(method: str, network: str, percent: int, noise: int | None) -> tuple
 
 
 def _llp(network: str, percent: int, noise: int | None, **changes: Any) -> tuple[Recipe, int]:
-    drops = DROPS.get((network, percent))
+    drops = PAPER["drops"][network].get(percent)
     epochs = (drops[-1] + AFTER_LAST_DROP if drops else LONGEST) - INSTANCE_EPOCHS
     schedule: Schedule = (
         step(*((drop - INSTANCE_EPOCHS) / epochs for drop in drops)) if drops else plateau(patience=10)
@@ -184,8 +151,8 @@ def _llp(network: str, percent: int, noise: int | None, **changes: Any) -> tuple
 def _mean_teacher() -> tuple[Recipe, int]:
     """Warm-up of 2 epochs from 0.1 to 0.25, cosine over 75 of which 60 are trained."""
     down = partial(cosine, stretch=75 / TEACHER_EPOCHS)
-    schedule = warm_up(down, 2 / TEACHER_EPOCHS, start=0.1 / TEACHER["lr"])
-    recipe = mean_teacher(**TEACHER)
+    schedule = warm_up(down, 2 / TEACHER_EPOCHS, start=0.1 / PAPER["teacher"]["lr"])
+    recipe = mean_teacher(**PAPER["teacher"])
     return replace(recipe, phases=(replace(recipe.main, schedule=schedule),)), TEACHER_EPOCHS
 
 
