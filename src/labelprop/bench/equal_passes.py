@@ -98,27 +98,25 @@ def _run(
     `table.md` and `table.json` hold them too. Raises RequestError naming the file that `data` lacks.
     """
     cells = CellFile(folder.path / CELLS)
-    for one_set in wanted:
-        for number in range(one_set.splits):
-            for row in one_set.rows:
-                key = {"set": one_set.name, "split": number, "row": row.name}
-                place = folder.path / "runs" / f"{one_set.name}-{number}-{row.name.replace(' ', '-')}"
-                cells.run(key, partial(_cell, data, one_set, number, row, place, reporter))
-                reporter.say(f"{bench}: {one_set.name}, split {number + 1} of {one_set.splits}, {row.name} is done")
+    for each in wanted:
+        for number in range(each.splits):
+            for row in each.rows:
+                key = {"set": each.name, "split": number, "row": row.name}
+                place = folder.path / "runs" / f"{each.name}-{number}-{row.name.replace(' ', '-')}"
+                cells.run(key, partial(_cell, data, each, number, row, place, reporter))
+                reporter.say(f"{bench}: {each.name}, split {number + 1} of {each.splits}, {row.name} is done")
     summary, text = tables(known, cells.rows)
     folder.write_json("table.json", {"sets": summary})
     write_markdown(folder, text)
     return text
 
 
-def tables(bench_sets: Sequence[BenchSet], cells: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], str]:
+def tables(sets: Sequence[BenchSet], cells: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], str]:
     """What the cells say of each data set that they have, by its name and as Markdown."""
     there = {cell["set"] for cell in cells}
-    bench_sets = [one_set for one_set in bench_sets if one_set.name in there]
-    summary = {
-        one_set.name: summarize([cell for cell in cells if cell["set"] == one_set.name]) for one_set in bench_sets
-    }
-    return summary, "\n".join(section(one_set, summary[one_set.name]) for one_set in bench_sets)
+    sets = [each for each in sets if each.name in there]
+    summary = {each.name: summarize([cell for cell in cells if cell["set"] == each.name]) for each in sets}
+    return summary, "\n".join(section(each, summary[each.name]) for each in sets)
 
 
 def select_sets(bench: str, known: Sequence[BenchSet], asked: BenchFilter) -> list[BenchSet]:
@@ -126,37 +124,35 @@ def select_sets(bench: str, known: Sequence[BenchSet], asked: BenchFilter) -> li
     sets = [name.strip() for name in asked.sets.split(",") if name.strip()]
     rows = [name.strip() for name in asked.rows.split(",") if name.strip()]
     for kind, names, there in (
-        ("set", sets, {one_set.name for one_set in known}),
-        ("row", rows, {row.name for one_set in known for row in one_set.rows}),
+        ("set", sets, {each.name for each in known}),
+        ("row", rows, {row.name for each in known for row in each.rows}),
     ):
         for name in names:
             if name not in there:
                 raise UnknownNameError(f"{kind} of bench {bench}", name, there)
     return [
         replace(
-            one_set,
-            rows=tuple(row for row in one_set.rows if not rows or row.name in rows),
-            splits=one_set.splits if asked.splits is None else asked.splits,
-            passes=round(asked.scale * one_set.passes),
+            each,
+            rows=tuple(row for row in each.rows if not rows or row.name in rows),
+            splits=each.splits if asked.splits is None else asked.splits,
+            passes=round(asked.scale * each.passes),
             precision=asked.precision,
         )
-        for one_set in known
-        if not sets or one_set.name in sets
+        for each in known
+        if not sets or each.name in sets
     ]
 
 
-def _cell(
-    data: Path, one_set: BenchSet, number: int, row: RecipeRow, out: Path, reporter: Reporter
-) -> dict[str, Any]:
+def _cell(data: Path, each: BenchSet, number: int, row: RecipeRow, out: Path, reporter: Reporter) -> dict[str, Any]:
     """One training from its seed, scored; continues where an interrupted one stopped."""
-    split = one_set.draw(data, out=out.parent / f"{one_set.name}-{number}", seed=number)
-    steps, spent = steps_within(one_set.passes, recipes.build(row.recipe, row.settings), _task(split, number))
+    split = each.draw(data, out=out.parent / f"{each.name}-{number}", seed=number)
+    steps, spent = steps_within(each.passes, recipes.build(row.recipe, row.settings), _task(split, number))
     reset_peak_memory()
     found = train(
         split.examples,
         split.labels,
         recipe=row.recipe,
-        model=one_set.model,
+        model=each.model,
         out=out,
         truth=split.truth,
         test=split.test,
@@ -164,7 +160,7 @@ def _cell(
         steps=steps,
         baselines=False,
         resume=True,
-        precision=one_set.precision,
+        precision=each.precision,
         settings=row.settings,
         reporter=reporter,
     )
@@ -225,11 +221,11 @@ def paired(gains: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def section(one_set: BenchSet, summary: Mapping[str, Mapping[str, Any]]) -> str:
+def section(each: BenchSet, summary: Mapping[str, Mapping[str, Any]]) -> str:
     """The table of one data set."""
     header = ["recipe", "unlabeled", "test", "gain over supervised", "pseudo-labels", "r(D, Q)", "seconds", "GiB"]
     lines = []
-    for row in one_set.rows:
+    for row in each.rows:
         if row.name in summary:
             own = summary[row.name]
             lines.append(
@@ -243,9 +239,9 @@ def section(one_set: BenchSet, summary: Mapping[str, Mapping[str, Any]]) -> str:
                     f"{own['peak_memory_bytes']['mean'] / 2**30:.1f}",
                 ]
             )
-    title = f"{one_set.name}: {one_set.what}, {one_set.model}, {one_set.passes:,} passes a run"
-    passes = {row.name: summary[row.name]["passes"]["mean"] for row in one_set.rows if row.name in summary}
-    beyond = [f"{name} ({spent:,.0f})" for name, spent in passes.items() if spent > 1.01 * one_set.passes]
+    title = f"{each.name}: {each.what}, {each.model}, {each.passes:,} passes a run"
+    passes = {row.name: summary[row.name]["passes"]["mean"] for row in each.rows if row.name in summary}
+    beyond = [f"{name} ({spent:,.0f})" for name, spent in passes.items() if spent > 1.01 * each.passes]
     note = f"\nMore passes than that, for the least lengths of their phases: {', '.join(beyond)}.\n" if beyond else ""
     return f"{title}\n\n{markdown(header, lines)}{note}"
 

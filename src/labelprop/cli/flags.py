@@ -29,7 +29,7 @@ def with_flags(kind: type[Request], verb: Callable[..., None], extra: list[inspe
         inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
         *_of_request(kind),
         *extra,
-        *([_parameter("quiet", QUIET, False)] if kind.speaks else []),
+        *([_parameter("quiet", QUIET, False)] if kind.shows_progress else []),
         _parameter("debug", DEBUG, False),
     ]
 
@@ -52,13 +52,13 @@ def _of_request(kind: type[Request]) -> list[inspect.Parameter]:
         needed = option.required or missing
         default = inspect.Parameter.empty if needed else None if one.default is MISSING else one.default
         if option.positional and (option.metavar or needed):
-            said: Any = typer.Argument(metavar=option.metavar or name.upper(), help=option.help)
+            flag_option: Any = typer.Argument(metavar=option.metavar or name.upper(), help=option.help)
         else:
-            said = typer.Option(
+            flag_option = typer.Option(
                 option.flag or flag(name), metavar=option.metavar, help=option.help, rich_help_panel=option.group
             )
         typed = option.kind if needed or default is not None else option.kind | None
-        found.append(_parameter(name, Annotated[typed, said], default))
+        found.append(_parameter(name, Annotated[typed, flag_option], default))
     return found
 
 
@@ -81,14 +81,14 @@ def _of_registry(parameters: Mapping[str, Mapping[str, Any]], owner: str) -> lis
     flags = []
     for name, defaults in parameters.items():
         spelled = f"{flag(name)}/--no-{flag(name)[2:]}" if _is_switch(defaults) else flag(name)
-        said = typer.Option(
+        flag_option = typer.Option(
             spelled,
             help=_help(name, defaults, owner),
             show_default=False,
             metavar=_metavar(name),
             rich_help_panel="method" if owner == "method" else "settings",
         )
-        annotation: Any = Annotated[_flag_type(name, defaults) | None, said]
+        annotation: Any = Annotated[_flag_type(name, defaults) | None, flag_option]
         flags.append(_parameter(name, annotation, None))
     return flags
 

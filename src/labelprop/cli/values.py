@@ -59,14 +59,18 @@ def parse_bench_settings(bench: str, given: Mapping[str, Any], texts: list[str])
 
 
 def _of_owner(
-    said: str, owner: str, known: Mapping[str, Any], every: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]
+    subject: str,
+    owner: str,
+    known: Mapping[str, Any],
+    every: Mapping[str, Mapping[str, Any]],
+    given: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The flags that were given. Raises RequestError for one that only other owners have."""
     values = {name: value for name, value in given.items() if value is not None}
     for name in values:
         if name not in known:
             raise RequestError(
-                f"{flag(name)} is no flag of {said}; it is one of {', '.join(every[name])}. "
+                f"{flag(name)} is no flag of {subject}; it is one of {', '.join(every[name])}. "
                 f"{owner} has {', '.join(map(flag, known))}."
             )
     return values

@@ -17,7 +17,7 @@ from labelprop.runs.request import Request
 Typed = dict[str, Any]
 
 
-class Said(NamedTuple):
+class Printed(NamedTuple):
     """What a verb prints on stdout, and its exit status."""
 
     text: str
@@ -47,22 +47,22 @@ class GroupedCommand(TyperCommand):
 
 def add_verb(
     app: typer.Typer, kind: type[Request], extra: Callable[[], list[Any]] = list
-) -> Callable[[Callable[[Typed], Said]], Callable[[Typed], Said]]:
+) -> Callable[[Callable[[Typed], Printed]], Callable[[Typed], Printed]]:
     """Decorator: a function of typed values becomes the verb of its name, with flags for `kind` and the `extra` ones.
 
     `Typed` holds by name only what was typed, and besides `reporter` and `command` (see `Request`).
     """
 
-    def add(verb: Callable[[Typed], Said]) -> Callable[[Typed], Said]:
+    def add(verb: Callable[[Typed], Printed]) -> Callable[[Typed], Printed]:
         @guarded
-        def run(context: typer.Context, debug: bool, quiet: bool = not kind.speaks, **values: Any) -> None:
+        def run(context: typer.Context, debug: bool, quiet: bool = not kind.shows_progress, **values: Any) -> None:
             typed = {name: value for name, value in values.items() if _was_typed(context, name)}
             with reporting(quiet) as reporter:
-                said = verb(typed | {"reporter": reporter, "command": shlex.join(["labelprop", *sys.argv[1:]])})
-            if said.text:  # not before the bar is gone: what is printed beside it goes to stderr, as the bar does
-                print(said.text)
-            if said.status:
-                raise typer.Exit(said.status)
+                printed = verb(typed | {"reporter": reporter, "command": shlex.join(["labelprop", *sys.argv[1:]])})
+            if printed.text:  # not before the bar is gone: what is printed beside it goes to stderr, as the bar does
+                print(printed.text)
+            if printed.status:
+                raise typer.Exit(printed.status)
 
         run.__doc__ = verb.__doc__
         app.command(verb.__name__, cls=GroupedCommand)(with_flags(kind, run, extra()))

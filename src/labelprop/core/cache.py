@@ -25,7 +25,7 @@ def default_root() -> Path:
 
 
 class Cache:
-    """Files by key. A key is a file name; whoever chooses it puts a content hash into it."""
+    """Files by key. A key is a file name that holds a content hash."""
 
     def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()

@@ -124,12 +124,12 @@ class _ModuleNames:
         return _ModuleNames.of(module).resolve(original) if module else None
 
     def parameter(self, annotation: ast.expr | None, default: ast.expr) -> Parameter:
-        said = self._allowed(annotation)
-        words = [word for word in said if word != "none"]
-        if "none" in said:  # "none or a number", but "left, right or none"
+        allowed = self._allowed(annotation)
+        words = [word for word in allowed if word != "none"]
+        if "none" in allowed:  # "none or a number", but "left, right or none"
             words = ["none", *words] if any(word.isupper() for word in words) else [*words, "none"]
         value = self._value(default)
-        whole_for_float = said == ["NUMBER"] and isinstance(value, int)
+        whole_for_float = allowed == ["NUMBER"] and isinstance(value, int)
         return Parameter(float(value) if whole_for_float else value, "|".join(words))
 
     def _allowed(self, node: ast.expr | None) -> list[str]:
@@ -141,12 +141,7 @@ class _ModuleNames:
             case ast.Subscript(value=ast.Name(id="Literal"), slice=words):
                 return [str(word) for word in _flat(ast.literal_eval(words))]
             case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[kind, rule])):
-                named = (
-                    isinstance(rule, ast.Call)
-                    and isinstance(rule.func, ast.Name)
-                    and rule.func.id == "CandidateNames"
-                )
-                return ["NAMES"] if named else self._allowed(kind)
+                return ["NAMES"] if ast.unparse(rule) == "CandidateNames()" else self._allowed(kind)
             case ast.Name(id=name) if name in KINDS:
                 return [KINDS[name]] if KINDS[name] else []
             case ast.Name(id=name):

@@ -219,7 +219,7 @@ def _report_skipped(samples: Samples, *, strict: bool, warn: Callable[[str], Non
     listed += f"; and {n - 5:,} more" if n > 5 else ""
     if not len(samples):
         raise DataError(f"'{samples.name}': none of its {counted(n, what)} can be read: {listed}.")
-    told = f"'{samples.name}': cannot read {counted(n, what)} of {samples.n_rows:,}: {listed}."
+    message = f"'{samples.name}': cannot read {counted(n, what)} of {samples.n_rows:,}: {listed}."
     if strict:
-        raise DataError(f"{told} Repair or remove them, or leave --strict out to skip them.")
-    warn(f"{told} {SKIPPED}")
+        raise DataError(f"{message} Repair or remove them, or leave --strict out to skip them.")
+    warn(f"{message} {SKIPPED}")

@@ -21,7 +21,7 @@ PRODUCTS = 1 << 24  # cosines held at once, 64 MB in float32
 def aggregation(vectors_ND: np.ndarray, codes_N: np.ndarray, n_classes: int) -> np.ndarray:
     """A_j = ||mean of the vectors of class j||, (C,): 1 where all are equal, 1 / sqrt(n) for n random directions.
 
-    NaN where the truth knows no row of the class.
+    NaN where no row has this class.
     """
     known_K = np.flatnonzero(codes_N >= 0)
     counts_C = np.bincount(codes_N[known_K], minlength=n_classes)

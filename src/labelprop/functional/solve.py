@@ -1,4 +1,4 @@
-"""Iterative solvers: an operator given as a function, all columns at once, and an honest verdict."""
+"""Iterative solvers: an operator given as a function, all columns at once, with the true residual of each."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class _Block:
 
 
 def _row_blocks(x_NA: torch.Tensor) -> Iterator[slice]:
-    """Rows that fit the cache together; all at once where there is none to speak of."""
+    """Rows that fit the cache together; all at once where there is no such cache."""
     n, columns = x_NA.shape
     step = max(1, CACHED // max(1, columns)) if x_NA.device.type == "cpu" else n
     for start in range(0, n, max(1, step)):

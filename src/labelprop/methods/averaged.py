@@ -17,7 +17,7 @@ from labelprop.methods.base import LossTerms, Method, Net, Outputs
 from labelprop.methods.state import Ema
 from labelprop.propagators.estimator.parameters import OneOf, Share
 
-LAG = 9
+LAG = 9  # of (1 + t) / (10 + t), the memory of TensorFlow's averages
 FOLLOWED = ("copy", "ema")  # of `state.RULES`: nothing passes through the average in training
 
 

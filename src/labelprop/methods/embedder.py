@@ -13,7 +13,7 @@ from labelprop.methods.state import MemoryBank
 from labelprop.models.deployed import NearestVote
 from labelprop.propagators.estimator.parameters import Count, Positive, Share
 
-VOTE_TEMPERATURE = 0.07
+VOTE_TEMPERATURE = 0.07  # of the kNN vote of Wu et al. 2018
 
 
 @dataclass(eq=False, repr=False, kw_only=True)

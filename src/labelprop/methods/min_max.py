@@ -7,8 +7,9 @@ class; MMF is `functional.loss.min_max_features` on features of unit length with
 = 1 - d_i / d_max, d_i the sum of the distances from feature i to its k nearest; where the label is given, r is the
 trust given with it. With several processes MMF is over the pairs within each one's part of the batch.
 
-Free here, for want of the paper's: k, the margin, lambda, and that the cross-entropy is divided by the whole batch.
-Left out: the consistency between two perturbed copies that the paper may add; it is another method (see `Sum`).
+Chosen here, since the paper gives no values: k, the margin, lambda, and that the cross-entropy is divided by the
+whole batch. Left out: the consistency between two perturbed copies that the paper may add; it is another method (see
+`Sum`).
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from labelprop.functional import schedule
 from labelprop.methods.base import Method
 from labelprop.models.trunks.trunk import Trunk
 
-MIN_STEPS = 100
+MIN_STEPS = 100  # of a phase beside the main one
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 PassOver = Literal["unlabeled", "labeled", "all"]

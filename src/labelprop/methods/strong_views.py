@@ -1,4 +1,4 @@
-"""Two views of unlabeled examples: a weak one that says what to learn, and a strong one that learns it.
+"""Two views of unlabeled examples: the weak one gives the target, the strong one is trained on it.
 
 The weak view is one pass over all examples, labeled ones included, so that methods of a `Sum` share it; the strong
 view is another pass over the unlabeled ones. The released codes make one pass of both, with common batch statistics.

@@ -22,7 +22,7 @@ from labelprop.report.view.payload import payload, script_json
 from labelprop.report.view.sections import EXCERPT, make_view
 from labelprop.report.words import brief, excerpt, number, visible
 
-PAGE_BYTES = 8_000_000
+PAGE_BYTES = 8_000_000  # with pictures: 2 MB below the budget of the page
 STYLES = ("base.css", "sections.css", "embedding.css", "small.css")
 SCRIPTS = ("base.js", "trust.js", "map.js", "map_input.js", "checks.js", "start.js")
 SHOWN_AT = (24, 32, 40, 56, 64, 72)  # pixels; the sizes of pictures in sections.css

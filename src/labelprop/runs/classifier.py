@@ -24,7 +24,7 @@ from labelprop.models.network import ModelSpec, Network, build
 from labelprop.models.trunks.text_svd import TextSvd
 
 FORMAT = 1
-BATCH = 500
+BATCH = 500  # measured: see `training.outputs.EVAL_BATCH`
 
 
 class Classifier(nn.Module):
@@ -73,7 +73,7 @@ def save_classifier(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StartingTrunk:
+class StartTrunk:
     """The trunk of a finished run's network, for another training to start from."""
 
     spec: ModelSpec
@@ -89,7 +89,7 @@ class StartingTrunk:
         return network
 
 
-def load_trunk(folder: Path, backbone: Backbone | None = None) -> StartingTrunk:
+def load_trunk(folder: Path, backbone: Backbone | None = None) -> StartTrunk:
     """The trunk of the model in a run folder, for examples that are embedded by `backbone`.
 
     Raises RequestError where there is none, or it was trained on what another backbone saw.
@@ -108,7 +108,7 @@ def load_trunk(folder: Path, backbone: Backbone | None = None) -> StartingTrunk:
     assert isinstance(network, Network)
     spec, preprocessing = ModelSpec.from_json(description["architecture"]), description["preprocessing"]
     digest = weights_digest(network.trunk)
-    return StartingTrunk(spec, Preprocessing.from_json(preprocessing), network.trunk.state_dict(), digest)
+    return StartTrunk(spec, Preprocessing.from_json(preprocessing), network.trunk.state_dict(), digest)
 
 
 def described_start(folder: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from labelprop.models.choose import choose_model, parse_model
 from labelprop.models.network import ModelSpec, Network, build
 from labelprop.models.trunks.pretrained import load_pretrained, options_of
 from labelprop.models.trunks.text_svd import TextSvd
-from labelprop.runs.classifier import StartingTrunk, load_trunk
+from labelprop.runs.classifier import StartTrunk, load_trunk
 from labelprop.runs.embed import embed_samples
 from labelprop.runs.inputs import Inputs
 from labelprop.runs.requests import FROZEN, Reading, TrainRequest
@@ -34,7 +34,7 @@ SHARED_SETTINGS = ("batch_size", "lr", "weight_decay", "l2_feature")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EmbeddedContent:
+class Embedded:
     """The content of the examples: as it was read, or embedded by a frozen backbone."""
 
     content: Content
@@ -49,9 +49,9 @@ class Design:
     spec: ModelSpec
     preprocessing: Preprocessing
     augment: str
-    embedded: EmbeddedContent
+    embedded: Embedded
     task: Task
-    start: StartingTrunk | None = None
+    start: StartTrunk | None = None
 
     def network(self, heads: Mapping[str, int], seed: int) -> Network:
         """The network to train, with these heads: new, or on the trunk of another run."""
@@ -92,13 +92,11 @@ def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int
     return load_backbone(learned)
 
 
-def embed_content(
-    samples: Samples, backbone: Backbone | None, device: torch.device, reading: Reading
-) -> EmbeddedContent:
+def embed_content(samples: Samples, backbone: Backbone | None, device: torch.device, reading: Reading) -> Embedded:
     """Applies the backbone, if there is one."""
     if backbone is None:
         assert samples.content is not None  # see `open_backbone`
-        return EmbeddedContent(samples.content, None)
+        return Embedded(samples.content, None)
     reading.reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {backbone.name}")
     vectors_ND = embed_samples(
         samples,
@@ -107,15 +105,11 @@ def embed_content(
         progress=lambda done, total: reading.reporter.advance("embedding", done, total),
         cache=Path(reading.cache) if reading.cache else None,
     )
-    return EmbeddedContent(TensorContent(torch.from_numpy(vectors_ND), torch.float32), backbone)
+    return Embedded(TensorContent(torch.from_numpy(vectors_ND), torch.float32), backbone)
 
 
 def decide(
-    request: TrainRequest,
-    inputs: Inputs,
-    embedded: EmbeddedContent,
-    start: StartingTrunk | None,
-    device: torch.device,
+    request: TrainRequest, inputs: Inputs, embedded: Embedded, start: StartTrunk | None, device: torch.device
 ) -> Design:
     """Recipe, network, views and preprocessing for these inputs."""
     given, reporter, augment, model = inputs.given, request.reporter, request.augment, request.model
@@ -159,14 +153,14 @@ def decide(
     return Design(chosen, spec, preprocessing, augment, embedded, task, start)
 
 
-def find_start(request: TrainRequest, embedded: EmbeddedContent) -> StartingTrunk | None:
+def find_start(request: TrainRequest, embedded: Embedded) -> StartTrunk | None:
     """The network that training starts from: a run's, or a pretrained model that is to learn; None for a new one."""
     if request.tune != FROZEN:
         return _pretrained(request, embedded)
     return None if request.init is None else load_trunk(request.init, embedded.backbone)
 
 
-def check_start(start: StartingTrunk, shape: tuple[int, ...], model: str) -> None:
+def check_start(start: StartTrunk, shape: tuple[int, ...], model: str) -> None:
     """Raises RequestError where examples of this shape do not fit, or another network was asked for."""
     if model != "auto":
         raise RequestError(f"--model {model} excludes --init and --tune: the network is the one named there.")
@@ -177,7 +171,7 @@ def check_start(start: StartingTrunk, shape: tuple[int, ...], model: str) -> Non
         )
 
 
-def _pretrained(request: TrainRequest, embedded: EmbeddedContent) -> StartingTrunk:
+def _pretrained(request: TrainRequest, embedded: Embedded) -> StartTrunk:
     shape = tuple(embedded.content.shape)
     trunk = load_pretrained(request.backbone, request.tune, request.seed)
     learned = sum(p.numel() for p in trunk.parameters()) - sum(p.numel() for p in trunk.fixed())
@@ -188,7 +182,7 @@ def _pretrained(request: TrainRequest, embedded: EmbeddedContent) -> StartingTru
     image = trunk.image_config
     channels = [slice(None)] if shape[0] == 1 else [slice(at, at + 1) for at in range(shape[0])]
     mean, std = (tuple(float(np.mean(values[part])) for part in channels) for values in (image.mean, image.std))
-    return StartingTrunk(
+    return StartTrunk(
         spec=ModelSpec("pretrained", shape, {}, options_of(trunk)),
         preprocessing=Preprocessing("image", shape, mean, std),
         tensors=trunk.state_dict(),

@@ -67,4 +67,4 @@ def _smaller(plan: Forecast) -> list[tuple[str, Forecast]]:
     if plan.size.n_classes > FEWER_CLASSES and own.get("top_classes") is None:
         other.append((f"--top-classes {FEWER_CLASSES}", plan.method, own | {"top_classes": FEWER_CLASSES}))
     other += [(f"--method {method}", method, {}) for method in WITHOUT_GRAPH if method != plan.method]
-    return [(said, forecast(method, parameters, plan.size)) for said, method, parameters in other]
+    return [(flags_text, forecast(method, parameters, plan.size)) for flags_text, method, parameters in other]

@@ -80,8 +80,8 @@ def select(request: SelectRequest) -> pa.Table:
         selection.offer(rows_B, classifier.probabilities(seen_B.to(new.device)).cpu().numpy())
         done += len(rows_B)
         request.reporter.advance("scoring", done, n)
-    for said in what_was_selected(n, classifier.classes, selection):
-        request.reporter.say(said)
+    for line in what_was_selected(n, classifier.classes, selection):
+        request.reporter.say(line)
     return selection_table(new.samples.ids, classifier.classes, selection)
 
 
@@ -127,7 +127,7 @@ def open_new_data(request: Classifying) -> NewData:
 
 
 def _columns(folder: RunFolder, request: Classifying) -> dict[str, str]:
-    """Columns of a table that were named for training; new tables have them unless said otherwise."""
+    """Columns of a table that were named for training; new tables have them unless the request names others."""
     path = as_path(request.data)
     if path is None or path.suffix.lower() not in TABLE_SUFFIXES:
         return {}

@@ -22,15 +22,7 @@ from labelprop.data.views.batches import check_shared_out
 from labelprop.methods.phases import Recipe
 from labelprop.models.trunks.pretrained import TRUNK_RATE
 from labelprop.runs.classifier import described_start, own_backbone
-from labelprop.runs.design import (
-    Design,
-    EmbeddedContent,
-    check_seed,
-    decide,
-    embed_content,
-    find_start,
-    open_backbone,
-)
+from labelprop.runs.design import Design, Embedded, check_seed, decide, embed_content, find_start, open_backbone
 from labelprop.runs.inputs import Inputs, read_inputs, say_counts
 from labelprop.runs.requests import FROZEN, TrainRequest
 from labelprop.training import halving, recipes
@@ -43,7 +35,7 @@ class PreparedTraining:
     request: TrainRequest
     inputs: Inputs
     test: Inputs | None
-    test_embedded: EmbeddedContent | None
+    test_embedded: Embedded | None
     design: Design
     candidates: tuple[Design, ...]  # that `auto` chooses from
     device: torch.device
@@ -51,9 +43,7 @@ class PreparedTraining:
     clock: StageClock
     budget: float | None
     began: float
-    least_steps: int = (
-        0  # of the main phase under `--recipe auto`, whatever the budget: those of the recipe's longest trial
-    )
+    least_steps: int = 0  # of the main phase, whatever the budget: under `--recipe auto` those of the longest trial
 
     @property
     def group(self) -> Group:
@@ -120,7 +110,7 @@ def _check_tune(request: TrainRequest) -> None:
         )
 
 
-def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, EmbeddedContent]:
+def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Embedded]:
     """DATA, and what the network sees of it."""
     inputs = read_inputs(request)
     if request.only_labeled:

@@ -13,7 +13,7 @@ from labelprop.core.clock import StageClock
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.run_folder import RunFolder
 from labelprop.data.contents import TensorContent
-from labelprop.runs.design import EmbeddedContent, check_seed, embed_content, open_backbone, resolve_device
+from labelprop.runs.design import Embedded, check_seed, embed_content, open_backbone, resolve_device
 from labelprop.runs.inputs import Inputs, read_inputs, say_counts
 from labelprop.runs.requests import PropagateRequest
 
@@ -25,7 +25,7 @@ class PreparedPropagation:
     request: PropagateRequest
     estimator: Any
     inputs: Inputs
-    embedded: EmbeddedContent
+    embedded: Embedded
     vectors_ND: np.ndarray
     device: torch.device
     clock: StageClock

@@ -95,7 +95,7 @@ def _label(prepared: PreparedPropagation, plan: Forecast) -> Propagated:
 
 
 def _kernel_metric(estimator: Any) -> str:
-    """The Gaussian kernel is of distances, whatever `metric` says."""
+    """The Gaussian kernel uses distances, whatever `metric` is."""
     return "euclidean" if getattr(estimator, "kernel", None) == "rbf" else "cosine"
 
 

@@ -14,7 +14,12 @@ from labelprop.runs.results import Results
 from labelprop.runs.summary import propagation_pays_not, say_results
 from labelprop.runs.tables import Labeling
 
-NOT_SETTINGS = ("device", "random_state", "verbose", "warm_start")  # said elsewhere, or of no effect on the labels
+NOT_SETTINGS = (
+    "device",
+    "random_state",
+    "verbose",
+    "warm_start",
+)  # recorded elsewhere, or without effect on the labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -152,7 +152,7 @@ class _Halving:
             )
 
         def note(trials: Sequence[Trial]) -> None:
-            self.prepared.request.reporter.say(_said(trials[-1]))
+            self.prepared.request.reporter.say(_trial_line(trials[-1]))
             self._keep(lengths, trials)
 
         self._keep(lengths, trials)
@@ -207,6 +207,6 @@ def _steps(lengths: Mapping[str, int]) -> str:
     return f"{least:,} steps" if least == most else f"{least:,} to {most:,} steps"
 
 
-def _said(trial: Trial) -> str:
+def _trial_line(trial: Trial) -> str:
     where = f"round {trial.round + 1} of {len(ROUNDS)}, part {trial.fold + 1}"
     return f"race, {where}: {trial.recipe} found {trial.right:,} of {trial.hidden:,} hidden labels"

@@ -31,9 +31,9 @@ def check_same_run(previous: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     if "recipe" in different:  # the rest follows from it
         different = [key for key in different if key not in ("settings", "model")]
     if different:
-        said = "; ".join(_difference(key, previous[key], now[key]) for key in different)
+        differences = "; ".join(_difference(key, previous[key], now[key]) for key in different)
         raise RequestError(
-            f"cannot resume, this is another run: {said}. Repeat the original command with --resume, choose "
+            f"cannot resume, this is another run: {differences}. Repeat the original command with --resume, choose "
             "another --out, or add --force, after which the result need not equal an unbroken run's."
         )
 

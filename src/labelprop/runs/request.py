@@ -67,13 +67,13 @@ def option(
 class Request:
     """Base of all requests. `reporter` gets messages and progress; `command` is the command line, for the record.
 
-    A verb that never `speaks`, that is reports progress, has no --quiet.
+    A verb without `shows_progress` has no --quiet.
     """
 
     reporter: Reporter = field(default_factory=Silent)
     command: str = ""
 
-    speaks: ClassVar[bool] = True
+    shows_progress: ClassVar[bool] = True
     python_only: ClassVar[frozenset[str]] = frozenset()
     command_only: ClassVar[frozenset[str]] = frozenset()
     belong_together: ClassVar[tuple[frozenset[str], ...]] = ()
@@ -133,7 +133,7 @@ def _kept(one: Field[Any], value: Any) -> Any:
 def _kept_file(value: Any) -> Any:
     if isinstance(value, os.PathLike) or (isinstance(value, str) and os.path.exists(value)):
         return os.path.abspath(value)  # found again from wherever the run is resumed
-    return value if value is None or isinstance(value, str) else _told(value)
+    return value if value is None or isinstance(value, str) else _type_only(value)
 
 
 def _plain(value: Any) -> Any:
@@ -142,10 +142,10 @@ def _plain(value: Any) -> Any:
     value = value.tolist() if hasattr(value, "tolist") else value  # numbers and short lists of NumPy
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else _told(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else _type_only(value)
 
 
-def _told(value: Any) -> dict[str, str]:
+def _type_only(value: Any) -> dict[str, str]:
     return {OBJECT: f"{type(value).__module__}.{type(value).__qualname__}"}
 
 
@@ -190,9 +190,9 @@ def from_names(kind: type[Request]) -> Callable[[Callable[[Any], Result]], Calla
 
 def parameters_of(kind: type[Request]) -> str:
     """The Parameters section of that docstring."""
-    told = (
+    lines = (
         f"{name} : {one.metadata[OPTION].help}"
         for name, one in kind.options().items()
         if name not in kind.command_only
     )
-    return "\n".join(["Parameters", "----------", *told])
+    return "\n".join(["Parameters", "----------", *lines])

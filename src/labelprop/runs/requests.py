@@ -64,7 +64,7 @@ class Labeled(Reading):
 class DoctorRequest(Labeled):
     """`labelprop doctor`."""
 
-    speaks: ClassVar[bool] = False
+    shows_progress: ClassVar[bool] = False
     python_only: ClassVar[frozenset[str]] = frozenset({"strict", "truth_col"})
 
 
@@ -228,7 +228,7 @@ class DemoRequest(Request):
 class ReportRequest(Request):
     """`labelprop report`."""
 
-    speaks: ClassVar[bool] = False
+    shows_progress: ClassVar[bool] = False
     run: Path = option("A run folder.", "data", kind=Path, metavar="DIR", positional=True)
     against: Path | None = option("Another run on the same data, to set beside it.", "data", None, kind=Path)
 

@@ -64,7 +64,7 @@ class Results:
         }
 
     def metrics(self, recipe: str) -> dict[str, Any]:
-        """What metrics.json says of every run; null where it is not known."""
+        """What metrics.json holds for every run; null where it is not known."""
         n_unlabeled = int(self.unlabeled_N.sum())
         return {
             "format": 1,

@@ -18,7 +18,7 @@ from labelprop.core.errors import RequestError
 from labelprop.core.text import counted
 from labelprop.runs.tables import id_array, names_of
 
-MOST_NAMED = 5  # classes that are said by name
+MOST_NAMED = 5  # classes that are named in a sentence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,15 +101,15 @@ def what_was_selected(n: int, classes: Sequence[str], selection: BestOfClasses) 
     """How much of a pool of `n` was taken, and which classes got fewer than they have places for."""
     kept, _ = selection.best()
     distinct = len(np.unique(kept.rows_M))
-    said = [f"{len(kept):,} places in {counted(len(classes), 'class')} taken by {distinct:,} of {n:,} examples"]
+    lines = [f"{len(kept):,} places in {counted(len(classes), 'class')} taken by {distinct:,} of {n:,} examples"]
     counts_C = np.bincount(kept.classes_M, minlength=len(classes))
     short = np.flatnonzero(counts_C < selection.per_class)
     if len(short):
         named = ", ".join(f"'{classes[code]}' {counts_C[code]:,}" for code in short[:MOST_NAMED])
         more = f", and {len(short) - MOST_NAMED:,} more" if len(short) > MOST_NAMED else ""
         likeliest = f"its {selection.per_example} likeliest" if selection.per_example > 1 else "its likeliest"
-        said.append(
+        lines.append(
             f"warning: fewer than {selection.per_class:,} examples have the class among {likeliest} in "
             f"{counted(len(short), 'class')}: {named}{more}"
         )
-    return said
+    return lines

@@ -14,7 +14,7 @@ import pyarrow as pa
 from labelprop.core.types import UNLABELED
 from labelprop.data.samples import Samples
 
-THUMBNAIL = 64
+THUMBNAIL = 64  # pixels: the largest that the page shows
 BLOCK_ELEMENTS = 1 << 22  # shares looked at at once
 
 

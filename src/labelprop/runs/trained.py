@@ -119,7 +119,7 @@ def _test_metrics(finished: Trained, classifier: Classifier) -> dict[str, Any]:
 
 
 def _propagation_only(finished: Trained, results: Results) -> float | None:
-    """Accuracy of the diffusion on the examples as they came: what the training has to beat."""
+    """Accuracy of the diffusion on the raw examples, to compare the training with."""
     content, given = finished.prepared.design.embedded.content, finished.prepared.inputs.given
     too_large = len(content) > RAW_ROWS or len(content) * int(np.prod(content.shape)) > RAW_VALUES
     if results.truth is None or len(finished.trainings) == 1 or too_large:

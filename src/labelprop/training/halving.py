@@ -20,7 +20,7 @@ from labelprop.propagators.choice.hidden import Fit, HiddenLabels
 
 BASELINE = "supervised"
 ROUNDS = (1 / 8, 1 / 4)  # of the full length
-FOLDS = 3
+FOLDS = 3  # each is one training a candidate and round
 
 LARGE = 200_000  # rows beyond which a graph of all of them before every epoch is slow
 CANDIDATES = {  # by what the network sees, in order of preference
@@ -88,8 +88,8 @@ def successive_halving(
         )
     hidden = hidden_labels(task)
     if not hidden.folds:
-        said = f"{names[0]}, without a race: every class has a single label, and hiding it would lose the class"
-        return HalvingResult(names[0], said)
+        reason = f"{names[0]}, without a race: every class has a single label, and hiding it would lose the class"
+        return HalvingResult(names[0], reason)
     trials = list(run_already)
     known = {(trial.round, trial.recipe, trial.fold) for trial in trials}
     running, found = list(names), {}

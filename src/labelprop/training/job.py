@@ -172,7 +172,7 @@ def make_fabric(device: torch.device, deterministic: bool, precision: Precision 
         }
         # Images have their channels innermost and weights have not, which is meant: see `models.network`.
         warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # tells of its settings and processes else
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would log its settings and processes
     fabric = Fabric(**settings)
     if started_together():
         fabric.launch()

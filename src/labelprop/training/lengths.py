@@ -20,7 +20,7 @@ from labelprop.training.phase_run import PhaseRun
 
 DEFAULT_STEPS = 3000  # about what a small network needs on a few thousand examples
 DEFAULT_EPOCHS = (10, 150)  # at least, at most
-WARM_UP_STEPS = 20
+WARM_UP_STEPS = 20  # that are timed for a budget
 RESERVE = 0.10  # of a budget
 CLOSING_SECONDS = 10.0  # of a budget: for the map and the page
 

@@ -10,7 +10,7 @@ from labelprop.core.text import byte_size
 from labelprop.data.images.pixels import Header, ImageFormat
 
 SMALL_PIXELS = 256 * 256  # images of one size up to this are kept as they are
-LARGEST_SIDE = 224  # what larger or mixed images are brought to unless told
+LARGEST_SIDE = 224  # of larger or mixed images, unless --image-size is given
 CACHE_LIMIT_BYTES = 8 * 2**30  # of decoded pixels; more than that would surprise on a laptop's disk
 
 

@@ -8,10 +8,10 @@ Crops at random ("crop+color+flip") are seen at 7/8 of the stored side, and so i
 224 of 256 pixels, as in the papers on ImageNet. These resize an image by its shorter side and crop it where it is;
 here images are stored as squares already (`--image-size 256`), so that crops come from the central square.
 
-Vectors are shown as they are in the weak view unless `augment` says otherwise: little is known about their geometry
-that would keep a label. "noise" adds Gaussian noise of a tenth of a standard deviation, "mix" mixes with a near
-neighbor (`mixing`; the loader, which knows the other rows, does that before a view is made), and "strong" hides a
-random fifth of the entries and adds the noise, which is also what their strong view does, on top.
+The weak view shows vectors unchanged unless `augment` asks for more: little is known about their geometry that would
+keep a label. "noise" adds Gaussian noise of a tenth of a standard deviation, "mix" mixes with a near neighbor
+(`mixing`; the loader, which knows the other rows, does that before a view is made), and "strong" hides a random fifth
+of the entries and adds the noise, which is also what their strong view does, on top.
 """
 
 from __future__ import annotations

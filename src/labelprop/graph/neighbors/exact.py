@@ -118,7 +118,7 @@ def drop_self(self_B: torch.Tensor, indices_BW: torch.Tensor) -> torch.Tensor:
 def break_ties(
     rows: Rows, block: Any, values_BW: torch.Tensor, indices_BW: torch.Tensor, rounding_B: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Candidates, best first, ordered by (similarity descending, index ascending) whatever rounding says.
+    """Candidates, best first, ordered by (similarity descending, index ascending) in spite of rounding.
 
     Values that differ from the next by less than rounding, and all distances, are computed again by pairs. -inf goes
     last, with index -1.

@@ -13,7 +13,7 @@ from labelprop.propagators.choice.heads import CHOICES_OF_C
 from labelprop.propagators.votes.vote_propagator import VotePropagator
 
 LABELS_ONLY, SOFT_HEAD = HEADS
-NEIGHBORS = (10, 20, 50)
+NEIGHBORS = (10, 20, 50)  # that each propagator is tried with
 
 
 @dataclass(frozen=True, slots=True)

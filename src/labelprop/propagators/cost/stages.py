@@ -21,7 +21,7 @@ NEIGHBORS = 50  # of a propagator that has no such parameter
 INDEX = 4  # bytes of an index in a graph
 BOTH_WAYS = 1.5  # edges of a symmetric graph for each that a row chose: some are chosen from both ends
 
-# Fitted to measurements of benchmarks/forecast.py: what the number of rows and classes does not tell.
+# Fitted to measurements of benchmarks/forecast.py: costs that do not follow from the sizes alone.
 BLOCK = 2**24  # similarities that an exact search holds at once
 NEAR, NEAR_K, NEAR_PRODUCT = 500.0, 48.0, 100.0  # of the approximate search, a row and sqrt(n), where vectors cluster
 NEAR_HELD = 1.3  # bytes of it for each of the similarities it holds at once
