@@ -126,7 +126,7 @@ def tell(row: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--methods", default=",".join(registry.table("propagators")))
+    parser.add_argument("--methods", default=",".join(registry.entries("propagators")))
     parser.add_argument("--quick", action="store_true", help="the two smallest sizes")
     parser.add_argument("--large", action="store_true", help="also a million rows and a thousand classes")
     parser.add_argument("--cell", nargs=2, metavar=("FOLDER", "METHOD"), help="one cell, for the processes it starts")

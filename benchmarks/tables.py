@@ -17,7 +17,7 @@ from pathlib import Path
 from common import RESULTS, ROOT
 from labelprop.bench import recipes, small
 from labelprop.bench.cells import CellFile
-from labelprop.bench.equal_passes import Part, tables
+from labelprop.bench.equal_passes import BenchSet, tables
 
 PAGE = ROOT / "docs" / "recipes.md"
 BEGIN, END = "<!-- written by benchmarks/tables.py -->", "<!-- end -->"
@@ -41,14 +41,14 @@ def main() -> int:
 
 def wanted() -> Iterator[tuple[Path, str]]:
     """Every file as it should be."""
-    yield from files(RESULTS / "small", small.PARTS)
+    yield from files(RESULTS / "small", small.BENCH_SETS)
     if (RESULTS / "recipes").is_dir():
         yield from files(RESULTS / "recipes", recipes.parts())
         if PAGE.exists():
             yield page()
 
 
-def files(folder: Path, parts: Sequence[Part]) -> Iterator[tuple[Path, str]]:
+def files(folder: Path, parts: Sequence[BenchSet]) -> Iterator[tuple[Path, str]]:
     """table.json and table.md of a folder of cells, as they should be."""
     cells = CellFile(folder / "cells.jsonl").rows
     summary, text = tables(parts, cells)

@@ -16,7 +16,7 @@ from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import loop, recipes
-from labelprop.training.job import Job, Lengths, Trained, WorkMeter
+from labelprop.training.job import Job, Lengths, TrainedNetwork, WorkMeter
 from served import content_for
 
 STEPS, PER_EPOCH = 20, 5
@@ -41,7 +41,7 @@ class InFloat64(nn.Module):
 
 def trained(
     name: str, settings: dict[str, Any], labeled: tuple[int, ...] = (4, 4, 4)
-) -> tuple[list[float], Trained, tuple[int, ...]]:
+) -> tuple[list[float], TrainedNetwork, tuple[int, ...]]:
     """The mean loss of every epoch of every phase, what was made, and the shape of an example.
 
     `labeled` says how many of the 24 examples of each class have a label.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from labelprop.bench.equal_passes import Row
+from labelprop.bench.equal_passes import RecipeRow
 from labelprop.bench.passes import count, steps_within
 from labelprop.bench.recipes import rows_for
 from labelprop.core.types import Task
@@ -64,7 +64,7 @@ def test_cost(name: str, settings: dict, of_step: tuple, of_first: tuple, of_lat
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", rows_for((1, 28, 28)), ids=lambda row: row.name)
-def test_every_recipe_can_be_counted_with_its_defaults(row: Row) -> None:
+def test_every_recipe_can_be_counted_with_its_defaults(row: RecipeRow) -> None:
     phases = count(recipes.build(row.recipe, row.settings), TASK)
     assert min(phase.step for phase in phases) > 0
 

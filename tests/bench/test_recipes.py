@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from labelprop.bench import recipes
-from labelprop.bench.equal_passes import Part, Row
+from labelprop.bench.equal_passes import BenchSet, RecipeRow
 from labelprop.bench.sets import split_banking77
 from labelprop.cli.main import app
 from labelprop.core import registry
@@ -21,7 +21,7 @@ from labelprop.core import registry
 def test_every_recipe_that_serves_the_data_takes_part() -> None:
     images = {row.name for row in recipes.rows_for((1, 28, 28))}
     vectors = {row.name for row in recipes.rows_for((384,))}
-    assert images == set(registry.table("recipes")) - {"linear-readout"}
+    assert images == set(registry.entries("recipes")) - {"linear-readout"}
     assert images - vectors == {"s4l-rotation", "s4l-exemplar"}, "what their views do to a picture"
     assert recipes.rows_for((384,))[0].name == "supervised"
 
@@ -40,14 +40,14 @@ def write_banking77(folder: Path, rows: int = 90) -> None:
 def test_it_runs_on_embeddings_from_files_to_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_banking77(tmp_path / "banking77")
     settings = {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5}
-    part = Part(
+    part = BenchSet(
         name="banking77",
         what="toys",
         draw=partial(split_banking77, per_class=4),
         model="mlp",
         passes=3000,
         splits=2,
-        rows=(Row("supervised", {"batch_size": 12}), Row("dlp", settings)),
+        rows=(RecipeRow("supervised", {"batch_size": 12}), RecipeRow("dlp", settings)),
     )
     monkeypatch.setattr(recipes, "parts", lambda: [part])
     out = tmp_path / "out"
@@ -72,10 +72,10 @@ def test_it_runs_on_embeddings_from_files_to_a_table(tmp_path: Path, monkeypatch
 def test_a_run_longer_than_the_budget_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_banking77(tmp_path / "banking77")
     rows = (
-        Row("supervised", {"batch_size": 12}),
-        Row("dlp", {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5}),
+        RecipeRow("supervised", {"batch_size": 12}),
+        RecipeRow("dlp", {"batch_size": 12, "labeled_batch_size": 6, "n_neighbors": 5}),
     )
-    part = Part("banking77", "toys", partial(split_banking77, per_class=4), "mlp", 300, 1, rows)
+    part = BenchSet("banking77", "toys", partial(split_banking77, per_class=4), "mlp", 300, 1, rows)
     monkeypatch.setattr(recipes, "parts", lambda: [part])
     out = tmp_path / "out"
     found = CliRunner().invoke(app, ["bench", "recipes", "--data", str(tmp_path), "--out", str(out)])

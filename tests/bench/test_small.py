@@ -15,9 +15,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from labelprop.bench import equal_passes, small
-from labelprop.bench.equal_passes import Part, Row, Selection, choose, paired, summarize
+from labelprop.bench.equal_passes import BenchFilter, BenchSet, RecipeRow, paired, select_sets, summarize
 from labelprop.bench.sets import split_images
-from labelprop.bench.small import PARTS
+from labelprop.bench.small import BENCH_SETS
 from labelprop.cli.main import app
 from labelprop.core.errors import UnknownNameError
 from labelprop.training import recipes
@@ -80,23 +80,25 @@ def test_three_pairs_differ_beyond_4_303_standard_errors(far: float, decided: bo
     assert (down["above"], down["below"]) == (False, decided)
 
 
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_every_row_is_a_recipe(part: Part) -> None:
+@pytest.mark.parametrize("part", BENCH_SETS, ids=lambda part: part.name)
+def test_every_row_is_a_recipe(part: BenchSet) -> None:
     for row in part.rows:
         recipes.build(row.recipe, row.settings)
     assert len({row.name for row in part.rows}) == len(part.rows)
 
 
 def test_sets_and_rows_can_be_chosen_by_name() -> None:
-    (found,) = choose("small", PARTS, Selection("cifar10", "dlp, supervised", 2, 0.5))
+    (found,) = select_sets("small", BENCH_SETS, BenchFilter("cifar10", "dlp, supervised", 2, 0.5))
     assert (found.name, [row.name for row in found.rows]) == ("cifar10", ["supervised", "dlp"])
     assert (found.splits, found.passes) == (2, 400_000)
-    assert choose("small", PARTS, Selection()) == list(PARTS)
-    assert choose("small", PARTS, Selection(rows="llp density=None"))[0].rows == (Row("llp", {"density": None}),)
+    assert select_sets("small", BENCH_SETS, BenchFilter()) == list(BENCH_SETS)
+    assert select_sets("small", BENCH_SETS, BenchFilter(rows="llp density=None"))[0].rows == (
+        RecipeRow("llp", {"density": None}),
+    )
     with pytest.raises(UnknownNameError, match="unknown set of bench small 'cifar'; did you mean 'cifar10'"):
-        choose("small", PARTS, Selection("cifar"))
+        select_sets("small", BENCH_SETS, BenchFilter("cifar"))
     with pytest.raises(UnknownNameError, match="unknown row of bench small 'lp'"):
-        choose("small", PARTS, Selection(rows="lp"))
+        select_sets("small", BENCH_SETS, BenchFilter(rows="lp"))
 
 
 def test_a_split_gives_so_many_labels_and_the_truth_of_the_others(tmp_path: Path) -> None:
@@ -114,9 +116,9 @@ def test_a_split_gives_so_many_labels_and_the_truth_of_the_others(tmp_path: Path
 def test_it_runs_and_a_restart_runs_nothing_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_set(tmp_path / "toy")
     settings = {"batch_size": 12, "labeled_batch_size": 6}
-    rows = (Row("supervised", {"batch_size": 12}), Row("llp", settings | {"dim": 8}))
+    rows = (RecipeRow("supervised", {"batch_size": 12}), RecipeRow("llp", settings | {"dim": 8}))
     draw = partial(split_images, name="toy", rows=100, per_class=4)
-    monkeypatch.setattr(small, "PARTS", (Part("toy", "toys", draw, "mlp", 2000, 3, rows),))
+    monkeypatch.setattr(small, "BENCH_SETS", (BenchSet("toy", "toys", draw, "mlp", 2000, 3, rows),))
     command = ["bench", "small", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--set", "splits=2"]
     first = CliRunner().invoke(app, command)
     assert first.exit_code == 0, first.output

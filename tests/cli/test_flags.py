@@ -16,7 +16,7 @@ from labelprop.core.errors import RequestError, UnknownNameError
 NO_FLAG = set(registry.NO_FLAGS)
 
 
-@pytest.mark.parametrize("method", registry.table("propagators"))
+@pytest.mark.parametrize("method", registry.entries("propagators"))
 def test_every_constructor_parameter_is_a_flag(method: str) -> None:
     constructor = inspect.signature(registry.lookup("propagators", method).load()).parameters
     flags = {parameter.name for parameter in propagator_flags()}
@@ -25,7 +25,7 @@ def test_every_constructor_parameter_is_a_flag(method: str) -> None:
     assert not NO_FLAG & flags, "--device and --seed are of the command"
 
 
-@pytest.mark.parametrize("method", registry.table("propagators"))
+@pytest.mark.parametrize("method", registry.entries("propagators"))
 def test_a_default_is_the_constructors_and_can_be_said(method: str) -> None:
     constructor = inspect.signature(registry.lookup("propagators", method).load()).parameters
     for name, default in registry.propagator_flags(method).items():

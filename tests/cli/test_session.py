@@ -59,7 +59,7 @@ def test_an_error_of_a_package_names_its_file_and_line(plugin: Path) -> None:
 
 
 def test_what_a_package_calls_wrongly_is_its_line_too(plugin: Path) -> None:
-    registry.table("recipes")
+    registry.entries("recipes")
     assert f"{plugin}:11: AttributeError: " in said_of(lambda: sys.modules["odd_plugin"].by_ours(0))
 
 

@@ -16,7 +16,7 @@ from labelprop.core import registry
 from labelprop.core.errors import DataError, RequestError
 from labelprop.propagators.estimator import top_classes
 
-NAMES = tuple(registry.table("propagators"))
+NAMES = tuple(registry.entries("propagators"))
 VOTERS = {"weighted-knn", "local"}
 WEIGHT_GRAPHS = {"label-propagation", "label-spreading", "poisson", "auto"}  # take given similarities as W, or may
 

@@ -47,7 +47,7 @@ def check_blind(recipe: str, folder) -> None:
     assert labels.equals(other_labels), "labels depend on the truth of unlabeled examples"
 
 
-@pytest.mark.parametrize("recipe", sorted(registry.table("recipes")))
+@pytest.mark.parametrize("recipe", sorted(registry.entries("recipes")))
 def test_every_recipe_is_blind(recipe: str, tmp_path) -> None:
     check_blind(recipe, tmp_path)
 

@@ -33,7 +33,7 @@ FORMS: list[tuple[str, dict[str, object]]] = [  # other methods than those of th
 ]
 PHASES = [
     pytest.param(phase.new_method, id="/".join([name, *map(str, form.values()), phase.name]))
-    for name, form in [*((name, {}) for name in registry.table("recipes")), *FORMS]
+    for name, form in [*((name, {}) for name in registry.entries("recipes")), *FORMS]
     for phase in recipes.build(name, form or settings_of(name)).phases
 ]
 
@@ -109,7 +109,7 @@ class AgreesWithItself(MeanTeacher):
 
     def loss(self, net, batch, progress):
         found = super().loss(net, batch, progress)
-        logits = self.teacher.look(batch.joint.views_V[1])[0]["class"]
+        logits = self.teacher.training_outputs(batch.joint.views_V[1])[0]["class"]
         terms = {**found.terms, "consistency": (logits.softmax(1) - logits.softmax(1)).square().mean()}
         return LossTerms(terms, found.weights, found.outputs, found.own)
 

@@ -18,7 +18,7 @@ from labelprop.propagators.estimator.base import Propagator
 from labelprop.testing import check_propagator
 from labelprop.testing import propagator as suite
 
-NAMES = tuple(registry.table("propagators"))
+NAMES = tuple(registry.entries("propagators"))
 SHARED = {"metric", "search", "device", "warm_start", "top_classes", "random_state", "verbose"}
 
 

@@ -23,7 +23,7 @@ from sklearn.preprocessing import Normalizer
 from labelprop.core import registry
 from labelprop.graph.seeds import SeedKFold
 
-NAMES = tuple(registry.table("propagators"))
+NAMES = tuple(registry.entries("propagators"))
 
 
 @pytest.fixture(params=NAMES)

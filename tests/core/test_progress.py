@@ -6,7 +6,7 @@ import pytest
 
 from labelprop.core import progress
 from labelprop.core.clock import StageClock
-from labelprop.core.progress import Eta, Lines, Staged, advance, heard_by, tell
+from labelprop.core.progress import Eta, ProgressLines, Staged, advance, reporting_to, say
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_the_eta_counts_from_where_a_resumed_job_began(clock) -> None:
 
 def test_an_eta_appears_early_and_then_not_too_often(clock) -> None:
     stream = io.StringIO()
-    lines = Lines(stream)
+    lines = ProgressLines(stream)
     for second in range(60):
         clock[0] = second
         lines.advance("training", second, 600)
@@ -60,13 +60,13 @@ class Heard:
 
 
 def test_code_without_a_reporter_is_heard_by_the_one_that_listens() -> None:
-    tell("nobody")
+    say("nobody")
     advance("search", 1, 2)
     heard = Heard()
-    with heard_by(heard):
-        tell("somebody")
+    with reporting_to(heard):
+        say("somebody")
         advance("search", 1, 2)
-    tell("nobody")
+    say("nobody")
     assert heard.said == ["somebody", ("search", 1, 2)]
 
 

@@ -18,12 +18,12 @@ from labelprop.core.errors import RequestError, UnknownNameError
 TABLES = ("propagators", "recipes", "models", "sources", "neighbors", "benches")
 
 
-@pytest.mark.parametrize(("table", "name"), [(table, name) for table in TABLES for name in registry.table(table)])
+@pytest.mark.parametrize(("table", "name"), [(table, name) for table in TABLES for name in registry.entries(table)])
 def test_every_entry_loads(table: str, name: str) -> None:
     assert callable(registry.lookup(table, name).load())
 
 
-@pytest.mark.parametrize("name", registry.table("recipes"))
+@pytest.mark.parametrize("name", registry.entries("recipes"))
 def test_recipe_parameters_are_its_settings(name: str) -> None:
     entry = registry.lookup("recipes", name)
     assert not entry.parameters, "they stand in the recipe alone"
@@ -32,7 +32,7 @@ def test_recipe_parameters_are_its_settings(name: str) -> None:
     assert shown.items() <= registry.parameters("recipes", name).items()
 
 
-@pytest.mark.parametrize("name", registry.table("benches"))
+@pytest.mark.parametrize("name", registry.entries("benches"))
 def test_bench_parameters_are_its_settings_and_each_says_what_it_is(name: str) -> None:
     entry = registry.lookup("benches", name)
     signature = inspect.signature(entry.load()).parameters.values()
@@ -52,7 +52,7 @@ SHARED = {  # files that hold no entry of their own
 @pytest.mark.parametrize(("folder", "table"), SHARED)
 def test_every_file_is_registered(folder: str, table: str) -> None:
     files = {path.stem for path in (Path(labelprop.__file__).parent / folder).glob("*.py")} - {"__init__"}
-    entries = registry.table(table).values()
+    entries = registry.entries(table).values()
     assert files - SHARED[folder, table] == {entry.target.split(":")[0].rpartition(".")[2] for entry in entries}
 
 
@@ -80,7 +80,7 @@ def test_a_package_that_cannot_be_loaded_is_left_out_and_named(monkeypatch: pyte
     registry._installed.cache_clear()
     try:
         with pytest.warns(UserWarning, match="is left out") as said:
-            found = registry.table("recipes")
+            found = registry.entries("recipes")
     finally:
         registry._installed.cache_clear()
     assert "works" in found

@@ -17,7 +17,7 @@ from labelprop.methods import phases
 from labelprop.runs import race as race_module
 from labelprop.runs import train as train_module
 from labelprop.training import loop
-from labelprop.training.race import CANDIDATES
+from labelprop.training.halving import CANDIDATES
 
 USAGE = {"seconds": 5_000.0, "peak_memory_bytes": 1}
 
@@ -149,7 +149,7 @@ def test_one_label_a_class_is_not_raced(data, tmp_path) -> None:
     options = {"out": tmp_path / "run", "recipe": "auto", "epochs": 2, "baselines": False, "reporter": said}
     run = labelprop.train(vectors, y, **options)
     assert run.metrics["recipe"] == "mt+dlp"
-    assert any("unraced: every class has a single label" in line for line in said.lines)
+    assert any("without a race: every class has a single label" in line for line in said.lines)
     assert not any(line.startswith("race:") for line in said.lines), "what does not happen is not announced"
     options = {"out": tmp_path / "hurried", "recipe": "auto", "budget": "1s", "reporter": said}
     with pytest.raises(RequestError, match="too short"):

@@ -104,7 +104,7 @@ def test_methods_lists_what_works_one_line_each() -> None:
     lines = labelprop("methods").stdout.splitlines()
     named = [line.split("  ")[0] for line in lines]
     assert {"diffusion (Diffusion)", "local (LocalPropagation)", "weighted-knn (WeightedKNN)"} <= set(named)
-    recipes = [*registry.table("recipes"), "auto"]
+    recipes = [*registry.entries("recipes"), "auto"]
     assert recipes[:3] == ["supervised", "dlp", "network-prediction"]
     assert named[-len(recipes) :] == recipes, "recipes come after the propagators"
     assert all(" (" in name for name in named[: -len(recipes)])
@@ -400,7 +400,7 @@ def test_methods_tells_of_one_recipe_or_propagator_what_its_settings_mean() -> N
     refused("methods", "difusion", said="unknown propagator or recipe 'difusion'; did you mean 'diffusion'?")
 
 
-@pytest.mark.parametrize("name", [*registry.table("recipes"), *registry.table("propagators"), "auto"])
+@pytest.mark.parametrize("name", [*registry.entries("recipes"), *registry.entries("propagators"), "auto"])
 def test_every_method_can_be_told_of(name: str) -> None:
     assert f"{name}  " in labelprop("methods", name).stdout.splitlines()[0]
 

@@ -17,7 +17,7 @@ from served import examples_for, start_for
 
 SMALL = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8, "n_neighbors": 5, "threshold": 0.4}
 QUICK = {"llp"}  # dlp is killed at nine moments in test_resume
-RECIPES = sorted(registry.table("recipes"))
+RECIPES = sorted(registry.entries("recipes"))
 
 DRIVER = """
 import os, signal, sys

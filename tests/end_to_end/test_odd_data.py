@@ -13,7 +13,7 @@ from labelprop.core.progress import Silent
 from served import examples_for, pictures
 
 NEEDS_A_RUN = {"linear-readout"}
-RECIPES = sorted(set(registry.table("recipes")) - NEEDS_A_RUN)
+RECIPES = sorted(set(registry.entries("recipes")) - NEEDS_A_RUN)
 
 
 def blobs(n: int, n_given: int, n_classes: int = 3) -> tuple[np.ndarray, np.ndarray]:

@@ -69,7 +69,7 @@ def labels_of(folder: Path) -> pa.Table:
 # -- what works ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", registry.table("propagators"))
+@pytest.mark.parametrize("method", registry.entries("propagators"))
 def test_every_method_labels_vectors_and_is_compared(method: str, problem) -> None:
     _, truth, folder = problem
     said = done(folder, "--method", method, "--truth", folder / "t.npy")

@@ -31,7 +31,7 @@ def train_on(data, out, recipe: str, **options):
     return labelprop.train(examples_for(recipe, vectors), y, out=out, recipe=recipe, **fixed, **options)
 
 
-RECIPES = [(recipe, "auto") for recipe in sorted(registry.table("recipes"))]
+RECIPES = [(recipe, "auto") for recipe in sorted(registry.entries("recipes"))]
 
 
 @pytest.mark.parametrize(("recipe", "augment"), [*RECIPES, ("mt+dlp", "mix")])

@@ -16,7 +16,7 @@ from PIL import Image
 
 import labelprop
 from labelprop.core.errors import RequestError, UnknownNameError
-from labelprop.core.progress import Lines
+from labelprop.core.progress import ProgressLines
 from labelprop.report.gather.numbers import percent_of
 from labelprop.runs.classifier import Classifier
 from patterns import write_patterns
@@ -212,7 +212,7 @@ def test_all_labeled_falls_back_to_supervised_and_says_so(tmp_path) -> None:
     write_patterns(tmp_path / "all", n=12, labeled=4)
     said: list[str] = []
 
-    class Heard(Lines):
+    class Heard(ProgressLines):
         def say(self, text: str) -> None:
             said.append(text)
 

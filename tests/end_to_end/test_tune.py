@@ -58,7 +58,7 @@ def test_a_tuned_run_is_complete_in_itself(images, vit, tmp_path, tune) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", sorted(set(registry.table("recipes")) - {"linear-readout"}))
+@pytest.mark.parametrize("recipe", sorted(set(registry.entries("recipes")) - {"linear-readout"}))
 def test_every_recipe_trains_adapters(images, vit, tmp_path, recipe) -> None:
     known = registry.parameters("recipes", recipe)
     settings = {name: value for name, value in SETTINGS.items() if name in known}

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file
 from labelprop.core.errors import StorageError
 from labelprop.core.types import Snapshot
 from labelprop.evaluation.monitor import Monitor
-from labelprop.evaluation.snapshots import Chosen, Keeper, choose_followed
+from labelprop.evaluation.snapshots import FollowedRows, VectorWriter, choose_followed
 from labelprop.evaluation.truth import HeldBackTruth
 
 
@@ -60,7 +60,7 @@ def test_nothing_known_chooses_nothing() -> None:
 
 def test_a_look_is_a_file_named_by_its_step_and_written_again_it_is_the_same(tmp_path) -> None:
     vectors = np.linspace(-1, 1, 40, dtype=np.float32).reshape(10, 4)
-    keeper = Keeper(tmp_path / "analyses", Chosen(np.array([1, 3]), np.array([3, 4, 5])))
+    keeper = VectorWriter(tmp_path / "analyses", FollowedRows(np.array([1, 3]), np.array([3, 4, 5])))
     keeper.keep(120, vectors)
     path = tmp_path / "analyses" / "000000120.safetensors"
     before = path.read_bytes()
@@ -76,12 +76,14 @@ def test_a_look_is_a_file_named_by_its_step_and_written_again_it_is_the_same(tmp
 def test_a_folder_that_cannot_be_made_is_named(tmp_path) -> None:
     (tmp_path / "analyses").write_text("in the way")
     with pytest.raises(StorageError, match="analyses"):
-        Keeper(tmp_path / "analyses", Chosen(np.array([0]), np.array([0]))).keep(1, np.ones((1, 2), np.float32))
+        VectorWriter(tmp_path / "analyses", FollowedRows(np.array([0]), np.array([0]))).keep(
+            1, np.ones((1, 2), np.float32)
+        )
 
 
 def test_the_monitor_keeps_only_what_it_asked_for(tmp_path) -> None:
     truth = HeldBackTruth.of(["a", "b", "b", "a"], ("a", "b"), np.array([True, False, False, False]))
-    keeper = Keeper(tmp_path, Chosen(np.array([0, 1]), np.array([1, 2])))
+    keeper = VectorWriter(tmp_path, FollowedRows(np.array([0, 1]), np.array([1, 2])))
     monitor = Monitor(truth, np.array([0, -1, -1, -1]), 2, keeper)
     vectors = torch.eye(4)
     numbers = monitor(1, Snapshot(embeddings=vectors, step=10))

@@ -11,7 +11,7 @@ from labelprop.core import registry
 from short_training import small, trained
 
 FOLDER = Path(__file__).parent / "traces"
-CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, small(name)) for name in registry.table("recipes")} | {
+CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, small(name)) for name in registry.entries("recipes")} | {
     "supervised-two-drops": ("supervised", small("supervised") | {"schedule": "two-drops"}),
     "uda-annealed": ("uda", small("uda") | {"annealing": "exp"}),
     "pseudo-label-two-stage": ("pseudo-label", {"form": "two-stage", "batch_size": 12}),

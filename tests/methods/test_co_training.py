@@ -12,9 +12,9 @@ import torch
 import labelprop
 from labelprop.core.errors import RequestError
 from labelprop.core.types import Progress
-from labelprop.functional.loss import cross_entropy_between, jensen_shannon, misleading
+from labelprop.functional.loss import cross_entropy_between, fast_gradient_sign, jensen_shannon
 from labelprop.functional.schedule import ramp_up
-from labelprop.methods.base import aside
+from labelprop.methods.base import frozen_statistics
 from labelprop.methods.co_training import CoTraining
 from labelprop.methods.state import Peer
 from labelprop.models.deployed import MeanOfTwo
@@ -81,12 +81,12 @@ def test_a_misleading_step_is_the_sign_of_the_slope() -> None:
         return torch.stack([torch.zeros(len(x), dtype=x.dtype), x @ w], dim=1)
 
     x = torch.tensor([[0.5, 0.0], [0.5, 0.0], [0.5, 0.0], [-0.5, 0.0]], dtype=torch.float64)
-    moved = misleading(look, x, torch.tensor([1, 0, -1, -1]), 0.1) - x
+    moved = fast_gradient_sign(look, x, torch.tensor([1, 0, -1, -1]), 0.1) - x
     signs = torch.tensor([[-1, 1], [1, -1], [-1, 1], [1, -1]])
     torch.testing.assert_close(moved, 0.1 * signs.double())
-    assert torch.equal(misleading(look, x, torch.tensor([1, 0, -1, -1]), 0.0), x)
+    assert torch.equal(fast_gradient_sign(look, x, torch.tensor([1, 0, -1, -1]), 0.0), x)
     far = torch.full((4, 2), 100.0, dtype=torch.float64)
-    moved = misleading(look, far, torch.tensor([1, 0, 1, 0]), 0.1) - far
+    moved = fast_gradient_sign(look, far, torch.tensor([1, 0, 1, 0]), 0.1) - far
     torch.testing.assert_close(moved, 0.1 * signs.double(), msg="it is not clipped to a range of inputs")
 
 
@@ -103,7 +103,9 @@ def test_neither_network_has_dropout() -> None:
     x = inputs().float()
     for one in (net, method.peer.net):
         one.train()
-        torch.testing.assert_close(aside(one)(x)["class"], aside(one)(x)["class"], rtol=0, atol=0)
+        torch.testing.assert_close(
+            frozen_statistics(one)(x)["class"], frozen_statistics(one)(x)["class"], rtol=0, atol=0
+        )
 
 
 @pytest.mark.parametrize("n_labeled", [0, 1])
@@ -117,7 +119,7 @@ def test_the_terms_are_those_of_the_equation() -> None:
     net, method = made(epsilon=0.3)
     other, x = method.peer.net, inputs()
     found = method.loss(net, batch_of(TASK, ROWS, 3, x), START)
-    first, second = aside(net)(x)["class"], aside(other.train())(x)["class"]
+    first, second = frozen_statistics(net)(x)["class"], frozen_statistics(other.train())(x)["class"]
     log_p, log_q = first.log_softmax(1), second.log_softmax(1)
     by_label = -log_p[0, 0] - (0.5 * log_q[1, 1] + log_q[2, 1]) / 2  # one label for the first, two for the second
     assert found.terms["supervised"].item() == pytest.approx(by_label.item(), abs=1e-12)
@@ -127,9 +129,9 @@ def test_the_terms_are_those_of_the_equation() -> None:
     labels, misled = torch.tensor([0, 1, 1, -1, -1, -1]), []
     for one in (net, other):
         with evaluating(one):
-            misled.append(misleading(lambda x, one=one: one(x)["class"], x, labels, 0.3))
-    crossed = -(log_q.exp() * aside(net)(misled[1])["class"].log_softmax(1)).sum(1)
-    crossed -= (log_p.exp() * aside(other)(misled[0])["class"].log_softmax(1)).sum(1)
+            misled.append(fast_gradient_sign(lambda x, one=one: one(x)["class"], x, labels, 0.3))
+    crossed = -(log_q.exp() * frozen_statistics(net)(misled[1])["class"].log_softmax(1)).sum(1)
+    crossed -= (log_p.exp() * frozen_statistics(other)(misled[0])["class"].log_softmax(1)).sum(1)
     assert found.terms["difference"].item() == pytest.approx(crossed.mean().item(), abs=1e-12)
 
 

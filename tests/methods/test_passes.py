@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from lightning_fabric import Fabric
 
-from labelprop.methods.base import SharedForward, aside, bare
+from labelprop.methods.base import SharedForward, bare, frozen_statistics
 from labelprop.models.network import ModelSpec, build
 
 
@@ -16,7 +16,7 @@ def network():
 def test_a_look_aside_leaves_statistics_and_gradients_alone() -> None:
     net, x = network(), torch.randn(8, 4, requires_grad=True)
     before = {name: value.clone() for name, value in net.named_buffers()}
-    (gradient,) = torch.autograd.grad(aside(net)(x)["class"].square().sum(), x)
+    (gradient,) = torch.autograd.grad(frozen_statistics(net)(x)["class"].square().sum(), x)
     assert gradient.abs().sum() > 0
     assert all(torch.equal(value, before[name]) for name, value in net.named_buffers())
     assert all(parameter.grad is None for parameter in net.parameters())
@@ -27,7 +27,7 @@ def test_a_look_aside_leaves_statistics_and_gradients_alone() -> None:
 def test_parameters_learn_from_a_look_aside_as_from_a_usual_pass() -> None:
     net, x = network(), torch.randn(8, 4)
     found = []
-    for passes in (net, aside(net)):
+    for passes in (net, frozen_statistics(net)):
         torch.manual_seed(0)
         net.zero_grad()
         passes(x)["class"].square().sum().backward()

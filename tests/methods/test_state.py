@@ -47,7 +47,7 @@ def test_a_teacher_is_first_the_average_of_all_students_and_then_forgets() -> No
     for step in range(1, 6):
         with torch.no_grad():
             net.weight.add_(1)
-        teacher.follow(net, dict(teacher.look(torch.randn(4, 2))[1]))
+        teacher.follow(net, dict(teacher.training_outputs(torch.randn(4, 2))[1]))
         kept = min(1 - 1 / (step + 1), 0.7)
         expected = kept * expected + (1 - kept) * net.weight.detach()
     assert torch.allclose(teacher.net.weight, expected)
@@ -56,7 +56,7 @@ def test_a_teacher_is_first_the_average_of_all_students_and_then_forgets() -> No
 def test_looking_changes_nothing_and_following_keeps_what_was_seen() -> None:
     teacher, x = Ema(Heads(2, 2), decay=0.9), torch.randn(6, 2, generator=torch.Generator().manual_seed(1))
     before = {name: value.clone() for name, value in teacher.state_dict().items()}
-    _, buffers = teacher.look(x)
+    _, buffers = teacher.training_outputs(x)
     assert all(torch.equal(value, before[name]) for name, value in teacher.state_dict().items())
     teacher.follow(Heads(2, 2), buffers)
     assert torch.allclose(teacher.net.norm.running_mean, 0.1 * x.mean(dim=0), atol=1e-6)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from labelprop.core.errors import RequestError
-from labelprop.models.choose import choose, parse_model
+from labelprop.models.choose import choose_model, parse_model
 from labelprop.models.network import ModelSpec, build
 
 
@@ -21,17 +21,17 @@ from labelprop.models.network import ModelSpec, build
     ],
 )
 def test_choice_by_input_and_device(modality, shape, device, name):
-    chosen, why = choose(modality, shape, torch.device(device))
+    chosen, why = choose_model(modality, shape, torch.device(device))
     assert chosen == name
     assert why
-    assert choose(modality, shape, device) == (chosen, why)
+    assert choose_model(modality, shape, device) == (chosen, why)
     with torch.device("meta"):
         build(ModelSpec(chosen, shape, {"class": 2}), seed=0)
 
 
 def test_large_images_on_a_cpu_come_with_advice():
-    assert "--backbone" in choose("image", (3, 224, 224), "cpu")[1]
-    assert "--backbone" not in choose("image", (3, 224, 224), "cuda")[1]
+    assert "--backbone" in choose_model("image", (3, 224, 224), "cpu")[1]
+    assert "--backbone" not in choose_model("image", (3, 224, 224), "cuda")[1]
 
 
 def test_options_in_brackets() -> None:

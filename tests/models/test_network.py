@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from labelprop.core.errors import RequestError, UnknownNameError
-from labelprop.core.registry import table
+from labelprop.core.registry import entries
 from labelprop.models.network import ModelSpec, Network, build, channels_last
 from labelprop.models.trunks.mlp import Mlp
 
@@ -32,7 +32,7 @@ def example(spec, count=4):
 
 def test_every_registered_model_is_tried_here():
     tried_elsewhere = {"pretrained"}  # needs a HuggingFace model: test_pretrained
-    assert {spec.name for spec in SPECS} == set(table("models")) - tried_elsewhere
+    assert {spec.name for spec in SPECS} == set(entries("models")) - tried_elsewhere
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=IDS)

@@ -243,7 +243,7 @@ class TestSharing:
         import torch
 
         seeds = Seeds.soft(torch.eye(4, dtype=torch.float64))
-        shown = fits.without(seeds, torch.tensor([1, 3]))
+        shown = fits.hide_seeds(seeds, torch.tensor([1, 3]))
         assert shown.labels_N.tolist() == [0, -1, 2, -1]
         assert shown.weights_N.tolist() == [1, 0, 1, 0]
         assert shown.columns(range(4), torch.float64).sum(dim=1).tolist() == [1, 0, 1, 0]

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import labelprop
-from labelprop.cli.flags import GROUPS
+from labelprop.cli.flags import HELP_GROUPS
 from labelprop.cli.main import app
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.runs import requests
@@ -28,24 +28,24 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_question_has_help_and_a_group(kind: type[Request]) -> None:
-    for name, one in kind.questions().items():
-        asked = one.metadata["asked"]
-        assert asked.help.endswith("."), name
-        assert asked.group in GROUPS
+    for name, one in kind.options().items():
+        option = one.metadata["option"]
+        assert option.help.endswith("."), name
+        assert option.group in HELP_GROUPS
 
 
 @pytest.mark.parametrize(("verb", "kind"), [("train", TrainRequest), ("propagate", PropagateRequest)])
 def test_flags_and_python_names_are_the_questions(verb: str, kind: type[Request]) -> None:
     shown = CliRunner().invoke(app, [verb, "--help"], terminal_width=200).output
     python = set(inspect.signature(getattr(labelprop, verb)).parameters) - {"reporter", "command"}
-    assert python == set(kind.questions())
-    for name, one in kind.questions().items():
-        asked = one.metadata["asked"]
-        spelled = asked.flag.split("/")[0] or f"--{name.replace('_', '-')}"
+    assert python == set(kind.options())
+    for name, one in kind.options().items():
+        option = one.metadata["option"]
+        spelled = option.flag.split("/")[0] or f"--{name.replace('_', '-')}"
         if name not in kind.python_only and name != "data":
             assert spelled in shown
-    for group in {one.metadata["asked"].group for one in kind.questions().values()}:
-        assert f"{GROUPS[group]}:" in shown
+    for group in {one.metadata["option"].group for one in kind.options().values()}:
+        assert f"{HELP_GROUPS[group]}:" in shown
 
 
 def test_the_contract_of_train() -> None:

@@ -39,7 +39,7 @@ OF_LITTLE: dict[str, Any] = {  # for those of which a near value does nothing to
     "n_eigenvectors": 5,
     "threshold": 0.9,
 }
-SETTINGS = [(name, key) for name in registry.table("recipes") for key in registry.parameters("recipes", name)]
+SETTINGS = [(name, key) for name in registry.entries("recipes") for key in registry.parameters("recipes", name)]
 
 
 def changed(default: Any, key: str) -> Any:

@@ -24,7 +24,7 @@ from labelprop.training.checkpoint import optimizer_tensors
 from labelprop.training.job import epoch_seeds
 from labelprop.training.phase_run import PhaseRun, of_all
 
-NAMES = sorted(registry.table("recipes"))
+NAMES = sorted(registry.entries("recipes"))
 QUICK = ("dlp", "llp", "mt+dlp")
 
 
@@ -160,7 +160,7 @@ class Lines:
 
 def test_what_is_exchanged_arrives_whole() -> None:
     heard = Lines()
-    assert launch(2, ranks.exchanges, told=heard) is True
+    assert launch(2, ranks.exchanges, reporter=heard) is True
     assert heard.said == ["process 1 of 2"], "the first process alone speaks"
 
 

@@ -36,14 +36,14 @@ MEASURES = (
 )
 
 
-class Draw(Protocol):
+class SplitWriter(Protocol):
     """Writes the files of one training: who is labeled is drawn by the seed."""
 
     def __call__(self, data: Path, *, out: Path, seed: int) -> Split: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RecipeRow:
     """One line of a table: a recipe with its defaults but for `settings`."""
 
     recipe: str
@@ -55,21 +55,21 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BenchSet:
     """One data set of a bench, and what is run on it."""
 
     name: str
     what: str  # "10,000 images, 20 labels a class"
-    draw: Draw
+    draw: SplitWriter
     model: str
     passes: int
     splits: int
-    rows: tuple[Row, ...]
+    rows: tuple[RecipeRow, ...]
     precision: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class BenchFilter:
     """Which cells: names with commas (empty: all), splits a set (None: its own number); `scale` times the passes."""
 
     sets: str = ""
@@ -79,75 +79,80 @@ class Selection:
     precision: str = "auto"
 
 
-def work_on(bench: str, known: Sequence[Part], asked: Selection, data: Path) -> Work:
-    """What is to run of the known parts. Raises UnknownNameError for a set or row that is not there."""
-    everything = choose(bench, known, Selection(scale=asked.scale))
-    return partial(_run, bench, choose(bench, known, asked), everything, data)
+def work_on(bench: str, known: Sequence[BenchSet], asked: BenchFilter, data: Path) -> Work:
+    """What is to run of the known sets. Raises UnknownNameError for a set or row that is not there."""
+    everything = select_sets(bench, known, BenchFilter(scale=asked.scale))
+    return partial(_run, bench, select_sets(bench, known, asked), everything, data)
 
 
 def _run(
-    bench: str, wanted: Sequence[Part], known: Sequence[Part], data: Path, folder: RunFolder, reporter: Reporter
+    bench: str,
+    wanted: Sequence[BenchSet],
+    known: Sequence[BenchSet],
+    data: Path,
+    folder: RunFolder,
+    reporter: Reporter,
 ) -> str:
     """Runs what is missing of what is wanted and returns the tables of all that is there as Markdown.
 
     `table.md` and `table.json` hold them too. Raises RequestError naming the file that `data` lacks.
     """
     cells = CellFile(folder.path / CELLS)
-    for part in wanted:
-        for number in range(part.splits):
-            for row in part.rows:
-                key = {"set": part.name, "split": number, "row": row.name}
-                place = folder.path / "runs" / f"{part.name}-{number}-{row.name.replace(' ', '-')}"
-                cells.run(key, partial(_cell, data, part, number, row, place, reporter))
-                reporter.say(f"{bench}: {part.name}, split {number + 1} of {part.splits}, {row.name} is done")
+    for each in wanted:
+        for number in range(each.splits):
+            for row in each.rows:
+                key = {"set": each.name, "split": number, "row": row.name}
+                place = folder.path / "runs" / f"{each.name}-{number}-{row.name.replace(' ', '-')}"
+                cells.run(key, partial(_cell, data, each, number, row, place, reporter))
+                reporter.say(f"{bench}: {each.name}, split {number + 1} of {each.splits}, {row.name} is done")
     summary, text = tables(known, cells.rows)
     folder.write_json("table.json", {"sets": summary})
     write_markdown(folder, text)
     return text
 
 
-def tables(parts: Sequence[Part], cells: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], str]:
+def tables(sets: Sequence[BenchSet], cells: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], str]:
     """What the cells say of each data set that they have, by its name and as Markdown."""
     there = {cell["set"] for cell in cells}
-    parts = [part for part in parts if part.name in there]
-    summary = {part.name: summarize([cell for cell in cells if cell["set"] == part.name]) for part in parts}
-    return summary, "\n".join(section(part, summary[part.name]) for part in parts)
+    sets = [each for each in sets if each.name in there]
+    summary = {each.name: summarize([cell for cell in cells if cell["set"] == each.name]) for each in sets}
+    return summary, "\n".join(section(each, summary[each.name]) for each in sets)
 
 
-def choose(bench: str, known: Sequence[Part], asked: Selection) -> list[Part]:
-    """The parts of these names, with the lines of these names, this number of splits and these passes."""
+def select_sets(bench: str, known: Sequence[BenchSet], asked: BenchFilter) -> list[BenchSet]:
+    """The sets of these names, with the lines of these names, this number of splits and these passes."""
     sets = [name.strip() for name in asked.sets.split(",") if name.strip()]
     rows = [name.strip() for name in asked.rows.split(",") if name.strip()]
     for kind, names, there in (
-        ("set", sets, {part.name for part in known}),
-        ("row", rows, {row.name for part in known for row in part.rows}),
+        ("set", sets, {each.name for each in known}),
+        ("row", rows, {row.name for each in known for row in each.rows}),
     ):
         for name in names:
             if name not in there:
                 raise UnknownNameError(f"{kind} of bench {bench}", name, there)
     return [
         replace(
-            part,
-            rows=tuple(row for row in part.rows if not rows or row.name in rows),
-            splits=part.splits if asked.splits is None else asked.splits,
-            passes=round(asked.scale * part.passes),
+            each,
+            rows=tuple(row for row in each.rows if not rows or row.name in rows),
+            splits=each.splits if asked.splits is None else asked.splits,
+            passes=round(asked.scale * each.passes),
             precision=asked.precision,
         )
-        for part in known
-        if not sets or part.name in sets
+        for each in known
+        if not sets or each.name in sets
     ]
 
 
-def _cell(data: Path, part: Part, number: int, row: Row, out: Path, reporter: Reporter) -> dict[str, Any]:
+def _cell(data: Path, each: BenchSet, number: int, row: RecipeRow, out: Path, reporter: Reporter) -> dict[str, Any]:
     """One training from its seed, scored; continues where an interrupted one stopped."""
-    split = part.draw(data, out=out.parent / f"{part.name}-{number}", seed=number)
-    steps, spent = steps_within(part.passes, recipes.build(row.recipe, row.settings), _task(split, number))
+    split = each.draw(data, out=out.parent / f"{each.name}-{number}", seed=number)
+    steps, spent = steps_within(each.passes, recipes.build(row.recipe, row.settings), _task(split, number))
     reset_peak_memory()
     found = train(
         split.examples,
         split.labels,
         recipe=row.recipe,
-        model=part.model,
+        model=each.model,
         out=out,
         truth=split.truth,
         test=split.test,
@@ -155,7 +160,7 @@ def _cell(data: Path, part: Part, number: int, row: Row, out: Path, reporter: Re
         steps=steps,
         baselines=False,
         resume=True,
-        precision=part.precision,
+        precision=each.precision,
         settings=row.settings,
         reporter=reporter,
     )
@@ -216,11 +221,11 @@ def paired(gains: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def section(part: Part, summary: Mapping[str, Mapping[str, Any]]) -> str:
+def section(each: BenchSet, summary: Mapping[str, Mapping[str, Any]]) -> str:
     """The table of one data set."""
     header = ["recipe", "unlabeled", "test", "gain over supervised", "pseudo-labels", "r(D, Q)", "seconds", "GiB"]
     lines = []
-    for row in part.rows:
+    for row in each.rows:
         if row.name in summary:
             own = summary[row.name]
             lines.append(
@@ -234,9 +239,9 @@ def section(part: Part, summary: Mapping[str, Mapping[str, Any]]) -> str:
                     f"{own['peak_memory_bytes']['mean'] / 2**30:.1f}",
                 ]
             )
-    title = f"{part.name}: {part.what}, {part.model}, {part.passes:,} passes a run"
-    passes = {row.name: summary[row.name]["passes"]["mean"] for row in part.rows if row.name in summary}
-    beyond = [f"{name} ({spent:,.0f})" for name, spent in passes.items() if spent > 1.01 * part.passes]
+    title = f"{each.name}: {each.what}, {each.model}, {each.passes:,} passes a run"
+    passes = {row.name: summary[row.name]["passes"]["mean"] for row in each.rows if row.name in summary}
+    beyond = [f"{name} ({spent:,.0f})" for name, spent in passes.items() if spent > 1.01 * each.passes]
     note = f"\nMore passes than that, for the least lengths of their phases: {', '.join(beyond)}.\n" if beyond else ""
     return f"{title}\n\n{markdown(header, lines)}{note}"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from labelprop.bench.cells import Work
-from labelprop.bench.equal_passes import BASELINE, Part, Row, Selection, work_on
+from labelprop.bench.equal_passes import BASELINE, BenchFilter, BenchSet, RecipeRow, work_on
 from labelprop.bench.sets import split_banking77, split_images
 from labelprop.training import recipes
 
@@ -20,16 +20,16 @@ PASSES = 300_000
 NOT_COMPARED = ("linear-readout",)  # goes on from another run
 
 
-def rows_for(shape: tuple[int, ...]) -> tuple[Row, ...]:
+def rows_for(shape: tuple[int, ...]) -> tuple[RecipeRow, ...]:
     """A row for every recipe that can serve examples of this shape, the labels alone first."""
     fitting = [name for name in recipes.serving(shape) if name not in NOT_COMPARED]
-    return tuple(map(Row, sorted(fitting, key=lambda name: name != BASELINE)))
+    return tuple(map(RecipeRow, sorted(fitting, key=lambda name: name != BASELINE)))
 
 
-def parts() -> list[Part]:
+def parts() -> list[BenchSet]:
     """The data sets; cifar10 only where there is a GPU."""
     found = [
-        Part(
+        BenchSet(
             name="banking77",
             what="MiniLM embeddings of texts, 5 labels a class",
             draw=partial(split_banking77, per_class=5),
@@ -38,7 +38,7 @@ def parts() -> list[Part]:
             splits=10,
             rows=rows_for((384,)),
         ),
-        Part(
+        BenchSet(
             name="fashion_mnist",
             what="10,000 images, 20 labels a class",
             draw=partial(split_images, name="fashion_mnist", rows=10_000, per_class=20),
@@ -49,7 +49,7 @@ def parts() -> list[Part]:
         ),
     ]
     if torch.cuda.is_available():
-        cifar10 = Part(
+        cifar10 = BenchSet(
             name="cifar10",
             what="50,000 images, 100 labels a class",
             draw=partial(split_images, name="cifar10", rows=None, per_class=100),
@@ -71,5 +71,5 @@ def run(
     scale: float = 1,
     precision: str = "auto",
 ) -> Work:
-    """The cells of `Selection`; see `work_on`."""
-    return work_on("recipes", parts(), Selection(sets, rows, splits, scale, precision), data)
+    """The cells of `BenchFilter`; see `work_on`."""
+    return work_on("recipes", parts(), BenchFilter(sets, rows, splits, scale, precision), data)

@@ -91,7 +91,7 @@ def _save_together(path: Path, **arrays: np.ndarray) -> None:
 
 
 def _class_names(path: Path, n_classes: int) -> list[str]:
-    """The names that the file's schema gives its classes, as whoever reads the file will call them; else numbers."""
+    """The names that the file's schema gives its classes, which readers of the file will use; else numbers."""
     import pyarrow.parquet as pq
 
     stored = (pq.read_schema(path).metadata or {}).get(b"class_names")

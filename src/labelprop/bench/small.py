@@ -10,13 +10,13 @@ from functools import partial
 from pathlib import Path
 
 from labelprop.bench.cells import Work
-from labelprop.bench.equal_passes import BASELINE, Part, Row, Selection, work_on
+from labelprop.bench.equal_passes import BASELINE, BenchFilter, BenchSet, RecipeRow, work_on
 from labelprop.bench.sets import split_images
 
 ROWS = 10_000
 
-PARTS = (
-    Part(
+BENCH_SETS = (
+    BenchSet(
         name="fashion_mnist",
         what="10,000 images, 20 labels a class",
         draw=partial(split_images, name="fashion_mnist", rows=ROWS, per_class=20),
@@ -24,19 +24,19 @@ PARTS = (
         passes=400_000,
         splits=3,
         rows=(
-            *map(Row, (BASELINE, "network-prediction", "dlp", "mean-teacher", "mt+dlp")),
-            *map(Row, ("ir", "la", "llp", "llp+rj")),
-            Row("llp", {"density": None}),
+            *map(RecipeRow, (BASELINE, "network-prediction", "dlp", "mean-teacher", "mt+dlp")),
+            *map(RecipeRow, ("ir", "la", "llp", "llp+rj")),
+            RecipeRow("llp", {"density": None}),
         ),
     ),
-    Part(
+    BenchSet(
         name="cifar10",
         what="10,000 images, 50 labels a class",
         draw=partial(split_images, name="cifar10", rows=ROWS, per_class=50),
         model="preact_resnet18(width=16)",
         passes=800_000,
         splits=3,
-        rows=tuple(map(Row, (BASELINE, "network-prediction", "dlp", "mt+dlp"))),
+        rows=tuple(map(RecipeRow, (BASELINE, "network-prediction", "dlp", "mt+dlp"))),
     ),
 )
 
@@ -50,5 +50,5 @@ def run(
     scale: float = 1,
     precision: str = "auto",
 ) -> Work:
-    """The cells of `Selection`; see `work_on`."""
-    return work_on("small", PARTS, Selection(sets, rows, splits, scale, precision), data)
+    """The cells of `BenchFilter`; see `work_on`."""
+    return work_on("small", BENCH_SETS, BenchFilter(sets, rows, splits, scale, precision), data)

@@ -105,7 +105,7 @@ def draw_subset(vectors_ND: np.ndarray, labels_N: np.ndarray, *, n_classes: int,
 
 
 def score(subset: Subset, row: PropagatorRow, per_class: int) -> dict[str, Any]:
-    """Accuracy of one method on the unlabeled rows of a subset, and what it says of itself."""
+    """Accuracy of one method on the unlabeled rows of a subset, and its verdict."""
     seeded_N = subset.places_N < per_class
     y_N = np.where(seeded_N, subset.labels_N, -1)
     estimator = registry.lookup("propagators", row.method).load()(**row.parameters)

@@ -12,24 +12,24 @@ import typer
 
 from labelprop.cli.values import flag
 from labelprop.core import registry
-from labelprop.runs.request import ASKED, Asked, Group, Request
+from labelprop.runs.request import OPTION, HelpGroup, Option, Request
 
 # Headings of the help text, in this order.
-GROUPS = {name: name.capitalize() for name in get_args(Group)}
+HELP_GROUPS = {name: name.capitalize() for name in get_args(HelpGroup)}
 QUIET = Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="output")]
 DEBUG = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="output")]
 
 
 def with_flags(kind: type[Request], verb: Callable[..., None], extra: list[inspect.Parameter]) -> Callable[..., None]:
-    """`verb` as typer reads it: with a flag a question of the request, and the `extra` ones.
+    """`verb` with the signature that typer reads: a flag for each option of the request, and the `extra` ones.
 
-    The verb gets the context, and by name what was given and what was not.
+    It is called with the context and all values by name, typed or not.
     """
     parameters = [
         inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context),
         *_of_request(kind),
         *extra,
-        *([_parameter("quiet", QUIET, False)] if kind.speaks else []),
+        *([_parameter("quiet", QUIET, False)] if kind.shows_progress else []),
         _parameter("debug", DEBUG, False),
     ]
 
@@ -44,21 +44,21 @@ def with_flags(kind: type[Request], verb: Callable[..., None], extra: list[inspe
 
 def _of_request(kind: type[Request]) -> list[inspect.Parameter]:
     found = []
-    for name, one in kind.questions().items():
+    for name, one in kind.options().items():
         if name in kind.python_only:
             continue
-        asked: Asked = one.metadata[ASKED]
+        option: Option = one.metadata[OPTION]
         missing = one.default is MISSING and one.default_factory is MISSING
-        needed = asked.required or missing
+        needed = option.required or missing
         default = inspect.Parameter.empty if needed else None if one.default is MISSING else one.default
-        if asked.positional and (asked.metavar or needed):
-            said: Any = typer.Argument(metavar=asked.metavar or name.upper(), help=asked.help)
+        if option.positional and (option.metavar or needed):
+            flag_option: Any = typer.Argument(metavar=option.metavar or name.upper(), help=option.help)
         else:
-            said = typer.Option(
-                asked.flag or flag(name), metavar=asked.metavar, help=asked.help, rich_help_panel=asked.group
+            flag_option = typer.Option(
+                option.flag or flag(name), metavar=option.metavar, help=option.help, rich_help_panel=option.group
             )
-        typed = asked.kind if needed or default is not None else asked.kind | None
-        found.append(_parameter(name, Annotated[typed, said], default))
+        typed = option.kind if needed or default is not None else option.kind | None
+        found.append(_parameter(name, Annotated[typed, flag_option], default))
     return found
 
 
@@ -67,12 +67,12 @@ def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 
 
 def propagator_flags() -> list[inspect.Parameter]:
-    """One flag a constructor parameter of any propagator; not given means its own default."""
+    """One flag a constructor parameter of any propagator; left out, each propagator's default holds."""
     return _of_registry(registry.propagator_parameters(), "method")
 
 
 def bench_flags() -> list[inspect.Parameter]:
-    """One flag a setting of any bench; not given means its own default."""
+    """One flag a setting of any bench; left out, each bench's default holds."""
     return _of_registry(registry.bench_settings(), "bench")
 
 
@@ -81,14 +81,14 @@ def _of_registry(parameters: Mapping[str, Mapping[str, Any]], owner: str) -> lis
     flags = []
     for name, defaults in parameters.items():
         spelled = f"{flag(name)}/--no-{flag(name)[2:]}" if _is_switch(defaults) else flag(name)
-        said = typer.Option(
+        flag_option = typer.Option(
             spelled,
             help=_help(name, defaults, owner),
             show_default=False,
             metavar=_metavar(name),
             rich_help_panel="method" if owner == "method" else "settings",
         )
-        annotation: Any = Annotated[_flag_type(name, defaults) | None, said]
+        annotation: Any = Annotated[_flag_type(name, defaults) | None, flag_option]
         flags.append(_parameter(name, annotation, None))
     return flags
 
@@ -116,7 +116,7 @@ def _help(name: str, defaults: Mapping[str, Any], owner: str) -> str:
     methods_of: dict[str, list[str]] = {}
     for method, default in defaults.items():
         methods_of.setdefault(_shown(default), []).append(method)
-    everywhere = owner == "method" and len(defaults) == len(registry.table("propagators"))
+    everywhere = owner == "method" and len(defaults) == len(registry.entries("propagators"))
     meaning = f"{registry.BENCH_SETTINGS[name]} " if owner == "bench" and name in registry.BENCH_SETTINGS else ""
     if len(methods_of) > 1:
         found = ", ".join(f"{value} ({', '.join(names)})" for value, names in methods_of.items())

@@ -15,7 +15,7 @@ import typer
 from labelprop.cli.flags import bench_flags, propagator_flags
 from labelprop.cli.session import guarded
 from labelprop.cli.values import parse_bench_settings, parse_parameters, parse_settings
-from labelprop.cli.verb import Given, Said, add_verb
+from labelprop.cli.verb import Printed, Typed, add_verb
 from labelprop.core import registry
 from labelprop.core.recipe_entries import AUTO, AUTO_SUMMARY
 from labelprop.runs.requests import (
@@ -56,12 +56,12 @@ def main_options(
 
 
 @add_verb(app, DemoRequest)
-def demo(given: Given) -> Said:
+def demo(typed: Typed) -> Printed:
     """Run the main job on real images that ship with scikit-learn; prints where the report is."""
     from labelprop.bench.demo import run_demo
 
-    run = run_demo(DemoRequest.of(given))
-    return Said(f"{accuracies(run.metrics)}\nreport: {run.report}")
+    run = run_demo(DemoRequest.of(typed))
+    return Printed(f"{accuracies(run.metrics)}\nreport: {run.report}")
 
 
 def accuracies(metrics: dict[str, Any]) -> str:
@@ -71,103 +71,105 @@ def accuracies(metrics: dict[str, Any]) -> str:
         "labels only": metrics["baseline"]["unlabeled"],
         "propagation on the raw pixels": metrics["propagation_only"]["unlabeled"],
     }
-    said = [f"  {name:<30} {'not measured' if value is None else f'{value:.4f}'}" for name, value in rows.items()]
-    return "\n".join([f"{labeled:,} labeled images, {n:,} unlabeled ones; accuracy on the unlabeled:", *said])
+    lines = [f"  {name:<30} {'not measured' if value is None else f'{value:.4f}'}" for name, value in rows.items()]
+    return "\n".join([f"{labeled:,} labeled images, {n:,} unlabeled ones; accuracy on the unlabeled:", *lines])
 
 
 @add_verb(app, TrainRequest)
-def train(given: Given) -> Said:
+def train(typed: Typed) -> Printed:
     """Train on a few labels and many unlabeled examples; writes labels, a classifier and a report to --out."""
-    if "settings" in given:
-        recipe = given.get("recipe", TrainRequest.questions()["recipe"].default)
-        given["settings"] = parse_settings("recipes", recipe, given["settings"])
+    if "settings" in typed:
+        recipe = typed.get("recipe", TrainRequest.options()["recipe"].default)
+        typed["settings"] = parse_settings("recipes", recipe, typed["settings"])
     from labelprop.core.distributed import leads
     from labelprop.runs import verbs
 
-    run = verbs.train(**given)
-    return Said(f"report: {run.report}" if leads() else "")  # under torchrun one of several does the talking
+    run = verbs.train(**typed)
+    return Printed(f"report: {run.report}" if leads() else "")  # under torchrun only the first process prints
 
 
 @add_verb(app, PropagateRequest, propagator_flags)
-def propagate(given: Given) -> Said:
+def propagate(typed: Typed) -> Printed:
     """Spread labels over vectors (or pixels, or a backbone's embedding) without training."""
-    flags = {name: given.pop(name) for name in registry.propagator_parameters() if name in given}
-    method = given.get("method", PropagateRequest.questions()["method"].default)
+    flags = {name: typed.pop(name) for name in registry.propagator_parameters() if name in typed}
+    method = typed.get("method", PropagateRequest.options()["method"].default)
     parameters = parse_parameters(method, flags)
     from labelprop.runs import verbs
 
-    return Said(f"report: {verbs.propagate(**given, parameters=parameters).report}")
+    return Printed(f"report: {verbs.propagate(**typed, parameters=parameters).report}")
 
 
 @add_verb(app, PredictRequest)
-def predict(given: Given) -> Said:
+def predict(typed: Typed) -> Printed:
     """Label new data with the classifier of a run."""
     from labelprop.cli.files import check_table_path, write_table
     from labelprop.runs import verbs
 
-    out = check_table_path(given.pop("out"), given.pop("overwrite", False))
-    found = verbs.predict(**given)
+    out = check_table_path(typed.pop("out"), typed.pop("overwrite", False))
+    found = verbs.predict(**typed)
     write_table(out, found)
-    return Said(f"{found.num_rows:,} predictions: {out}")
+    return Printed(f"{found.num_rows:,} predictions: {out}")
 
 
 @add_verb(app, SelectRequest)
-def select(given: Given) -> Said:
+def select(typed: Typed) -> Printed:
     """Take the best examples of a large pool for each class, by the classifier of a run."""
     from labelprop.cli.files import check_table_path, write_table
     from labelprop.runs import verbs
 
-    out = check_table_path(given.pop("out"), given.pop("overwrite", False))
-    found = verbs.select(given.pop("run"), given.pop("data"), **given)
+    out = check_table_path(typed.pop("out"), typed.pop("overwrite", False))
+    found = verbs.select(typed.pop("run"), typed.pop("data"), **typed)
     write_table(out, found)
-    return Said(f"{found.num_rows:,} selected: {out}")
+    return Printed(f"{found.num_rows:,} selected: {out}")
 
 
 @add_verb(app, EmbedRequest)
-def embed(given: Given) -> Said:
+def embed(typed: Typed) -> Printed:
     """Embed images or text with a frozen backbone."""
     from labelprop.cli.files import check_table_path
     from labelprop.core.files import write_array, write_csv
     from labelprop.runs import verbs
 
-    overwrite, ids = given.pop("overwrite", False), given.pop("ids", None)
-    out = check_table_path(given.pop("out"), overwrite, (".npy",))
+    overwrite, ids = typed.pop("overwrite", False), typed.pop("ids", None)
+    out = check_table_path(typed.pop("out"), overwrite, (".npy",))
     if ids is not None:
         check_table_path(ids, overwrite, (".csv",))
-    vectors_ND, names = verbs.embed_with_ids(**given)
+    vectors_ND, names = verbs.embed_with_ids(**typed)
     write_array(out, vectors_ND)
     if ids is not None:
         write_csv(ids, ["id"], ([name] for name in names))
-    return Said(f"{vectors_ND.shape[0]:,} vectors of {vectors_ND.shape[1]:,} dimensions: {out}")
+    return Printed(f"{vectors_ND.shape[0]:,} vectors of {vectors_ND.shape[1]:,} dimensions: {out}")
 
 
 @add_verb(app, DoctorRequest)
-def doctor(given: Given) -> Said:
+def doctor(typed: Typed) -> Printed:
     """Say what was found in DATA and what is wrong with it, with row ids; works without any label."""
     from labelprop.runs import verbs
 
-    findings = verbs.doctor(**given)
+    findings = verbs.doctor(**typed)
     blocked = any(finding.severity == "blocking" for finding in findings)
-    return Said("\n".join(f"{finding.severity}: {finding.text}" for finding in findings), status=2 if blocked else 0)
+    return Printed(
+        "\n".join(f"{finding.severity}: {finding.text}" for finding in findings), status=2 if blocked else 0
+    )
 
 
 @add_verb(app, ReportRequest)
-def report(given: Given) -> Said:
+def report(typed: Typed) -> Printed:
     """Write report.html of a finished run again."""
     from labelprop.runs.verbs import load
 
-    return Said(f"report: {load(given['run']).write_report(given.get('against'))}")
+    return Printed(f"report: {load(typed['run']).write_report(typed.get('against'))}")
 
 
 @add_verb(app, BenchRequest, bench_flags)
-def bench(given: Given) -> Said:
+def bench(typed: Typed) -> Printed:
     """Compare methods on data sets at hand; a restart continues where it stopped."""
-    flags = {name: given.pop(name) for name in registry.bench_settings() if name in given}
-    given["settings"] = parse_bench_settings(given["name"], flags, given.pop("settings", []))
+    flags = {name: typed.pop(name) for name in registry.bench_settings() if name in typed}
+    typed["settings"] = parse_bench_settings(typed["name"], flags, typed.pop("settings", []))
     from labelprop.bench.run_bench import run_bench
 
-    request = BenchRequest.of(given)
-    return Said(f"{run_bench(request)}\ntable: {request.folder / 'table.md'}")
+    request = BenchRequest.of(typed)
+    return Printed(f"{run_bench(request)}\ntable: {request.folder / 'table.md'}")
 
 
 @app.command()
@@ -182,9 +184,9 @@ def methods(
 
         print(described(chosen))
         return
-    for name, entry in registry.table("propagators").items():
+    for name, entry in registry.entries("propagators").items():
         print(f"{name} ({entry.target.rpartition(':')[2]})  {entry.summary}")
-    for name, entry in registry.table("recipes").items():
+    for name, entry in registry.entries("recipes").items():
         print(f"{name}  {entry.summary}")
     print(f"{AUTO}  {AUTO_SUMMARY}")
 

@@ -20,7 +20,7 @@ def described(name: str) -> str:
 
 
 def _described(name: str) -> str:
-    propagators, recipes = registry.table("propagators"), registry.table("recipes")
+    propagators, recipes = registry.entries("propagators"), registry.entries("recipes")
     entry = propagators.get(name) or recipes.get(name)
     if entry is None:
         raise UnknownNameError("propagator or recipe", name, {*propagators, *recipes, AUTO})
@@ -40,14 +40,14 @@ def _doc(thing: Any) -> str:
 
 
 def _documented(kind: type) -> str:
-    """What a class says of itself, and its bases of the parameters that it has from them."""
+    """The docstring of a class, with its inherited parameters from the docstrings of its bases."""
     parts = [_doc(base).partition("Parameters\n----------\n")[2] for base in kind.__mro__[1:] if is_dataclass(base)]
     shared = "\n".join(filter(None, parts))
     return f"{_doc(kind)}\n\nParameters that it shares with others\n----------\n{shared}" if shared else _doc(kind)
 
 
 def _of_methods(recipe: Any) -> list[str]:
-    """What the methods of its phases say of themselves, each once."""
+    """The docstrings of the methods of its phases, each once."""
     from labelprop.methods.base import Method, Sum
 
     found: Mapping[type, None] = {

@@ -15,7 +15,7 @@ import typer
 
 from labelprop.core import registry
 from labelprop.core.errors import LabelpropError
-from labelprop.core.progress import Bar, Lines, Reporter, Silent
+from labelprop.core.progress import ProgressBar, ProgressLines, Reporter, Silent
 
 
 def guarded(verb: Callable[..., None]) -> Callable[..., None]:
@@ -28,7 +28,7 @@ def guarded(verb: Callable[..., None]) -> Callable[..., None]:
         except (Exception, KeyboardInterrupt) as error:
             if isinstance(error, typer.Exit):
                 raise
-            if isinstance(error, BrokenPipeError):  # whoever reads has enough, as `head`
+            if isinstance(error, BrokenPipeError):  # the reader has closed the pipe, as `head` does
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 raise typer.Exit(exit_status(error)) from None
             if kwargs.get("debug"):
@@ -52,16 +52,16 @@ def explain(error: BaseException) -> str:
         return "torch.compile does not work here (it needs a C++ compiler, on a GPU Triton); leave out --compile."
     if isinstance(error, OSError):
         return f"{error.filename or 'file'}: {error.strerror or error}"
-    said = f"{type(error).__name__}: {error}"
-    return _of_plugin(error, said) or f"unexpected {said} (this is a bug; run again with --debug and report it)"
+    text = f"{type(error).__name__}: {error}"
+    return _of_plugin(error, text) or f"unexpected {text} (this is a bug; run again with --debug and report it)"
 
 
-def _of_plugin(error: BaseException, said: str) -> str | None:
+def _of_plugin(error: BaseException, text: str) -> str | None:
     """The line of an installed package's code that the error passed through, the innermost; None if it is ours."""
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         added = registry.added_by(frame.f_globals.get("__name__", ""))
         if added is not None:
-            return f"{added}: {frame.f_code.co_filename}:{line}: {said} (--debug shows the whole traceback)"
+            return f"{added}: {frame.f_code.co_filename}:{line}: {text} (--debug shows the whole traceback)"
     return None
 
 
@@ -78,17 +78,17 @@ def reporting(quiet: bool) -> Iterator[Reporter]:
         with warned(lambda text: print(text, file=sys.stderr)):
             yield Silent()
     elif sys.stderr.isatty():
-        with Bar() as bar, warned(bar.say):
+        with ProgressBar() as bar, warned(bar.say):
             yield bar
     else:
-        lines = Lines()
+        lines = ProgressLines()
         with warned(lines.say):
             yield lines
 
 
 @contextmanager
 def warned(say: Callable[[str], None]) -> Iterator[None]:
-    """Inside, a warning is said in one line, without the place in the code that it came from."""
+    """Inside, a warning is one line, without the place in the code that it came from."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         say(f"warning: {message}")

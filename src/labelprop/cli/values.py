@@ -37,7 +37,7 @@ def parse_settings(table: str, name: str, texts: list[str]) -> dict[str, Any]:
 def parse_parameters(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The flags that were given (None: was not) as values of the constructor of `method`.
 
-    Raises RequestError for a flag that this method does not have and for a text that cannot be meant.
+    Raises RequestError for a flag that this method does not have and for a text that is no value of it.
     """
     known = registry.propagator_flags(method)
     values = _of_owner(f"--method {method}", method, known, registry.propagator_parameters(), given)
@@ -59,14 +59,18 @@ def parse_bench_settings(bench: str, given: Mapping[str, Any], texts: list[str])
 
 
 def _of_owner(
-    said: str, owner: str, known: Mapping[str, Any], every: Mapping[str, Mapping[str, Any]], given: Mapping[str, Any]
+    subject: str,
+    owner: str,
+    known: Mapping[str, Any],
+    every: Mapping[str, Mapping[str, Any]],
+    given: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The flags that were given. Raises RequestError for one that only other owners have."""
     values = {name: value for name, value in given.items() if value is not None}
     for name in values:
         if name not in known:
             raise RequestError(
-                f"{flag(name)} is no flag of {said}; it is one of {', '.join(every[name])}. "
+                f"{flag(name)} is no flag of {subject}; it is one of {', '.join(every[name])}. "
                 f"{owner} has {', '.join(map(flag, known))}."
             )
     return values
@@ -85,7 +89,7 @@ def parse_parameter(name: str, text: str, typed: str = "") -> Any:
     if text.lower() in words:
         return None if text.lower() == "none" else text.lower()
     if "NAMES" in allowed:
-        names = [*(name for name in registry.table("propagators") if name != "auto"), *registry.HEADS]
+        names = [*(name for name in registry.entries("propagators") if name != "auto"), *registry.HEADS]
         for part in parts:
             if part not in names:
                 raise UnknownNameError(f"name in {typed}:", part, names)

@@ -1,4 +1,4 @@
-"""A verb of the command line: its flags come from a request, what was typed is handed to it by name."""
+"""A verb of the command line: its flags come from a request; typed values are passed to it by name."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand
 
-from labelprop.cli.flags import GROUPS, with_flags
+from labelprop.cli.flags import HELP_GROUPS, with_flags
 from labelprop.cli.session import guarded, reporting
 from labelprop.runs.request import Request
 
-Given = dict[str, Any]
+Typed = dict[str, Any]
 
 
-class Said(NamedTuple):
+class Printed(NamedTuple):
     """What a verb prints on stdout, and its exit status."""
 
     text: str
@@ -28,12 +28,16 @@ class GroupedCommand(TyperCommand):
     """Help with the flags under headings."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], **{title: [] for title in GROUPS.values()}}
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], **{title: [] for title in HELP_GROUPS.values()}}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
                 positional = parameter.param_type_name == "argument"
-                title = "Arguments" if positional else GROUPS.get(getattr(parameter, "rich_help_panel", ""), "Output")
+                title = (
+                    "Arguments"
+                    if positional
+                    else HELP_GROUPS.get(getattr(parameter, "rich_help_panel", ""), "Output")
+                )
                 groups[title].append(record)
         for title, records in groups.items():
             if records:
@@ -43,22 +47,22 @@ class GroupedCommand(TyperCommand):
 
 def add_verb(
     app: typer.Typer, kind: type[Request], extra: Callable[[], list[Any]] = list
-) -> Callable[[Callable[[Given], Said]], Callable[[Given], Said]]:
-    """Makes a function of what was given a verb of the same name, with flags for `kind` and the `extra` ones.
+) -> Callable[[Callable[[Typed], Printed]], Callable[[Typed], Printed]]:
+    """Decorator: a function of typed values becomes the verb of its name, with flags for `kind` and the `extra` ones.
 
-    `Given` holds by name only what was typed, and how the work speaks (`reporter`) and was called (`command`).
+    `Typed` holds by name only what was typed, and besides `reporter` and `command` (see `Request`).
     """
 
-    def add(verb: Callable[[Given], Said]) -> Callable[[Given], Said]:
+    def add(verb: Callable[[Typed], Printed]) -> Callable[[Typed], Printed]:
         @guarded
-        def run(context: typer.Context, debug: bool, quiet: bool = not kind.speaks, **values: Any) -> None:
+        def run(context: typer.Context, debug: bool, quiet: bool = not kind.shows_progress, **values: Any) -> None:
             typed = {name: value for name, value in values.items() if _was_typed(context, name)}
             with reporting(quiet) as reporter:
-                said = verb(typed | {"reporter": reporter, "command": shlex.join(["labelprop", *sys.argv[1:]])})
-            if said.text:  # not before the bar is gone: what is printed beside it goes to stderr, as the bar does
-                print(said.text)
-            if said.status:
-                raise typer.Exit(said.status)
+                printed = verb(typed | {"reporter": reporter, "command": shlex.join(["labelprop", *sys.argv[1:]])})
+            if printed.text:  # not before the bar is gone: what is printed beside it goes to stderr, as the bar does
+                print(printed.text)
+            if printed.status:
+                raise typer.Exit(printed.status)
 
         run.__doc__ = verb.__doc__
         app.command(verb.__name__, cls=GroupedCommand)(with_flags(kind, run, extra()))

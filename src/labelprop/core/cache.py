@@ -25,7 +25,7 @@ def default_root() -> Path:
 
 
 class Cache:
-    """Files by key. A key is a file name; whoever chooses it puts a content hash into it."""
+    """Files by key. A key is a file name that holds a content hash."""
 
     def __init__(self, root: str | os.PathLike[str] | None = None) -> None:
         self.root = Path(root) if root is not None else default_root()
@@ -52,7 +52,7 @@ class Cache:
         return final
 
     def _remove_abandoned(self, final: Path) -> None:
-        """What a killed process left half-written would otherwise fill the disk."""
+        """Removes files that a killed process left half-written."""
         oldest = time.time() - _ABANDONED_SECONDS
         for path in final.parent.glob(".*.*.*"):
             with contextlib.suppress(OSError):

@@ -12,7 +12,7 @@ Usage = dict[str, float | int]
 
 
 class StageClock:
-    """Adds up seconds a stage, and notes the process's peak memory when the stage last ended.
+    """Adds up the seconds of each stage, and notes the process's peak memory at its end.
 
     `so_far` continues the counts of a run that was interrupted.
     """

@@ -1,8 +1,7 @@
-"""Processes that work on one training together: which one this is, what they exchange, and how they are started.
+"""Several processes train together: their ranks, what they exchange, and how they start.
 
-Each drives one device. Within a process nothing changes: a group of one exchanges nothing. Processes are started
-here (`launch`), or from outside by torchrun, over one machine or several; both say who is who in the same
-environment variables.
+Each process drives one device; a group of one exchanges nothing. `launch` starts processes on this machine, torchrun
+on one machine or several. Both set the same environment variables.
 """
 
 from __future__ import annotations
@@ -25,36 +24,36 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 from labelprop.core.errors import LabelpropError, RequestError, WorkError
 from labelprop.core.progress import Reporter, Silent
 
-LISTEN_S = 0.1  # between looks at what the processes have said
+LISTEN_S = 0.1  # between checks for messages of the processes
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """This process among those of one training. All of them must ask for the same exchanges in the same order."""
+    """This process's rank in a training. All processes must make the same exchanges in the same order."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def leads(self) -> bool:
-        """Whether this one writes files and speaks."""
+        """Whether this process writes files and reports progress."""
         return self.rank == 0
 
     def bounds(self, n: int) -> list[int]:
-        """First row of each one's part of `n` rows, and the end (size + 1,)."""
+        """First row of each process's part of `n` rows, then `n` itself (size + 1,)."""
         return [n * rank // self.size for rank in range(self.size + 1)]
 
     def counts(self, n: int) -> list[int]:
-        """How many of `n` rows each one's part has."""
+        """Number of rows in each process's part of `n` rows."""
         return [stop - start for start, stop in pairwise(self.bounds(n))]
 
     def part(self, n: int) -> slice:
-        """The rows of this one's part."""
+        """The rows of this process."""
         bounds = self.bounds(n)
         return slice(bounds[self.rank], bounds[self.rank + 1])
 
     def parts(self, part: torch.Tensor) -> list[torch.Tensor]:
-        """This tensor of every process, in order; all have the same shape."""
+        """The same tensor of every process, in order of rank; all shapes agree."""
         if self.size == 1:
             return [part]
         parts = [torch.empty_like(part, memory_format=torch.contiguous_format) for _ in range(self.size)]
@@ -62,9 +61,9 @@ class Group:
         return parts
 
     def rows(self, parts: Mapping[str, torch.Tensor], counts: Sequence[int] | None = None) -> dict[str, torch.Tensor]:
-        """Tensors put together along their rows, by one exchange of bytes, whatever their types.
+        """Each tensor joined over the processes along its rows, by one exchange of bytes for all types.
 
-        `counts` are the rows that each process holds; None where all hold as many.
+        `counts` are the rows that each process holds; None where all hold equally many.
         """
         if self.size == 1 or not parts:
             return dict(parts)
@@ -90,7 +89,7 @@ class Group:
                 tensor.div_(self.size)
 
     def first_(self, tensors: Iterable[torch.Tensor]) -> None:
-        """Each tensor becomes what it is in the leading process."""
+        """Each tensor takes the leading process's values."""
         if self.size > 1:
             for tensor in tensors:
                 distributed.broadcast(tensor.view(torch.uint8) if tensor.dtype == torch.bool else tensor, src=0)
@@ -123,7 +122,7 @@ def local_rank() -> int:
 
 
 def leave() -> None:
-    """Ends what was joined for one training; another may follow."""
+    """Closes the process group of one training; another may follow."""
     if distributed.is_initialized():
         distributed.destroy_process_group()
 
@@ -138,7 +137,7 @@ def this_machine() -> tuple[int, int]:
 
 
 class Relay:
-    """A reporter whose words reach the process that started this one, through `send`."""
+    """A reporter that sends its messages to the process that started this one."""
 
     def __init__(self, send: Callable[[tuple[str, Any]], None]) -> None:
         self._send, self._parent = send, os.getppid()
@@ -147,17 +146,17 @@ class Relay:
         self._send(("say", text))
 
     def advance(self, stage: str, done: float, total: float) -> None:
-        if os.getppid() != self._parent:  # killed: nobody would hear us, and whoever resumes needs the folder
+        if os.getppid() != self._parent:  # it was killed: end too, since a resumed run needs the folder
             os._exit(1)
         self._send(("advance", (stage, done, total)))
 
 
-def launch(size: int, work: Callable[..., Any], *args: Any, told: Reporter | None = None) -> Any:
+def launch(size: int, work: Callable[..., Any], *args: Any, reporter: Reporter | None = None) -> Any:
     """Runs `work(*args, reporter)` in `size` new processes of this machine; returns what the first one returns.
 
-    `work` and all that goes in and out must be picklable. What the first process reports reaches `told`.
-    Raises the LabelpropError that any of them raises, WorkError where one dies; the others are then stopped.
-    Scripts that come here need the usual `if __name__ == "__main__":`, since processes are spawned.
+    `work` and all that goes in and out must be picklable. `reporter` gets the first process's progress. Raises the
+    LabelpropError that any of them raises, WorkError where one dies; the others are then stopped. Scripts that come
+    here need the usual `if __name__ == "__main__":`, since processes are spawned.
     """
     messages: Any = multiprocessing.get_context("spawn").SimpleQueue()
     shared = (_environment(size), max(1, torch.get_num_threads() // size), messages, work, args)
@@ -169,7 +168,7 @@ def launch(size: int, work: Callable[..., Any], *args: Any, told: Reporter | Non
             "Give files, arrays, or functions that a module names."
         ) from error
     try:
-        return _listen(processes, messages, told or Silent())
+        return _listen(processes, messages, reporter or Silent())
     finally:
         for process in processes.processes:
             process.terminate()
@@ -177,7 +176,7 @@ def launch(size: int, work: Callable[..., Any], *args: Any, told: Reporter | Non
 
 
 def _environment(size: int) -> dict[str, str]:
-    """What torchrun would set, but for the ranks."""
+    """The environment that torchrun would set, without the ranks."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -195,7 +194,7 @@ def _environment(size: int) -> dict[str, str]:
 def _run(
     rank: int, shared: Mapping[str, str], threads: int, messages: Any, work: Callable[..., Any], args: Sequence[Any]
 ) -> None:
-    """One process: its work, and word of how it ended. Those after the first are silent: they do and say the same."""
+    """Does one process's work and sends its result or error. Only the first process reports progress."""
     os.environ.update(shared, RANK=str(rank), LOCAL_RANK=str(rank))
     torch.set_num_threads(threads)
     send = messages.put if rank == 0 else lambda message: None
@@ -211,7 +210,7 @@ def _run(
 
 def _listen(processes: Any, messages: Any, reporter: Reporter) -> Any:
     """Passes reports on until the first process is done, or one has failed."""
-    logging.getLogger(spawn.__module__).setLevel(logging.ERROR)  # which would tell of every process it ends
+    logging.getLogger(spawn.__module__).setLevel(logging.ERROR)  # it would warn of every process it ends
     failure: BaseException | None = None
     while True:
         try:
@@ -235,7 +234,7 @@ def _listen(processes: Any, messages: Any, reporter: Reporter) -> Any:
 
 
 def _died(processes: Sequence[Any], failure: BaseException | None) -> Exception:
-    """When one dies the others fail for want of it, and it may be one of these whose failure is seen first."""
+    """Raises for a process that died. The others then fail too, and one of their failures may be seen first."""
     for rank, process in enumerate(processes):
         if process.exitcode not in (0, 1, -signal.SIGTERM):  # it neither ended nor raised nor was ended by us
             return WorkError(

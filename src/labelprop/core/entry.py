@@ -14,8 +14,8 @@ from labelprop.core.errors import RequestError
 class Entry:
     """Where an object lives (`module:attribute`), what it is for, and its parameters with their defaults.
 
-    A recipe's may be left out: they are then the `settings` of the recipe that it makes without any. `package` is
-    the installed package that adds it, "" for ours; the registry fills it in.
+    A recipe's parameters may be left out: they are then the `settings` of the recipe that it builds by default.
+    `package` is the installed package that adds it, "" for ours; the registry fills it in.
     """
 
     target: str
@@ -24,7 +24,7 @@ class Entry:
     package: str = ""
 
     def load(self) -> Any:
-        """What the target names. Raises RequestError where it is in another package and cannot be had."""
+        """The object that the target names. Raises RequestError where another package's cannot be imported."""
         module, _, attribute = self.target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)

@@ -80,7 +80,7 @@ def flush(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """UTF-8; file names that are not are written as the bytes they are."""
+    """Writes UTF-8; bytes of file names that are not UTF-8 are written unchanged."""
     write_atomically(path, lambda partial: partial.write_bytes(text.encode("utf-8", "surrogateescape")))
 
 
@@ -93,7 +93,7 @@ def json_line(value: Mapping[str, Any]) -> str:
 
 
 def append_json(path: Path, value: Mapping[str, Any]) -> None:
-    """One more line of a .jsonl file; a kill leaves at most a part of it."""
+    """Appends a line to a .jsonl file; a kill leaves at most a part of it."""
     with storage_errors(path), path.open("a", encoding="utf-8") as file:
         file.write(json_line(value))
 
@@ -139,7 +139,7 @@ class Digest:
         self._hash.update(part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part)
 
     def add_sized(self, part: Hashed) -> None:
-        """With its length before it, so that "ab", "c" and "a", "bc" differ."""
+        """Adds a part after its length, so that "ab", "c" and "a", "bc" differ."""
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         self._hash.update(len(data).to_bytes(8, "little"))
         self._hash.update(data)

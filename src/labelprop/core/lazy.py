@@ -1,4 +1,4 @@
-"""Names that a package hands on, each imported from its home where it is first used."""
+"""Lazy re-exports: names that a package hands on, each imported at its first use."""
 
 from __future__ import annotations
 

@@ -30,13 +30,13 @@ def held_bytes(root: Path = ROOT) -> int:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory this process has held so far, or since the last reset; that of a GPU is kept apart."""
+    """The most memory this process has held so far, or since the last reset; a GPU's is counted apart."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return _fields(ROOT / "proc/self/status").get("VmHWM", peak)  # the former is bytes on macOS, else kilobytes
 
 
 def reset_peak_memory() -> None:
-    """Counts the peak from what is held now, where the system can (Linux); else it stays that of the process."""
+    """Restarts the peak at what is held now (Linux); elsewhere the peak stays that of the whole process."""
     with suppress(OSError):
         (ROOT / "proc/self/clear_refs").write_text("5")
 
@@ -52,7 +52,7 @@ def _of_machine(root: Path) -> int | None:
 
 
 def _of_groups(root: Path) -> list[int | None]:
-    """What is left in the control groups this process is in, up to the outermost; both versions of cgroup."""
+    """Bytes left in the control groups of this process, up to the outermost; both versions of cgroup."""
     found = []
     for line in _text(root / "proc/self/cgroup").splitlines():
         number, controllers, place = [*line.split(":", 2), "", ""][:3]
@@ -79,7 +79,7 @@ def _left_in(folder: Path, limit: str, usage: str, reclaimable: str) -> int | No
 
 
 def _of_limits(root: Path) -> list[int | None]:
-    """What `ulimit -v` and `ulimit -d` leave."""
+    """Bytes that `ulimit -v` and `ulimit -d` leave."""
     status = _fields(root / "proc/self/status")
     found: list[int | None] = []
     for kind, used in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):

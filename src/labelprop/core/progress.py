@@ -1,4 +1,4 @@
-"""How long work tells a person where it stands: a bar on a terminal, plain lines elsewhere, or nothing.
+"""Progress of long work: a bar on a terminal, plain lines elsewhere, or nothing.
 
 All of it goes to stderr, so that stdout carries results only.
 """
@@ -15,12 +15,12 @@ from typing import Protocol, Self, TextIO
 
 from labelprop.core.text import duration
 
-FIRST_LINE_AFTER_S = 3.0  # what is over sooner needs no line
+FIRST_LINE_AFTER_S = 3.0  # work that ends sooner needs no line
 LINE_EVERY_S = 15.0  # often enough to see it live, seldom enough for a log
 
 
 class Reporter(Protocol):
-    """What long work is given to speak through."""
+    """Receives the messages and the progress of long work."""
 
     def say(self, text: str) -> None:
         """One sentence the user should see."""
@@ -30,7 +30,7 @@ class Reporter(Protocol):
 
 
 class Silent:
-    """Says nothing."""
+    """Drops all messages and progress."""
 
     def say(self, text: str) -> None:
         """Nothing."""
@@ -39,29 +39,29 @@ class Silent:
         """Nothing."""
 
 
-_HEARD_BY: ContextVar[Reporter | None] = ContextVar("heard_by", default=None)
+_REPORTER: ContextVar[Reporter | None] = ContextVar("reporter", default=None)
 
 
 @contextmanager
-def heard_by(reporter: Reporter) -> Iterator[None]:
-    """Inside, `tell` and `advance` of code that is handed no reporter (searches, solvers) reach this one."""
-    token = _HEARD_BY.set(reporter)
+def reporting_to(reporter: Reporter) -> Iterator[None]:
+    """Inside, `say` and `advance` below reach this reporter: searches and solvers are handed none."""
+    token = _REPORTER.set(reporter)
     try:
         yield
     finally:
-        _HEARD_BY.reset(token)
+        _REPORTER.reset(token)
 
 
-def tell(text: str) -> None:
-    """Says it to whoever listens; nobody does unless a command called `heard_by`."""
-    reporter = _HEARD_BY.get()
+def say(text: str) -> None:
+    """Passes a message to the reporter of `reporting_to`; without one it is dropped."""
+    reporter = _REPORTER.get()
     if reporter is not None:
         reporter.say(text)
 
 
 def advance(stage: str, done: float, total: float) -> None:
-    """`done` of `total` units of this stage are finished; for whoever listens."""
-    reporter = _HEARD_BY.get()
+    """`done` of `total` units of this stage are finished; passed to the reporter of `reporting_to`, if any."""
+    reporter = _REPORTER.get()
     if reporter is not None:
         reporter.advance(stage, done, total)
 
@@ -106,7 +106,7 @@ def _remaining(seconds: float) -> str:
     return f"{'about ' if seconds >= 1 else ''}{duration(seconds)} left"
 
 
-class Lines:
+class ProgressLines:
     """Plain lines for logs: the first after a few seconds, then one every quarter of a minute."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -125,7 +125,7 @@ class Lines:
         self.say(f"{stage}: {done / total:.0%} of the work done, {_remaining(left)}")
 
 
-class Bar:
+class ProgressBar:
     """One bar for the whole job, for a person at a terminal; use it as a context manager."""
 
     def __init__(self) -> None:

@@ -151,7 +151,7 @@ BENCH_SETTINGS: dict[str, str] = {
 }
 
 
-def table(name: str) -> dict[str, Entry]:
+def entries(name: str) -> dict[str, Entry]:
     """The built-in table `name` ('propagators', 'recipes', ...) and what installed packages add to it."""
     return {**_TABLES[name], **_installed(name)}
 
@@ -160,13 +160,13 @@ def table(name: str) -> dict[str, Entry]:
 def _installed(name: str) -> dict[str, Entry]:
     """What installed packages add to a table, built-in names apart.
 
-    Asked once: it reads the metadata of every package there is.
+    Cached: it reads the metadata of every installed package.
     """
     found = {}
     for point in entry_points(group=f"labelprop.{name}"):
         try:
             entry = point.load()
-        except Exception as error:  # whatever another's module does when it is imported
+        except Exception as error:  # importing another package may raise anything
             entry = error
         taken = point.name in _TABLES[name]
         package = point.dist.name if point.dist is not None else "an unknown package"
@@ -200,11 +200,11 @@ def lookup(name: str, key: str) -> Entry:
 
     Raises UnknownNameError, with the nearest known name, when there is none.
     """
-    entries = table(name)
-    if key not in entries:
-        known = {*entries, AUTO} if name == "recipes" else entries
-        raise UnknownNameError(ONE_OF[name], key, known)
-    return entries[key]
+    known = entries(name)
+    if key not in known:
+        names = {*known, AUTO} if name == "recipes" else known
+        raise UnknownNameError(ONE_OF[name], key, names)
+    return known[key]
 
 
 # What `--augment` may do to an example without changing its label; see `data.views`.
@@ -222,10 +222,10 @@ ONE_OF = {name: name.removesuffix("s") for name in _TABLES} | {"benches": "bench
 
 
 def parameters(name: str, key: str) -> Mapping[str, Any]:
-    """Parameters of the entry `key` of table `name` with their defaults: as it says, or as the source of its object.
+    """Parameters of the entry `key` of table `name` with their defaults, from the entry or from its object's source.
 
-    Those of a recipe are the settings that it has where none is given: they are its methods', and torch is imported.
-    Raises UnknownNameError.
+    A recipe's parameters are its default settings, which its methods define: torch is imported. Raises
+    UnknownNameError.
     """
     entry = lookup(name, key)
     if name == "recipes" and not entry.parameters:
@@ -238,7 +238,7 @@ def _read(entry: Entry) -> Mapping[str, Parameter]:
     try:
         return {} if entry.parameters else read_parameters(entry.target)
     except UnreadableError:  # another package's: compiled, or with a computed default
-        with suppress(RequestError):  # whoever uses it will hear why it cannot be loaded
+        with suppress(RequestError):  # using it raises the reason why it cannot be loaded
             known = inspect.signature(entry.load()).parameters.values()
             return {one.name: Parameter(one.default, "") for one in known if one.default is not one.empty}
     return {}
@@ -247,7 +247,7 @@ def _read(entry: Entry) -> Mapping[str, Parameter]:
 def propagator_flags(method: str) -> dict[str, Any]:
     """Parameters of a propagator that one command can use, with their defaults.
 
-    An entry that says its parameters says its own ones; those of `Propagator` come to them.
+    An entry with parameters lists its own ones; those of `Propagator` are added.
     """
     found = dict(parameters("propagators", method))
     if lookup("propagators", method).parameters:
@@ -258,16 +258,16 @@ def propagator_flags(method: str) -> dict[str, Any]:
 def propagator_parameters() -> dict[str, dict[str, Any]]:
     """For each parameter that is a flag of any propagator: its default by method; those that all have come last."""
     found: dict[str, dict[str, Any]] = {}
-    for method in table("propagators"):
+    for method in entries("propagators"):
         for name, default in propagator_flags(method).items():
             found.setdefault(name, {})[method] = default
-    return dict(sorted(found.items(), key=lambda item: len(item[1]) == len(table("propagators"))))
+    return dict(sorted(found.items(), key=lambda item: len(item[1]) == len(entries("propagators"))))
 
 
 def bench_settings() -> dict[str, dict[str, Any]]:
     """For each setting of any bench: its default by bench."""
     found: dict[str, dict[str, Any]] = {}
-    for bench in table("benches"):
+    for bench in entries("benches"):
         for name, default in parameters("benches", bench).items():
             found.setdefault(name, {})[bench] = default
     return found
@@ -275,9 +275,9 @@ def bench_settings() -> dict[str, dict[str, Any]]:
 
 @cache
 def allowed_values() -> dict[str, str]:
-    """What parameters whose default does not tell may be, as `none|seeds|NUMBERS`; see `signatures.Parameter`."""
-    found: dict[str, list[str]] = {"search": ["auto", *table("neighbors")]}
-    for entry in (*table("propagators").values(), *table("benches").values()):
+    """Allowed values of parameters, as `none|seeds|NUMBERS`, where no default shows them; see `Parameter`."""
+    found: dict[str, list[str]] = {"search": ["auto", *entries("neighbors")]}
+    for entry in (*entries("propagators").values(), *entries("benches").values()):
         for name, parameter in _read(entry).items():
             # Precomputed graphs have no place in a command: DATA are vectors.
             words = [word for word in parameter.allowed.split("|") if word and not word.startswith("precomputed")]

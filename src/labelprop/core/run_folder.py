@@ -67,7 +67,7 @@ class RunFolder:
         return folder
 
     def is_ours(self) -> bool:
-        """A folder with our run.json, or one that was killed before it could be written."""
+        """Whether it has our run.json, or is that of a run killed before writing it."""
         names = {entry.name for entry in self.path.iterdir()}
         return "run.json" in names or names == {LOCK}
 
@@ -140,9 +140,9 @@ class RunFolder:
         append_json(self.path / "history.jsonl", line)
 
     def cut_history(self, training: str, lines: int) -> None:
-        """Keeps the first `lines` lines of `training` and drops its others and all that came later.
+        """Keeps the first `lines` lines of `training`; drops its other lines and all later ones.
 
-        What a killed run wrote after its last checkpoint is written again.
+        A resumed run writes again what the killed run wrote after its last checkpoint.
         """
         kept, seen = [], 0
         for line in self.history():

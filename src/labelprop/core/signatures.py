@@ -20,27 +20,27 @@ KINDS = {"int": "WHOLE", "float": "NUMBER", "Shares": "NUMBERS", "bool": "", "st
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """Its default, and what it may be, as `none|seeds|NUMBERS`: words, and kinds in capitals; "" where not said."""
+    """A default, and the allowed values as `none|seeds|NUMBERS`: words, and kinds in capitals; "" where unknown."""
 
     default: Any
     allowed: str
 
 
 class UnreadableError(Exception):
-    """The source does not tell: it is not there, or a default is computed."""
+    """The source is missing, or a default in it is computed."""
 
 
 @cache
 def read_parameters(target: str) -> Mapping[str, Parameter]:
     """The parameters of `module:name`, those of a class before those of its bases. Raises UnreadableError."""
     module, _, name = target.partition(":")
-    found = _Source.of(module).resolve(name)
+    found = _ModuleNames.of(module).resolve(name)
     if found is None:
         raise UnreadableError(f"{target} is not in the source of {module}")
     return dict(_parameters(*found))
 
 
-def _parameters(source: _Source, node: ast.stmt) -> Iterator[tuple[str, Parameter]]:
+def _parameters(source: _ModuleNames, node: ast.stmt) -> Iterator[tuple[str, Parameter]]:
     if isinstance(node, ast.FunctionDef):
         yield from _of_function(source, node)
         return
@@ -64,7 +64,7 @@ def _parameters(source: _Source, node: ast.stmt) -> Iterator[tuple[str, Paramete
                 yield name, parameter
 
 
-def _of_function(source: _Source, node: ast.FunctionDef) -> Iterator[tuple[str, Parameter]]:
+def _of_function(source: _ModuleNames, node: ast.FunctionDef) -> Iterator[tuple[str, Parameter]]:
     """Keyword-only parameters; of a constructor positional ones with a default, too."""
     positional = node.args.args[len(node.args.args) - len(node.args.defaults) :] if node.name == "__init__" else []
     given = [*zip(positional, node.args.defaults), *zip(node.args.kwonlyargs, node.args.kw_defaults)]  # noqa: B905
@@ -74,7 +74,7 @@ def _of_function(source: _Source, node: ast.FunctionDef) -> Iterator[tuple[str, 
 
 
 @dataclass(frozen=True)
-class _Source:
+class _ModuleNames:
     """A module's top-level names."""
 
     module: str
@@ -82,7 +82,7 @@ class _Source:
 
     @classmethod
     @cache
-    def of(cls, module: str) -> _Source:
+    def of(cls, module: str) -> _ModuleNames:
         top, *inner = module.split(".")
         spec = find_spec(top)  # of a module inside, this would import what it is in
         place = Path(spec.origin or "") if spec else Path()
@@ -106,7 +106,7 @@ class _Source:
 
     @cached_property
     def _imported(self) -> dict[str, tuple[str, str]]:
-        """Module and name behind each name, of its package and of this one only: others are not looked into."""
+        """Module and original name of each imported name; only modules of its own package and of labelprop."""
         ours = (self.module.split(".")[0], "labelprop")
         for_types = [line for node in self.tree.body if isinstance(node, ast.If) for line in node.body]
         return {
@@ -116,20 +116,20 @@ class _Source:
             for alias in node.names
         }
 
-    def resolve(self, name: str) -> tuple[_Source, ast.stmt] | None:
+    def resolve(self, name: str) -> tuple[_ModuleNames, ast.stmt] | None:
         """Where a name is defined; None where that is elsewhere."""
         if name in self._defined:
             return self, self._defined[name]
         module, original = self._imported.get(name, ("", ""))
-        return _Source.of(module).resolve(original) if module else None
+        return _ModuleNames.of(module).resolve(original) if module else None
 
     def parameter(self, annotation: ast.expr | None, default: ast.expr) -> Parameter:
-        said = self._allowed(annotation)
-        words = [word for word in said if word != "none"]
-        if "none" in said:  # "none or a number", but "left, right or none"
+        allowed = self._allowed(annotation)
+        words = [word for word in allowed if word != "none"]
+        if "none" in allowed:  # "none or a number", but "left, right or none"
             words = ["none", *words] if any(word.isupper() for word in words) else [*words, "none"]
         value = self._value(default)
-        whole_for_float = said == ["NUMBER"] and isinstance(value, int)
+        whole_for_float = allowed == ["NUMBER"] and isinstance(value, int)
         return Parameter(float(value) if whole_for_float else value, "|".join(words))
 
     def _allowed(self, node: ast.expr | None) -> list[str]:
@@ -141,8 +141,7 @@ class _Source:
             case ast.Subscript(value=ast.Name(id="Literal"), slice=words):
                 return [str(word) for word in _flat(ast.literal_eval(words))]
             case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[kind, rule])):
-                named = isinstance(rule, ast.Call) and isinstance(rule.func, ast.Name) and rule.func.id == "Names"
-                return ["NAMES"] if named else self._allowed(kind)
+                return ["NAMES"] if ast.unparse(rule) == "CandidateNames()" else self._allowed(kind)
             case ast.Name(id=name) if name in KINDS:
                 return [KINDS[name]] if KINDS[name] else []
             case ast.Name(id=name):
@@ -160,7 +159,7 @@ class _Source:
                 if isinstance(line, ast.Assign | ast.AnnAssign) and line.value is not None:
                     return source._value(line.value)
             case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in self._imported:
-                return _Source.of(".".join(self._imported[name]))._value(ast.Name(attribute))
+                return _ModuleNames.of(".".join(self._imported[name]))._value(ast.Name(attribute))
         try:
             return ast.literal_eval(node)
         except ValueError:

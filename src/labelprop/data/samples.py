@@ -14,12 +14,12 @@ import numpy as np
 from labelprop.core.cache import Cache
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.files import Digest, content_key
-from labelprop.core.registry import table
+from labelprop.core.registry import entries
 from labelprop.core.text import counted, quoted
 from labelprop.data.contents import Content
+from labelprop.data.images.choose_format import Wanted
 from labelprop.data.images.decoding import decode_images
 from labelprop.data.images.pixels import ImageFormat, to_eight_bit
-from labelprop.data.images.plan import Wanted
 from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, Source
 from labelprop.data.sources.folder import IMAGE_SUFFIXES
 from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
@@ -95,7 +95,7 @@ def read_source(data: Any, columns: Columns) -> RawData:
 
     Raises RequestError where no source does.
     """
-    for entry in table("sources").values():
+    for entry in entries("sources").values():
         source: Source = entry.load()()
         if source.claims(data):
             return source.read(data, columns)
@@ -123,9 +123,9 @@ def open_samples(
 ) -> Samples:
     """Open a folder, table, array or HuggingFace data set.
 
-    `image_format` forces channels, height and width (what a saved model expects), `image_size` height and width.
-    What was chosen and skipped is told through `warn`, or refused with `strict`. `check=False` lets rows with NaN
-    and repeated ids pass, so that `inspect` can report all of them.
+    `image_format` forces channels, height and width (what a saved model expects), `image_size` height and width. What
+    was chosen and skipped is passed to `warn`; with `strict` skipped rows are refused. `check=False` lets rows with
+    NaN and repeated ids pass, so that `inspect` can report all of them.
 
     Raises RequestError or DataError naming file, row or column; StorageError where the cache cannot be written.
     """
@@ -219,7 +219,7 @@ def _report_skipped(samples: Samples, *, strict: bool, warn: Callable[[str], Non
     listed += f"; and {n - 5:,} more" if n > 5 else ""
     if not len(samples):
         raise DataError(f"'{samples.name}': none of its {counted(n, what)} can be read: {listed}.")
-    told = f"'{samples.name}': cannot read {counted(n, what)} of {samples.n_rows:,}: {listed}."
+    message = f"'{samples.name}': cannot read {counted(n, what)} of {samples.n_rows:,}: {listed}."
     if strict:
-        raise DataError(f"{told} Repair or remove them, or leave --strict out to skip them.")
-    warn(f"{told} {SKIPPED}")
+        raise DataError(f"{message} Repair or remove them, or leave --strict out to skip them.")
+    warn(f"{message} {SKIPPED}")

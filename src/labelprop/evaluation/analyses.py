@@ -21,7 +21,7 @@ PRODUCTS = 1 << 24  # cosines held at once, 64 MB in float32
 def aggregation(vectors_ND: np.ndarray, codes_N: np.ndarray, n_classes: int) -> np.ndarray:
     """A_j = ||mean of the vectors of class j||, (C,): 1 where all are equal, 1 / sqrt(n) for n random directions.
 
-    NaN where the truth knows no row of the class.
+    NaN where no row has this class.
     """
     known_K = np.flatnonzero(codes_N >= 0)
     counts_C = np.bincount(codes_N[known_K], minlength=n_classes)
@@ -40,8 +40,8 @@ def class_density(
     """D_j, the mean over labeled rows i of class j of the sum of exp(v_i . v / temperature) over its T nearest
     unlabeled v, (C,); NaN for a class without labels.
 
-    T and the temperature are the paper's, whatever a run was trained with, so that runs compare. Of more than 10,000
-    labeled rows as many are looked at, evenly spaced within the classes.
+    T and the temperature are the paper's, whatever a run was trained with, so that runs can be compared. Of more than
+    10,000 labeled rows as many are looked at, evenly spaced within the classes.
     """
     labeled_L = _evenly(np.flatnonzero(given_N >= 0), given_N)
     open_UD = vectors_ND[given_N < 0]

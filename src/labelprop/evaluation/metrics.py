@@ -44,5 +44,5 @@ def top_k_accuracy(distributions_NC: np.ndarray, truth_N: np.ndarray, k: int = 5
 
 
 def hidden_noise(n: int) -> float:
-    """Of n labels hidden in turn, by how many two methods differ though neither is better: sqrt(n) / 2."""
+    """By how many of n hidden labels two equally good methods differ by chance: sqrt(n) / 2."""
     return 0.5 * math.sqrt(n)

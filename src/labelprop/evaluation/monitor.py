@@ -11,7 +11,7 @@ import torch
 from labelprop.core.types import PseudoLabels, Snapshot
 from labelprop.evaluation import analyses
 from labelprop.evaluation.metrics import accuracy, weighted_accuracy
-from labelprop.evaluation.snapshots import Keeper
+from labelprop.evaluation.snapshots import VectorWriter
 from labelprop.evaluation.truth import HeldBackTruth
 
 PASSES = 10  # a method that makes no pass over the data of its own is measured about this often
@@ -23,11 +23,11 @@ class Monitor:
     """Accuracy on the unlabeled rows of the network and of the pseudo-labels it trains on; analyses of the embedding.
 
     Numbers of each class come as lists in the order of the classes. `given_N` are the given labels, -1 where there is
-    none. A keeper saves vectors of chosen rows at the moments that the loop asks for.
+    none. A `VectorWriter` saves vectors of chosen rows at the moments that the loop asks for.
     """
 
     def __init__(
-        self, truth: HeldBackTruth, given_N: np.ndarray, n_classes: int, keeper: Keeper | None = None
+        self, truth: HeldBackTruth, given_N: np.ndarray, n_classes: int, keeper: VectorWriter | None = None
     ) -> None:
         self._truth, self._given_N, self._n_classes, self._keeper = truth, given_N, n_classes, keeper
         self._codes_N = truth.with_given(given_N)  # an embedding of given rows counts as well

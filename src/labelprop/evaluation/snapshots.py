@@ -19,14 +19,14 @@ OF_ONE_CLASS = 700  # the most numerous one, laid out alone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chosen:
+class FollowedRows:
     """Which rows are kept, ascending: some of a few classes, and more of one class."""
 
     of_classes_S: np.ndarray
     of_one_S: np.ndarray
 
 
-def choose_followed(codes_N: np.ndarray, given_N: np.ndarray, n_classes: int, seed: int) -> Chosen:
+def choose_followed(codes_N: np.ndarray, given_N: np.ndarray, n_classes: int, seed: int) -> FollowedRows:
     """Up to 100 rows of each of up to 5 classes drawn with `seed`, and up to 700 of the most numerous class.
 
     `codes_N`: class of each row, negative where unknown; `given_N`: the given labels, -1 where there is none. Given
@@ -44,18 +44,18 @@ def choose_followed(codes_N: np.ndarray, given_N: np.ndarray, n_classes: int, se
 
     of_classes = [rows_of(code, OF_A_CLASS) for code in followed.tolist()]
     of_one = rows_of(int(counts_C.argmax()), OF_ONE_CLASS) if len(present) else np.empty(0, np.int64)
-    return Chosen(np.sort(np.concatenate([np.empty(0, np.int64), *of_classes])), np.sort(of_one))
+    return FollowedRows(np.sort(np.concatenate([np.empty(0, np.int64), *of_classes])), np.sort(of_one))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Keeper:
+class VectorWriter:
     """Writes the vectors of the chosen rows to a file a moment, named by the steps done.
 
     The same moment writes the same file again, so that a continued run leaves what an unbroken one leaves.
     """
 
     folder: Path
-    chosen: Chosen
+    chosen: FollowedRows
 
     def keep(self, step: int, vectors_ND: np.ndarray) -> None:
         """`vectors_ND` of unit length, kept in half precision. StorageError where it cannot be written."""

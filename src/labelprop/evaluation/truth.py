@@ -31,19 +31,19 @@ class HeldBackTruth:
         return np.where(given_N >= 0, given_N, self.codes_N)
 
     def doubts(self, classes: Sequence[str]) -> list[str]:
-        """What makes this truth say less than its owner may think."""
-        said = []
+        """Reasons why fewer rows are scored, or more count as wrong, than the user may expect."""
+        texts = []
         if self.n == 0 and any(name is not None for name in self.names_N):
-            said.append("all rows that the truth names have a given label: none is left to score")
+            texts.append("all rows that the truth names have a given label: none is left to score")
         strange = sorted({str(self.names_N[row]) for row in np.flatnonzero(self.codes_N == OTHER)})
         if strange:
             n, alike = int((self.codes_N == OTHER).sum()), {name.casefold() for name in classes}
             spelled = [name for name in strange if name.casefold() in alike]
-            said.append(
+            texts.append(
                 f"the truth has classes that no label names, {quoted(strange)}: its {n:,} rows of these count as "
                 "wrong" + (f"; labels write {quoted(spelled)} in another case" if spelled else "")
             )
-        return said
+        return texts
 
     @property
     def n(self) -> int:

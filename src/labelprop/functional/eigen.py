@@ -39,9 +39,9 @@ def leading_eigenpairs(matrix: torch.Tensor, count: int, known_NK: torch.Tensor,
     """The `count` largest eigenvalues of a symmetric CSR matrix (N, N) beside those of known eigenvectors.
 
     The spectrum must lie in [-1, 1], `known_NK` be orthonormal. Signs of vectors are arbitrary, and so is their
-    choice inside a space of equal eigenvalues; the same input gives the same answer.
-    Departs from the paper: (1) vectors that have arrived are locked and leave the block; (2) the cut is at first
-    estimated from the density of the spectrum; (3) float64 goes on from what float32 has found.
+    choice inside a space of equal eigenvalues; the same input gives the same answer. Departs from the paper: (1)
+    converged vectors are locked and leave the block; (2) the cut is at first estimated from the density of the
+    spectrum; (3) float64 goes on from what float32 has found.
     """
     width = min(count + max(count // SPARE, 10), matrix.shape[0] - known_NK.shape[1])
     generator = torch.Generator().manual_seed(seed)
@@ -58,7 +58,7 @@ def leading_eigenpairs(matrix: torch.Tensor, count: int, known_NK: torch.Tensor,
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Iterated:
-    """Vectors that have arrived, in order of arrival, and the rest of the block."""
+    """Converged vectors, in order of convergence, and the rest of the block."""
 
     values_R: torch.Tensor
     vectors_NR: torch.Tensor
@@ -80,7 +80,7 @@ def _iterate(
     cut: float,
     tol: float,
 ) -> _Iterated:
-    """Passes until `count` vectors have arrived, or `MAX_PASSES`."""
+    """Passes until `count` vectors have converged, or `MAX_PASSES`."""
     values_R = torch.empty(0, dtype=torch.float64, device=matrix.device)
     locked_NR, residual, top = known_NK, 0.0, 1.0
     for number in range(MAX_PASSES):
@@ -125,7 +125,7 @@ def _filtered(
         now = torch.addmm(before, matrix, before, beta=-center * scale / half, alpha=scale / half)
         for step in range(1, degree):
             if step % every == 0:
-                before, now = _without(before, locked_NR), _without(now, locked_NR)
+                before, now = _project_out(before, locked_NR), _project_out(now, locked_NR)
             after = 1 / (2 / first - scale)
             grown = torch.addmm(now, matrix, now, beta=-2 * center * after / half, alpha=2 * after / half)
             before, now, scale = now, grown.sub_(before, alpha=scale * after), after
@@ -133,16 +133,16 @@ def _filtered(
     return torch.cat(parts, dim=1)
 
 
-def _without(block_NB: torch.Tensor, basis_NK: torch.Tensor) -> torch.Tensor:
+def _project_out(block_NB: torch.Tensor, basis_NK: torch.Tensor) -> torch.Tensor:
     """The block less its part in the span of orthonormal vectors."""
     return torch.addmm(block_NB, basis_NK, basis_NK.T @ block_NB, alpha=-1)
 
 
 def _orthonormal(block_NB: torch.Tensor, against_NK: torch.Tensor) -> torch.Tensor:
-    """An orthonormal basis of the block, at right angles to `against_NK`; twice, since once leaves rounding."""
+    """An orthonormal basis of the block, orthogonal to `against_NK`; done twice, since one pass leaves rounding."""
     block_NB = block_NB / torch.linalg.vector_norm(block_NB, dim=0).clamp_min(torch.finfo(block_NB.dtype).tiny)
     for _ in range(2):
-        block_NB = _without(block_NB, against_NK)
+        block_NB = _project_out(block_NB, against_NK)
     basis_NB: torch.Tensor = torch.linalg.qr(block_NB).Q
     return basis_NB
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-PANEL = 64  # rows eliminated before the others hear of it, in one product
+PANEL = 64  # rows eliminated before all other rows are updated, in one product
 
 
 @torch.no_grad()

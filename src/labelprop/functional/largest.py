@@ -1,4 +1,4 @@
-"""The largest values of every row, where rows are much longer than what is wanted of them."""
+"""The k largest values of every row, for rows much longer than k."""
 
 from __future__ import annotations
 

@@ -43,16 +43,16 @@ def cross_entropy_between(target_BC: torch.Tensor, logits_BC: torch.Tensor) -> t
     return -(target_BC.softmax(dim=1) * logits_BC.log_softmax(dim=1)).sum(dim=1)
 
 
-def misleading(
-    look: Callable[[torch.Tensor], torch.Tensor], x_B: torch.Tensor, labels_B: torch.Tensor, epsilon: float
+def fast_gradient_sign(
+    logits_of: Callable[[torch.Tensor], torch.Tensor], x_B: torch.Tensor, labels_B: torch.Tensor, epsilon: float
 ) -> torch.Tensor:
-    """x + epsilon sign(d CE(look(x), label) / dx): the fast gradient sign method (Goodfellow et al. 2015).
+    """x + epsilon sign(d CE(logits_of(x), label) / dx): the fast gradient sign method (Goodfellow et al. 2015).
 
-    `look` gives logits (B, C). A label of -1 stands for the class that `look` itself finds most probable.
+    `logits_of` gives logits (B, C). A label of -1 stands for the class that `logits_of` itself finds most probable.
     """
     with torch.enable_grad():
         moved_B = x_B.detach().clone().requires_grad_()
-        logits_BC = look(moved_B)
+        logits_BC = logits_of(moved_B)
         labels_B = torch.where(labels_B >= 0, labels_B, logits_BC.argmax(dim=1))
         (slope_B,) = torch.autograd.grad(F.cross_entropy(logits_BC, labels_B, reduction="sum"), moved_B)
     return x_B.detach() + epsilon * slope_B.sign()

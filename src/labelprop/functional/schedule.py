@@ -46,7 +46,8 @@ def warm_up(schedule: Schedule, length: float, start: float = 0.0) -> Schedule:
 def plateau(*, patience: int = 10, gain: float = 0.001, factor: float = 0.1, drops: int = 3) -> Schedule:
     """Times `factor`, at most `drops` times, where `patience` epochs brought no loss lower by the share `gain`.
 
-    The papers drop the rate "when validation saturates"; here the loss is watched, since no held-back label may be.
+    The papers drop the rate "when validation saturates"; here the training loss decides, since held-back labels stay
+    unseen.
     """
 
     def factor_after(fraction: float, losses: Sequence[float]) -> float:

@@ -1,4 +1,4 @@
-"""Iterative solvers: an operator given as a function, all columns at once, and an honest verdict."""
+"""Iterative solvers: an operator given as a function, all columns at once, with the true residual of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Matmul = Callable[[torch.Tensor], torch.Tensor]  # (N, C') -> (N, C') for any C'
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an iterative solver says of its answer, without the answer, which may be large."""
+    """Steps, residual and convergence of a solve, without the solution, which may be large."""
 
     steps: int
     residual: float  # ||b - A x|| / ||b|| of the worst column
@@ -23,7 +23,7 @@ class Verdict:
 
     @staticmethod
     def worst(*verdicts: Verdict) -> Verdict:
-        """The verdict of several solves that all have to hold."""
+        """The verdict on several solves together: converged only where all did."""
         return Verdict(
             steps=max(verdict.steps for verdict in verdicts),
             residual=max(verdict.residual for verdict in verdicts),
@@ -180,7 +180,7 @@ class _Block:
 
 
 def _row_blocks(x_NA: torch.Tensor) -> Iterator[slice]:
-    """Rows that fit the cache together; all at once where there is none to speak of."""
+    """Rows that fit the cache together; all at once where there is no such cache."""
     n, columns = x_NA.shape
     step = max(1, CACHED // max(1, columns)) if x_NA.device.type == "cpu" else n
     for start in range(0, n, max(1, step)):

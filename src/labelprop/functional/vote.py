@@ -1,4 +1,4 @@
-"""The vote of few labeled vectors on a batch, as a plain function: what a step of training and a deployed model need.
+"""The vote of a few labeled vectors on a batch, for a training step and for a deployed model.
 
 The propagators' vote (`labelprop.propagators.votes.voters`) is the same for millions of rows.
 """

@@ -70,6 +70,6 @@ def volume_factors(distributions_UC: torch.Tensor, shares_C: torch.Tensor) -> to
             break
         exponent = exponent / 2 if gap > before else exponent
         before = gap
-        # Half a row where there is none: a class nobody takes grows fast, but not without bound.
+        # Half a row where there is none: the factor of a class without rows grows fast, but is bounded.
         log_C = log_C + exponent * (wanted_C.clamp_min(1e-12) / got_C.clamp_min(0.5)).log()
     return best_C.to(distributions_UC.dtype)

@@ -1,4 +1,4 @@
-"""Training-signal annealing: a label is let in while the network is not yet sure of it (Xie et al. 2020, "UDA").
+"""Training-signal annealing: a label counts only while the network is not yet sure of it (Xie et al. 2020, "UDA").
 
 (1 / max(kept, 1)) sum weight_i 1[p_y(x_i) <= eta] CE(g(x_i), y_i) over the labeled examples, kept the number of those
 at most eta, which rises with the share t of the training done from 1/C to 1: eta = s(t) (1 - 1/C) + 1/C.
@@ -29,7 +29,7 @@ SCHEDULES: Mapping[str, Callable[[float], float]] = {
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class AnnealedLabels(Method):
-    """Cross-entropy on labels that are not known too well yet.
+    """Cross-entropy on labels whose predicted probability is below a rising threshold.
 
     Parameters
     ----------

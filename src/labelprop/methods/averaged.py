@@ -1,8 +1,8 @@
 """An average of the network's weights over the steps, deployed in place of the network.
 
-It has no term: as the first part of a `Sum` it decides what predicts, and teaches nobody. The memory grows with the
-steps done, a = min(t / (t + 9), decay), as TensorFlow's averages with `num_updates`: an average over the first few
-hundred steps of a short training would remember its start.
+It has no loss term: as the first part of a `Sum` it only decides what is deployed. The memory grows with the steps
+done, a = min(t / (t + 9), decay), as TensorFlow's averages with `num_updates`: an average over the first few hundred
+steps of a short training would remember its start.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from labelprop.methods.base import LossTerms, Method, Net, Outputs
 from labelprop.methods.state import Ema
 from labelprop.propagators.estimator.parameters import OneOf, Share
 
-LAG = 9
+LAG = 9  # of (1 + t) / (10 + t), the memory of TensorFlow's averages
 FOLLOWED = ("copy", "ema")  # of `state.RULES`: nothing passes through the average in training
 
 

@@ -26,7 +26,7 @@ Net = Callable[[torch.Tensor], Outputs]
 class Tools(Protocol):
     """What a method may use in `refresh`.
 
-    In the first refresh of a phase that starts from scratch the network is the one that the phase before left.
+    In the first refresh of a phase that starts from scratch the network is still that of the phase before.
     """
 
     def outputs(self, view: str = "eval") -> Outputs:
@@ -66,7 +66,7 @@ class Method(nn.Module):
 
     Before `setup` a method is its parameters: the constructor takes keywords, refuses what it cannot use, says what
     it `needs` and, where they are not the class head alone, its `heads`, and builds nothing. A phase of a recipe
-    holds such a method to be looked at, and each training sets up a copy. It is a dataclass whose annotations say
+    holds such a method as its description, and each training sets up a copy. It is a dataclass whose annotations say
     what its parameters may be, and whose `__post_init__` says the rest, or it has an `__init__` as other modules.
 
     `first_epoch` is the one, from 0 on, in which its terms begin to count.
@@ -122,9 +122,9 @@ class Method(nn.Module):
 class Sum(Method):
     """Several methods trained together: their terms are added.
 
-    They share one forward pass a view. The first one decides what is deployed and, of those that keep
-    pseudo-labels, the first one's are shown; so it is with the rows to draw from. Streams are the largest any of them
-    asks for, and views the longest list; these lists must agree where they overlap.
+    They share one forward pass a view. The first one decides what is deployed; pseudo-labels and rows to draw from
+    are those of the first method that has any. Streams are the largest any of them asks for, and views the longest
+    list; these lists must agree where they overlap.
     """
 
     def __init__(self, *methods: Method) -> None:
@@ -208,11 +208,11 @@ def bare(net: Net) -> nn.Module:
     return inner
 
 
-def aside(net: Net) -> Net:
-    """Passes of the network in the mode it is in that leave its running statistics as they are.
+def frozen_statistics(net: Net) -> Net:
+    """The network in its present mode, with passes that leave its running statistics unchanged.
 
     For gradients with respect to the input (`torch.autograd.grad` leaves those of the parameters alone), and for a
-    second look in the same step. Parameters learn from them where the loss does.
+    second pass in the same step. Parameters get gradients from these passes as usual.
     """
     module = bare(net)
 

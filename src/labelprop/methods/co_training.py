@@ -1,11 +1,11 @@
 """Deep Co-Training: two networks that agree and may not be misled alike (Qiao, Shen, Zhang, Wang, Yuille 2018).
 
-L = CE(p1 on one draw of labels) + CE(p2 on another) + r(t) (lambda_cot JSD + lambda_dif L_dif), with
-JSD = H((p1 + p2) / 2) - (H(p1) + H(p2)) / 2, the mean over unlabeled examples, and, the mean over all,
-L_dif = H(p2(x), p1(x + r2)) + H(p1(x), p2(x + r1)), H(a, b) = -sum a log b, r_k the fast gradient sign step that
-misleads network k: what one of them errs on the other must get right. Gradients flow into both arguments of H.
-Steps are found in eval mode, and passes over misleading examples, in float32 under autocast too, leave the running
-statistics alone. Dropout is taken out of both networks, as in the paper: what tells two passes apart is the step.
+L = CE(p1 on one draw of labels) + CE(p2 on another) + r(t) (lambda_cot JSD + lambda_dif L_dif), with JSD = H((p1 +
+p2) / 2) - (H(p1) + H(p2)) / 2, the mean over unlabeled examples, and, the mean over all, L_dif = H(p2(x), p1(x + r2))
++ H(p1(x), p2(x + r1)), H(a, b) = -sum a log b, r_k the fast gradient sign step that misleads network k: what one of
+them errs on the other must get right. Gradients flow into both arguments of H. Steps are found in eval mode, and
+passes over misleading examples, in float32 under autocast too, leave the running statistics alone. Dropout is taken
+out of both networks, as in the paper, so that two passes differ by the step alone.
 
 Departs from the paper: r(t) rises over a share of the phase, its 80 of 600 epochs; inputs are standardized here, so
 that `epsilon` is in standard deviations (the paper's 0.02 is of a range of pixels from 0 to 1, of which a standard
@@ -25,13 +25,13 @@ from labelprop.core.errors import RequestError
 from labelprop.core.types import Batch, Progress, Task
 from labelprop.functional.loss import (
     cross_entropy_between,
+    fast_gradient_sign,
     jensen_shannon,
     mean_of,
-    misleading,
     weighted_cross_entropy,
 )
 from labelprop.functional.schedule import ramp_up
-from labelprop.methods.base import LossTerms, Net, Outputs, aside, bare
+from labelprop.methods.base import LossTerms, Net, Outputs, bare, frozen_statistics
 from labelprop.methods.state import Peer
 from labelprop.methods.streams import TwoStreams
 from labelprop.models.deployed import MeanOfTwo
@@ -75,7 +75,7 @@ class CoTraining(TwoStreams):
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         x_B, n_labeled = batch.joint.views_V[0], len(batch.labels_B)
         first_BC = net(x_B)["class"]
-        seen, buffers = self.peer.look(x_B)
+        seen, buffers = self.peer.training_outputs(x_B)
         second_BC = seen["class"]
         ramp = ramp_up(progress.fraction / self.ramp_share) if self.ramp_share else 1.0
         terms = {
@@ -103,8 +103,8 @@ class CoTraining(TwoStreams):
 
     def _difference(self, net: Net, first_BC: torch.Tensor, second_BC: torch.Tensor, batch: Batch) -> torch.Tensor:
         first, second = bare(net), self.peer.net
-        for_first_BC = aside(first)(self._misleading(second, batch))["class"]
-        for_second_BC = aside(second)(self._misleading(first, batch))["class"]
+        for_first_BC = frozen_statistics(first)(self._misleading(second, batch))["class"]
+        for_second_BC = frozen_statistics(second)(self._misleading(first, batch))["class"]
         crossed_B = cross_entropy_between(second_BC, for_first_BC) + cross_entropy_between(first_BC, for_second_BC)
         return mean_of(crossed_B)
 
@@ -113,7 +113,7 @@ class CoTraining(TwoStreams):
         labels_B = batch.joint.indices_B.new_full((len(x_B),), -1)
         labels_B[: len(batch.labels_B)] = batch.labels_B
         with evaluating(net):
-            return misleading(lambda x: net(x)["class"], x_B, labels_B, self.epsilon)
+            return fast_gradient_sign(lambda x: net(x)["class"], x_B, labels_B, self.epsilon)
 
     def after_step(self, net: nn.Module, batch: Batch, outputs: Outputs, progress: Progress) -> None:
         self.peer.keep(outputs)

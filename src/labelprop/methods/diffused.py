@@ -1,4 +1,4 @@
-"""Labels diffused over vectors, as the methods that train on them ask for it: what is poor about them is said."""
+"""Labels diffused over vectors for the methods that train on them, with warnings where they are poor."""
 
 from __future__ import annotations
 

@@ -26,17 +26,17 @@ from labelprop.methods.streams import TwoStreams
 from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.estimator.parameters import OneOf, Positive, check_parameters, rules_of
 
-Found = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # labels_N, certainty_N, class_weight_C
-Source = Callable[[Tools, str, Seeds, Mapping[str, Any]], Found]
+FoundLabels = tuple[torch.Tensor, torch.Tensor, torch.Tensor]  # labels_N, certainty_N, class_weight_C
+LabelSource = Callable[[Tools, str, Seeds, Mapping[str, Any]], FoundLabels]
 
 
-def from_diffusion(tools: Tools, view: str, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
+def from_diffusion(tools: Tools, view: str, seeds: Seeds, parameters: Mapping[str, Any]) -> FoundLabels:
     """Labels diffused over the nearest-neighbor graph of the network's features."""
     found = diffused(tools.outputs(view)["feature"], seeds, tools, **parameters)
     return found.labels_N, found.certainty_N, found.class_weight_C
 
 
-def from_network(tools: Tools, view: str, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
+def from_network(tools: Tools, view: str, seeds: Seeds, parameters: Mapping[str, Any]) -> FoundLabels:
     """The paper's ablation "network prediction": the network's own softmax takes the place of the diffusion."""
     distributions_NC = tools.outputs(view)["class"].softmax(1)
     labels_N, certainty_N = distributions_NC.argmax(1), entropy_certainty(distributions_NC)
@@ -49,7 +49,7 @@ def from_network(tools: Tools, view: str, seeds: Seeds, parameters: Mapping[str,
 
 
 VIEWS = ("eval", "weak")
-SOURCES: Mapping[str, Source] = {"diffusion": from_diffusion, "network": from_network}
+LABEL_SOURCES: Mapping[str, LabelSource] = {"diffusion": from_diffusion, "network": from_network}
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -65,7 +65,7 @@ class DiffusionLabels(LabelTable, TwoStreams):
     propagation : parameters of `Diffusion`; None for its defaults.
     """
 
-    source: Annotated[str, OneOf(tuple(SOURCES))] = "diffusion"
+    source: Annotated[str, OneOf(tuple(LABEL_SOURCES))] = "diffusion"
     certainty: bool = True
     class_balance: bool = True
     max_class_weight: Positive | None = None
@@ -84,7 +84,7 @@ class DiffusionLabels(LabelTable, TwoStreams):
 
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
         seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
-        source, propagation = SOURCES[self.source], self.propagation or {}
+        source, propagation = LABEL_SOURCES[self.source], self.propagation or {}
         labels_N, certainty_N, class_weight_C = source(tools, self.label_view, seeds, propagation)
         if self.max_class_weight is not None:
             class_weight_C = class_weight_C.clamp_max(self.max_class_weight)

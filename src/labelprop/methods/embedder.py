@@ -13,7 +13,7 @@ from labelprop.methods.state import MemoryBank
 from labelprop.models.deployed import NearestVote
 from labelprop.propagators.estimator.parameters import Count, Positive, Share
 
-VOTE_TEMPERATURE = 0.07
+VOTE_TEMPERATURE = 0.07  # of the kNN vote of Wu et al. 2018
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -22,7 +22,7 @@ class Embedder(Method):
 
     Parameters
     ----------
-    batch_size : examples a step, of all alike.
+    batch_size : examples a step, drawn from all.
     dim : dimensions of the embedding.
     temperature : small values let the nearest decide; the papers' ImageNet value is 0.07, 0.1 on CIFAR-10.
     momentum : of the bank.

@@ -1,4 +1,4 @@
-"""S4L-Exemplar: beside the labels, know an image again in other crops of it (Zhai, Oliver, Kolesnikov, Beyer 2019).
+"""S4L-Exemplar: beside the labels, recognize an image in other crops of it (Zhai, Oliver, Kolesnikov, Beyer 2019).
 
 L = CE_class of all views of the labeled examples + w mean log(1 + exp(d_positive - d_negative)), for every view the
 distance to the farthest view of the same example and to the nearest of another, among those of one batch.

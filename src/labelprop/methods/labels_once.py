@@ -1,4 +1,4 @@
-"""Labels found once, when a phase begins, and trained on as they are to its end.
+"""Labels found once, when a phase begins, and kept to its end.
 
 Two-stage Pseudo-Label (Lee 2013, as in S4L): a network's predictions of all examples, then training from scratch.
 Deep Metric Transfer (Liu et al. 2018): a constrained normalized cut of an embedding learned without labels.
@@ -25,23 +25,23 @@ from labelprop.propagators.spectral_cut import SpectralCut
 
 VOTED_AT_ONCE = 4096  # rows
 
-Found = tuple[torch.Tensor, torch.Tensor]  # labels_N, -1 where there is none, and certainty_N
-Source = Callable[[Tools, Seeds, Mapping[str, Any]], Found]
+FoundLabels = tuple[torch.Tensor, torch.Tensor]  # labels_N, -1 where there is none, and certainty_N
+LabelSource = Callable[[Tools, Seeds, Mapping[str, Any]], FoundLabels]
 
 
-def by_network(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
+def by_network(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> FoundLabels:
     """The network's most probable class, and its probability."""
     certainty_N, labels_N = tools.outputs()["class"].softmax(dim=1).max(dim=1)
     return labels_N, certainty_N
 
 
-def by_cut(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
+def by_cut(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> FoundLabels:
     """A constrained normalized cut of the embedding: `SpectralCut`."""
     found = SpectralCut(**parameters).label_vectors(_embedding(tools), seeds, group=tools.group)
     return found.labels_N, found.certainty_N
 
 
-def by_vote(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
+def by_vote(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> FoundLabels:
     """The vote of the nearest labeled rows of the embedding: `vote_shares`."""
     vectors_ND = F.normalize(_embedding(tools), dim=1)
     labels_N = seeds.labels_N.to(vectors_ND.device)
@@ -57,12 +57,12 @@ def by_vote(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> Found:
 
 
 def _embedding(tools: Tools) -> torch.Tensor:
-    """What an earlier phase trained against a bank, where there was one; else the feature."""
+    """The embedding that an earlier phase trained against a bank, if any; else the feature."""
     outputs = tools.outputs()
     return outputs["embedding"] if "embedding" in outputs else outputs["feature"]
 
 
-SOURCES: Mapping[str, Source] = {"network": by_network, "spectral-cut": by_cut, "knn": by_vote}
+LABEL_SOURCES: Mapping[str, LabelSource] = {"network": by_network, "spectral-cut": by_cut, "knn": by_vote}
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -76,12 +76,12 @@ class LabelsOnce(LabelTable):
     batch_size : examples a step.
     source : "network", "spectral-cut" or "knn".
     fraction : share of the unlabeled rows that count, those of the highest certainty; ties by the lower row.
-    weighted : weighs each by its certainty; else all that count do so alike.
+    weighted : each row weighs its certainty; else all that count weigh the same.
     source_parameters : of the source; None for its defaults.
     """
 
     batch_size: Count = 256
-    source: Annotated[str, OneOf(tuple(SOURCES))] = "network"
+    source: Annotated[str, OneOf(tuple(LABEL_SOURCES))] = "network"
     fraction: Annotated[float, Number(0, 1, low_open=True)] = 1.0
     weighted: bool = False
     source_parameters: Mapping[str, Any] | None = None
@@ -100,7 +100,7 @@ class LabelsOnce(LabelTable):
         if epoch:
             return
         seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
-        labels_N, certainty_N = SOURCES[self.source](tools, seeds, self.source_parameters or {})
+        labels_N, certainty_N = LABEL_SOURCES[self.source](tools, seeds, self.source_parameters or {})
         labels_N, certainty_N = labels_N.to(self.label_N), certainty_N.to(self.certainty_N)
         given_N = self.given_N >= 0
         counts_N = self._most_certain(~given_N & (labels_N >= 0), certainty_N, int((~given_N).sum()))
@@ -110,7 +110,7 @@ class LabelsOnce(LabelTable):
         self.weight_N.copy_(torch.where(given_N, self.trust_N, weight_N))
 
     def _most_certain(self, open_N: torch.Tensor, certainty_N: torch.Tensor, n_unlabeled: int) -> torch.Tensor:
-        """Of the rows that may count the most certain ones, `fraction` of the unlabeled rows in all: bool (N,)."""
+        """Of the rows that may count, the most certain: `fraction` times the number of unlabeled rows. bool (N,)."""
         ranked_N = certainty_N.masked_fill(~open_N, -1).argsort(descending=True, stable=True)
         kept_K = ranked_N[: round(self.fraction * n_unlabeled)]
         counts_N = torch.zeros_like(open_N)

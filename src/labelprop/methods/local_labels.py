@@ -33,10 +33,10 @@ from labelprop.propagators.estimator.parameters import Count, OneOf
 from labelprop.propagators.local_propagation import Density, LocalPropagation, Pool, local_bias, log_ratio
 from labelprop.propagators.votes.voters import SeededRows
 
-Found = tuple[torch.Tensor, torch.Tensor]  # labels and confidences
+FoundLabels = tuple[torch.Tensor, torch.Tensor]  # labels and confidences
 
 
-def by_vote(method: LocalLabels, outputs: Outputs) -> Found:
+def by_vote(method: LocalLabels, outputs: Outputs) -> FoundLabels:
     """The vote of the labeled rows of the bank, weighted against density: the paper's."""
     shares_BC = vote_shares(
         outputs["embedding"],
@@ -50,15 +50,15 @@ def by_vote(method: LocalLabels, outputs: Outputs) -> Found:
     return shares_BC.argmax(dim=1), shares_BC.amax(dim=1)
 
 
-def by_head(method: LocalLabels, outputs: Outputs) -> Found:
+def by_head(method: LocalLabels, outputs: Outputs) -> FoundLabels:
     """The class head's own prediction: what the released code does."""
     shares_BC = outputs["class"].softmax(dim=1)
     return shares_BC.argmax(dim=1), shares_BC.amax(dim=1)
 
 
-Labeler = Callable[["LocalLabels", Outputs], Found]
+Labeler = Callable[["LocalLabels", Outputs], FoundLabels]
 STEPWISE: Mapping[str, Labeler] = {"vote": by_vote, "head": by_head}
-SOURCES = (*STEPWISE, "diffusion")
+LABEL_SOURCES = (*STEPWISE, "diffusion")
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -83,7 +83,7 @@ class LocalLabels(Embedder):
     pool: Pool = LocalPropagation.pool
     confidence: bool = True
     classification: bool = True
-    label_source: Annotated[str, OneOf(SOURCES)] = "vote"
+    label_source: Annotated[str, OneOf(LABEL_SOURCES)] = "vote"
     n_voters: int = field(init=False)
 
     given_N: torch.Tensor = field(init=False)
@@ -160,7 +160,7 @@ class LocalLabels(Embedder):
         return local_bias(seeded, density=self.density, pool=self.pool, n_density=self.n_density, **voting, **where)
 
     def _keep(self, rows_B: torch.Tensor, label_B: torch.Tensor, confidence_B: torch.Tensor) -> None:
-        """New labels and confidences of these rows, of one that comes twice the last; given labels stay."""
+        """Writes labels and confidences of these rows (of a repeated row the last); given labels stay."""
         rows_R, last_R = last_of(rows_B)
         open_R = self.given_N[rows_R] < 0
         rows_U, last_U = rows_R[open_R], last_R[open_R]

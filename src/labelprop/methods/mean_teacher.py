@@ -71,7 +71,7 @@ class MeanTeacher(TwoStreams):
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         outputs = net(batch.joint.views_V[0])
-        seen, buffers = self.teacher.look(batch.joint.views_V[1])
+        seen, buffers = self.teacher.training_outputs(batch.joint.views_V[1])
         target_BC = seen["class"].softmax(dim=1)
         terms = {
             "consistency": DIVERGENCES[self.divergence](outputs["consistency"], target_BC),

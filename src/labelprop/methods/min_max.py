@@ -3,13 +3,13 @@
 EXPERIMENTAL: a reconstruction, since the authors' code was never published and the paper does not say all constants.
 
 L = (1/B) sum_i r_i CE(g(x_i), y_i) + lambda MMF, with y_i given or, before every epoch, the network's most probable
-class; MMF is `functional.pairs.min_max_features` on features of unit length within the batch, weighted by r_i r_j.
-r_i = 1 - d_i / d_max, d_i the sum of the distances from feature i to its k nearest; where the label is given, r is
-the trust given with it.
-With several processes MMF is over the pairs within each one's part of the batch.
+class; MMF is `functional.loss.min_max_features` on features of unit length within the batch, weighted by r_i r_j. r_i
+= 1 - d_i / d_max, d_i the sum of the distances from feature i to its k nearest; where the label is given, r is the
+trust given with it. With several processes MMF is over the pairs within each one's part of the batch.
 
-Free here, for want of the paper's: k, the margin, lambda, and that the cross-entropy is divided by the whole batch.
-Left out: the consistency between two perturbed copies that the paper may add; it is another method (see `Sum`).
+Chosen here, since the paper gives no values: k, the margin, lambda, and that the cross-entropy is divided by the
+whole batch. Left out: the consistency between two perturbed copies that the paper may add; it is another method (see
+`Sum`).
 """
 
 from __future__ import annotations

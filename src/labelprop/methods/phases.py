@@ -16,7 +16,7 @@ from labelprop.functional import schedule
 from labelprop.methods.base import Method
 from labelprop.models.trunks.trunk import Trunk
 
-MIN_STEPS = 100
+MIN_STEPS = 100  # of a phase beside the main one
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 PassOver = Literal["unlabeled", "labeled", "all"]
@@ -82,12 +82,11 @@ def _own_rates(module: nn.Module | None) -> Iterator[tuple[nn.Parameter, float]]
 class Phase:
     """One stretch of training.
 
-    `method` is the method as its parameters stand, before `setup`; trainings work on a `copy` of it.
-    `share` is its length in units of the main phase's steps (the main phase has 1), at least 100 steps.
-    Weights pass from phase to phase, unless it starts `from_scratch`, when its method may still look through the
-    weights of the phase before in its first refresh; `keep_optimizer` also passes the optimizer's
-    state, and `keep_state` the banks, teachers and, to a method of the same type, all tables. Without `trains_trunk`
-    only heads learn: a readout.
+    `method` is the method as its parameters stand, before `setup`; trainings work on a `copy` of it. `share` is its
+    length in units of the main phase's steps (the main phase has 1), at least 100 steps. Weights pass from phase to
+    phase, unless it starts `from_scratch`, when its method may still use the weights of the phase before in its first
+    refresh; `keep_optimizer` also passes the optimizer's state, and `keep_state` the banks, teachers and, to a method
+    of the same type, all tables. Without `trains_trunk` only heads learn: a readout.
     """
 
     name: str

@@ -3,7 +3,7 @@
 w(t) (1/B) sum (1/C) ||softmax(g(x)) - softmax(g(x'))||^2 over all examples; x and x' are two views, dropout drawn for
 each. The gradient flows through both (released code). The cross-entropy on labels, divided by the whole batch like
 this term, is another method's: `Sum(PiModel(), Supervised())` is the paper's system. Departs from it: each view draws
-its own flip, no noise is added to the input, and batch normalization is not of the mean alone.
+its own flip, no noise is added to the input, and batch normalization is the usual one, not mean-only.
 """
 
 from __future__ import annotations

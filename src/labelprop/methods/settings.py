@@ -48,7 +48,7 @@ class Settings(dict[str, Any]):
         return Sgd(**{"lr": self["lr"], "weight_decay": self["weight_decay"], **others})
 
     def phase(self, name: str, *methods: Method, **others: Any) -> Phase:
-        """A phase of these methods, their sum where there are several, by `sgd()` if nothing else is said."""
+        """A phase of these methods (their `Sum`, if several), optimized by `sgd()` by default."""
         method = methods[0] if len(methods) == 1 else Sum(*methods)
         return Phase(**{"name": name, "method": method, "optimizer": self.sgd(), **others})
 
@@ -56,10 +56,10 @@ class Settings(dict[str, Any]):
 def recipe(
     name: str, *parts: Callable[..., Any] | Mapping[str, Any], **own: Any
 ) -> Callable[[Callable[[Settings], tuple[Phase, ...]]], Callable[..., Recipe]]:
-    """Makes a recipe of a function from `Settings` to phases: a function of keywords that returns the `Recipe`.
+    """Decorator: a function from `Settings` to phases becomes one from keywords to the `Recipe` of this name.
 
-    Its settings are `RATES`, the parameters of these methods (or names with defaults), and its own; what comes later
-    counts. Raises UnknownNameError for another.
+    Its settings are `RATES`, the parameters of these methods (or names with defaults), and its own; later ones
+    override. Raises UnknownNameError for another.
     """
     known = dict(RATES)
     for part in parts:

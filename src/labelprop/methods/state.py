@@ -66,7 +66,7 @@ class SecondNetwork(State):
         super().__init__()
         self.net = copy.deepcopy(net).requires_grad_(learns)
 
-    def look(self, x: torch.Tensor) -> tuple[Outputs, dict[str, torch.Tensor]]:
+    def training_outputs(self, x: torch.Tensor) -> tuple[Outputs, dict[str, torch.Tensor]]:
         """Its outputs in training mode, and its buffers as they will be after the step.
 
         Nothing is written: a loss only reads.
@@ -97,11 +97,11 @@ class Ema(SecondNetwork):
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64, device=next(net.parameters()).device))
 
     @torch.no_grad()
-    def look(self, x: torch.Tensor) -> tuple[Outputs, dict[str, torch.Tensor]]:
-        return super().look(x)
+    def training_outputs(self, x: torch.Tensor) -> tuple[Outputs, dict[str, torch.Tensor]]:
+        return super().training_outputs(x)
 
     def follow(self, student: nn.Module, buffers: dict[str, torch.Tensor]) -> None:
-        """One step after the student, with the buffers of `look`."""
+        """One step after the student, with the buffers of `training_outputs`."""
         self.steps += 1
         kept = (1 - self.lag / (self.steps.double() + self.lag)).clamp_max(self.decay)
         for own, other in zip(self.net.parameters(), student.parameters(), strict=True):
@@ -140,7 +140,7 @@ class Peer(SecondNetwork):
                 parameter.copy_(parameter.flatten()[order].view_as(parameter))
 
     def keep(self, buffers: Outputs) -> None:
-        """After the step, with the buffers of `look`."""
+        """After the step, with the buffers of `training_outputs`."""
         for name, buffer in self.net.named_buffers():
             buffer.copy_(buffers[name])
 

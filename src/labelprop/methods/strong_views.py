@@ -1,4 +1,4 @@
-"""Two views of unlabeled examples: a weak one that says what to learn, and a strong one that learns it.
+"""Two views of unlabeled examples: the weak one gives the target, the strong one is trained on it.
 
 The weak view is one pass over all examples, labeled ones included, so that methods of a `Sum` share it; the strong
 view is another pass over the unlabeled ones. The released codes make one pass of both, with common batch statistics.
@@ -17,7 +17,7 @@ from labelprop.propagators.estimator.parameters import NotNegative
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class StepLogits:
     """Logits of a step: the weak view of all B examples and of the U unlabeled ones, the strong view of these.
 
     The weak ones of unlabeled examples are targets, without gradient.
@@ -44,9 +44,9 @@ class StrongViews(TwoStreams):
     views = (ONE_VIEW, ("weak", "strong"))
 
 
-def look(net: Net, batch: Batch) -> Seen:
+def look(net: Net, batch: Batch) -> StepLogits:
     weak_BC = net(batch.joint.views_V[0])["class"]
     weak_UC = weak_BC[n_labeled(batch) :]
     if batch.unlabeled is None or not len(weak_UC):
-        return Seen(weak_BC, weak_UC[:0].detach(), weak_UC[:0])
-    return Seen(weak_BC, weak_UC.detach(), net(batch.unlabeled.views_V[1])["class"])
+        return StepLogits(weak_BC, weak_UC[:0].detach(), weak_UC[:0])
+    return StepLogits(weak_BC, weak_UC.detach(), net(batch.unlabeled.views_V[1])["class"])

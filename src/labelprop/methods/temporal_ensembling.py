@@ -1,9 +1,9 @@
 """Temporal ensembling: the network agrees with its own past predictions (Laine & Aila 2017).
 
 w(t) (1/B) sum (1/C) ||softmax(g(x_i)) - Z_i / (1 - a^t_i)||^2. Before each epoch Z_i <- a Z_i + (1 - a) z_i for every
-example seen in the last one, z_i what its last pass there said; t_i counts these epochs, so that an example that was
-not drawn keeps its target (an epoch here drops its incomplete last batch). Until it was seen it has none and counts
-with loss 0. The cross-entropy on labels is another method's: `Sum(TemporalEnsembling(), Supervised())`.
+example seen in the last one, z_i the prediction of its last pass there; t_i counts these epochs, so that an example
+that was not drawn keeps its target (an epoch here drops its incomplete last batch). Until it was seen it has none and
+counts with loss 0. The cross-entropy on labels is another method's: `Sum(TemporalEnsembling(), Supervised())`.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class TemporalEnsembling(TwoStreams):
         return LossTerms({"ensemble": term}, {"ensemble": weight}, {"shares": shares_BC.detach()})
 
     def _targets(self, rows_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Z without its pull toward where it started from, and which rows have one."""
+        """Z, corrected for its start from 0, and which rows have a target."""
         visits_B = self.visits_N[rows_B]
         filled_B = 1 - self.momentum ** visits_B.clamp_min(1).to(self.ensemble_NC.dtype)
         return self.ensemble_NC[rows_B] / filled_B[:, None], visits_B > 0

@@ -22,7 +22,7 @@ import torch
 from torch.nn import functional as F
 
 from labelprop.core.types import Batch, Progress
-from labelprop.methods.base import LossTerms, Net, Outputs, aside
+from labelprop.methods.base import LossTerms, Net, Outputs, frozen_statistics
 from labelprop.methods.streams import TwoStreams
 from labelprop.propagators.estimator.parameters import NotNegative, Number, OneOf, Positive
 
@@ -69,12 +69,12 @@ class Vat(TwoStreams):
 
     def loss(self, net: Net, batch: Batch, progress: Progress) -> LossTerms:
         x_B = batch.joint.views_V[0]
-        start_B = _unit(torch.randn_like(x_B))  # before the looks, which all go on from the same generator
-        look = _alike(aside(net), x_B.device)
+        start_B = _unit(torch.randn_like(x_B))  # before the passes, which all go on from the same generator
+        forward = _alike(frozen_statistics(net), x_B.device)
         with torch.no_grad():
-            clean_BC = look(x_B)["class"]
-        direction_B = self._direction(look, x_B, clean_BC, start_B)
-        moved_BC = look(x_B + self._length(x_B) * direction_B)["class"]
+            clean_BC = forward(x_B)["class"]
+        direction_B = self._direction(forward, x_B, clean_BC, start_B)
+        moved_BC = forward(x_B + self._length(x_B) * direction_B)["class"]
         term = DIVERGENCES[self.divergence](clean_BC, moved_BC).mean()
         return LossTerms({"adversarial": term}, {"adversarial": self.weight})
 
@@ -84,14 +84,14 @@ class Vat(TwoStreams):
         return PAPER_EPSILON * math.sqrt(x_B.shape[1:].numel() / PAPER_ENTRIES)
 
     def _direction(
-        self, look: Net, x_B: torch.Tensor, clean_BC: torch.Tensor, direction_B: torch.Tensor
+        self, forward: Net, x_B: torch.Tensor, clean_BC: torch.Tensor, direction_B: torch.Tensor
     ) -> torch.Tensor:
         """Where the output changes most: one unit vector an example; 0 for one whose output does not change at all.
 
         By power iteration: near x the gradient is xi times the Hessian of the divergence times d.
         """
         for _ in range(self.power_steps):
-            moved_BC = look(x_B + self.xi * direction_B.requires_grad_())["class"]
+            moved_BC = forward(x_B + self.xi * direction_B.requires_grad_())["class"]
             (gradient_B,) = torch.autograd.grad(DIVERGENCES[self.divergence](clean_BC, moved_BC).sum(), direction_B)
             direction_B = _unit(gradient_B)
         return direction_B
@@ -104,12 +104,12 @@ def _unit(directions_B: torch.Tensor) -> torch.Tensor:
     return F.normalize(flat_BD, dim=1).view_as(directions_B)
 
 
-def _alike(look: Net, device: torch.device) -> Net:
+def _alike(forward: Net, device: torch.device) -> Net:
     """Passes that all draw the same dropout, and leave the generators where they are."""
     devices = [device] if device.type == "cuda" else []
 
     def again(x: torch.Tensor) -> Outputs:
         with torch.random.fork_rng(devices):
-            return look(x)
+            return forward(x)
 
     return again

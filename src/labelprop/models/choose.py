@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def choose(modality: str, shape: tuple[int, ...], device: torch.device | str) -> tuple[str, str]:
+def choose_model(modality: str, shape: tuple[int, ...], device: torch.device | str) -> tuple[str, str]:
     """The registered name of a model for examples of `shape`, (C, H, W) or (D,), on `device`, and the reason.
 
     Text never comes here: it reaches the network as vectors.

@@ -17,8 +17,8 @@ from labelprop.functional.vote import vote_shares
 TURNS = 4  # quarters
 
 
-class Around(nn.Module):
-    """A module around a network, its `net`, that can be described in JSON and made anew from that."""
+class NetworkWrapper(nn.Module):
+    """A module that wraps a network, its `net`, and can be rebuilt from a description in JSON."""
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Around(nn.Module):
         return cls(net)
 
 
-class NearestVote(Around):
+class NearestVote(NetworkWrapper):
     """`net` followed by the weighted-kNN vote of M embeddings of unit length, which are its buffers.
 
     Gives what the network gives and, as "class", the log of each class's share of the votes (Wu et al. 2018); a vote
@@ -88,7 +88,7 @@ class NearestVote(Around):
         return outputs | {"class": _log(shares_BC)}
 
 
-class MeanOfTwo(Around):
+class MeanOfTwo(NetworkWrapper):
     """Two networks of one kind: as "class" the log of the mean of their probabilities."""
 
     def __init__(self, net: nn.Module, other: nn.Module) -> None:
@@ -105,7 +105,7 @@ class MeanOfTwo(Around):
         return outputs | {"class": _log(mean_BC)}
 
 
-class MeanOfRotations(Around):
+class MeanOfRotations(NetworkWrapper):
     """As "class" the mean of the network's logits over the four rotations of an image."""
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -124,7 +124,7 @@ def _log(shares_BC: torch.Tensor) -> torch.Tensor:
     return shares_BC.clamp_min(torch.finfo(shares_BC.dtype).tiny).log()
 
 
-KINDS: Mapping[str, type[Around]] = {
+KINDS: Mapping[str, type[NetworkWrapper]] = {
     "vote": NearestVote,
     "mean_of_rotations": MeanOfRotations,
     "mean_of_two": MeanOfTwo,
@@ -144,4 +144,4 @@ def make(network: nn.Module, description: Mapping[str, Any]) -> nn.Module:
 
 def plain(module: nn.Module) -> nn.Module:
     """The network inside."""
-    return module.net if isinstance(module, Around) else module
+    return module.net if isinstance(module, NetworkWrapper) else module

@@ -17,11 +17,18 @@ from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors import nearest
 from labelprop.graph.neighbors.rows import as_rows
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.choice.candidates import NEIGHBORS, SOFT_HEAD, Candidate, Names, expected, list_candidates
-from labelprop.propagators.choice.fits import CandidateFits, Shared
+from labelprop.propagators.choice.candidates import (
+    NEIGHBORS,
+    SOFT_HEAD,
+    Candidate,
+    CandidateNames,
+    expected,
+    list_candidates,
+)
+from labelprop.propagators.choice.fits import CandidateFits, SharedSearch
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.choice.hidden import HiddenLabels
-from labelprop.propagators.choice.selection import Tally, choose
+from labelprop.propagators.choice.selection import Tally, select_candidate
 from labelprop.propagators.cost.stages import Cost, Size, Stage, graph_cost, result_bytes
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
@@ -36,14 +43,14 @@ TRIALS = 25  # propagations before the choice, measured with benchmarks/forecast
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class AutoPropagation(Propagator):
-    """Chooses a propagator, its number of neighbors, or a classifier head, and says in one line what and why.
+    """Chooses a propagator with its number of neighbors, or a classifier head; `reason_` says why.
 
-    With at least three seeds in every class some are hidden, fold by fold, and each candidate is asked for their
-    labels; the most preferred of those not worse than the best by more than one standard error is taken. With fewer
-    seeds a fixed order of preference decides, made from benchmarks on other data. Hidden seeds or rows that a
-    candidate leaves unreached count as wrong. Propagators are tried with 10, 20 and 50 neighbors (label propagation
-    reweighted toward the seeds); the heads are logistic regressions on unit vectors, fitted to the seeds alone
-    ("labels-only") or to propagated labels weighted by their certainty ("soft-head").
+    With at least three seeds in every class some are hidden, fold by fold, and each candidate predicts their labels;
+    the most preferred of those not worse than the best by more than one standard error is taken. With fewer seeds a
+    fixed order of preference decides, made from benchmarks on other data. Hidden seeds or rows that a candidate
+    leaves unreached count as wrong. Propagators are tried with 10, 20 and 50 neighbors (label propagation reweighted
+    toward the seeds); the heads are logistic regressions on unit vectors, fitted to the seeds alone ("labels-only")
+    or to propagated labels weighted by their certainty ("soft-head").
 
     Parameters
     ----------
@@ -66,7 +73,7 @@ class AutoPropagation(Propagator):
     array([0, 0, 1, 1])
     """
 
-    candidates: Annotated[Any, Names()] | None = None
+    candidates: Annotated[Any, CandidateNames()] | None = None
     cv: Annotated[int, Number(2, whole=True)] = 5
 
     def cost(self, size: Size) -> Cost:
@@ -97,18 +104,18 @@ class AutoPropagation(Propagator):
         fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
         if fewest >= FEWEST:
             hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
-            n_folds, judge = len(hidden.folds), lambda candidate, fold: fits.right(candidate, seeds, hidden, fold)
-            tallies = choose(candidates, n_folds, judge, fits.forget)
+            n_folds, is_right = len(hidden.folds), lambda candidate, fold: fits.right(candidate, seeds, hidden, fold)
+            tallies = select_candidate(candidates, n_folds, is_right, fits.forget)
             chosen, self.reason_ = tallies[0].candidate, _hidden_reason(tallies, n_folds)
         else:
             chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
         self.say(f"choice: {self.reason_}", started)
         return self._finish(fits, chosen, seeds)
 
-    def _shared(self, given: Any) -> Shared:
+    def _shared(self, given: Any) -> SharedSearch:
         """The one search; with `warm_start` that of the last fit, if X is the same."""
         if isinstance(given, Edges):
-            return Shared(None, None, given, self.device_of(given))
+            return SharedSearch(None, None, given, self.device_of(given))
         rows = as_rows(given, self.device_of(given))
         key = (fingerprint(given), self.search, self.search_seed(), str(rows.device)) if self.warm_start else None
         known = getattr(self, "_searched", None)
@@ -120,10 +127,10 @@ class AutoPropagation(Propagator):
             self.say(f"search: {rows.n} rows, recall {found.recall:.4f}", started)
             known = (key, found)
         self._searched = known if self.warm_start else None
-        return Shared(rows, known[1], None, rows.device)
+        return SharedSearch(rows, known[1], None, rows.device)
 
     def _finish(self, fits: CandidateFits, chosen: Candidate, seeds: Seeds) -> Propagation:
-        """The chosen one's labels of all rows; sets what it leaves behind for the caller and for prediction."""
+        """The chosen candidate's labels of all rows; sets its fitted attributes and what prediction needs."""
         self.method_, self.n_neighbors_ = chosen.method, chosen.n_neighbors
         self._head: Head | None = None
         self._estimator: Any = None
@@ -145,7 +152,7 @@ class AutoPropagation(Propagator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         super().fit(X, y, sample_weight)
         if self._estimator is not None:
-            self._estimator.adopt(self)
+            self._estimator.take_labels_of(self)
         return self
 
     def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -157,9 +164,9 @@ class AutoPropagation(Propagator):
 
 
 def _by_order(fits: CandidateFits, candidates: list[Candidate], seeds: Seeds, fewest: int) -> tuple[Candidate, str]:
-    """The candidate from which most right rows are to be expected, unreached rows being wrong; and the reason.
+    """The candidate with the highest expected accuracy, and the reason.
 
-    That is the first in the order of preference unless it leaves so many rows unreached that another makes up for it.
+    Unreached rows count as wrong: the first in the order of preference may lose to one that reaches more rows.
     """
     first = chosen = candidates[0]
     first_reach = fits.reach(first, seeds)

@@ -41,7 +41,7 @@ class Diffusion(GraphPropagator):
     power : exponent of the similarity (gamma in the paper).
     alpha : share of a score that comes from neighbors, in [0, 1).
     max_iter, tol : conjugate-gradient steps and relative residual. Twenty steps are part of the method: a solve
-        cut there says `converged_ = False` and warns only where the relative residual exceeds 0.1.
+        cut there sets `converged_ = False` and warns only where the relative residual exceeds 0.1.
     balance_seeds : give every class the same total of seeds, whatever their number.
     max_normalize : divide certainties by the largest.
     warm_start : on the next fit with the same X keep the graph, and re-solve only classes whose seeds changed.
@@ -99,7 +99,7 @@ class Diffusion(GraphPropagator):
         found = (sink.scores, sink.shares, certainty_N, reached_N, seeds, Verdict.worst(*verdicts))
         return conclude(*found, labels_N=sink.labels_N)
 
-    def judge(self, found: Propagation) -> str | None:
+    def complaint(self, found: Propagation) -> str | None:
         if found.residual <= WARN_ABOVE:
             return None
         return (

@@ -26,7 +26,7 @@ from labelprop.propagators.systems.laplacian import HarmonicSystem
 from labelprop.propagators.systems.reweight import poisson_reweighted
 from labelprop.propagators.systems.seed_components import SeedComponents
 
-FACTORS = (1e-27, 1e27)  # of a class: a wanted share of 0 leaves rows that only it has their label
+FACTORS = (1e-27, 1e27)  # of a class; never 0: rows that only it reaches keep its label
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -36,8 +36,8 @@ class LabelPropagation(DropInPropagator):
     Seeds keep their labels and every other row is the weighted mean of its neighbors, solved for all classes at once
     with conjugate gradient. The label of a row is its largest entry, the certainty that entry's share. With one or
     two seeds a class on many rows the solution is nearly constant and one class takes all: `reweight="poisson"` or
-    `center=True` repair that. Departs from Zhu & Ghahramani 2002, whose iteration divides by the degree of the
-    source: the fixed point of that is another one.
+    `center=True` repair that. Departs from Zhu & Ghahramani 2002, whose iteration divides by the degree of the source
+    and has another fixed point.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class LabelPropagation(DropInPropagator):
 def _centered(scores_NB: torch.Tensor, parts: SeedComponents, seeds: Seeds) -> torch.Tensor:
     """F minus its column means over the unlabeled rows of each mixed component; 0 in other components.
 
-    What rounding leaves of equal numbers is 0: such rows count as unreached, in whatever order rows come.
+    Differences within rounding are set to 0: such rows count as unreached, in any order of rows.
     """
     means_NB = parts.spread(parts.means(scores_NB, ~seeds.mask_N)).to(scores_NB.dtype)
     centered_NB = (scores_NB - means_NB).masked_fill(parts.mixed_N[:, None] < 0, 0)

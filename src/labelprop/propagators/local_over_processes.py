@@ -40,7 +40,8 @@ def propagate_over_processes(
     ----------
     vectors : (N, D) array, or the path of an .npy file, which every process maps into memory and of which it reads
         its own part and the labeled rows. An array in memory is written to a temporary file first.
-    search : "exact" gives the answers of one process; an approximate search finds others in parts than in the whole.
+    search : "exact" gives the answers of one process; an approximate search may find other
+    neighbors in parts than in the whole.
     parameters : of `LocalPropagation`.
 
     Scripts that call this need the usual `if __name__ == "__main__":`, since processes are spawned.

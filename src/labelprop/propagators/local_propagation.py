@@ -67,10 +67,10 @@ class LocalPropagation(VotePropagator):
     """Local label propagation (Zhuang et al., 2019): labeled neighbors vote, those in dense regions less.
 
     A labeled row at cosine s votes with weight exp(s / temperature) / density, and the `n_neighbors` heaviest votes
-    count. The density of a labeled row sums exp(s / temperature) over its nearest unlabeled rows, so that a seed in
-    a near does not outvote one that stands alone. The label of a row is the class with the largest sum, the
-    certainty that class's share: votes q_i(v) = exp(v . v_i / temperature) / rho_i. No graph of all rows: the cost
-    is that of comparing all rows with the labeled ones.
+    count. The density of a labeled row sums exp(s / temperature) over its nearest unlabeled rows, so that a seed in a
+    dense region does not outvote one that stands alone. The label of a row is the class with the largest sum, the
+    certainty that class's share: votes q_i(v) = exp(v . v_i / temperature) / rho_i. No graph of all rows: the cost is
+    that of comparing all rows with the labeled ones.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ def _coefficients(part: ComponentBasis, seeds: Seeds) -> tuple[torch.Tensor, tor
         seedless.append(ratio_B == 0)
         prior_LB = (positive_LB / ratio_B.masked_fill(ratio_B == 0, 1)).sqrt() - (negative_LB * ratio_B).sqrt()
         along_RB = vectors_LR.T @ prior_LB
-        # Where the seeds lie at right angles to all functions, what is left is rounding, and says nothing.
+        # Where the seeds are orthogonal to all functions, what is left is rounding and carries no information.
         told_B = torch.linalg.vector_norm(along_RB, dim=0) > rounding * torch.linalg.vector_norm(prior_LB, dim=0)
         blocks.append(along_RB * told_B / part.values_R[:, None])
     found_RC = torch.cat(blocks, dim=1)
@@ -90,8 +90,8 @@ class SpectralCut(GraphPropagator):
     negative on all others, weighed by degree so that both sides sum to the same; columns of G are scaled to the
     square root of the component's size. Departs from the released code: (1) components are solved apart, each with
     its own eigenpairs; dropping all null vectors of the whole graph would lose which component is which; (2) one
-    whose seeds share one class gets that class; (3) the null vector is known, so that it is told from others nearly
-    null; (4) a soft seed is positive with its share and negative with the rest.
+    whose seeds share one class gets that class; (3) the null vector is known, so that it is not confused with others
+    that are nearly null; (4) a soft seed is positive with its share and negative with the rest.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class SpectralCut(GraphPropagator):
 
     @classmethod
     def suits(cls, n: int, n_classes: int) -> bool:
-        """Its 200 eigenvectors cannot tell more classes apart, and take longer than all else on more rows."""
+        """Its 200 eigenvectors cannot separate more classes, and on more rows they cost more than all others."""
         return n_classes <= MOST_CLASSES and n <= MOST_ROWS
 
     def cost(self, size: Size) -> Cost:
@@ -172,7 +172,7 @@ class SpectralCut(GraphPropagator):
         # Nothing is iterated but the eigenpairs, which count where they were not found.
         return answer.concluded(Verdict(0, basis.residual, converged=basis.residual == 0))
 
-    def judge(self, found: Propagation) -> str | None:
+    def complaint(self, found: Propagation) -> str | None:
         if found.converged:
             return None
         return (

@@ -18,11 +18,11 @@ from labelprop.report.draw.pictures import Sheets, make_sheets
 from labelprop.report.gather.against import read_other
 from labelprop.report.gather.finished_run import FinishedRun, read_run
 from labelprop.report.gather.numbers import certainty_text, percent
-from labelprop.report.view.payload import embed, payload
-from labelprop.report.view.run import EXCERPT, make_view
+from labelprop.report.view.payload import payload, script_json
+from labelprop.report.view.sections import EXCERPT, make_view
 from labelprop.report.words import brief, excerpt, number, visible
 
-PAGE_BYTES = 8_000_000
+PAGE_BYTES = 8_000_000  # with pictures: 2 MB below the budget of the page
 STYLES = ("base.css", "sections.css", "embedding.css", "small.css")
 SCRIPTS = ("base.js", "trust.js", "map.js", "map_input.js", "checks.js", "start.js")
 SHOWN_AT = (24, 32, 40, 56, 64, 72)  # pixels; the sizes of pictures in sections.css
@@ -44,7 +44,7 @@ def write_report(run_folder: Path, against: Path | None = None) -> Path:
 
 def render(run: FinishedRun, other: FinishedRun | None = None) -> str:
     """The page as text, at most about 8 MB of pictures included; `other` is a run to set beside it."""
-    data = embed(payload(run, None))
+    data = script_json(payload(run, None))
     static = 200 * len(run.classes) * 2 + 150_000
     shown = np.flatnonzero(run.rows.shown_N)
     room = max(0, PAGE_BYTES - len(data.encode()) - static)
@@ -59,7 +59,7 @@ def render(run: FinishedRun, other: FinishedRun | None = None) -> str:
             style=Markup("\n".join(_part(name) for name in STYLES) + picture_style(sheets)),
             script=Markup(script),
             digest=digest,
-            data=Markup(embed(payload(run, sheets))),
+            data=Markup(script_json(payload(run, sheets))),
         )
     )
 

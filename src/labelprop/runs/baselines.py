@@ -1,7 +1,7 @@
-"""What the given labels alone say, without the unlabeled rows: logistic regression, and the nearest labeled row.
+"""Baselines from the given labels alone: logistic regression, and the nearest labeled row.
 
-A propagation is worth its trouble only where it does better than these. Where no truth is at hand, given labels are
-hidden in turn (`hide_labels`), and both sides are asked for them.
+A propagation pays only where it does better than these. Where there is no truth, given labels are hidden in turn
+(`hide_labels`), and both predict them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from labelprop.propagators.choice.hidden import Fit, HiddenLabels
 from labelprop.propagators.estimator.kernel_graph import threads
 
 FOLDS = 5
-CHOICE_SECONDS = 10.0  # that asking the propagator again may take in any case
-CHOICE_SIZE = 1 << 23  # labels x dimensions x classes from where a fit takes most of a second, and C is not chosen
+CHOICE_SECONDS = 10.0  # that repeating the propagation may take in any case
+CHOICE_SIZE = (
+    1 << 23
+)  # labels x dimensions x classes; from here on a fit takes most of a second, and C keeps its default
 SMALL = 1 << 20  # numbers in features and logits; with two threads these wait for each other more than they compute
 
 
@@ -38,9 +40,9 @@ class LabelsOnly:
 
 @dataclass(frozen=True, slots=True)
 class HiddenCounts:
-    """How many of `n` given labels were found again while they were hidden, by way of labeling.
+    """How many of `n` hidden labels each way of labeling found.
 
-    `propagated` is None where asking the propagator again would have taken too long.
+    `propagated` is None where repeating the propagation would have taken too long.
     """
 
     n: int
@@ -62,7 +64,7 @@ class ScaledRows:
             self._standard = block_MD.mean(dim=0), spread_D.masked_fill(spread_D == 0, 1)
 
     def take(self, places_M: np.ndarray) -> torch.Tensor:
-        """Some rows as they are seen, (M, D)."""
+        """Some rows, scaled (M, D)."""
         return self._seen(self.rows.take(self._places(places_M)))
 
     def subset(self, places_M: np.ndarray) -> Rows:
@@ -102,7 +104,7 @@ def hide_labels(
     seed: int = 0,
     allowed_seconds: float = CHOICE_SECONDS,
 ) -> tuple[HiddenCounts | None, float]:
-    """The given labels, each hidden once and asked for; and the C of the logistic regression that found most.
+    """Counts of the hidden labels that each way of labeling finds, and the C of the best logistic regression.
 
     `refit` propagates from fewer labels, as long as all folds will not take longer than allowed. The first is None
     where a class has fewer than 2 labels or there is one class.

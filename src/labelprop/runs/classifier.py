@@ -24,7 +24,7 @@ from labelprop.models.network import ModelSpec, Network, build
 from labelprop.models.trunks.text_svd import TextSvd
 
 FORMAT = 1
-BATCH = 500
+BATCH = 500  # measured: see `training.outputs.EVAL_BATCH`
 
 
 class Classifier(nn.Module):
@@ -73,8 +73,8 @@ def save_classifier(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Start:
-    """The trunk of a run's network: what it takes to go on from it."""
+class StartTrunk:
+    """The trunk of a finished run's network, for another training to start from."""
 
     spec: ModelSpec
     preprocessing: Preprocessing
@@ -89,7 +89,7 @@ class Start:
         return network
 
 
-def load_trunk(folder: Path, backbone: Backbone | None = None) -> Start:
+def load_trunk(folder: Path, backbone: Backbone | None = None) -> StartTrunk:
     """The trunk of the model in a run folder, for examples that are embedded by `backbone`.
 
     Raises RequestError where there is none, or it was trained on what another backbone saw.
@@ -108,7 +108,7 @@ def load_trunk(folder: Path, backbone: Backbone | None = None) -> Start:
     assert isinstance(network, Network)
     spec, preprocessing = ModelSpec.from_json(description["architecture"]), description["preprocessing"]
     digest = weights_digest(network.trunk)
-    return Start(spec, Preprocessing.from_json(preprocessing), network.trunk.state_dict(), digest)
+    return StartTrunk(spec, Preprocessing.from_json(preprocessing), network.trunk.state_dict(), digest)
 
 
 def described_start(folder: Path) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def described_start(folder: Path) -> dict[str, Any]:
 
 
 def own_backbone(folder: Path, description: Mapping[str, Any]) -> str | TextSvd | None:
-    """What the model in a run folder sees data by: a backbone's name, a text model; None where the data themselves.
+    """The backbone of the model in a run folder: a name or a text model; None where it sees the data themselves.
 
     Raises RequestError where it was an object of Python, which only the caller can bring again.
     """

@@ -1,4 +1,4 @@
-"""What is decided about a training before it begins, each choice said aloud with its reason."""
+"""Decisions before a training begins; each choice is reported with its reason."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views, choose_augment, preprocessing_for
 from labelprop.methods.phases import Recipe
 from labelprop.models.backbone import Backbone, load_backbone, weights_digest
-from labelprop.models.choose import choose, parse_model
+from labelprop.models.choose import choose_model, parse_model
 from labelprop.models.network import ModelSpec, Network, build
 from labelprop.models.trunks.pretrained import load_pretrained, options_of
 from labelprop.models.trunks.text_svd import TextSvd
-from labelprop.runs.classifier import Start, load_trunk
+from labelprop.runs.classifier import StartTrunk, load_trunk
 from labelprop.runs.embed import embed_samples
 from labelprop.runs.inputs import Inputs
 from labelprop.runs.requests import FROZEN, Reading, TrainRequest
@@ -34,8 +34,8 @@ SHARED_SETTINGS = ("batch_size", "lr", "weight_decay", "l2_feature")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Features:
-    """What the network sees of the examples: themselves, or their embedding by a frozen backbone."""
+class Embedded:
+    """The content of the examples: as it was read, or embedded by a frozen backbone."""
 
     content: Content
     backbone: Backbone | None
@@ -43,15 +43,15 @@ class Features:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Design:
-    """One training, decided."""
+    """All decisions about one training."""
 
     recipe: Recipe
     spec: ModelSpec
     preprocessing: Preprocessing
     augment: str
-    features: Features
+    embedded: Embedded
     task: Task
-    start: Start | None = None
+    start: StartTrunk | None = None
 
     def network(self, heads: Mapping[str, int], seed: int) -> Network:
         """The network to train, with these heads: new, or on the trunk of another run."""
@@ -77,7 +77,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int = 0) -> Backbone | None:
-    """What examples are embedded by; None where the network sees them as they are.
+    """The backbone that embeds the examples; None where they are used as they are.
 
     Texts without a backbone are embedded by what can be learned from these texts themselves.
     """
@@ -92,11 +92,11 @@ def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int
     return load_backbone(learned)
 
 
-def read_features(samples: Samples, backbone: Backbone | None, device: torch.device, reading: Reading) -> Features:
+def embed_content(samples: Samples, backbone: Backbone | None, device: torch.device, reading: Reading) -> Embedded:
     """Applies the backbone, if there is one."""
     if backbone is None:
         assert samples.content is not None  # see `open_backbone`
-        return Features(samples.content, None)
+        return Embedded(samples.content, None)
     reading.reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {backbone.name}")
     vectors_ND = embed_samples(
         samples,
@@ -105,11 +105,11 @@ def read_features(samples: Samples, backbone: Backbone | None, device: torch.dev
         progress=lambda done, total: reading.reporter.advance("embedding", done, total),
         cache=Path(reading.cache) if reading.cache else None,
     )
-    return Features(TensorContent(torch.from_numpy(vectors_ND), torch.float32), backbone)
+    return Embedded(TensorContent(torch.from_numpy(vectors_ND), torch.float32), backbone)
 
 
 def decide(
-    request: TrainRequest, inputs: Inputs, features: Features, start: Start | None, device: torch.device
+    request: TrainRequest, inputs: Inputs, embedded: Embedded, start: StartTrunk | None, device: torch.device
 ) -> Design:
     """Recipe, network, views and preprocessing for these inputs."""
     given, reporter, augment, model = inputs.given, request.reporter, request.augment, request.model
@@ -117,7 +117,7 @@ def decide(
     if (given.labels_N >= 0).all() and any(phase.needs.unlabeled.size for phase in chosen.phases):
         reporter.say("every example is labeled: there is nothing to propagate to, so this trains recipe supervised")
         chosen = labels_only(chosen)
-    shape = tuple(features.content.shape)
+    shape = tuple(embedded.content.shape)
     if augment == "auto":
         augment, why = choose_augment(shape)
         reporter.say(f"augmentation: {augment} ({why})")
@@ -127,11 +127,11 @@ def decide(
     elif not all(phase.trains_trunk for phase in chosen.phases):
         raise RequestError(f"recipe {chosen.name} trains on a finished network; name its run with --init.")
     if model == "auto":
-        model, why = choose("image" if len(shape) == 3 else "vector", shape, device)
+        model, why = choose_model("image" if len(shape) == 3 else "vector", shape, device)
         reporter.say(f"model: {model} ({why})")
     name, options = parse_model(model)
     if start is None:
-        preprocessing = preprocessing_for(augment, Preprocessing.measure(features.content))
+        preprocessing = preprocessing_for(augment, Preprocessing.measure(embedded.content))
     else:
         preprocessing = start.preprocessing
     Views(preprocessing, augment)  # refuses what these data cannot have
@@ -150,17 +150,17 @@ def decide(
         seed=request.seed,
     )
     build(spec, seed=request.seed)  # refuses an unknown model before the run folder exists
-    return Design(chosen, spec, preprocessing, augment, features, task, start)
+    return Design(chosen, spec, preprocessing, augment, embedded, task, start)
 
 
-def find_start(request: TrainRequest, features: Features) -> Start | None:
+def find_start(request: TrainRequest, embedded: Embedded) -> StartTrunk | None:
     """The network that training starts from: a run's, or a pretrained model that is to learn; None for a new one."""
     if request.tune != FROZEN:
-        return _pretrained(request, features)
-    return None if request.init is None else load_trunk(request.init, features.backbone)
+        return _pretrained(request, embedded)
+    return None if request.init is None else load_trunk(request.init, embedded.backbone)
 
 
-def check_start(start: Start, shape: tuple[int, ...], model: str) -> None:
+def check_start(start: StartTrunk, shape: tuple[int, ...], model: str) -> None:
     """Raises RequestError where examples of this shape do not fit, or another network was asked for."""
     if model != "auto":
         raise RequestError(f"--model {model} excludes --init and --tune: the network is the one named there.")
@@ -171,8 +171,8 @@ def check_start(start: Start, shape: tuple[int, ...], model: str) -> None:
         )
 
 
-def _pretrained(request: TrainRequest, features: Features) -> Start:
-    shape = tuple(features.content.shape)
+def _pretrained(request: TrainRequest, embedded: Embedded) -> StartTrunk:
+    shape = tuple(embedded.content.shape)
     trunk = load_pretrained(request.backbone, request.tune, request.seed)
     learned = sum(p.numel() for p in trunk.parameters()) - sum(p.numel() for p in trunk.fixed())
     every = sum(p.numel() for p in trunk.parameters())
@@ -182,7 +182,7 @@ def _pretrained(request: TrainRequest, features: Features) -> Start:
     image = trunk.image_config
     channels = [slice(None)] if shape[0] == 1 else [slice(at, at + 1) for at in range(shape[0])]
     mean, std = (tuple(float(np.mean(values[part])) for part in channels) for values in (image.mean, image.std))
-    return Start(
+    return StartTrunk(
         spec=ModelSpec("pretrained", shape, {}, options_of(trunk)),
         preprocessing=Preprocessing("image", shape, mean, std),
         tensors=trunk.state_dict(),
@@ -193,8 +193,9 @@ def _pretrained(request: TrainRequest, features: Features) -> Start:
 def labels_only(recipe: Recipe, share: float = 1.0) -> Recipe:
     """Recipe supervised with the optimizer settings of `recipe`, so that labels are all that differs.
 
-    `share` is its length in units of the recipe's main phase. As a baseline it has the length of DLP's stage 1,
-    as in the paper: trained for longer on a few labels alone, networks get worse, and the comparison would flatter.
+    `share` is its length in units of the recipe's main phase. As a baseline it has the length of DLP's stage 1, as in
+    the paper: trained for longer on a few labels alone, networks get worse, and the comparison would flatter the
+    recipe.
     """
     kept = {name: recipe.settings[name] for name in SHARED_SETTINGS if name in recipe.settings}
     found = recipes.build("supervised", kept)

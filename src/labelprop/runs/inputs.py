@@ -83,14 +83,14 @@ def read_inputs(request: NewRun, image_format: ImageFormat | None = None) -> Inp
 
 
 def truth_of(inputs: Inputs) -> HeldBackTruth | None:
-    """What only evaluation may look at."""
+    """The truth, for evaluation only."""
     if inputs.truth is None:
         return None
     return HeldBackTruth.of(inputs.truth, inputs.given.classes, inputs.given.labels_N >= 0)
 
 
-def tell(inputs: Inputs, reporter: Reporter) -> None:
-    """What is doubtful about the labels and the truth, and how many of everything there are."""
+def say_counts(inputs: Inputs, reporter: Reporter) -> None:
+    """Reports what is doubtful about labels and truth, and how many examples, classes and labels there are."""
     given, truth = inputs.given, truth_of(inputs)
     texts = tuple(given.classes[code] if code >= 0 else None for code in given.labels_N.tolist())
     checked = (*check_few(inputs.samples, texts), *check_class_names(inputs.samples, texts))

@@ -1,4 +1,4 @@
-"""The plan of a propagation in words, said before it begins, and the refusal where memory will not do."""
+"""The plan of a propagation, reported before it begins, and a refusal where memory does not suffice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WITHOUT_GRAPH = ("local", "weighted-knn")
 
 
 def plan_lines(plan: Forecast, dtype: str) -> list[str]:
-    """What is going to be done, and what it will probably cost."""
+    """What will be done, and its forecast time and memory."""
     size, free = plan.size, free_bytes(plan)
     asked = plan.parameters.get("n_neighbors")
     cut = f" (of {asked:,} asked for: there are no more)" if asked is not None and asked > plan.n_neighbors else ""
@@ -67,4 +67,4 @@ def _smaller(plan: Forecast) -> list[tuple[str, Forecast]]:
     if plan.size.n_classes > FEWER_CLASSES and own.get("top_classes") is None:
         other.append((f"--top-classes {FEWER_CLASSES}", plan.method, own | {"top_classes": FEWER_CLASSES}))
     other += [(f"--method {method}", method, {}) for method in WITHOUT_GRAPH if method != plan.method]
-    return [(said, forecast(method, parameters, plan.size)) for said, method, parameters in other]
+    return [(flags_text, forecast(method, parameters, plan.size)) for flags_text, method, parameters in other]

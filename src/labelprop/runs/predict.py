@@ -18,7 +18,7 @@ from labelprop.data.source import as_path
 from labelprop.data.tables.read import TABLE_SUFFIXES
 from labelprop.models.backbone import Backbone
 from labelprop.runs.classifier import BATCH, Classifier, load_classifier, own_backbone
-from labelprop.runs.design import open_backbone, read_features, resolve_device
+from labelprop.runs.design import embed_content, open_backbone, resolve_device
 from labelprop.runs.embed import embedded_batches, raw_batches
 from labelprop.runs.inputs import open_data
 from labelprop.runs.requests import Classifying, PredictRequest, SelectRequest
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewData:
-    """Examples for a run's classifier, and what they are embedded by, if it takes embeddings."""
+    """Examples for a run's classifier, and the backbone that embeds them, if it takes embeddings."""
 
     request: Classifying
     samples: Samples
@@ -62,9 +62,9 @@ class NewData:
 def predict(request: PredictRequest) -> pa.Table:
     """`id, label, certainty, margin` of new data, in input order; with `proba` the distribution too."""
     new = open_new_data(request)
-    features = read_features(new.samples, new.backbone, new.device, request)
-    new.check_shape(tuple(features.content.shape))
-    distributions_NC = new.classifier.distributions(features.content, new.device)
+    embedded = embed_content(new.samples, new.backbone, new.device, request)
+    new.check_shape(tuple(embedded.content.shape))
+    distributions_NC = new.classifier.distributions(embedded.content, new.device)
     return predictions_table(new.samples.ids, distributions_NC, new.classifier.classes, request.proba)
 
 
@@ -80,8 +80,8 @@ def select(request: SelectRequest) -> pa.Table:
         selection.offer(rows_B, classifier.probabilities(seen_B.to(new.device)).cpu().numpy())
         done += len(rows_B)
         request.reporter.advance("scoring", done, n)
-    for said in what_was_selected(n, classifier.classes, selection):
-        request.reporter.say(said)
+    for line in what_was_selected(n, classifier.classes, selection):
+        request.reporter.say(line)
     return selection_table(new.samples.ids, classifier.classes, selection)
 
 
@@ -104,7 +104,7 @@ def model_description(folder: RunFolder) -> dict[str, Any]:
 
 
 def open_new_data(request: Classifying) -> NewData:
-    """New data and what the classifier sees them by."""
+    """New data, with the run's classifier and backbone."""
     folder, device = finished_run(request.run), resolve_device(request.device)
     columns: dict[str, Any] = _columns(folder, request)
     request = replace(request, **columns)
@@ -127,7 +127,7 @@ def open_new_data(request: Classifying) -> NewData:
 
 
 def _columns(folder: RunFolder, request: Classifying) -> dict[str, str]:
-    """Columns of a table that were named for training; new tables have them unless said otherwise."""
+    """Columns of a table that were named for training; new tables have them unless the request names others."""
     path = as_path(request.data)
     if path is None or path.suffix.lower() not in TABLE_SUFFIXES:
         return {}

@@ -1,4 +1,4 @@
-"""What a training was asked for, and what is read and decided before the run folder is touched."""
+"""Reads and decides all that a training needs, before the run folder is touched."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from labelprop.data.views.batches import check_shared_out
 from labelprop.methods.phases import Recipe
 from labelprop.models.trunks.pretrained import TRUNK_RATE
 from labelprop.runs.classifier import described_start, own_backbone
-from labelprop.runs.design import Design, Features, check_seed, decide, find_start, open_backbone, read_features
-from labelprop.runs.inputs import Inputs, read_inputs, tell
+from labelprop.runs.design import Design, Embedded, check_seed, decide, embed_content, find_start, open_backbone
+from labelprop.runs.inputs import Inputs, read_inputs, say_counts
 from labelprop.runs.requests import FROZEN, TrainRequest
-from labelprop.training import race, recipes
+from labelprop.training import halving, recipes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class PreparedTraining:
     """All that was read and decided for a request, before the run folder is touched."""
 
     request: TrainRequest
     inputs: Inputs
     test: Inputs | None
-    test_features: Features | None
+    test_embedded: Embedded | None
     design: Design
     candidates: tuple[Design, ...]  # that `auto` chooses from
     device: torch.device
@@ -43,37 +43,37 @@ class Prepared:
     clock: StageClock
     budget: float | None
     began: float
-    least_steps: int = 0  # of the main phase after a race, whatever it took: as long as the winner was tried
+    least_steps: int = 0  # of the main phase, whatever the budget: under `--recipe auto` those of the longest trial
 
     @property
     def group(self) -> Group:
         return Group(self.fabric.global_rank, self.fabric.world_size)
 
 
-def prepare(request: TrainRequest, device: torch.device, fabric: Fabric) -> Prepared:
+def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric) -> PreparedTraining:
     began, clock = time.perf_counter(), StageClock()
     budget = _check(request, fabric.world_size)
     with clock.stage("read"):
-        inputs, features = _read_data(request, device)
+        inputs, embedded = _read_data(request, device)
         test = _read_test(request, inputs)
-        test_features = None if test is None else read_features(test.samples, features.backbone, device, request)
+        test_embedded = None if test is None else embed_content(test.samples, embedded.backbone, device, request)
     names: tuple[str | Recipe, ...] = (request.recipe,)
     if request.recipe == AUTO:
-        names = race.candidates(tuple(features.content.shape), len(inputs.samples))
-    start = find_start(request, features)
-    quiet = replace(request, reporter=Silent())  # what is said of the first candidate holds for all
+        names = halving.candidates(tuple(embedded.content.shape), len(inputs.samples))
+    start = find_start(request, embedded)
+    quiet = replace(request, reporter=Silent())  # messages about the first candidate hold for all
     designs = tuple(
-        decide(replace(quiet if number else request, recipe=name), inputs, features, start, device)
+        decide(replace(quiet if number else request, recipe=name), inputs, embedded, start, device)
         for number, name in enumerate(names)
     )
     candidates = designs if request.recipe == AUTO else ()
-    return Prepared(
-        request, inputs, test, test_features, designs[0], candidates, device, fabric, clock, budget, began
+    return PreparedTraining(
+        request, inputs, test, test_embedded, designs[0], candidates, device, fabric, clock, budget, began
     )
 
 
 def _check(request: TrainRequest, n_processes: int) -> float | None:
-    """What can be refused before anything is read; returns the budget in seconds, if there is one."""
+    """Refuses what it can before anything is read; returns the budget in seconds, if there is one."""
     if request.recipe != AUTO:
         for phase in recipes.build(request.recipe, request.settings).phases:
             needs = phase.needs
@@ -110,12 +110,12 @@ def _check_tune(request: TrainRequest) -> None:
         )
 
 
-def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Features]:
+def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Embedded]:
     """DATA, and what the network sees of it."""
     inputs = read_inputs(request)
     if request.only_labeled:
         inputs = inputs.only_labeled()
-    tell(inputs, request.reporter)
+    say_counts(inputs, request.reporter)
     backbone = None
     if request.tune == FROZEN:
         backbone = open_backbone(inputs.samples, _backbone(request), request.reporter, request.seed)
@@ -124,7 +124,7 @@ def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Fea
             f"--tune {request.tune} trains an image model on images, and these are {inputs.samples.modality}s; "
             "leave it out."
         )
-    return inputs, read_features(inputs.samples, backbone, device, request)
+    return inputs, embed_content(inputs.samples, backbone, device, request)
 
 
 def _backbone(request: TrainRequest) -> Any:

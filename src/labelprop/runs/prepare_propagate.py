@@ -1,4 +1,4 @@
-"""What a propagation was asked for, and what is read before the run folder is touched."""
+"""Reads all that a propagation needs, before the run folder is touched."""
 
 from __future__ import annotations
 
@@ -13,37 +13,36 @@ from labelprop.core.clock import StageClock
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.run_folder import RunFolder
 from labelprop.data.contents import TensorContent
-from labelprop.runs.design import Features as SeenFeatures
-from labelprop.runs.design import check_seed, open_backbone, read_features, resolve_device
-from labelprop.runs.inputs import Inputs, read_inputs, tell
+from labelprop.runs.design import Embedded, check_seed, embed_content, open_backbone, resolve_device
+from labelprop.runs.inputs import Inputs, read_inputs, say_counts
 from labelprop.runs.requests import PropagateRequest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class PreparedPropagation:
     """All that was read and decided for a request, before the run folder is touched."""
 
     request: PropagateRequest
     estimator: Any
     inputs: Inputs
-    features: SeenFeatures
+    embedded: Embedded
     vectors_ND: np.ndarray
     device: torch.device
     clock: StageClock
 
 
-def prepare(request: PropagateRequest) -> Prepared:
+def prepare_propagation(request: PropagateRequest) -> PreparedPropagation:
     RunFolder.check(request.out, request.existing, resumable=False)
     check_seed(request.seed)
     clock, device = StageClock(), resolve_device(request.device)
     estimator = _estimator(request, device)
     with clock.stage("read"):
         inputs = read_inputs(request)
-        tell(inputs, request.reporter)
+        say_counts(inputs, request.reporter)
         backbone = open_backbone(inputs.samples, request.backbone, request.reporter, request.seed)
-        features = read_features(inputs.samples, backbone, device, request)
-        vectors_ND = _as_vectors(inputs, features.content)
-    return Prepared(request, estimator, inputs, features, vectors_ND, device, clock)
+        embedded = embed_content(inputs.samples, backbone, device, request)
+        vectors_ND = _as_vectors(inputs, embedded.content)
+    return PreparedPropagation(request, estimator, inputs, embedded, vectors_ND, device, clock)
 
 
 def _estimator(request: PropagateRequest, device: torch.device) -> Any:

@@ -12,26 +12,26 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from labelprop.core.progress import Silent, Staged, advance, heard_by
+from labelprop.core.progress import Silent, Staged, advance, reporting_to
 from labelprop.core.run_folder import RunFolder
 from labelprop.propagators.cost.forecast import Forecast, forecast
 from labelprop.propagators.cost.stages import Size
 from labelprop.runs.baselines import CHOICE_SECONDS, FOLDS, ScaledRows, hide_labels, labels_only
 from labelprop.runs.plan import check_memory, plan_lines
-from labelprop.runs.prepare_propagate import Prepared, prepare
+from labelprop.runs.prepare_propagate import PreparedPropagation, prepare_propagation
 from labelprop.runs.propagated import Propagated, write_propagated
 from labelprop.runs.record import head
 from labelprop.runs.requests import PropagateRequest
 
-LOOKED_AT = 1000  # vectors, to see whether all are equal
+LOOKED_AT = 1000  # vectors that are checked for being all equal
 
 
 def propagate(request: PropagateRequest) -> Path:
     """Propagates as requested and returns the run folder. Raises LabelpropError."""
-    prepared = prepare(request)
+    prepared = prepare_propagation(request)
     plan = _plan(prepared)
     staged = Staged(request.reporter, plan.seconds_by_stage)
-    with heard_by(staged):
+    with reporting_to(staged):
         found = _label(prepared, plan)
     staged.advance("report", 0, 1)
     with closing(RunFolder.open(request.out, request.existing)) as folder:
@@ -39,8 +39,8 @@ def propagate(request: PropagateRequest) -> Path:
     return request.out
 
 
-def _plan(prepared: Prepared) -> Forecast:
-    """Says what is going to be done and what it will cost; refuses what will not fit."""
+def _plan(prepared: PreparedPropagation) -> Forecast:
+    """Reports the plan with its forecast; refuses what does not fit in memory."""
     request, inputs, vectors_ND = prepared.request, prepared.inputs, prepared.vectors_ND
     size = Size(
         n=len(vectors_ND),
@@ -61,7 +61,7 @@ def _plan(prepared: Prepared) -> Forecast:
     return plan
 
 
-def _label(prepared: Prepared, plan: Forecast) -> Propagated:
+def _label(prepared: PreparedPropagation, plan: Forecast) -> Propagated:
     """The propagator's labels, and those that the given labels alone would give."""
     request, vectors_ND, clock = prepared.request, prepared.vectors_ND, prepared.clock
     estimator = clone(prepared.estimator)  # gone with its graph and scores before the page is made
@@ -79,14 +79,14 @@ def _label(prepared: Prepared, plan: Forecast) -> Propagated:
         return found
 
     def refit(shown_N: np.ndarray, row_H: np.ndarray) -> np.ndarray:
-        with warnings.catch_warnings(), heard_by(Silent()):  # all was said of the fit with all labels
+        with warnings.catch_warnings(), reporting_to(Silent()):  # the fit with all labels has warned already
             warnings.simplefilter("ignore")
             estimator.fit(vectors_ND, shown_N, sample_weight=given.weights_N)
         found_H: np.ndarray = estimator.transduction_[row_H]
         return found_H
 
     advance("baselines", 0, 1)
-    with clock.stage("baselines"), heard_by(Silent()):  # their searches are not the propagator's
+    with clock.stage("baselines"), reporting_to(Silent()):  # the stages forecast are the propagator's
         metric = "euclidean" if "euclidean" in (estimator.metric, _kernel_metric(estimator)) else "cosine"
         scaled = ScaledRows(vectors_ND, given.labels_N, prepared.device, metric)
         allowed = max(CHOICE_SECONDS, fit_seconds)
@@ -95,13 +95,13 @@ def _label(prepared: Prepared, plan: Forecast) -> Propagated:
 
 
 def _kernel_metric(estimator: Any) -> str:
-    """The Gaussian kernel is of distances, whatever `metric` says."""
+    """The Gaussian kernel uses distances, whatever `metric` is."""
     return "euclidean" if getattr(estimator, "kernel", None) == "rbf" else "cosine"
 
 
-def _record(prepared: Prepared, plan: Forecast) -> dict[str, Any]:
+def _record(prepared: PreparedPropagation, plan: Forecast) -> dict[str, Any]:
     """run.json, as far as it is known before the labels are."""
-    request, backbone = prepared.request, prepared.features.backbone
+    request, backbone = prepared.request, prepared.embedded.backbone
     return head(request, prepared.inputs) | {
         "recipe": request.method,
         "device": request.device,

@@ -9,17 +9,22 @@ import numpy as np
 
 from labelprop.core.run_folder import RunFolder
 from labelprop.runs.baselines import HiddenCounts, LabelsOnly
-from labelprop.runs.prepare_propagate import Prepared
+from labelprop.runs.prepare_propagate import PreparedPropagation
 from labelprop.runs.results import Results
-from labelprop.runs.summary import propagation_pays_not, tell_results
+from labelprop.runs.summary import propagation_pays_not, say_results
 from labelprop.runs.tables import Labeling
 
-NOT_SETTINGS = ("device", "random_state", "verbose", "warm_start")  # said elsewhere, or of no effect on the labels
+NOT_SETTINGS = (
+    "device",
+    "random_state",
+    "verbose",
+    "warm_start",
+)  # recorded elsewhere, or without effect on the labels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Propagated:
-    """What is kept of a fitted propagator: little beside its graph and its scores."""
+    """Results of a fitted propagator, without its graph and scores, which are far larger."""
 
     labeling: Labeling
     settings: dict[str, Any]
@@ -50,7 +55,9 @@ class Propagated:
         return cls(labeling.with_given(given_N), settings, verdict)
 
 
-def write_propagated(folder: RunFolder, record: dict[str, Any], prepared: Prepared, found: Propagated) -> None:
+def write_propagated(
+    folder: RunFolder, record: dict[str, Any], prepared: PreparedPropagation, found: Propagated
+) -> None:
     """All files of the run, each whole or not at all; run.json says 'finished' last.
 
     `record` is what goes into run.json beside what is known here.
@@ -66,7 +73,7 @@ def write_propagated(folder: RunFolder, record: dict[str, Any], prepared: Prepar
         projection = results.write_evidence(prepared.vectors_ND)
     results.write_metrics(metrics)
     results.finish(record | {"projection": projection})
-    tell_results(results, metrics, propagation_pays_not(metrics))
+    say_results(results, metrics, propagation_pays_not(metrics))
 
 
 def _metrics(method: str, results: Results, found: Propagated) -> dict[str, Any]:

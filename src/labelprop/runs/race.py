@@ -1,4 +1,4 @@
-"""`--recipe auto`: the race among recipes, its length, and its record in the run folder."""
+"""`--recipe auto`: successive halving among recipes (the race), its length, and its record in the run folder."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from labelprop.core.types import UNLABELED, Task
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.views import Views
 from labelprop.runs.design import Design
-from labelprop.runs.prepare import Prepared
-from labelprop.runs.record import ASKED, check_same_run, configuration
+from labelprop.runs.prepare import PreparedTraining
+from labelprop.runs.record import MUST_MATCH, check_same_run, configuration
 from labelprop.training import loop
+from labelprop.training.halving import BASELINE, ROUNDS, HalvingResult, Trial, hidden_labels, successive_halving
 from labelprop.training.job import Job, WorkMeter
 from labelprop.training.lengths import CLOSING_SECONDS, default_epochs, epoch_length, lengths_of, main_steps_within
 from labelprop.training.outputs import collect_outputs
-from labelprop.training.race import BASELINE, ROUNDS, Outcome, Trial, hidden_labels, race
 
 RECORD = "race.json"
 KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
@@ -34,10 +34,10 @@ KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
 RACING = "racing"
 
 
-def decide_by_race(folder: RunFolder | None, prepared: Prepared) -> Prepared:
-    """The same with the design that won. A race that was interrupted goes on where it stopped.
+def decide_by_halving(folder: RunFolder | None, prepared: PreparedTraining) -> PreparedTraining:
+    """The same with the design that was chosen. Interrupted trials are continued.
 
-    The first of several processes has the folder. Trials are written to race.json as they end, at last the outcome.
+    The first of several processes has the folder. Trials are written to race.json as they end, then the choice.
     """
     designs = {design.recipe.name: design for design in prepared.candidates}
     if len(designs) == 1:  # every example is labeled: there is nothing to choose
@@ -46,26 +46,26 @@ def decide_by_race(folder: RunFolder | None, prepared: Prepared) -> Prepared:
     if "recipe" not in kept:
         prepared = _continued(prepared, kept)
         first = prepared.design
-        loader = Loader.over(first.features.content, Views(first.preprocessing, first.augment), prepared.device)
-        running = _Race(folder, prepared, designs, loader)
+        loader = Loader.over(first.embedded.content, Views(first.preprocessing, first.augment), prepared.device)
+        running = _Halving(folder, prepared, designs, loader)
         lengths = kept.get("lengths") or prepared.group.first(running.full_lengths())
         outcome = running.run(lengths, [Trial(**trial) for trial in kept.get("heats", ())])
         kept = prepared.group.first(outcome).to_json() | {"lengths": lengths}
         if folder is not None:
             folder.write_json(RECORD, kept)
     if folder is not None:
-        _end_of_race(folder, prepared.clock)
+        _end_halving(folder, prepared.clock)
     prepared.request.reporter.say(f"recipe: {kept['reason']}")
     tried = max(1, round(ROUNDS[-1] * kept["lengths"][kept["recipe"]])) if kept["heats"] else 0
     return replace(prepared, design=designs[kept["recipe"]], least_steps=tried)
 
 
-def _kept(folder: RunFolder | None, prepared: Prepared) -> dict[str, Any]:
-    """What is on record of this race. Raises RequestError where the folder is that of another run."""
+def _kept(folder: RunFolder | None, prepared: PreparedTraining) -> dict[str, Any]:
+    """The record of this race. Raises RequestError where the folder is that of another run."""
     if folder is None:
         return {}
     now, previous = configuration(prepared), folder.read_json("run.json")
-    racing = (*KNOWN_BEFORE, "model")  # later it is the winner's network, with heads of its own
+    racing = (*KNOWN_BEFORE, "model")  # later it is the chosen recipe's network, which may have other heads
     names = racing if previous.get("status", RACING) == RACING else KNOWN_BEFORE
     if not previous:
         folder.write_json("run.json", {name: now[name] for name in names} | {"status": RACING})
@@ -76,8 +76,8 @@ def _kept(folder: RunFolder | None, prepared: Prepared) -> dict[str, Any]:
     return folder.read_json(RECORD)
 
 
-def _continued(prepared: Prepared, kept: Mapping[str, Any]) -> Prepared:
-    """What an interrupted race took counts: against the budget, and in the time of each stage."""
+def _continued(prepared: PreparedTraining, kept: Mapping[str, Any]) -> PreparedTraining:
+    """Counts the time of an interrupted race against the budget, and in each stage."""
     for stage, usage in kept.get("stages", {}).items():
         prepared.clock.add(stage, usage)
     return replace(prepared, began=prepared.began - kept.get("seconds", 0))
@@ -91,23 +91,23 @@ def _check_raced(folder: RunFolder, previous: Mapping[str, Any]) -> None:
         )
 
 
-def check_finished(prepared: Prepared) -> None:
+def check_finished(prepared: PreparedTraining) -> None:
     """Raises RequestError where the finished run is another than that asked for.
 
     On what device, in how many threads and with which versions it was made does not matter any more.
     """
     folder = RunFolder(prepared.request.out)
-    names: Sequence[str] = ASKED
+    names: Sequence[str] = MUST_MATCH
     previous = folder.read_json("run.json")
     if len(prepared.candidates) > 1:
         _check_raced(folder, previous)
-        names = [name for name in ASKED if name in KNOWN_BEFORE]
+        names = [name for name in MUST_MATCH if name in KNOWN_BEFORE]
     if not prepared.request.force:
         check_same_run({name: previous[name] for name in names if name in previous}, configuration(prepared))
 
 
-def _end_of_race(folder: RunFolder, clock: StageClock) -> None:
-    """From now on the record is compared with the winner, whose network may have other heads; it has the times."""
+def _end_halving(folder: RunFolder, clock: StageClock) -> None:
+    """From now on run.json describes the chosen recipe's run, and holds the times of the race."""
     record = folder.read_json("run.json")
     if record["status"] == RACING:
         del record["model"]
@@ -116,13 +116,13 @@ def _end_of_race(folder: RunFolder, clock: StageClock) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Race:
-    """The race as it is run: what is trained, said and kept."""
+class _Halving:
+    """A running race: trains the trials, reports and records them."""
 
     folder: RunFolder | None
-    prepared: Prepared
+    prepared: PreparedTraining
     designs: Mapping[str, Design]
-    loader: Loader  # of the examples and views, which all candidates have alike
+    loader: Loader  # of the examples and views, which all candidates share
 
     def full_lengths(self) -> dict[str, int]:
         """Steps of each main phase in full: with a budget, what it pays for if all candidates run every round."""
@@ -140,8 +140,8 @@ class _Race:
         steps = main_steps_within(self.prepared.budget, jobs, spent=spent, closing=CLOSING_SECONDS, trials=trials)
         return dict.fromkeys(self.designs, steps)
 
-    def run(self, lengths: Mapping[str, int], trials: Sequence[Trial]) -> Outcome:
-        """From after these trials on."""
+    def run(self, lengths: Mapping[str, int], trials: Sequence[Trial]) -> HalvingResult:
+        """Runs all trials but these, which are on record."""
         task = self.prepared.design.task
         if n_folds := len(hidden_labels(task).folds):
             shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
@@ -152,11 +152,13 @@ class _Race:
             )
 
         def note(trials: Sequence[Trial]) -> None:
-            self.prepared.request.reporter.say(_said(trials[-1]))
+            self.prepared.request.reporter.say(_trial_line(trials[-1]))
             self._keep(lengths, trials)
 
         self._keep(lengths, trials)
-        return race(list(self.designs), task, partial(self._train, lengths), run_already=trials, note=note)
+        return successive_halving(
+            list(self.designs), task, partial(self._train, lengths), run_already=trials, note=note
+        )
 
     def _train(self, lengths: Mapping[str, int], name: str, task: Task, share: float) -> torch.Tensor:
         """Classes that a recipe gives to all examples; none where its loss is not finite."""
@@ -177,7 +179,7 @@ class _Race:
         return classes_N
 
     def _job(self, name: str, task: Task, main_steps: int) -> Job:
-        """A training that leaves nothing behind; nobody looks at it but by the hidden labels."""
+        """A training without checkpoints, history and monitor."""
         design = self.designs[name]
         return Job(
             label="race",
@@ -205,6 +207,6 @@ def _steps(lengths: Mapping[str, int]) -> str:
     return f"{least:,} steps" if least == most else f"{least:,} to {most:,} steps"
 
 
-def _said(trial: Trial) -> str:
+def _trial_line(trial: Trial) -> str:
     where = f"round {trial.round + 1} of {len(ROUNDS)}, part {trial.fold + 1}"
     return f"race, {where}: {trial.recipe} found {trial.right:,} of {trial.hidden:,} hidden labels"

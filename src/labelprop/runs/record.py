@@ -13,16 +13,16 @@ import torch
 
 from labelprop.core.errors import RequestError
 from labelprop.runs.inputs import Inputs, labels_digest
-from labelprop.runs.prepare import Prepared
+from labelprop.runs.prepare import PreparedTraining
 from labelprop.runs.requests import NewRun
 from labelprop.training.job import resolve_precision
 
-ASKED = (  # what a finished run must have in common with the command that would continue it
+MUST_MATCH = (  # what a finished run must have in common with the command that would continue it
     *("recipe", "settings", "model", "augment", "seed", "epochs", "steps", "budget", "baselines"),
     *("data", "labels", "backbone", "tune", "init"),
 )
 AS_ASKED = ("epochs", "steps", "baselines", "deterministic", "compile", "tune")  # nothing is decided about these
-IDENTITY = (*ASKED, "deterministic", "compile", "precision", "device", "devices", "threads", "versions")
+IDENTITY = (*MUST_MATCH, "deterministic", "compile", "precision", "device", "devices", "threads", "versions")
 
 
 def check_same_run(previous: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -31,9 +31,9 @@ def check_same_run(previous: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     if "recipe" in different:  # the rest follows from it
         different = [key for key in different if key not in ("settings", "model")]
     if different:
-        said = "; ".join(_difference(key, previous[key], now[key]) for key in different)
+        differences = "; ".join(_difference(key, previous[key], now[key]) for key in different)
         raise RequestError(
-            f"cannot resume, this is another run: {said}. Repeat the original command with --resume, choose "
+            f"cannot resume, this is another run: {differences}. Repeat the original command with --resume, choose "
             "another --out, or add --force, after which the result need not equal an unbroken run's."
         )
 
@@ -49,7 +49,7 @@ def _difference(key: str, was: Any, now: Any) -> str:
 
 
 def head(request: NewRun, inputs: Inputs) -> dict[str, Any]:
-    """What run.json says first, of whatever was run: what was asked for, of what, and by which versions."""
+    """The first part of run.json, of any verb: the request, what the data were, and versions."""
     return {
         "format": 1,
         "name": inputs.samples.name,
@@ -66,7 +66,7 @@ def head(request: NewRun, inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def configuration(prepared: Prepared) -> dict[str, Any]:
+def configuration(prepared: PreparedTraining) -> dict[str, Any]:
     """The head of run.json of a training: what decides the result, and what a reader wants to know."""
     request, design, device = prepared.request, prepared.design, prepared.device
     return head(request, prepared.inputs) | {
@@ -83,7 +83,7 @@ def configuration(prepared: Prepared) -> dict[str, Any]:
         "devices": prepared.group.size,
         "device": "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device),
         "threads": torch.get_num_threads(),
-        "backbone": design.features.backbone.to_json() if design.features.backbone else None,
+        "backbone": design.embedded.backbone.to_json() if design.embedded.backbone else None,
         "init": None if design.start is None else design.start.digest,
         "columns": request.content_columns,
     }

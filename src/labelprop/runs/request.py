@@ -1,7 +1,8 @@
 """A request: one frozen dataclass a verb, from which its flags and its Python signature are both made.
 
-A field says with `asked` how it is asked for. `Request.of` makes a request from names and values, `to_json` writes it
-to run.json, and `resumed` reads it back. Nothing here imports torch: the command line builds its flags from it.
+`option` makes a field with its flag and help text. `Request.of` makes a request from names and values, `to_json`
+gives what run.json keeps, and `resumed` reads it back. Nothing here imports torch: the command line builds its flags
+from it.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.progress import Reporter, Silent
 
-Group = Literal["data", "recipe", "method", "settings", "length", "machine", "output"]
+HelpGroup = Literal["data", "recipe", "method", "settings", "length", "machine", "output"]
 Result = TypeVar("Result")
-ASKED = "asked"  # the key of a field's metadata
+OPTION = "option"  # the key of a field's metadata
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """How a field is asked for: `kind` is its type on the command line, `flag` its name there, if it is another.
+class Option:
+    """A field's flag and help: `kind` is its type on the command line, `flag` its name there, if it is another.
 
     A positional one has no flag, on the command line and in Python. What is of kind Path becomes one. A `required`
     one must be given on the command line, whatever its default in Python. A `file` may be a path, or something else.
     """
 
     help: str
-    group: Group
+    group: HelpGroup
     kind: Any
     flag: str
     metavar: str | None
@@ -40,9 +41,9 @@ class Asked:
     file: bool
 
 
-def asked(
+def option(
     help: str,
-    group: Group,
+    group: HelpGroup,
     default: Any = MISSING,
     *,
     kind: Any = None,
@@ -58,36 +59,36 @@ def asked(
     return field(
         default=default,
         default_factory=factory,
-        metadata={ASKED: Asked(help, group, kind, flag, metavar, positional, required, file or kind is Path)},
+        metadata={OPTION: Option(help, group, kind, flag, metavar, positional, required, file or kind is Path)},
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What every verb can be asked for. `reporter` is what the work speaks through, `command` how it was called.
+    """Base of all requests. `reporter` gets messages and progress; `command` is the command line, for the record.
 
-    A verb that never `speaks` while it works has no --quiet.
+    A verb without `shows_progress` has no --quiet.
     """
 
     reporter: Reporter = field(default_factory=Silent)
     command: str = ""
 
-    speaks: ClassVar[bool] = True
+    shows_progress: ClassVar[bool] = True
     python_only: ClassVar[frozenset[str]] = frozenset()
     command_only: ClassVar[frozenset[str]] = frozenset()
     belong_together: ClassVar[tuple[frozenset[str], ...]] = ()
 
     def __post_init__(self) -> None:
-        for name, one in self.questions().items():
+        for name, one in self.options().items():
             value = getattr(self, name)
-            if one.metadata[ASKED].kind is Path and value is not None:
+            if one.metadata[OPTION].kind is Path and value is not None:
                 object.__setattr__(self, name, Path(value))
 
     @classmethod
-    def questions(cls) -> dict[str, Field[Any]]:
-        """The fields that are asked for, positional ones first."""
-        found = [one for one in fields(cls) if ASKED in one.metadata]
-        return {one.name: one for one in sorted(found, key=lambda one: not one.metadata[ASKED].positional)}
+    def options(cls) -> dict[str, Field[Any]]:
+        """The fields made by `option`, positional ones first."""
+        found = [one for one in fields(cls) if OPTION in one.metadata]
+        return {one.name: one for one in sorted(found, key=lambda one: not one.metadata[OPTION].positional)}
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
@@ -102,16 +103,16 @@ class Request:
         return cls(**options)
 
     def to_json(self) -> dict[str, Any]:
-        """Values by name, paths whole; an object of Python that no file can hold is told by its type alone."""
-        return {name: _kept(one, getattr(self, name)) for name, one in self.questions().items()}
+        """Values by name, paths absolute; of a Python object that JSON cannot hold only the type."""
+        return {name: _kept(one, getattr(self, name)) for name, one in self.options().items()}
 
     def resumed(self, kept: Mapping[str, Any], given: Collection[str]) -> Self:
-        """This request with what is not `given` now as it was in the interrupted one (`kept`: its `to_json`).
+        """This request; values not `given` now are those of the interrupted one (`kept`: its `to_json`).
 
-        Of `belong_together` all are as they are now where one is given.
+        Where one field of a `belong_together` set is given, the whole set is that of this request.
         """
         now = {*given}.union(*(names for names in self.belong_together if not names.isdisjoint(given)))
-        changes = {name: kept[name] for name in self.questions() if name in kept and name not in now}
+        changes = {name: kept[name] for name in self.options() if name in kept and name not in now}
         for name, value in changes.items():
             if isinstance(value, dict) and OBJECT in value:
                 raise RequestError(f"{name} was an object of Python ({value[OBJECT]}); pass {name}= again.")
@@ -123,7 +124,7 @@ OBJECT = "python_object"
 
 def _kept(one: Field[Any], value: Any) -> Any:
     """A value as run.json has it."""
-    if one.metadata[ASKED].file:
+    if one.metadata[OPTION].file:
         several = isinstance(value, list | tuple) and all(isinstance(part, str | os.PathLike) for part in value)
         return [_kept_file(part) for part in value] if several else _kept_file(value)
     return _plain(value)
@@ -132,7 +133,7 @@ def _kept(one: Field[Any], value: Any) -> Any:
 def _kept_file(value: Any) -> Any:
     if isinstance(value, os.PathLike) or (isinstance(value, str) and os.path.exists(value)):
         return os.path.abspath(value)  # found again from wherever the run is resumed
-    return value if value is None or isinstance(value, str) else _told(value)
+    return value if value is None or isinstance(value, str) else _type_only(value)
 
 
 def _plain(value: Any) -> Any:
@@ -141,20 +142,20 @@ def _plain(value: Any) -> Any:
     value = value.tolist() if hasattr(value, "tolist") else value  # numbers and short lists of NumPy
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else _told(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else _type_only(value)
 
 
-def _told(value: Any) -> dict[str, str]:
+def _type_only(value: Any) -> dict[str, str]:
     return {OBJECT: f"{type(value).__module__}.{type(value).__qualname__}"}
 
 
 def signature(kind: type[Request]) -> inspect.Signature:
-    """Of the Python function that takes this request."""
+    """The signature of the Python function that takes this request."""
     positional, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     parameters = []
-    for name, one in kind.questions().items():
+    for name, one in kind.options().items():
         if name not in kind.command_only:
-            where = positional if one.metadata[ASKED].positional else named
+            where = positional if one.metadata[OPTION].positional else named
             default = one.default if one.default_factory is MISSING else None
             default = inspect.Parameter.empty if default is MISSING else default
             parameters.append(inspect.Parameter(name, where, default=default, annotation=one.type))
@@ -164,7 +165,7 @@ def signature(kind: type[Request]) -> inspect.Signature:
 
 
 def from_names(kind: type[Request]) -> Callable[[Callable[[Any], Result]], Callable[..., Result]]:
-    """Makes a function of a request one of names and values, with their meaning in its docstring."""
+    """Decorator: a function of a request becomes one of keywords, whose docstring gives their meaning."""
     taken = signature(kind)
     first = [name for name, one in taken.parameters.items() if one.kind is not inspect.Parameter.KEYWORD_ONLY]
 
@@ -188,10 +189,10 @@ def from_names(kind: type[Request]) -> Callable[[Callable[[Any], Result]], Calla
 
 
 def parameters_of(kind: type[Request]) -> str:
-    """The section of a docstring that says what can be asked for."""
-    told = (
-        f"{name} : {one.metadata[ASKED].help}"
-        for name, one in kind.questions().items()
+    """The Parameters section of that docstring."""
+    lines = (
+        f"{name} : {one.metadata[OPTION].help}"
+        for name, one in kind.options().items()
         if name not in kind.command_only
     )
-    return "\n".join(["Parameters", "----------", *told])
+    return "\n".join(["Parameters", "----------", *lines])

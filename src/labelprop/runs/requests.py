@@ -1,4 +1,4 @@
-"""What each verb can be asked for. The order of fields is that of the help texts."""
+"""The request of each verb. Fields stand in the order of the help texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from labelprop.core import registry
 from labelprop.core.errors import RequestError
 from labelprop.core.run_folder import Existing, RunFolder
-from labelprop.runs.request import Request, asked
+from labelprop.runs.request import Request, option
 
 if TYPE_CHECKING:
     from labelprop.methods.phases import Recipe
@@ -22,22 +22,22 @@ FROZEN = "frozen"  # of --tune: the backbone embeds the data once, and a small n
 class Reading(Request):
     """How DATA is read: columns of a table, size of images, what to do about unreadable files."""
 
-    data: Any = asked(
+    data: Any = option(
         "Folder of images, table (.csv .parquet .jsonl) or arrays.",
         "data",
         metavar="DATA",
         positional=True,
         file=True,
     )
-    label_col: str | None = asked("Table column with the labels.", "data", None)
-    id_col: str | None = asked("Table column with the ids.", "data", None)
-    image_col: str | None = asked("Table column with paths or bytes of images.", "data", None)
-    text_col: str | None = asked("Table column with text.", "data", None)
-    embedding_col: str | None = asked("Table column with vectors.", "data", None)
-    truth_col: str | None = asked("Table column with the truth, for scoring only.", "data", None)
-    image_size: int | None = asked("Bring images to this size in pixels.", "data", None, kind=int)
-    strict: bool = asked("Refuse unreadable images instead of skipping them.", "data", False)
-    cache: str | Path | None = asked("Where decoded images and embeddings are kept.", "machine", None, file=True)
+    label_col: str | None = option("Table column with the labels.", "data", None)
+    id_col: str | None = option("Table column with the ids.", "data", None)
+    image_col: str | None = option("Table column with paths or bytes of images.", "data", None)
+    text_col: str | None = option("Table column with text.", "data", None)
+    embedding_col: str | None = option("Table column with vectors.", "data", None)
+    truth_col: str | None = option("Table column with the truth, for scoring only.", "data", None)
+    image_size: int | None = option("Bring images to this size in pixels.", "data", None, kind=int)
+    strict: bool = option("Refuse unreadable images instead of skipping them.", "data", False)
+    cache: str | Path | None = option("Where decoded images and embeddings are kept.", "machine", None, file=True)
 
     @property
     def content_columns(self) -> dict[str, str]:
@@ -50,7 +50,7 @@ class Reading(Request):
 class Labeled(Reading):
     """DATA with its given labels."""
 
-    labels: Any = asked(
+    labels: Any = option(
         "Table with id, label and optionally weight; or .npy. Repeat for more files.",
         "data",
         None,
@@ -64,19 +64,19 @@ class Labeled(Reading):
 class DoctorRequest(Labeled):
     """`labelprop doctor`."""
 
-    speaks: ClassVar[bool] = False
+    shows_progress: ClassVar[bool] = False
     python_only: ClassVar[frozenset[str]] = frozenset({"strict", "truth_col"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class NewRun(Labeled):
-    """What writes a run folder."""
+    """A request that writes a run folder."""
 
-    out: Path = asked("Run folder to write.", "output", kind=Path)
-    truth: Any = asked("Labels of unlabeled rows, for scoring only.", "data", None, file=True)
-    seed: int = asked("Same seed, same answer.", "machine", 0)
-    device: str = asked("auto, cpu or cuda.", "machine", "auto")
-    overwrite: bool = asked("Replace --out if it holds a labelprop run.", "output", False)
+    out: Path = option("Run folder to write.", "output", kind=Path)
+    truth: Any = option("Labels of unlabeled rows, for scoring only.", "data", None, file=True)
+    seed: int = option("Same seed, same answer.", "machine", 0)
+    device: str = option("auto, cpu or cuda.", "machine", "auto")
+    overwrite: bool = option("Replace --out if it holds a labelprop run.", "output", False)
 
     @property
     def existing(self) -> Existing:
@@ -88,13 +88,13 @@ class NewRun(Labeled):
 class PropagateRequest(NewRun):
     """`labelprop propagate`."""
 
-    method: str = asked("One of `labelprop methods`.", "method", "diffusion")
-    backbone: Any = asked("HuggingFace folder or name; embeds DATA.", "method", None, file=True)
-    baselines: bool = asked(
+    method: str = option("One of `labelprop methods`.", "method", "diffusion")
+    backbone: Any = option("HuggingFace folder or name; embeds DATA.", "method", None, file=True)
+    baselines: bool = option(
         "Also label from the given labels alone, to compare.", "method", True, flag="--baselines/--no-baselines"
     )
-    force: bool = asked("Go on although memory will probably not do.", "machine", False)
-    parameters: Mapping[str, Any] = asked("Of the propagator, by name.", "method", factory=dict)
+    force: bool = option("Go on although memory will probably not do.", "machine", False)
+    parameters: Mapping[str, Any] = option("Of the propagator, by name.", "method", factory=dict)
 
     python_only: ClassVar[frozenset[str]] = frozenset({"parameters"})  # each is a flag of its own
 
@@ -103,8 +103,8 @@ class PropagateRequest(NewRun):
 class TrainRequest(NewRun):
     """`labelprop train`."""
 
-    recipe: str | Recipe = asked("One of `labelprop methods`.", "recipe", "dlp")
-    settings: Mapping[str, Any] = asked(
+    recipe: str | Recipe = option("One of `labelprop methods`.", "recipe", "dlp")
+    settings: Mapping[str, Any] = option(
         "A setting of the recipe; repeatable.",
         "recipe",
         kind=list[str],
@@ -112,25 +112,27 @@ class TrainRequest(NewRun):
         metavar="NAME=VALUE",
         factory=dict,
     )
-    model: str = asked(f"auto, or {', '.join(registry.MODELS)}; options in brackets.", "recipe", "auto")
-    backbone: Any = asked("HuggingFace folder or name; embeds DATA.", "recipe", None, file=True)
-    tune: str = asked("How an image backbone learns: frozen, lora (adapters) or full.", "recipe", FROZEN)
-    init: Path | None = asked("A run to start from: its network, with new heads.", "recipe", None, kind=Path)
-    augment: str = asked(f"auto, {', '.join(registry.AUGMENTS)}.", "recipe", "auto")
-    baselines: bool = asked("Also train on labels only.", "recipe", True, flag="--baselines/--no-baselines")
-    only_labeled: bool = asked("Leave out the rows of DATA that have no label.", "data", False)
-    test: Any = asked("Labeled data of the same kind, for scoring.", "data", None, file=True)
-    epochs: int | None = asked(
+    model: str = option(f"auto, or {', '.join(registry.MODELS)}; options in brackets.", "recipe", "auto")
+    backbone: Any = option("HuggingFace folder or name; embeds DATA.", "recipe", None, file=True)
+    tune: str = option("How an image backbone learns: frozen, lora (adapters) or full.", "recipe", FROZEN)
+    init: Path | None = option("A run to start from: its network, with new heads.", "recipe", None, kind=Path)
+    augment: str = option(f"auto, {', '.join(registry.AUGMENTS)}.", "recipe", "auto")
+    baselines: bool = option("Also train on labels only.", "recipe", True, flag="--baselines/--no-baselines")
+    only_labeled: bool = option("Leave out the rows of DATA that have no label.", "data", False)
+    test: Any = option("Labeled data of the same kind, for scoring.", "data", None, file=True)
+    epochs: int | None = option(
         "Epochs of the main phase; others add theirs, 100 steps or more.", "length", None, kind=int
     )
-    steps: int | None = asked("The same in steps.", "length", None, kind=int)
-    budget: str | float | None = asked("Time it may take: 90s, 10min, 1h; a bare number is minutes.", "length", None)
-    devices: int = asked("GPUs (or CPU processes) that train together.", "machine", 1)
-    precision: str = asked("auto, float32 or bf16: faster, also on a CPU with AVX512-BF16 or AMX.", "machine", "auto")
-    deterministic: bool = asked("Repeatable kernels on CUDA.", "machine", False)
-    compile: bool = asked("Compile the network first: pays in long runs.", "machine", False)
-    resume: bool = asked("Continue an interrupted run; what is not said again is as it was.", "output", False)
-    force: bool = asked("Resume although something differs.", "output", False)
+    steps: int | None = option("The same in steps.", "length", None, kind=int)
+    budget: str | float | None = option("Time it may take: 90s, 10min, 1h; a bare number is minutes.", "length", None)
+    devices: int = option("GPUs (or CPU processes) that train together.", "machine", 1)
+    precision: str = option(
+        "auto, float32 or bf16: faster, also on a CPU with AVX512-BF16 or AMX.", "machine", "auto"
+    )
+    deterministic: bool = option("Repeatable kernels on CUDA.", "machine", False)
+    compile: bool = option("Compile the network first: pays in long runs.", "machine", False)
+    resume: bool = option("Continue an interrupted run; what is not said again is as it was.", "output", False)
+    force: bool = option("Resume although something differs.", "output", False)
 
     belong_together: ClassVar[tuple[frozenset[str], ...]] = (
         frozenset({"recipe", "settings"}),
@@ -140,7 +142,7 @@ class TrainRequest(NewRun):
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
-        """With `resume` what is not said again is as it was in the run that is continued."""
+        """With `resume`, options that are not given again are those of the interrupted run."""
         request = super().of(options)
         if not request.resume:
             return request
@@ -161,13 +163,13 @@ class TrainRequest(NewRun):
 class EmbedRequest(Reading):
     """`labelprop embed`."""
 
-    backbone: Any = asked("HuggingFace folder or name.", "method")
-    out: Path | None = asked(
+    backbone: Any = option("HuggingFace folder or name.", "method")
+    out: Path | None = option(
         "emb.npy: float32 unit vectors, one row an example.", "output", None, kind=Path, required=True
     )
-    ids: Path | None = asked("ids.csv: the id of each row.", "output", None, kind=Path)
-    overwrite: bool = asked("Replace files that exist.", "output", False)
-    device: str = asked("auto, cpu or cuda.", "machine", "auto")
+    ids: Path | None = option("ids.csv: the id of each row.", "output", None, kind=Path)
+    overwrite: bool = option("Replace files that exist.", "output", False)
+    device: str = option("auto, cpu or cuda.", "machine", "auto")
 
     python_only: ClassVar[frozenset[str]] = frozenset({"label_col", "truth_col"})
     command_only: ClassVar[frozenset[str]] = frozenset({"out", "ids", "overwrite"})
@@ -175,20 +177,20 @@ class EmbedRequest(Reading):
 
 @dataclass(frozen=True, kw_only=True)
 class OfRun(Request):
-    """What is about a run of `train`."""
+    """A request about a run of `train`."""
 
-    run: Path = asked("A run folder of `labelprop train`.", "data", kind=Path, metavar="DIR", positional=True)
+    run: Path = option("A run folder of `labelprop train`.", "data", kind=Path, metavar="DIR", positional=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Classifying(Reading, OfRun):  # in this order `run` comes before `data`
     """New data for the classifier of a run."""
 
-    backbone: Any = asked(
+    backbone: Any = option(
         "The module or function that the run was trained with, which no file can name.", "method", None
     )
-    overwrite: bool = asked("Replace --out if it exists.", "output", False)
-    device: str = asked("auto, cpu or cuda.", "machine", "auto")
+    overwrite: bool = option("Replace --out if it exists.", "output", False)
+    device: str = option("auto, cpu or cuda.", "machine", "auto")
 
     python_only: ClassVar[frozenset[str]] = frozenset({"label_col", "truth_col", "image_size", "backbone"})
     command_only: ClassVar[frozenset[str]] = frozenset({"out", "overwrite"})
@@ -198,47 +200,47 @@ class Classifying(Reading, OfRun):  # in this order `run` comes before `data`
 class PredictRequest(Classifying):
     """`labelprop predict`."""
 
-    out: Path | None = asked("predictions.parquet, or .csv.", "output", None, kind=Path, required=True)
-    proba: bool = asked("Also write probabilities, in the order of the classes in run.json.", "output", False)
+    out: Path | None = option("predictions.parquet, or .csv.", "output", None, kind=Path, required=True)
+    proba: bool = option("Also write probabilities, in the order of the classes in run.json.", "output", False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SelectRequest(Classifying):
     """`labelprop select`."""
 
-    data: Any = asked("Unlabeled data of the same kind, however many.", "data", metavar="POOL", positional=True)
-    out: Path | None = asked(
+    data: Any = option("Unlabeled data of the same kind, however many.", "data", metavar="POOL", positional=True)
+    out: Path | None = option(
         "selected.parquet, or .csv: id, label, score, rank.", "output", None, kind=Path, required=True
     )
-    per_image: int = asked("Likeliest classes an example stands for.", "settings", 10)
-    per_class: int = asked("Best examples taken for each class.", "settings", 500)
+    per_image: int = option("Likeliest classes an example stands for.", "settings", 10)
+    per_class: int = option("Best examples taken for each class.", "settings", 500)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DemoRequest(Request):
     """`labelprop demo`."""
 
-    out: Path = asked("Run folder to write.", "output", Path("runs/demo"), kind=Path)
-    seed: int = asked("Same seed, same answer.", "machine", 0)
+    out: Path = option("Run folder to write.", "output", Path("runs/demo"), kind=Path)
+    seed: int = option("Same seed, same answer.", "machine", 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRequest(Request):
     """`labelprop report`."""
 
-    speaks: ClassVar[bool] = False
-    run: Path = asked("A run folder.", "data", kind=Path, metavar="DIR", positional=True)
-    against: Path | None = asked("Another run on the same data, to set beside it.", "data", None, kind=Path)
+    shows_progress: ClassVar[bool] = False
+    run: Path = option("A run folder.", "data", kind=Path, metavar="DIR", positional=True)
+    against: Path | None = option("Another run on the same data, to set beside it.", "data", None, kind=Path)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchRequest(Request):
     """`labelprop bench`; the settings of each bench are flags of their own."""
 
-    name: str = asked(f"{', '.join(registry.BENCHES)}.", "data", metavar="NAME", positional=True)
-    data: Path = asked("Folder that holds one folder a data set.", "data", kind=Path)
-    out: Path | None = asked("Where cells and tables go; default runs/bench-NAME.", "output", None, kind=Path)
-    settings: Mapping[str, Any] = asked(
+    name: str = option(f"{', '.join(registry.BENCHES)}.", "data", metavar="NAME", positional=True)
+    data: Path = option("Folder that holds one folder a data set.", "data", kind=Path)
+    out: Path | None = option("Where cells and tables go; default runs/bench-NAME.", "output", None, kind=Path)
+    settings: Mapping[str, Any] = option(
         "A setting of the bench; repeatable.",
         "settings",
         kind=list[str],
@@ -246,7 +248,7 @@ class BenchRequest(Request):
         metavar="NAME=VALUE",
         factory=dict,
     )
-    overwrite: bool = asked("Replace --out if it holds a labelprop run.", "output", False)
+    overwrite: bool = option("Replace --out if it holds a labelprop run.", "output", False)
 
     @property
     def folder(self) -> Path:

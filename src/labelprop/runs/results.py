@@ -1,4 +1,5 @@
-"""What every run leaves behind: labels, metrics, evidence for the page, and the page. Here labels meet the truth."""
+"""What every run leaves behind: labels, metrics, evidence for the page, and the page. Labels are scored against the
+truth here."""
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ class Results:
         }
 
     def metrics(self, recipe: str) -> dict[str, Any]:
-        """What metrics.json says of every run; null where it is not known."""
+        """What metrics.json holds for every run; null where it is not known."""
         n_unlabeled = int(self.unlabeled_N.sum())
         return {
             "format": 1,
@@ -108,7 +109,7 @@ class Results:
         return projection
 
     def finish(self, record: Mapping[str, Any]) -> None:
-        """The page, then the word that all is done; the page shows the record as it will be."""
+        """Writes the page, then run.json with the status finished; the page shows that record already."""
         final = dict(record) | {"status": "running", "stages": self.clock.stages}
         self.folder.write_json("run.json", final)
         write_report(self.folder.path)

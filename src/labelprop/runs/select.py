@@ -18,11 +18,11 @@ from labelprop.core.errors import RequestError
 from labelprop.core.text import counted
 from labelprop.runs.tables import id_array, names_of
 
-NAMED = 5  # classes that are said by name
+MOST_NAMED = 5  # classes that are named in a sentence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidates:
+class ScoredPairs:
     """M pairs of an example and a class, and the probability that the example is of it."""
 
     classes_M: np.ndarray
@@ -32,15 +32,15 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.rows_M)
 
-    def take(self, places: np.ndarray) -> Candidates:
-        return Candidates(self.classes_M[places], self.rows_M[places], self.scores_M[places])
+    def take(self, places: np.ndarray) -> ScoredPairs:
+        return ScoredPairs(self.classes_M[places], self.rows_M[places], self.scores_M[places])
 
 
 class BestOfClasses:
     """The `per_class` best rows of each class; ties go to the lower row, whatever order rows come in.
 
     Candidates gather until there are as many as there are places. Then one sort keeps the best, and the lowest score
-    that a full class keeps is the bar for what comes after; so sorting costs little, however long the pool is.
+    that a full class keeps is the threshold for what comes after; so sorting costs little, however long the pool is.
     """
 
     def __init__(self, n_classes: int, *, per_example: int, per_class: int) -> None:
@@ -49,7 +49,7 @@ class BestOfClasses:
                 raise RequestError(f"{name} {value} must be at least 1.")
         self.per_example, self.per_class = min(per_example, n_classes), per_class
         self._bar_C = np.full(n_classes, -np.inf, np.float32)
-        self._gathered: list[Candidates] = []
+        self._gathered: list[ScoredPairs] = []
 
     @property
     def held(self) -> int:
@@ -62,14 +62,14 @@ class BestOfClasses:
         scores_BP = np.take_along_axis(scores_BC, classes_BP, axis=1)
         rows_BP = np.broadcast_to(rows_B[:, None], classes_BP.shape)
         enters_BP = scores_BP >= self._bar_C[classes_BP]
-        self._gathered.append(Candidates(classes_BP[enters_BP], rows_BP[enters_BP], scores_BP[enters_BP]))
+        self._gathered.append(ScoredPairs(classes_BP[enters_BP], rows_BP[enters_BP], scores_BP[enters_BP]))
         if self.held >= 2 * self.per_class * len(self._bar_C):
             self.best()
 
-    def best(self) -> tuple[Candidates, np.ndarray]:
+    def best(self) -> tuple[ScoredPairs, np.ndarray]:
         """What is kept so far, by class and rank, and the ranks from 1."""
         parts = self._gathered
-        candidates = Candidates(
+        candidates = ScoredPairs(
             np.concatenate([np.zeros(0, np.int64), *(part.classes_M for part in parts)]),
             np.concatenate([np.zeros(0, np.int64), *(part.rows_M for part in parts)]),
             np.concatenate([np.zeros(0, np.float32), *(part.scores_M for part in parts)]),
@@ -101,15 +101,15 @@ def what_was_selected(n: int, classes: Sequence[str], selection: BestOfClasses) 
     """How much of a pool of `n` was taken, and which classes got fewer than they have places for."""
     kept, _ = selection.best()
     distinct = len(np.unique(kept.rows_M))
-    said = [f"{len(kept):,} places in {counted(len(classes), 'class')} taken by {distinct:,} of {n:,} examples"]
+    lines = [f"{len(kept):,} places in {counted(len(classes), 'class')} taken by {distinct:,} of {n:,} examples"]
     counts_C = np.bincount(kept.classes_M, minlength=len(classes))
     short = np.flatnonzero(counts_C < selection.per_class)
     if len(short):
-        named = ", ".join(f"'{classes[code]}' {counts_C[code]:,}" for code in short[:NAMED])
-        more = f", and {len(short) - NAMED:,} more" if len(short) > NAMED else ""
+        named = ", ".join(f"'{classes[code]}' {counts_C[code]:,}" for code in short[:MOST_NAMED])
+        more = f", and {len(short) - MOST_NAMED:,} more" if len(short) > MOST_NAMED else ""
         likeliest = f"its {selection.per_example} likeliest" if selection.per_example > 1 else "its likeliest"
-        said.append(
+        lines.append(
             f"warning: fewer than {selection.per_class:,} examples have the class among {likeliest} in "
             f"{counted(len(short), 'class')}: {named}{more}"
         )
-    return said
+    return lines

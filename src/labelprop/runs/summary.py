@@ -1,4 +1,4 @@
-"""The sentences that end a command: what came out, and where less work does better."""
+"""The sentences that end a command: its results, and warnings where a simpler method does better."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from labelprop.evaluation.metrics import hidden_noise
 from labelprop.runs.results import Results
 
-NAMED = 5  # classes in a sentence
+MOST_NAMED = 5  # classes in a sentence
 
 
-def tell_results(results: Results, metrics: Mapping[str, Any], pays_not: list[str]) -> None:
-    """What came out, and what to beware of; `pays_not` says where less work does better."""
+def say_results(results: Results, metrics: Mapping[str, Any], pays_not: list[str]) -> None:
+    """Reports results and warnings; `pays_not` are those that a simpler method does better."""
     reporter = results.reporter
     reporter.say(summary(metrics, results.inputs.noun))
     for text in (*pays_not, *empty_classes(results)):
@@ -22,7 +22,7 @@ def tell_results(results: Results, metrics: Mapping[str, Any], pays_not: list[st
 
 
 def summary(metrics: Mapping[str, Any], noun: str) -> str:
-    """What came out, in the one or two sentences that end the command."""
+    """The results in one or two sentences."""
     n, found = metrics["unlabeled"]["n"], metrics["unlabeled"]["accuracy"]
     if n == 0:
         return f"all {metrics['n']:,} {noun}s carry the label you gave; there was nothing else to label"
@@ -51,7 +51,7 @@ def summary(metrics: Mapping[str, Any], noun: str) -> str:
 
 
 def _hidden_summary(metrics: Mapping[str, Any]) -> str:
-    """What given labels that were hidden in turn say, where they were."""
+    """How many hidden labels were found, if labels were hidden."""
     hidden = metrics.get("hidden_labels")
     if not hidden:
         return ""
@@ -66,7 +66,7 @@ def _hidden_summary(metrics: Mapping[str, Any]) -> str:
 
 
 def training_pays_not(metrics: Mapping[str, Any]) -> list[str]:
-    """Said where less work than the training does better on the unlabeled rows."""
+    """A warning where a simpler method than the training does better on the unlabeled rows."""
     own, method = metrics["unlabeled"]["accuracy"], metrics["recipe"]
     others = {
         "the same network on the given labels alone": metrics["baseline"]["unlabeled"],
@@ -80,7 +80,7 @@ def training_pays_not(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def propagation_pays_not(metrics: Mapping[str, Any]) -> list[str]:
-    """Said where the given labels alone do better than the propagation: measured, else estimated."""
+    """A warning where the given labels alone do better, by the truth or else by hidden labels."""
     own, method = metrics["unlabeled"]["accuracy"], metrics["recipe"]
     others = {
         "a logistic regression on the given labels": metrics["baseline"]["unlabeled"],
@@ -102,7 +102,7 @@ def propagation_pays_not(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def _best_above(own: float | None, others: Mapping[str, float | None]) -> list[tuple[str, float]]:
-    """The best of those that do better than `own`, and its share, if any does and that is known."""
+    """Name and share of the best that does better than `own`; empty where none does, or `own` is unknown."""
     better = [
         (name, value) for name, value in others.items() if value is not None and own is not None and value > own
     ]
@@ -110,13 +110,13 @@ def _best_above(own: float | None, others: Mapping[str, float | None]) -> list[t
 
 
 def empty_classes(results: Results) -> list[str]:
-    """Said where classes got none of the unlabeled rows."""
+    """A warning where classes got none of the unlabeled rows."""
     labels_N, classes = results.labeling.labels_N, results.inputs.given.classes
     counts_C = np.bincount(labels_N[results.unlabeled_N & (labels_N >= 0)], minlength=len(classes))
     empty = [name for name, count in zip(classes, counts_C, strict=True) if not count]
     if not empty or not counts_C.any():
         return []
-    named = ", ".join(empty[:NAMED]) + (", ..." if len(empty) > NAMED else "")
+    named = ", ".join(empty[:MOST_NAMED]) + (", ..." if len(empty) > MOST_NAMED else "")
     return [
         f"{len(empty):,} of {len(classes):,} classes got none of the unlabeled rows ({named}): there may be none, or "
         "these classes need more labels or longer training."

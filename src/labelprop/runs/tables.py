@@ -14,7 +14,7 @@ import pyarrow as pa
 from labelprop.core.types import UNLABELED
 from labelprop.data.samples import Samples
 
-THUMBNAIL = 64
+THUMBNAIL = 64  # pixels: the largest that the page shows
 BLOCK_ELEMENTS = 1 << 22  # shares looked at at once
 
 
@@ -37,8 +37,8 @@ class Labeling:
     ) -> Labeling:
         """Label and certainty are the largest entry of each row, unless given (as a propagator states them).
 
-        The next best class is the likeliest other than the label; ties go to the lower index. Distributions may be
-        a SciPy CSR array of each row's best classes, which is not made dense; a class that is not there is nobody's
+        The next best class is the likeliest other than the label; ties go to the lower index. Distributions may be a
+        SciPy CSR array of each row's best classes, which is not made dense; a class that is not stored is never the
         next best.
         """
         n = distributions_NC.shape[0]
@@ -157,7 +157,7 @@ def pseudo_labels_table(
     weight_N: np.ndarray,
     classes: Sequence[str],
 ) -> pa.Table:
-    """pseudo_labels.parquet: what the last propagation said and how much each row counted."""
+    """pseudo_labels.parquet: labels of the last propagation, and how much each row counted."""
     return pa.table(
         {
             "id": id_array(ids),

@@ -21,17 +21,17 @@ from labelprop.core.run_folder import RunFolder
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.views import Views
 from labelprop.evaluation.monitor import Monitor
-from labelprop.evaluation.snapshots import FOLDER, Keeper, choose_followed
+from labelprop.evaluation.snapshots import FOLDER, VectorWriter, choose_followed
 from labelprop.methods.base import Method
 from labelprop.methods.phases import MIN_STEPS
 from labelprop.methods.settings import FIRST_SHARE
 from labelprop.runs.design import labels_only, resolve_device
 from labelprop.runs.inputs import Inputs, truth_of
-from labelprop.runs.prepare import Prepared, prepare
-from labelprop.runs.race import check_finished, decide_by_race
+from labelprop.runs.prepare import PreparedTraining, prepare_training
+from labelprop.runs.race import check_finished, decide_by_halving
 from labelprop.runs.record import check_same_run, configuration
 from labelprop.runs.requests import TrainRequest
-from labelprop.runs.trained import Finished, write_trained
+from labelprop.runs.trained import Trained, write_trained
 from labelprop.training import loop
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
@@ -58,14 +58,14 @@ def train(request: TrainRequest) -> Path:
         request = replace(request, reporter=Silent())
     try:
         if group.first(_is_finished(request) if group.leads else None):
-            check_finished(prepare(replace(request, reporter=Silent()), device, fabric))
+            check_finished(prepare_training(replace(request, reporter=Silent()), device, fabric))
             request.reporter.say(f"{request.out} is finished already; nothing to resume.")
         else:
-            prepared = prepare(request, device, fabric)
+            prepared = prepare_training(request, device, fabric)
             opened = closing(RunFolder.open(request.out, request.existing)) if group.leads else nullcontext()
             with opened as folder:
                 if prepared.candidates:
-                    prepared = decide_by_race(folder, prepared)
+                    prepared = decide_by_halving(folder, prepared)
                 _train_in(folder, prepared)
         group.first(None)  # all wait until the files are written
     except torch.OutOfMemoryError as error:
@@ -79,7 +79,7 @@ def _train_on_devices(request: TrainRequest) -> Path:
     if request.device != "cpu" and torch.cuda.is_available() and torch.cuda.device_count() < request.devices:
         raise RequestError(f"--devices {request.devices}: this machine has {torch.cuda.device_count()} CUDA devices.")
     RunFolder.check(request.out, request.existing)
-    launch(request.devices, _train_as_one_of_several, replace(request, reporter=Silent()), told=request.reporter)
+    launch(request.devices, _train_as_one_of_several, replace(request, reporter=Silent()), reporter=request.reporter)
     return request.out
 
 
@@ -95,7 +95,7 @@ def _is_finished(request: TrainRequest) -> bool:
     return request.existing == "resume" and request.out.exists() and RunFolder(request.out).finished
 
 
-def _train_in(folder: RunFolder | None, prepared: Prepared) -> None:
+def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
     """Trains; the first of several processes has the folder, and alone goes on to write results."""
     request, group = prepared.request, prepared.group
     previous = group.first(None if folder is None else folder.read_json("run.json"))
@@ -123,15 +123,15 @@ def _train_in(folder: RunFolder | None, prepared: Prepared) -> None:
     meter = WorkMeter(sum(sum(job.lengths.steps) for job in jobs), request.reporter)
     trained = [loop.run(replace(job, meter=meter)) for job in jobs]
     if folder is not None:
-        write_trained(Finished(prepared, folder, trained, jobs[-1].loader, clock, record))
+        write_trained(Trained(prepared, folder, trained, jobs[-1].loader, clock, record))
 
 
-def _jobs(prepared: Prepared, clock: StageClock, folder: RunFolder | None) -> list[Job]:
+def _jobs(prepared: PreparedTraining, clock: StageClock, folder: RunFolder | None) -> list[Job]:
     """The baseline (labels only, the same network), then the recipe; lengths are filled in later."""
     request, design = prepared.request, prepared.design
     views = Views(design.preprocessing, design.augment)
     with clock.stage("read"):
-        loader = Loader.over(design.features.content, views, prepared.device)
+        loader = Loader.over(design.embedded.content, views, prepared.device)
     lengths = lengths_of(design.recipe, epoch_length(design.recipe, design.task), 0)
     baseline_monitor, monitor = _monitors(prepared.inputs, folder, request.seed)
     trainings = [(design.recipe.name, design.recipe, monitor)]
@@ -158,18 +158,20 @@ def _jobs(prepared: Prepared, clock: StageClock, folder: RunFolder | None) -> li
 
 
 def _monitors(inputs: Inputs, folder: RunFolder | None, seed: int) -> tuple[Monitor | None, Monitor | None]:
-    """Of the baseline and of the recipe, whose embedding alone is kept; none without a truth."""
+    """Monitors of the baseline and of the recipe; only the latter keeps embeddings. None without a truth."""
     truth = truth_of(inputs)
     if truth is None:
         return None, None
     given_N, n_classes = inputs.given.labels_N, len(inputs.given.classes)
     keeper = None
     if folder is not None:
-        keeper = Keeper(folder.path / FOLDER, choose_followed(truth.with_given(given_N), given_N, n_classes, seed))
+        keeper = VectorWriter(
+            folder.path / FOLDER, choose_followed(truth.with_given(given_N), given_N, n_classes, seed)
+        )
     return Monitor(truth, given_N, n_classes), Monitor(truth, given_N, n_classes, keeper)
 
 
-def _main_steps(prepared: Prepared, jobs: list[Job]) -> int:
+def _main_steps(prepared: PreparedTraining, jobs: list[Job]) -> int:
     request, per_epoch = prepared.request, jobs[-1].lengths.steps_per_epoch
     if prepared.budget is not None:
         spent = time.perf_counter() - prepared.began

@@ -18,11 +18,11 @@ from labelprop.evaluation.truth import encode
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.diffusion import Diffusion
 from labelprop.runs.classifier import Classifier, save_classifier
-from labelprop.runs.prepare import Prepared
+from labelprop.runs.prepare import PreparedTraining
 from labelprop.runs.results import Results
-from labelprop.runs.summary import tell_results, training_pays_not
+from labelprop.runs.summary import say_results, training_pays_not
 from labelprop.runs.tables import Labeling, pseudo_labels_table
-from labelprop.training.job import Trained
+from labelprop.training.job import TrainedNetwork
 from labelprop.training.outputs import collect_outputs
 
 RAW_ROWS = 50_000  # propagation on the raw examples is shown for comparison up to this many
@@ -30,15 +30,15 @@ RAW_VALUES = 2**28  # and up to this many numbers, 1 GB
 
 
 @dataclass(frozen=True, eq=False)
-class Finished:
+class Trained:
     """A finished training and what is needed to write down what came of it.
 
     The last of `trainings` is the recipe's; one before it is that of the labels alone.
     """
 
-    prepared: Prepared
+    prepared: PreparedTraining
     folder: RunFolder
-    trainings: Sequence[Trained]
+    trainings: Sequence[TrainedNetwork]
     loader: Loader
     clock: StageClock
     record: Mapping[str, Any]
@@ -51,16 +51,16 @@ class Finished:
         return [Classifier(net, preprocessing, classes).to(self.prepared.device) for net in networks]
 
 
-def write_trained(finished: Finished) -> None:
+def write_trained(finished: Trained) -> None:
     """Everything after the last epoch, each file whole or not at all; run.json says 'finished' last."""
     folder, prepared, clock = finished.folder, finished.prepared, finished.clock
     inputs, design = prepared.inputs, prepared.design
     with clock.stage("predict"):
         features_ND = collect_outputs(finished.trainings[-1].net, finished.loader)["feature"].cpu().numpy()
-        distributions_NC = finished.classifiers[-1].distributions(design.features.content, prepared.device)
+        distributions_NC = finished.classifiers[-1].distributions(design.embedded.content, prepared.device)
         labeling = Labeling.from_distributions(distributions_NC).with_given(inputs.given.labels_N)
     save_classifier(folder.path, finished.classifiers[-1], design.spec, {"backbone": finished.record["backbone"]})
-    backbone = design.features.backbone
+    backbone = design.embedded.backbone
     if backbone is not None and backbone.learned is not None:
         backbone.learned.save(folder.path)
     results = Results.of(prepared.request, folder, inputs, labeling, clock)
@@ -71,10 +71,10 @@ def write_trained(finished: Finished) -> None:
     with clock.stage("report"):
         projection = results.write_evidence(features_ND)
     results.finish(dict(finished.record) | {"projection": projection})
-    tell_results(results, metrics, training_pays_not(metrics))
+    say_results(results, metrics, training_pays_not(metrics))
 
 
-def _write_pseudo_labels(finished: Finished) -> None:
+def _write_pseudo_labels(finished: Trained) -> None:
     found = finished.trainings[-1].method.pseudo_labels()
     if found is None:
         return
@@ -86,12 +86,12 @@ def _write_pseudo_labels(finished: Finished) -> None:
     finished.folder.write_table("pseudo_labels.parquet", table)
 
 
-def _metrics(finished: Finished, results: Results) -> dict[str, Any]:
+def _metrics(finished: Trained, results: Results) -> dict[str, Any]:
     """What metrics.json says of a training alone."""
     baseline_N, baseline_test = None, None
     if len(finished.classifiers) > 1:
         with finished.clock.stage("predict"):
-            content = finished.prepared.design.features.content
+            content = finished.prepared.design.embedded.content
             baseline_N = finished.classifiers[0].distributions(content, finished.prepared.device).argmax(1)
         baseline_test = _test_metrics(finished, finished.classifiers[0])["accuracy"]
     pseudo = finished.trainings[-1].method.pseudo_labels()
@@ -103,11 +103,11 @@ def _metrics(finished: Finished, results: Results) -> dict[str, Any]:
     }
 
 
-def _test_metrics(finished: Finished, classifier: Classifier) -> dict[str, Any]:
-    if finished.prepared.test is None or finished.prepared.test_features is None:
+def _test_metrics(finished: Trained, classifier: Classifier) -> dict[str, Any]:
+    if finished.prepared.test is None or finished.prepared.test_embedded is None:
         return {"n": None, "accuracy": None, "top5": None}
     with finished.clock.stage("predict"):
-        distributions_NC = classifier.distributions(finished.prepared.test_features.content, finished.prepared.device)
+        distributions_NC = classifier.distributions(finished.prepared.test_embedded.content, finished.prepared.device)
     test = finished.prepared.test.given
     names = [test.classes[code] if code >= 0 else None for code in test.labels_N.tolist()]
     truth_N = encode(names, finished.prepared.inputs.given.classes)
@@ -118,9 +118,9 @@ def _test_metrics(finished: Finished, classifier: Classifier) -> dict[str, Any]:
     }
 
 
-def _propagation_only(finished: Finished, results: Results) -> float | None:
-    """Accuracy of the diffusion on the examples as they came: what the training has to beat."""
-    content, given = finished.prepared.design.features.content, finished.prepared.inputs.given
+def _propagation_only(finished: Trained, results: Results) -> float | None:
+    """Accuracy of the diffusion on the raw examples, to compare the training with."""
+    content, given = finished.prepared.design.embedded.content, finished.prepared.inputs.given
     too_large = len(content) > RAW_ROWS or len(content) * int(np.prod(content.shape)) > RAW_VALUES
     if results.truth is None or len(finished.trainings) == 1 or too_large:
         return None

@@ -1,7 +1,7 @@
 """The Python verbs: train, propagate, embed, predict, select, doctor, load. Each is the command of the same name.
 
-Each takes what its request has by name (`labelprop.runs.requests`), and raises RequestError where the request or the
-data are wrong, WorkError where the work fails.
+Each takes the fields of its request by name (`labelprop.runs.requests`), and raises RequestError where the request or
+the data are wrong, WorkError where the work fails.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from labelprop.data.labels.findings import Finding
 from labelprop.data.labels.inspect import inspect_data
 from labelprop.runs import predict as new_data
-from labelprop.runs.design import open_backbone, read_features, resolve_device
+from labelprop.runs.design import embed_content, open_backbone, resolve_device
 from labelprop.runs.inputs import columns_of, open_data
 from labelprop.runs.propagate import propagate as run_propagation
 from labelprop.runs.request import from_names
@@ -70,7 +70,7 @@ def embed_with_ids(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
 def _embedded(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
     device, samples = resolve_device(request.device), open_data(request)
     backbone = open_backbone(samples, request.backbone, request.reporter)
-    content = read_features(samples, backbone, device, request).content
+    content = embed_content(samples, backbone, device, request).content
     return content.read(np.arange(len(content))).numpy(), samples.ids
 
 

@@ -1,4 +1,4 @@
-"""What the checks of propagators share: a problem anyone solves, and ways to demand something of an answer."""
+"""Shared by the checks of propagators: an easy data set, and assertions on results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Clusters:
     """Separable clusters on a sphere, four seeds each."""
 
     X: np.ndarray  # (n, d) float64
@@ -18,7 +18,7 @@ class Problem:
     truth: np.ndarray
 
 
-def separable(n_classes: int = 3, members: int = 40, dim: int = 16, seed: int = 0) -> Problem:
+def separable(n_classes: int = 3, members: int = 40, dim: int = 16, seed: int = 0) -> Clusters:
     """Clusters around orthogonal directions, in shuffled order."""
     rng = np.random.default_rng(seed)
     truth = rng.permutation(np.repeat(np.arange(n_classes), members))
@@ -26,11 +26,11 @@ def separable(n_classes: int = 3, members: int = 40, dim: int = 16, seed: int = 
     y = np.full(len(truth), -1)
     for label in range(n_classes):
         y[np.flatnonzero(truth == label)[:4]] = label
-    return Problem(X, y, truth)
+    return Clusters(X, y, truth)
 
 
 def demand(holds: bool, message: str) -> None:
-    """Raises AssertionError with the message where a promise does not hold."""
+    """Raises AssertionError with the message unless `holds`."""
     if not holds:
         raise AssertionError(message)
 

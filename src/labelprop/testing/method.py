@@ -81,7 +81,7 @@ class SmallTraining:
 
     @property
     def group(self) -> Group:
-        """Tools: nobody else trains."""
+        """Tools: a single process."""
         return SOLO
 
     def after_step(self, batch: Batch, progress: Progress) -> None:
@@ -111,7 +111,7 @@ def check_method(make: Callable[[], Method]) -> None:
 
 
 def _check_terms(problem: SmallTraining) -> None:
-    """In the second epoch, since what remembers an epoch has nothing to say in the first."""
+    """Checked in the second epoch: methods that remember an epoch have no terms in the first."""
     problem.refresh()
     batch = problem.batch()
     problem.after_step(batch, Progress(5, 10, 0, 10))
@@ -190,7 +190,7 @@ def _check_deployed(problem: SmallTraining) -> None:
 
 
 def _check_nothing_is_shared(problem: SmallTraining) -> None:
-    """A teacher that is the student, by sharing its weights, agrees with it for nothing."""
+    """A teacher that shares the student's weights always agrees with it: its term trains nothing."""
     batch = problem.batch()
     problem.after_step(batch, Progress(5, 10, 0, 10))
     own = {tensor.data_ptr() for tensor in problem.net.state_dict().values()}

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from labelprop.core.files import flush, storage_errors
 
-KEPT = 2
+KEPT = 2  # where the newest is damaged, the one before still serves
 
 
 class Checkpoints:

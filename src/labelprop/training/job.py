@@ -1,4 +1,4 @@
-"""What one training is made of: its recipe and length, the data, the network, and who watches."""
+"""What one training is made of: its recipe and length, the data, the network, and its monitor."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trained:
+class TrainedNetwork:
     """The network and method at the end of the last phase."""
 
     net: nn.Module
@@ -123,7 +123,7 @@ def epoch_seeds(seed: int, phase: int, epoch: int, rank: int) -> tuple[int, int]
 
 
 def _sync_of_buffers() -> str:
-    """What torch calls it that buffers are copied from the first process at each step: renamed in 2.13.
+    """The argument of torch for copying buffers from the first process at each step; torch 2.13 renamed it.
 
     Statistics of batch normalization are each process's own until a pass in eval mode asks for them.
     """
@@ -172,7 +172,7 @@ def make_fabric(device: torch.device, deterministic: bool, precision: Precision 
         }
         # Images have their channels innermost and weights have not, which is meant: see `models.network`.
         warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # tells of its settings and processes else
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it would log its settings and processes
     fabric = Fabric(**settings)
     if started_together():
         fabric.launch()

@@ -20,7 +20,7 @@ from labelprop.training.phase_run import PhaseRun
 
 DEFAULT_STEPS = 3000  # about what a small network needs on a few thousand examples
 DEFAULT_EPOCHS = (10, 150)  # at least, at most
-WARM_UP_STEPS = 20
+WARM_UP_STEPS = 20  # that are timed for a budget
 RESERVE = 0.10  # of a budget
 CLOSING_SECONDS = 10.0  # of a budget: for the map and the page
 
@@ -47,7 +47,7 @@ def default_epochs(per_epoch: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PhaseCost:
-    """Of a phase's step, of its first refresh, and of a later one: in seconds, or whatever is counted."""
+    """The cost of a phase's step, of its first refresh, and of a later one, in seconds or another unit."""
 
     step: float
     first: float
@@ -55,7 +55,7 @@ class PhaseCost:
 
 
 def cost_of(lengths: Lengths, phases: Sequence[PhaseCost]) -> float:
-    """Of a whole training: every phase is refreshed before each epoch and after the last."""
+    """The cost of a whole training: every phase is refreshed before each epoch and after the last."""
     return sum(
         lengths.steps[index] * phase.step + phase.first + lengths.epochs(index) * phase.later
         for index, phase in enumerate(phases)
@@ -108,7 +108,7 @@ def _seconds(job: Job, phases: Sequence[PhaseCost], main_steps: int) -> float:
 
 
 def _time_phase(job: Job, index: int) -> PhaseCost:
-    """Of a step, of a refresh with its pass over the data, and of keeping what an epoch leaves."""
+    """Seconds of a step, of the first refresh, and of a later refresh with the checkpoint that follows."""
     rehearsal = replace(
         job,
         lengths=Lengths((WARM_UP_STEPS,) * len(job.recipe.phases), WARM_UP_STEPS),
@@ -132,7 +132,7 @@ def _time_phase(job: Job, index: int) -> PhaseCost:
 
 
 def _time_checkpoint(job: Job, phase: PhaseRun) -> float:
-    """Of the second of two, on the disk where they are going to be. Of short epochs it is most of the time."""
+    """Seconds of the second of two checkpoints, on the run's disk: with short epochs they take most of the time."""
     if job.checkpoints is None:
         return 0.0
     place = next(folder for folder in job.checkpoints.folder.parents if folder.is_dir())

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from labelprop.training.checkpoint import optimizer_tensors, restore_module
-from labelprop.training.job import Job, Trained
+from labelprop.training.job import Job, TrainedNetwork
 from labelprop.training.phase_run import PhaseRun
 
 
-def run(job: Job) -> Trained:
+def run(job: Job) -> TrainedNetwork:
     """Trains all phases, from the latest checkpoint where there is one."""
     with torch.random.fork_rng():  # the caller's generator is left as it was
         net = job.build().to(job.fabric.device)
@@ -45,7 +45,7 @@ def run(job: Job) -> Trained:
                 _record(job, phase, line, index, epoch + 1, lines)
             optimizer_state = optimizer_tensors(phase.optimizer)
         assert phase is not None, "a recipe has at least one phase"
-        return Trained(net, phase.method)
+        return TrainedNetwork(net, phase.method)
 
 
 def _record(job: Job, phase: PhaseRun, line: dict[str, Any], index: int, epoch: int, lines: int) -> None:

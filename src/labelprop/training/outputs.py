@@ -65,8 +65,8 @@ def outputs_of_all(job: Job, net: nn.Module, rows: np.ndarray | None = None, **v
         return group.rows(part, group.counts(len(rows)))
 
 
-class Passes:
-    """`Tools`: the passes over all data that a refresh may ask for, each made at most once, and who shares them."""
+class RefreshTools:
+    """The `Tools` of a refresh: passes over all data, each made at most once and shared by the processes."""
 
     def __init__(self, job: Job, net: nn.Module, phase: int, epoch: int) -> None:
         self._job, self._net, self._phase, self._epoch = job, net, phase, epoch
@@ -78,7 +78,7 @@ class Passes:
 
     @property
     def made(self) -> Outputs | None:
-        """On the eval view, if that pass was made."""
+        """The outputs on the eval view, if that pass was made."""
         return self._made.get("eval")
 
     def outputs(self, view: str = "eval") -> Outputs:

@@ -1,4 +1,4 @@
-"""One phase at work. It knows no method, recipe or metric by name.
+"""Runs one phase. No method, recipe or metric is known here by name.
 
 Before each epoch and after the last the method refreshes what it keeps, and a monitor (if there is one) turns a
 snapshot into numbers. All randomness of an epoch comes from (seed, phase, epoch, process), so a run continued from
@@ -32,12 +32,12 @@ from labelprop.methods.state import State, take_over
 from labelprop.models.trunks.modes import learning, running_statistics
 from labelprop.training.checkpoint import module_tensors, optimizer_tensors, restore_module, restore_optimizer
 from labelprop.training.job import Job, MonitorLike, epoch_seeds
-from labelprop.training.outputs import Passes, outputs_of_all
+from labelprop.training.outputs import RefreshTools, outputs_of_all
 from labelprop.training.running_mean import RunningMean
 
 
 class PhaseRun:
-    """One phase at work: its method, its optimizer and the network they move."""
+    """A running phase: its method, its optimizer and the network they update."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class PhaseRun:
         self.job, self.index = job, index
         self.spec: Phase = job.recipe.phases[index]
         self.module = net
-        self.former = former  # the network before this phase started from scratch; the first refresh looks through it
+        self.former = former  # the network before this phase started from scratch; for the first refresh
         self.losses: list[float] = []  # the mean of each epoch done, for schedules that watch it
         self.method = self.spec.new_method()
         self.method.setup(net, job.task)
@@ -83,14 +83,14 @@ class PhaseRun:
         )
 
     def _learn(self) -> None:
-        """Training mode; what no term of this phase reaches is frozen."""
+        """Sets training mode; freezes parameters that no term of this phase trains."""
         learning(self.module, trunk=self.spec.trains_trunk, heads=self.method.heads)
 
     def refresh(self, epoch: int) -> dict[str, Any]:
         """The method's tables before epoch `epoch`, and the monitor's numbers of the moment."""
         job = self.job
-        current = Passes(job, self.net, self.index, epoch)
-        tools = current if self.former is None else Passes(job, self.former, self.index, epoch)
+        current = RefreshTools(job, self.net, self.index, epoch)
+        tools = current if self.former is None else RefreshTools(job, self.former, self.index, epoch)
         self.module.eval()
         with torch.no_grad():
             job.group.mean_(running_statistics(self.module, self.method))
@@ -102,8 +102,8 @@ class PhaseRun:
         self._learn()
         return numbers
 
-    def _look(self, tools: Passes, epoch: int, monitor: MonitorLike) -> dict[str, Any]:
-        """All processes make what is looked at; the first one looks."""
+    def _look(self, tools: RefreshTools, epoch: int, monitor: MonitorLike) -> dict[str, Any]:
+        """The monitor's numbers: all processes compute the snapshot, the first one measures it."""
         job = self.job
         wanted = monitor.wants_outputs(epoch, job.lengths.epochs(self.index))
         shown = self._shown(tools, wanted)
@@ -117,8 +117,8 @@ class PhaseRun:
         with job.clock.stage(f"{job.label}: monitor"):
             return dict(monitor(epoch, snapshot)) if job.group.leads else {}
 
-    def _shown(self, tools: Passes, wanted: bool) -> Outputs | None:
-        """The outputs, on all examples, of what would be deployed; None where they are not wanted and not at hand."""
+    def _shown(self, tools: RefreshTools, wanted: bool) -> Outputs | None:
+        """Outputs of the deployed module on all examples; None where the monitor needs none and no pass has them."""
         deployed = self.method.deployed(self.module)
         if deployed is self.module:
             return tools.outputs() if wanted else tools.made
@@ -204,7 +204,7 @@ def _batch_of_one_refused() -> Iterator[None]:
 
 
 def of_all(batch: Batch, found: LossTerms, group: Group) -> tuple[Batch, Outputs]:
-    """What `after_step` is told: indices and outputs of the examples of all processes, and what is this one's own.
+    """The input of `after_step`: indices and outputs of the examples of all processes, and this one's `own`.
 
     Rows are put together in the order of the processes; of single numbers each becomes the mean.
     """

@@ -16,7 +16,7 @@ CHECK_EVERY = 20  # steps between looks at whether the loss is finite; a look ma
 
 
 class RunningMean:
-    """Over the steps of an epoch and over the processes; kept on the device."""
+    """The mean over the steps of an epoch and over the processes; kept on the device."""
 
     def __init__(self, group: Group) -> None:
         self._group = group
@@ -31,7 +31,7 @@ class RunningMean:
             self._means(progress.step)
 
     def _means(self, step: int) -> dict[str, float]:
-        """Over the steps so far and over the processes."""
+        """Means over the steps so far and over the processes."""
         sums_T = torch.stack([value.double() for value in self._sums.values()])
         self._group.mean_([sums_T])
         sums = dict(zip(self._sums, sums_T.tolist(), strict=True))

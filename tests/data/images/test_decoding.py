@@ -11,8 +11,8 @@ from PIL import Image
 
 from labelprop.core.cache import Cache
 from labelprop.core.errors import StorageError, WorkError
+from labelprop.data.images import choose_format as format_module
 from labelprop.data.images import decoding, pixel_file
-from labelprop.data.images import plan as image_plan
 from labelprop.data.images.decoding import decode_images
 from labelprop.data.images.originals import EncodedImages, PixelArray
 from labelprop.data.images.pixels import ImageFormat
@@ -171,5 +171,5 @@ def test_arrays_of_another_kind_are_converted(tmp_path: Path) -> None:
 
 
 def test_large_arrays_are_scaled_like_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_plan, "SMALL_PIXELS", 15)
+    monkeypatch.setattr(format_module, "SMALL_PIXELS", 15)
     assert decode_images(PixelArray(np.zeros((2, 4, 4), np.uint8)), None, Cache(tmp_path)).note is not None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labelprop.propagators.choice import selection
-from labelprop.propagators.choice.selection import choose
+from labelprop.propagators.choice.selection import select_candidate
 
 
 class Judge:
@@ -21,7 +21,7 @@ class Judge:
 
     def winner(self, *candidates: str) -> str:
         n_folds = len(self.right[candidates[0]])
-        return choose(candidates, n_folds, self, self.forgotten.append)[0].candidate
+        return select_candidate(candidates, n_folds, self, self.forgotten.append)[0].candidate
 
 
 def test_the_clear_winner_is_chosen_wherever_it_stands() -> None:
@@ -52,20 +52,20 @@ def test_all_folds_count_and_the_first_is_not_final() -> None:
 
 def test_those_far_behind_are_dropped_after_the_first_fold_and_forgotten() -> None:
     judge = Judge(a=["1111110000"] * 3, b=["0000000000"] * 3, c=["1111100000"] * 3)
-    tallies = choose(["a", "b", "c"], 3, judge, judge.forgotten.append)
+    tallies = select_candidate(["a", "b", "c"], 3, judge, judge.forgotten.append)
     assert judge.forgotten == ["b"]
     assert judge.asked == [("a", 0), ("b", 0), ("c", 0), ("a", 1), ("c", 1), ("a", 2), ("c", 2)]
     assert [(tally.candidate, tally.right) for tally in tallies] == [("a", 18), ("c", 15)]
 
 
 def test_no_more_than_a_few_go_on_and_those_are_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "KEPT", 2)
+    monkeypatch.setattr(selection, "MOST_CANDIDATES", 2)
     judge = Judge(a=["1110"] * 2, b=["1110"] * 2, c=["1111"] * 2, d=["1110"] * 2)
-    tallies = choose(["a", "b", "c", "d"], 2, judge, judge.forgotten.append)
+    tallies = select_candidate(["a", "b", "c", "d"], 2, judge, judge.forgotten.append)
     assert {tally.candidate for tally in tallies} == {"a", "c"}
     assert judge.forgotten == ["b", "d"]
 
 
 def test_the_others_follow_by_what_they_got_right() -> None:
     judge = Judge(a=["1000000000"], b=["1110000000"], c=["1111111111"], d=["1111000000"])
-    assert [tally.candidate for tally in choose(["a", "b", "c", "d"], 1, judge)] == ["c", "d", "b", "a"]
+    assert [tally.candidate for tally in select_candidate(["a", "b", "c", "d"], 1, judge)] == ["c", "d", "b", "a"]

@@ -22,7 +22,7 @@ from labelprop.runs import plan as plan_module
 from labelprop.runs.plan import check_memory, plan_lines
 
 SIZE = Size(n=100_000, d=128, n_classes=50, n_seeds=500)
-METHODS = tuple(registry.table("propagators"))
+METHODS = tuple(registry.entries("propagators"))
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
@@ -67,9 +67,9 @@ def test_all_pairs_of_a_gaussian_kernel_count() -> None:
 
 
 def test_a_propagator_of_another_package_is_taken_for_a_solve_on_a_graph(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = dict(registry.table("propagators"))
+    known = dict(registry.entries("propagators"))
     own = {**known, "of-another": replace(known["diffusion"], parameters={"n_neighbors": 50})}
-    monkeypatch.setattr(registry, "table", lambda name: own)
+    monkeypatch.setattr(registry, "entries", lambda name: own)
     assert forecast("of-another", {}, SIZE).nbytes == forecast("diffusion", {}, SIZE).nbytes
 
 

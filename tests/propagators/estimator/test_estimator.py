@@ -28,7 +28,7 @@ EXPECTED_FAILURES = {
 }
 
 
-ESTIMATORS = [registry.lookup("propagators", name).load()() for name in registry.table("propagators")]
+ESTIMATORS = [registry.lookup("propagators", name).load()() for name in registry.entries("propagators")]
 
 
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda _: EXPECTED_FAILURES)

@@ -134,7 +134,7 @@ def test_what_a_file_of_ones_own_needs_is_handed_on() -> None:
 
 GRAPH_METHODS = [
     name
-    for name in registry.table("propagators")
+    for name in registry.entries("propagators")
     if issubclass(registry.lookup("propagators", name).load(), GraphPropagator)
 ]
 
@@ -155,7 +155,7 @@ def test_one_predicts_from_the_labels_that_another_found() -> None:
     kind = registry.lookup("propagators", "diffusion").load()
     wanted = kind().fit(X, y)
     other = kind().fit(X, np.where(y >= 0, 2 - y, y))
-    other.adopt(wanted)
+    other.take_labels_of(wanted)
     np.testing.assert_array_equal(other.predict_proba(X), wanted.predict_proba(X))
 
 

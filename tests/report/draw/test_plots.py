@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from labelprop.report.draw.plots import apart, curves, histogram, mirrored, scatter
-from labelprop.report.gather.history import Curve, Named, PhaseEpochs
+from labelprop.report.gather.history import Curve, NamedCurve, PhaseEpochs
 from labelprop.report.gather.numbers import percent_of, signed
 
 
@@ -86,7 +86,7 @@ NONE = Curve()
 
 def test_curves_keep_every_point_inside_and_unsmoothed():
     own = Curve(tuple(range(1, 41)), tuple(0.6 + 0.01 * k for k in range(40)))
-    named = Named("labels only", NONE), Named("this run", own, own=True)
+    named = NamedCurve("labels only", NONE), NamedCurve("this run", own, own=True)
     plot = curves(named, percent_of, "label", PhaseEpochs("dlp", 11, 40))
     (line,) = plot.lines
     points = [tuple(float(v) for v in point.split(",")) for point in line.points.split()]
@@ -95,12 +95,12 @@ def test_curves_keep_every_point_inside_and_unsmoothed():
     assert line.value == "99.0%"
     assert plot.mark.x == pytest.approx(46 + 216 * 9.5 / 39)
     assert (plot.mark.text, plot.mark.y) == ("dlp starts", 170), "below a curve that is high"
-    falling = Named("this run", Curve(own.epochs, own.values[::-1]))
+    falling = NamedCurve("this run", Curve(own.epochs, own.values[::-1]))
     assert curves([falling], percent_of, "label", PhaseEpochs("dlp", 30, 40)).mark.y == 18, "above one that is low"
 
 
 def test_one_epoch_makes_a_chart():
-    plot = curves([Named("this run", Curve((1,), (0.5,)))], percent_of, "label")
+    plot = curves([NamedCurve("this run", Curve((1,), (0.5,)))], percent_of, "label")
     assert plot.mark is None
     assert [tick.text for tick in plot.x_ticks] == ["1"]
 
@@ -115,12 +115,14 @@ def test_labels_of_close_lines_do_not_overlap():
 
 def test_a_poor_start_of_a_long_training_is_cut_unless_all_is_to_be_shown():
     curve = Curve(tuple(range(1, 41)), (0.1, *[0.9 + 0.001 * k for k in range(39)]))
-    cut, whole = (curves([Named("r", curve)], percent_of, "label", whole=all_of_it) for all_of_it in (False, True))
+    cut, whole = (
+        curves([NamedCurve("r", curve)], percent_of, "label", whole=all_of_it) for all_of_it in (False, True)
+    )
     assert cut.y_ticks[0].text == "90%"
     assert whole.y_ticks[0].text == "0%"
     assert float(whole.lines[0].points.split()[0].split(",")[1]) == pytest.approx(178 - 168 * 0.1, abs=0.1)
 
 
 def test_an_axis_through_zero_has_a_real_minus_sign():
-    plot = curves([Named("r", Curve((1, 2), (-0.4, 0.4)))], signed, "label")
+    plot = curves([NamedCurve("r", Curve((1, 2), (-0.4, 0.4)))], signed, "label")
     assert [tick.text for tick in plot.y_ticks] == ["−0.4", "−0.2", "0.0", "0.2", "0.4"]

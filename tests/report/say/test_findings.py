@@ -10,7 +10,7 @@ import pytest
 from labelprop.report.gather.classes import Classes, Confusion, firm_errors
 from labelprop.report.gather.comparison import Comparison, Way
 from labelprop.report.gather.finished_run import read_run
-from labelprop.report.gather.history import Curve, Named
+from labelprop.report.gather.history import Curve, NamedCurve
 from labelprop.report.gather.numbers import Share
 from labelprop.report.say import findings
 
@@ -204,9 +204,12 @@ def test_gain_heading(examples, said):
 
 
 def test_curve_heading_gives_the_ends_this_runs_first():
-    named = Named("labels only", Curve((1, 9), (0.5, 0.8))), Named("this run", Curve((9,), (0.9,)), own=True)
+    named = (
+        NamedCurve("labels only", Curve((1, 9), (0.5, 0.8))),
+        NamedCurve("this run", Curve((9,), (0.9,)), own=True),
+    )
     assert (
         findings.curve_heading("Share right", named, "{:.1f}".format) == "Share right: 0.9 this run, 0.8 labels only"
     )
-    alone = Named("labels only", Curve()), named[1]
+    alone = NamedCurve("labels only", Curve()), named[1]
     assert findings.curve_heading("Share right", alone, "{:.1f}".format) == "Share right: 0.9 this run"

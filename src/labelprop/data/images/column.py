@@ -1,4 +1,4 @@
-"""A table's column of images, streamed into one run of bytes: in memory, or in a file where they are many."""
+"""A table's column of images, streamed into one `Spool` of bytes."""
 
 from __future__ import annotations
 

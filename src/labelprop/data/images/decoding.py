@@ -12,11 +12,11 @@ import torch
 from labelprop.core.cache import Cache
 from labelprop.core.files import content_key
 from labelprop.data.contents import TensorContent, shared_tensor
-from labelprop.data.images import plan as image_plan
+from labelprop.data.images import choose_format as format_module
+from labelprop.data.images.choose_format import ChosenFormat, Wanted, choose_format
 from labelprop.data.images.originals import PixelArray
 from labelprop.data.images.pixel_file import load_pixels, over_rows, write_pixels
 from labelprop.data.images.pixels import DECODER_VERSION, Header, ImageFormat, read_header, to_pixels
-from labelprop.data.images.plan import Plan, Wanted, choose_plan
 from labelprop.data.images.streamed import StreamedImages
 from labelprop.data.source import Originals
 
@@ -35,8 +35,8 @@ class DecodedImages:
 def decode_images(originals: Originals, wanted: Wanted, cache: Cache) -> DecodedImages:
     """Make `originals` readable as uint8 (C, H, W) tensors of one format.
 
-    The second time the same content is opened and wanted in the same form, nothing is decoded. Where no image can be
-    read the content is empty and `failures` names all rows.
+    Opening the same content in the same form again decodes nothing. Where no image can be read the content is empty
+    and `failures` names all rows.
 
     Raises StorageError where the cache cannot be written.
     """
@@ -44,7 +44,7 @@ def decode_images(originals: Originals, wanted: Wanted, cache: Cache) -> Decoded
     if isinstance(originals, PixelArray) and _usable_as_is(originals, wanted):
         content = TensorContent(shared_tensor(originals.channels_first()), torch.uint8)
         return DecodedImages(content, np.arange(len(originals)), (), content_key("pixels", raw), None)
-    limits = (image_plan.SMALL_PIXELS, image_plan.LARGEST_SIDE, image_plan.CACHE_LIMIT_BYTES)
+    limits = (format_module.SMALL_PIXELS, format_module.LARGEST_SIDE, format_module.CACHE_LIMIT_BYTES)
     whole, side = (wanted, None) if isinstance(wanted, ImageFormat) else (None, wanted)
     asked = f"Wish(format={whole}, size={side})"  # its name in 0.1.0, whose cached pixels are found again
     key = content_key("images", DECODER_VERSION, raw, asked, *limits)
@@ -53,14 +53,14 @@ def decode_images(originals: Originals, wanted: Wanted, cache: Cache) -> Decoded
         f"images-{key}.json", lambda path: _write_record(path, originals, wanted, cache, pixels_key)
     )
     record = json.loads(record_path.read_text(encoding="utf-8"))
-    plan = Plan(ImageFormat(**record["format"]), record["cached"], record["note"])
+    chosen = ChosenFormat(ImageFormat(**record["format"]), record["cached"], record["note"])
     failures = tuple((int(row), str(reason)) for row, reason in record["failures"])
     rows = np.delete(np.arange(len(originals)), [row for row, _ in failures])
-    digest = content_key("images", DECODER_VERSION, raw, plan.format)
-    if not plan.cached:
-        return DecodedImages(StreamedImages(originals, rows, plan.format), rows, failures, digest, plan.note)
-    pixels = load_pixels(cache, pixels_key, originals, rows, plan.format)
-    return DecodedImages(TensorContent(pixels, torch.uint8), rows, failures, digest, plan.note)
+    digest = content_key("images", DECODER_VERSION, raw, chosen.format)
+    if not chosen.cached:
+        return DecodedImages(StreamedImages(originals, rows, chosen.format), rows, failures, digest, chosen.note)
+    pixels = load_pixels(cache, pixels_key, originals, rows, chosen.format)
+    return DecodedImages(TensorContent(pixels, torch.uint8), rows, failures, digest, chosen.note)
 
 
 def _usable_as_is(originals: PixelArray, wanted: Wanted) -> bool:
@@ -69,21 +69,23 @@ def _usable_as_is(originals: PixelArray, wanted: Wanted) -> bool:
     _, channels, height, width = originals.channels_first().shape
     if wanted is not None:
         return wanted.shape == (channels, height, width)
-    return bool(height * width <= image_plan.SMALL_PIXELS)
+    return bool(height * width <= format_module.SMALL_PIXELS)
 
 
 def _write_record(path: Path, originals: Originals, wanted: Wanted, cache: Cache, pixels_key: str) -> None:
     """Look at all headers, decide, decode once, and note the outcome."""
     headers = list(over_rows(lambda row: read_header(originals.open(row)), np.arange(len(originals))))
     failures = {row: header for row, header in enumerate(headers) if isinstance(header, str)}
-    plan = choose_plan([header for header in headers if isinstance(header, Header)], wanted)
+    chosen = choose_format([header for header in headers if isinstance(header, Header)], wanted)
     candidates = np.delete(np.arange(len(originals)), list(failures))
-    if plan.cached:
-        cache.write(pixels_key, lambda file: failures.update(write_pixels(file, originals, candidates, plan.format)))
+    if chosen.cached:
+        cache.write(
+            pixels_key, lambda file: failures.update(write_pixels(file, originals, candidates, chosen.format))
+        )
     else:
-        outcomes = over_rows(lambda row: to_pixels(originals.open(row), plan.format).shape, candidates)
+        outcomes = over_rows(lambda row: to_pixels(originals.open(row), chosen.format).shape, candidates)
         failures |= {
             int(row): outcome for row, outcome in zip(candidates, outcomes, strict=True) if isinstance(outcome, str)
         }
-    record = {"format": asdict(plan.format), "cached": plan.cached, "note": plan.note}
+    record = {"format": asdict(chosen.format), "cached": chosen.cached, "note": chosen.note}
     path.write_text(json.dumps(record | {"failures": sorted(failures.items())}), encoding="utf-8")

@@ -15,7 +15,7 @@ from labelprop.data.source import Originals
 _DIGEST_BLOCK = 4_096  # rows: a mapped array is hashed without being held
 
 
-class Cells(Protocol):
+class ImageCells(Protocol):
     """Paths, the bytes of files, or None where there is nothing, by row; a list, for instance."""
 
     def __len__(self) -> int: ...
@@ -26,7 +26,7 @@ class Cells(Protocol):
 class EncodedImages(Originals):
     """Image files."""
 
-    def __init__(self, cells: Cells) -> None:
+    def __init__(self, cells: ImageCells) -> None:
         self.cells = cells
 
     def __len__(self) -> int:

@@ -38,7 +38,7 @@ def over_rows(function: Callable[[int], Result], rows: np.ndarray) -> Iterator[R
 def _attempt(function: Callable[[int], Result], row: int) -> Result | str:
     try:
         return function(row)
-    except MemoryError:  # says nothing about the file
+    except MemoryError:  # not the fault of the file
         raise
     except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
         return failure_reason(error)

@@ -1,4 +1,4 @@
-"""From one image file to 8-bit pixels of a given format, and what its header tells before that.
+"""From one image file to 8-bit pixels of a given format, and what its header holds.
 
 Gray stays gray; transparency is composited on white; 16-bit gray is scaled to 8 bits; the EXIF orientation is
 applied; an image of another size is scaled so that it covers the format and cropped at the center.
@@ -33,7 +33,7 @@ class ImageFormat:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What opening an image tells without decoding it; the size is after its EXIF orientation."""
+    """What is known of an image before decoding it; the size is after its EXIF orientation."""
 
     width: int
     height: int

@@ -1,4 +1,4 @@
-"""What `labelprop doctor` says about data: everything at once, and also where no example has a label yet."""
+"""The findings of `labelprop doctor`: all at once, also where no example has a label yet."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def inspect_data(
     image_size: int | None = None,
     cache: Path | None = None,
 ) -> tuple[Samples | None, tuple[Finding, ...]]:
-    """Open DATA and inspect it. What keeps it from being opened is a blocking finding, and the samples are None."""
-    told: list[str] = []
+    """Opens DATA and inspects it. Where it cannot be opened, the reason is a finding and the samples are None."""
+    warnings: list[str] = []
     try:
         samples = open_samples(
-            data, columns=columns, image_size=image_size, check=False, cache=cache, warn=told.append
+            data, columns=columns, image_size=image_size, check=False, cache=cache, warn=warnings.append
         )
     except RequestError as error:
         return None, (blocking(str(error)),)
-    notes = [note(text) for text in told if not text.endswith(SKIPPED)]  # `inspect` lists skipped rows itself
+    notes = [note(text) for text in warnings if not text.endswith(SKIPPED)]  # `inspect` lists skipped rows itself
     return samples, (*inspect(samples, labels), *notes)
 
 

@@ -1,4 +1,4 @@
-"""Given labels: those in DATA and those in LABELS joined, with everything that is wrong said at once."""
+"""Given labels: those in DATA and those in LABELS joined, with all errors reported at once."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class NoLabelsError(DataError):
 def join_labels(samples: Samples, labels: Any = None) -> GivenLabels:
     """The labels found in DATA joined with LABELS.
 
-    A label of weight 0 counts as none. Raises DataError that says all that is wrong: unknown ids (with the
-    nearest), two labels for one id, a disagreement between DATA and LABELS, no labels at all.
+    A label of weight 0 counts as none. Raises DataError with all errors at once: unknown ids (with the nearest), two
+    labels for one id, a disagreement between DATA and LABELS, no labels at all.
     """
     joined = join(samples, read_label_table(labels, samples) if labels is not None else [])
     joined.refuse_blocking()
@@ -68,8 +68,8 @@ def join_labels(samples: Samples, labels: Any = None) -> GivenLabels:
         )
     index = {name: place for place, name in enumerate(classes)}
     labels_N = np.array([UNLABELED if text is None else index[text] for text in joined.texts], dtype=np.int64)
-    told = tuple(finding.text for finding in joined.findings)
-    return GivenLabels(classes, labels_N, np.array(joined.weights, dtype=np.float32), told)
+    notes = tuple(finding.text for finding in joined.findings)
+    return GivenLabels(classes, labels_N, np.array(joined.weights, dtype=np.float32), notes)
 
 
 def join(samples: Samples, rows: Sequence[LabelRow]) -> Joined:
@@ -106,17 +106,17 @@ def join(samples: Samples, rows: Sequence[LabelRow]) -> Joined:
         *_unknown(unknown, samples),
         *_conflicting(list(conflicting.values())),
         *_disagreeing(disagreeing, samples),
-        *_said(repeated, "given more than once, each time the same", "Each counts once."),
-        *_said(outscored, "of examples selected for several classes", "The class with the best score counts."),
-        *_said(guessed, "that a run found, nobody gave", "They are trained on as if they had been given."),
-        *_said(lost, "for examples that cannot be read", "Left out."),
-        *_said(weightless, "of weight 0", "These examples count as unlabeled."),
+        *_note(repeated, "given more than once, each time the same", "Each counts once."),
+        *_note(outscored, "of examples selected for several classes", "The class with the best score counts."),
+        *_note(guessed, "that a run found, nobody gave", "They are trained on as if they had been given."),
+        *_note(lost, "for examples that cannot be read", "Left out."),
+        *_note(weightless, "of weight 0", "These examples count as unlabeled."),
     ]
     return Joined(tuple(texts), tuple(weight or 1.0 for weight in weights), tuple(findings))
 
 
 def best_scored(rows: Sequence[LabelRow]) -> tuple[list[LabelRow], list[str]]:
-    """Rows without those of a selection whose id has a better score elsewhere in it, and the ids of these.
+    """Keeps each id's best-scored row of a selection, and rows without a score; also gives the ids of dropped rows.
 
     Equal scores: the earlier row counts.
     """
@@ -175,7 +175,7 @@ def _disagreeing(pairs: Sequence[tuple[LabelRow, str | None]], samples: Samples)
     return _blocking([row.id for row, _ in pairs], text)
 
 
-def _said(ids: Sequence[str], what: str, so: str) -> list[Finding]:
+def _note(ids: Sequence[str], what: str, so: str) -> list[Finding]:
     return [warning(f"{counted(len(ids), 'label')} {what}: {quoted(ids)}. {so}", ids)] if ids else []
 
 

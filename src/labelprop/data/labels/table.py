@@ -15,7 +15,7 @@ from labelprop.data.sources.arrays import load_arrays
 from labelprop.data.tables.read import TABLE_SUFFIXES, Table, dataset_table, read_table
 from labelprop.data.tables.values import label_text, plain_text
 
-PERSONS = (None, "", "given", "accepted")  # what `source` says of a label that a person answers for
+PERSONS = (None, "", "given", "accepted")  # values of `source` for labels that a person gave or accepted
 
 
 class LabelRow(NamedTuple):

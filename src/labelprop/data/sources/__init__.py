@@ -1,6 +1,6 @@
 """One file a kind of DATA, each with one line in `labelprop.core.registry.SOURCES`; and all names that one needs.
 
-A source reads `DATA` to `RawData`; what is a table in other clothes is read by `data_in_table`.
+A source reads `DATA` to `RawData`; one that turns into a `Table` is read on by `data_in_table`.
 """
 
 from typing import TYPE_CHECKING

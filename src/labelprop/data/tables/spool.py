@@ -1,4 +1,4 @@
-"""Bytes that come one after the other and are then read anywhere: in memory, or in a file where they are many."""
+"""A buffer that bytes are appended to: in memory, or in a mapped file once it is large."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from labelprop.graph.neighbors import nearest
 if TYPE_CHECKING:
     from labelprop.data.contents import Content
 
-NEAR = 10
+NEAR = 10  # neighbors of each row
 FARTHEST = 0.5  # of the way to the neighbor
 
 

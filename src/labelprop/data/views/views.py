@@ -8,10 +8,10 @@ Crops at random ("crop+color+flip") are seen at 7/8 of the stored side, and so i
 224 of 256 pixels, as in the papers on ImageNet. These resize an image by its shorter side and crop it where it is;
 here images are stored as squares already (`--image-size 256`), so that crops come from the central square.
 
-Vectors are shown as they are in the weak view unless `augment` says otherwise: little is known about their geometry
-that would keep a label. "noise" adds Gaussian noise of a tenth of a standard deviation, "mix" mixes with a near
-neighbor (`mixing`; the loader, which knows the other rows, does that before a view is made), and "strong" hides a
-random fifth of the entries and adds the noise, which is also what their strong view does, on top.
+The weak view shows vectors unchanged unless `augment` asks for more: little is known about their geometry that would
+keep a label. "noise" adds Gaussian noise of a tenth of a standard deviation, "mix" mixes with a near neighbor
+(`mixing`; the loader, which knows the other rows, does that before a view is made), and "strong" hides a random fifth
+of the entries and adds the noise, which is also what their strong view does, on top.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ VECTOR_DROP = 0.2  # share of entries hidden
 FOR_VECTORS = ("none", "noise", "mix", "strong")
 FOR_VECTORS_ALONE = ("noise", "mix")
 CROPPED = "crop+color+flip"  # crops at random: the network sees less than is stored
-SEEN = 7 / 8  # of a stored side, where views are crops at random
+SEEN_SHARE = 7 / 8  # of a stored side, where views are crops at random
 TURN = 10  # degrees (mini-ImageNet in DLP)
 
 
@@ -103,7 +103,7 @@ def preprocessing_for(augment: str, preprocessing: Preprocessing) -> Preprocessi
     """The preprocessing with what this augmentation lets the network see of an image."""
     if augment != CROPPED or preprocessing.kind == "vector":
         return preprocessing
-    high, wide = (max(1, round(SEEN * side)) for side in preprocessing.shape[1:])
+    high, wide = (max(1, round(SEEN_SHARE * side)) for side in preprocessing.shape[1:])
     return replace(preprocessing, seen=(high, wide))
 
 

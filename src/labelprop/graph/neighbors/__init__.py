@@ -37,8 +37,8 @@ def nearest(
     queries : rows to look up, of the same kinds; None takes `vectors_ND` itself.
     exclude_self : leave out the row itself, by its index; only without `queries`.
     metric : "cosine"; "euclidean", where similarity is minus the squared distance (0 between duplicates); "inner",
-        the inner product of the rows as they are. Zero vectors have no cosine: they have no neighbors, are nobody's,
-        and fill their places with index -1 and similarity -inf.
+        the inner product of the rows as they are. Zero vectors have no cosine: they have no neighbors and are
+    no row's neighbor; their places hold index -1 and similarity -inf.
     search : "auto", or a backend of `labelprop.core.registry` ("exact", "approximate").
 
     Raises DataError naming the row for NaN or infinity, RequestError for an unknown metric or queries of another

@@ -116,12 +116,12 @@ class _Scan:
         spare = exact.SPARE if rows.metric == "euclidean" else 0  # far from a cell's center distances are rough
         values_BW, indices_BW = self._candidates(block, self._k + spare + self._exclude_self)
         if self._exclude_self:
-            keep_BW = exact.without(places_B, indices_BW)
+            keep_BW = exact.drop_self(places_B, indices_BW)
             values_BW, indices_BW = (part[keep_BW].view(len(block), -1) for part in (values_BW, indices_BW))
         rounding_B = rows.rounding(block, values_BW[:, -1])
         if rows.dtype == torch.float64:
             rounding_B = torch.full_like(rounding_B, torch.inf)  # what was compared is float32
-        values_BW, indices_BW = exact.settle(rows, block, values_BW, indices_BW, rounding_B)
+        values_BW, indices_BW = exact.break_ties(rows, block, values_BW, indices_BW, rounding_B)
         values_BK, indices_BK = values_BW[:, : self._k], indices_BW[:, : self._k]
         short = (values_BK[:, -1] == -torch.inf).nonzero().squeeze(1)
         if len(short):

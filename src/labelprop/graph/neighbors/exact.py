@@ -87,7 +87,7 @@ class Finder:
         indices_BW = torch.stack([self._known[key][1] for key in keys])
         if self_B is None:
             return values_BW, indices_BW
-        keep_BW = without(self_B, indices_BW)
+        keep_BW = drop_self(self_B, indices_BW)
         return values_BW[keep_BW].view(-1, self._k), indices_BW[keep_BW].view(-1, self._k)
 
 
@@ -104,21 +104,21 @@ def _lookup(
     # What was left out is at most the last candidate plus rounding; minus infinity stands for no candidate.
     gap_B = values_BW[:, k - 1] - values_BW[:, -1]
     settled_B = (gap_B > 2 * rounding_B) | (values_BW[:, -1] == -torch.inf) | (width == available)
-    values_BW, indices_BW = settle(rows, block, values_BW, indices_BW, rounding_B)
+    values_BW, indices_BW = break_ties(rows, block, values_BW, indices_BW, rounding_B)
     return values_BW[:, :k], indices_BW[:, :k], settled_B
 
 
-def without(self_B: torch.Tensor, indices_BW: torch.Tensor) -> torch.Tensor:
+def drop_self(self_B: torch.Tensor, indices_BW: torch.Tensor) -> torch.Tensor:
     """Which of the places (B, W) a row keeps: all but itself, or all but the last where it is not among them."""
     keep_BW = indices_BW != self_B[:, None]
     keep_BW[:, -1] &= keep_BW[:, :-1].logical_not().any(dim=1)
     return keep_BW
 
 
-def settle(
+def break_ties(
     rows: Rows, block: Any, values_BW: torch.Tensor, indices_BW: torch.Tensor, rounding_B: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Candidates, best first, ordered by (similarity descending, index ascending) whatever rounding says.
+    """Candidates, best first, ordered by (similarity descending, index ascending) in spite of rounding.
 
     Values that differ from the next by less than rounding, and all distances, are computed again by pairs. -inf goes
     last, with index -1.

@@ -1,4 +1,4 @@
-"""Numbers of a search: the type computed in, blocks, rounding errors, and values that are none."""
+"""Numerics of a search: the type computed in, block sizes, rounding errors, and missing values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nearest neighbors of all rows by several processes: each looks up its part of the rows, all learn all answers."""
+"""Nearest neighbors of all rows by several processes: each searches for its part, and all get all results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from labelprop.core.distributed import SOLO, Group
 from labelprop.core.types import Neighbors
 from labelprop.graph.neighbors import nearest
-from labelprop.graph.neighbors.exact import without
+from labelprop.graph.neighbors.exact import drop_self
 
 
 def nearest_by_all(
@@ -15,7 +15,7 @@ def nearest_by_all(
 ) -> Neighbors:
     """The k nearest rows of every row by cosine, on the device of the vectors, of which every process has all.
 
-    One process by itself is `nearest`. The recall is the least that any of them measured.
+    With one process this is `nearest`. The recall is the lowest that any process measured.
     """
     device = str(vectors_ND.device)
     if group.size == 1:
@@ -24,7 +24,7 @@ def nearest_by_all(
     part, k = group.part(n), min(k, n - 1)
     found = nearest(vectors_ND, k + 1, queries=vectors_ND[part], search=search, device=device, seed=seed)
     own_B = torch.arange(part.start, part.stop, device=vectors_ND.device)
-    keep_BW = without(own_B, found.indices_NK)
+    keep_BW = drop_self(own_B, found.indices_NK)
     size = (len(own_B), k)
     whole = group.rows(
         {"indices": found.indices_NK[keep_BW].view(size), "similarities": found.similarities_NK[keep_BW].view(size)},

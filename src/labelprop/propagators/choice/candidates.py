@@ -13,7 +13,7 @@ from labelprop.propagators.choice.heads import CHOICES_OF_C
 from labelprop.propagators.votes.vote_propagator import VotePropagator
 
 LABELS_ONLY, SOFT_HEAD = HEADS
-NEIGHBORS = (10, 20, 50)
+NEIGHBORS = (10, 20, 50)  # that each propagator is tried with
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ EXPECTED = dict(sorted(EXPECTED.items(), key=lambda item: -item[1]))
 def list_candidates(names: Sequence[str] | None, n: int, n_classes: int, *, given_graph: bool) -> list[Candidate]:
     """Candidates in order of preference, every propagator with 10, 20 and 50 neighbors (at most n - 1).
 
-    `names` None takes all methods that suit so many rows and classes. Methods that were not measured stand
-    behind those that were, as they were named. A given graph is not cut: only voters, whom so many seeds inform,
-    differ by neighbors there, and heads have no vectors to work on. The labels-only head has several C.
+    `names` None takes all methods that suit so many rows and classes. Methods that were not measured stand behind
+    those that were, as they were named. A given graph is not cut: there only voting propagators differ by their
+    number of neighbors, and heads have no vectors. The labels-only head has several C.
     """
     if names is None:
         names = [name for name in propagators() if propagator(name).suits(n, n_classes)] + list(HEADS)
@@ -75,7 +75,7 @@ def list_candidates(names: Sequence[str] | None, n: int, n_classes: int, *, give
 
 def propagators() -> list[str]:
     """The names of all propagators that can be chosen."""
-    return [name for name in registry.table("propagators") if name != "auto"]
+    return [name for name in registry.entries("propagators") if name != "auto"]
 
 
 def propagator(name: str) -> Any:
@@ -89,7 +89,7 @@ def expected(candidate: Candidate) -> float:
     return EXPECTED.get(candidate, max(MEASURED.get(candidate.method, {None: least}).values()))
 
 
-class Names:
+class CandidateNames:
     """The rule of `candidates`: None, or a list of method names."""
 
     def problem(self, value: Any) -> str | None:

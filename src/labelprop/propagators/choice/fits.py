@@ -1,4 +1,4 @@
-"""Candidates at work on one data set: they share the search, their graphs and what they prepare for solving."""
+"""Candidates fitted to one data set: they share the search, graphs and prepared systems."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROUGH_LABELS_ONLY_STEPS, ROUGH_SOFT_STEPS = 50, 15  # of heads, then
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shared:
+class SharedSearch:
     """The rows and their 50 neighbors, searched once; or a graph that was given."""
 
     rows: Rows | None
@@ -65,7 +65,7 @@ class Shared:
 class CandidateFits:
     """Fits candidates to the shared rows. `settings` are the constructor's parameters that all of them get."""
 
-    shared: Shared
+    shared: SharedSearch
     classes: np.ndarray
     settings: Mapping[str, Any]
     base: Candidate  # whose labels the soft head takes: where seeds are hidden, the best of the first fold so far
@@ -117,7 +117,7 @@ class CandidateFits:
         return self._estimators[candidate]
 
     def forget(self, candidate: Candidate) -> None:
-        """Lets go of a candidate that is out."""
+        """Frees a rejected candidate, and its graph where no other needs it."""
         self._estimators.pop(candidate, None)
         held = {id(estimator.graph_) for estimator in self._estimators.values() if hasattr(estimator, "graph_")}
         self._graphs = {key: graph for key, graph in self._graphs.items() if id(graph) in held}
@@ -138,11 +138,11 @@ class CandidateFits:
         return heads.soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
 
     def right(self, candidate: Candidate, seeds: Seeds, hidden: HiddenLabels, fold: int) -> np.ndarray:
-        """Which of a fold's hidden seeds a candidate finds, roughly solved, bool; what it does not reach is wrong."""
+        """Which of a fold's hidden seeds a candidate, solved roughly, labels right, bool; unreached is wrong."""
 
         def fit(_: np.ndarray, row_H: np.ndarray) -> np.ndarray:
             places_H = torch.from_numpy(row_H).to(self.shared.device)
-            shown = without(seeds, places_H)
+            shown = hide_seeds(seeds, places_H)
             if candidate.method not in HEADS:
                 labels_N = self.spread(candidate, shown, rough=True).labels_N
                 return labels_N[places_H.to(labels_N.device)].cpu().numpy()
@@ -156,7 +156,7 @@ class CandidateFits:
         return found.right_H
 
 
-def without(seeds: Seeds, hidden_H: torch.Tensor) -> Seeds:
+def hide_seeds(seeds: Seeds, hidden_H: torch.Tensor) -> Seeds:
     """The same seeds with some of them unlabeled."""
     hidden_H = hidden_H.to(seeds.labels_N.device)
     labels_N = seeds.labels_N.index_fill(0, hidden_H, UNLABELED)

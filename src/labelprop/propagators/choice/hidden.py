@@ -1,7 +1,7 @@
-"""Hidden labels: given labels are hidden, fold by fold, and whoever is shown the others is asked for them.
+"""Cross-validation on the given labels: each fold hides some, and a `Fit` that sees the others predicts them.
 
-By what is found again `auto` chooses, a race of recipes is won, and a propagation is compared with the labels alone:
-nothing of this looks at a truth.
+`AutoPropagation` chooses by these predictions, so does `--recipe auto`, and a propagation is compared with the labels
+alone by them. No truth is read.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 from labelprop.core.types import UNLABELED
 from labelprop.graph.seeds import SeedKFold
 
-# Labels (N,) with the hidden ones -1, and the hidden rows (H,) -> classes of these (H,), -1 where none is found.
+# Labels (N,) with the hidden ones -1, and the hidden rows (H,) -> predicted classes (H,), -1 where there is none.
 Fit = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
-    """What was found of H given labels that were hidden."""
+class Guesses:
+    """Given and predicted classes of the H labels that one fold hid."""
 
     row_H: np.ndarray
     label_H: np.ndarray
@@ -29,7 +29,7 @@ class Evidence:
 
     @property
     def right_H(self) -> np.ndarray:
-        """Which of them were found again, bool."""
+        """Which predictions are right, bool."""
         return np.asarray(self.guess_H == self.label_H)
 
     @property
@@ -47,10 +47,11 @@ class HiddenLabels:
 
     @classmethod
     def dealt(cls, labels_N: np.ndarray, most_folds: int, seed: int | None = None) -> HiddenLabels:
-        """Every label is hidden once, those of each class spread over the folds, which all leave it some.
+        """Folds that hide every label once; each fold hides an even share of a class and leaves it some.
 
-        So there are no more folds than a class has labels, and the only label of a class is never hidden; there is no
-        fold where every class has just one. The order is that of the rows, or with a `seed` a random one.
+        There are at most as many folds as any class with two labels or more has labels. The only label of a class is
+        never hidden; where every class has one, there are no folds. Labels are dealt in row order, or with `seed` in
+        a random one.
         """
         counts_C = np.bincount(labels_N[labels_N >= 0], minlength=1)
         hideable_N = np.where((labels_N >= 0) & (counts_C > 1)[labels_N], labels_N, UNLABELED)
@@ -64,19 +65,19 @@ class HiddenLabels:
         """How many labels are hidden in all."""
         return sum(map(len, self.folds))
 
-    def ask(self, fold: int, fit: Fit) -> Evidence:
-        """What `fit` finds of the labels that one fold hides."""
+    def ask(self, fold: int, fit: Fit) -> Guesses:
+        """What `fit` predicts for the labels that one fold hides."""
         row_H = self.folds[fold]
         shown_N = self.labels_N.copy()
         shown_N[row_H] = UNLABELED
-        return Evidence(row_H, self.labels_N[row_H], fit(shown_N, row_H))
+        return Guesses(row_H, self.labels_N[row_H], fit(shown_N, row_H))
 
     def right(self, fit: Fit) -> int:
-        """How many of all hidden labels `fit` finds."""
+        """How many of all hidden labels `fit` predicts right."""
         return sum(self.ask(fold, fit).right for fold in range(len(self.folds)))
 
     def right_within(self, seconds: float, fit: Fit) -> int | None:
-        """The same; None as soon as a fold shows that all would take longer."""
+        """The same; None as soon as one fold took so long that all folds would exceed `seconds`."""
         found = 0
         for fold in range(len(self.folds)):
             started = time.perf_counter()

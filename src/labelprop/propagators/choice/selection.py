@@ -1,6 +1,6 @@
-"""Choosing one of several candidates by hiding seeds: each is asked for labels of seeds it was not shown.
+"""Choosing one of several candidates by hiding seeds: each predicts the labels of seeds it was not shown.
 
-Nothing here knows what a candidate is; `judge` says which of a fold's hidden seeds it got right.
+Nothing here knows what a candidate is; `is_right` says which of a fold's hidden seeds it got right.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-BEHIND = 1.5  # standard errors behind the best after the first fold that still go on
-KEPT = 6  # candidates that go on to the other folds
+MOST_BEHIND = 1.5  # standard errors behind the best after the first fold that still go on
+MOST_CANDIDATES = 6  # candidates that go on to the other folds
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
 class Tally(Generic[T]):
-    """A candidate and which of the hidden seeds asked for so far it got right."""
+    """A candidate, and which of the seeds hidden so far it labeled right."""
 
     candidate: T
     right_H: np.ndarray  # bool
@@ -30,26 +30,26 @@ class Tally(Generic[T]):
         return int(self.right_H.sum())
 
 
-def choose(
+def select_candidate(
     candidates: Sequence[T],
     n_folds: int,
-    judge: Callable[[T, int], np.ndarray],
+    is_right: Callable[[T, int], np.ndarray],
     forget: Callable[[T], None] = lambda _: None,
 ) -> list[Tally[T]]:
     """The candidates that were tried on all folds, the chosen one first, then by how many they got right.
 
-    `candidates` stand in order of preference. After the first fold only the best go on; `forget` is told of others.
-    The chosen one is the most preferred of those that are not a standard error worse than the best: with few seeds a
-    lead is mostly luck.
+    `candidates` stand in order of preference. After the first fold only the best go on; `forget` is called with the
+    others. The chosen one is the most preferred of those that are not a standard error worse than the best: with few
+    seeds a lead is mostly luck.
     """
-    tallies = [Tally(candidate, judge(candidate, 0)) for candidate in candidates]
+    tallies = [Tally(candidate, is_right(candidate, 0)) for candidate in candidates]
     if n_folds > 1:
         every, tallies = tallies, _going_on(tallies)
         for out in every:
             if out not in tallies:
                 forget(out.candidate)
         for fold in range(1, n_folds):
-            tallies = [Tally(t.candidate, np.append(t.right_H, judge(t.candidate, fold))) for t in tallies]
+            tallies = [Tally(t.candidate, np.append(t.right_H, is_right(t.candidate, fold))) for t in tallies]
     ranked = sorted(tallies, key=lambda tally: -tally.right)  # stable: ties by preference
     chosen = next(tally for tally in tallies if _behind(tally, ranked[0]) <= 1)
     return [chosen, *(tally for tally in ranked if tally is not chosen)]
@@ -58,7 +58,7 @@ def choose(
 def _going_on(tallies: list[Tally[T]]) -> list[Tally[T]]:
     """Those for the other folds, in order of preference: few, and not far behind the best."""
     ranked = sorted(tallies, key=lambda tally: -tally.right)
-    kept = [tally for tally in ranked[:KEPT] if _behind(tally, ranked[0]) <= BEHIND]
+    kept = [tally for tally in ranked[:MOST_CANDIDATES] if _behind(tally, ranked[0]) <= MOST_BEHIND]
     return [tally for tally in tallies if tally in kept]
 
 

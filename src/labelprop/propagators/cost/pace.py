@@ -1,4 +1,4 @@
-"""How fast this machine is at what propagation does, from a trial of a tenth of a second or two."""
+"""How fast this machine multiplies dense and sparse matrices, from a trial of under 0.2 seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stages of a propagation hold and do, counted from sizes: what a propagator's `cost` is put together from.
+"""Memory and operations of the stages of a propagation, counted from sizes; a propagator's `cost` is made of them.
 
 Bytes are what a stage holds at once, work is operations. Both are rough: the neighbors that rows have in common, the
 steps a solver needs and what a search has to probe depend on the data.
@@ -21,7 +21,7 @@ NEIGHBORS = 50  # of a propagator that has no such parameter
 INDEX = 4  # bytes of an index in a graph
 BOTH_WAYS = 1.5  # edges of a symmetric graph for each that a row chose: some are chosen from both ends
 
-# Fitted to measurements of benchmarks/forecast.py: what the number of rows and classes does not tell.
+# Fitted to measurements of benchmarks/forecast.py: costs that do not follow from the sizes alone.
 BLOCK = 2**24  # similarities that an exact search holds at once
 NEAR, NEAR_K, NEAR_PRODUCT = 500.0, 48.0, 100.0  # of the approximate search, a row and sqrt(n), where vectors cluster
 NEAR_HELD = 1.3  # bytes of it for each of the similarities it holds at once
@@ -53,7 +53,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a stage takes: the most bytes it holds at once, whatever was there before, and its operations."""
+    """One stage: the most bytes it holds beyond what was held before, and its operations."""
 
     name: str
     nbytes: float
@@ -63,7 +63,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a propagator takes: its stages, the first of which searches for so many neighbors in such a way."""
+    """The stages of a propagator; the first is the search, of this kind and for this many neighbors."""
 
     search: str
     n_neighbors: int
@@ -103,7 +103,7 @@ def vote_cost(size: Size, values: Mapping[str, Any]) -> Cost:
 
 
 def search_for(size: Size, among: int, values: Mapping[str, Any]) -> tuple[str, int, Stage]:
-    """The nearest of `among` rows for each of n: the kind of search, how many, and what it takes."""
+    """The search for the nearest of `among` rows for each of n: its kind, the number of neighbors, and its stage."""
     n, d, f = size.n, size.d, size.float_bytes
     k = min(int(values.get("n_neighbors", NEIGHBORS)), max(1, among - 1))
     kind = str(values["search"])

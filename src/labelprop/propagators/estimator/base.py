@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from labelprop.core import registry
 from labelprop.core.errors import DataError, RequestError
-from labelprop.core.progress import tell
+from labelprop.core.progress import say
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds, as_array, read_targets, unlabeled
@@ -38,7 +38,7 @@ class SearchName:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return ("auto", *registry.table("neighbors"))
+        return ("auto", *registry.entries("neighbors"))
 
     def problem(self, value: Any) -> str | None:
         return OneOf(self.names).problem(value)
@@ -117,11 +117,11 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
 
     @classmethod
     def suits(cls, n: int, n_classes: int) -> bool:
-        """Whether `auto` should try it on so many rows and classes without having been told to."""
+        """Whether `auto` tries it by default on this many rows and classes."""
         return True
 
     def cost(self, size: Size) -> Cost:
-        """What a fit to data of this size takes: if it does not say otherwise, a solve on a graph of neighbors."""
+        """Memory and operations of a fit to data of this size; by default those of a solve on a neighbor graph."""
         return graph_cost(size, self.get_params(deep=False))
 
     # -- what it has from here --------------------------------------------------------------------------------
@@ -157,13 +157,13 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Labels (m,) of new rows from the fitted ones around them; the marker where none has a say."""
+        """Labels (m,) of new rows from the fitted ones around them; the marker where none of these is reached."""
         votes = self.votes(self._checked(X, fitting=False))
         codes = [np.where(found_B, means_BC.argmax(axis=1), -1) for means_BC, found_B in votes]
         return self._marker_targets.decode(np.concatenate(codes))
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Distributions (m, C) of new rows from the fitted ones around them; uniform where none has a say.
+        """Distributions (m, C) of new rows from the fitted ones around them; uniform where none of these is reached.
 
         With a precomputed metric X is (m, n) into the fitted rows.
         """
@@ -187,8 +187,8 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         """Raises one RequestError that names every parameter with a value it cannot have."""
         check_parameters(type(self).__name__, self.get_params(deep=False), rules_of(type(self)))
 
-    def adopt(self, fitted: Propagator) -> None:
-        """Predicts as if the labels that another propagator found of the same rows were its own."""
+    def take_labels_of(self, fitted: Propagator) -> None:
+        """Takes over the labels that another propagator found for the same rows, to predict from them."""
         names = ("classes_", "label_distributions_", "reached_", "_seed_codes", "_marker_targets")
         self.__dict__.update({name: vars(fitted)[name] for name in names})
 
@@ -229,11 +229,11 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         self.residual_, self.converged_ = found.residual, found.converged
 
     def say(self, text: str, started: float) -> None:
-        """Tells of a stage that began at `started` (`time.perf_counter`)."""
+        """Reports a stage that began at `started` (`time.perf_counter`)."""
         took = f"({time.perf_counter() - started:.2f} s)"
         if self.verbose:
             print(f"{type(self).__name__} {text} {took}", file=sys.stderr)
-        tell(f"{text} {took}")
+        say(f"{text} {took}")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -31,7 +31,7 @@ from labelprop.propagators.estimator.inductive import weighted_mean
 from labelprop.propagators.estimator.parameters import Count
 from labelprop.propagators.estimator.sinks import Blocks, solve_blocks
 from labelprop.propagators.estimator.top_classes import is_wide
-from labelprop.propagators.estimator.warm import Remembered, fingerprint, solve_changed
+from labelprop.propagators.estimator.warm import LastFit, fingerprint, solve_changed
 
 System = TypeVar("System")
 
@@ -44,7 +44,7 @@ class GraphPropagator(Propagator):
 
     A subclass gives three functions: `weigh` (the kernel), `build_graph` (from directed weights) and `propagate`
     (labels from seeds on the graph); in `graph_parameters` the names of parameters that the graph depends on; and
-    `judge` where it has more to say of an answer than that more steps would help.
+    `complaint` where it warns of more than a missed tolerance.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class GraphPropagator(Propagator):
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         """Labels of all rows of `graph_`, with the verdict of what was solved; what suits all seeds is `prepared`."""
 
-    def judge(self, found: Propagation) -> str | None:
+    def complaint(self, found: Propagation) -> str | None:
         """What to warn of where an answer is not what was asked for."""
         if found.converged:
             return None
@@ -90,7 +90,7 @@ class GraphPropagator(Propagator):
         """
         self.graph_, self.recall_ = graph, recall
         self._rows: Rows | None = rows
-        self._memory: Remembered | None = Remembered((), graph, recall)
+        self._memory: LastFit | None = LastFit((), graph, recall)
         return self
 
     def label(self, seeds: Seeds) -> Propagation:
@@ -98,16 +98,16 @@ class GraphPropagator(Propagator):
         started = time.perf_counter()
         found = self.propagate(self.graph_, seeds.to(self.graph_.device))
         self.say(f"propagation: {found.steps} steps, residual {found.residual:.2g}", started)
-        complaint = self.judge(found)
-        if complaint is not None:
-            warnings.warn(complaint, ConvergenceWarning, stacklevel=3)
+        said = self.complaint(found)
+        if said is not None:
+            warnings.warn(said, ConvergenceWarning, stacklevel=3)
         return found
 
     @torch.no_grad()
     def label_vectors(
         self, vectors_ND: torch.Tensor, seeds: Seeds, *, seed: int = 0, group: Group = SOLO
     ) -> Propagation:
-        """Neighbors by cosine, graph and labels without a word, on the device of the vectors, which need no scaling.
+        """Labels of vectors of any length: cosine neighbors, graph and solve on their device, without messages.
 
         For training, whose processes (a `group`) share out the search; each solves the whole.
         """
@@ -117,7 +117,7 @@ class GraphPropagator(Propagator):
         return self.propagate(self.graph_, seeds.to(vectors_ND.device))
 
     def forget(self) -> None:
-        """Lets go of what was kept for further seeds on the same graph."""
+        """Frees what was kept for further seeds on the same graph."""
         self._memory = None
 
     def prepared(self, prepare: Callable[..., System], *settings: Any) -> System:
@@ -131,9 +131,9 @@ class GraphPropagator(Propagator):
         return system
 
     def solved(self, prepare: Callable[[AffinityGraph], Any], seeds: Seeds, **settings: Any) -> Blocks:
-        """The solution of a system whose `solve(seeds, classes, **settings)` treats each class for itself.
+        """The solution of a system whose `solve(seeds, classes, **settings)` treats classes independently.
 
-        Classes whose seeds and settings did not change come from memory, where all can be held.
+        Classes whose seeds and settings did not change are those of the last solve, where all classes fit in memory.
         """
         system, memory = self.prepared(prepare), self._memory
         if memory is None or is_wide(seeds.n, seeds.n_classes):
@@ -157,7 +157,7 @@ class GraphPropagator(Propagator):
         settings = tuple(repr(values[name]) for name in self.graph_parameters)
         content = given.values if isinstance(given, Edges) else given
         key = (fingerprint(content), *settings) if self.warm_start else ()
-        known: Remembered | None = getattr(self, "_memory", None)
+        known: LastFit | None = getattr(self, "_memory", None)
         if self.warm_start and known is not None and known.graph_key == key:
             self.graph_, self.recall_ = known.graph, known.recall
             return
@@ -173,7 +173,7 @@ class GraphPropagator(Propagator):
         started = time.perf_counter()
         self.graph_ = replace(self.build_graph(weights), order_N=self._order_N).to(device)
         self.say(f"graph: {self.graph_.n_edges} weights", started)
-        self._memory = Remembered(key, self.graph_, self.recall_) if self.warm_start else None
+        self._memory = LastFit(key, self.graph_, self.recall_) if self.warm_start else None
 
     @property
     def _row_metric(self) -> str:

@@ -93,7 +93,7 @@ class KernelPropagator(GraphPropagator):
         check_volume(self.volume, seeds)
 
 
-class Kernel:
+class KernelName:
     """scikit-learn's `kernel`, less functions."""
 
     def problem(self, value: Any) -> str | None:
@@ -103,7 +103,7 @@ class Kernel:
         return f"'knn' or 'rbf'{advice if callable(value) else ''}"
 
 
-class Jobs:
+class JobCount:
     """scikit-learn's `n_jobs`."""
 
     def problem(self, value: Any) -> str | None:
@@ -126,9 +126,9 @@ class DropInPropagator(KernelPropagator):
     n_jobs : torch threads during `fit`, counted as joblib does (-1: all cores); None leaves them as they are.
     """
 
-    kernel: Annotated[Literal["knn", "rbf"], Kernel()] = field(default="knn", kw_only=False)
+    kernel: Annotated[Literal["knn", "rbf"], KernelName()] = field(default="knn", kw_only=False)
     gamma: NotNegative = 20.0
-    n_jobs: Annotated[int, Jobs()] | None = None
+    n_jobs: Annotated[int, JobCount()] | None = None
 
     graph_parameters: ClassVar[tuple[str, ...]] = (*KernelPropagator.graph_parameters, "kernel", "gamma")
 

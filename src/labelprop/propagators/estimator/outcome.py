@@ -49,7 +49,7 @@ def check_volume(volume: Any, seeds: Seeds) -> None:
 
 
 def refuse_wide(what: str, seeds: Seeds, advice: str) -> None:
-    """Raises RequestError where results are too wide to hold, for what needs them all."""
+    """Raises RequestError for `what`, which needs all classes, where results are too wide to hold."""
     if is_wide(seeds.n, seeds.n_classes):
         raise RequestError(
             f"{what} needs all scores at once, and {seeds.n} rows x {seeds.n_classes} classes are more than "

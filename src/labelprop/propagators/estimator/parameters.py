@@ -22,7 +22,7 @@ class Rule(Protocol):
     """Allowed values of one parameter."""
 
     def problem(self, value: Any) -> str | None:
-        """What is allowed, where `value` is not; else None."""
+        """What is allowed, where `value` is something else; otherwise None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Flag:
+class Boolean:
     """True or False."""
 
     def problem(self, value: Any) -> str | None:
@@ -106,7 +106,7 @@ def _rule(hint: Any) -> Rule | None:
     elif get_origin(named[0]) is Literal:
         rule = OneOf(get_args(named[0]))
     elif named[0] is bool:
-        rule = Flag()
+        rule = Boolean()
     return rule if rule is None or len(options) == 1 else OrNone(rule)
 
 

@@ -38,8 +38,8 @@ class SoftmaxReading:
     def read(self, blocks: Callable[[], Blocks], like: torch.Tensor, *before: Verdict) -> Propagation:
         """Labels from scores, 0 outside mixed components, that `blocks` gives a block of classes at a time.
 
-        Asked twice where all classes are too many to hold: once for s and the largest scores, once for the shares.
-        `before` are verdicts of what was solved to get there.
+        It is called twice where all classes are too many to hold: once for s and the largest scores, once for the
+        shares. `before` are verdicts of what was solved to get there.
         """
         parts, seeds = self.parts, self.seeds
         if not is_wide(seeds.n, seeds.n_classes):
@@ -80,7 +80,7 @@ class SoftmaxReading:
 
 
 class _Peaks:
-    """What must be known of a row's scores in all classes before the share of any of them is."""
+    """What the softmax needs of a row's scores in all classes before any share can be computed."""
 
     def __init__(self, n: int, like: torch.Tensor) -> None:
         self.high_N, self.peak_N, self._best_N = (like.new_full((n,), -torch.inf) for _ in range(3))
@@ -114,7 +114,7 @@ class _Peaks:
 def _scale(spread_M: torch.Tensor, largest: torch.Tensor, residual: float) -> torch.Tensor:
     """s, the root mean square; 1 where it would be 0 or has no rows.
 
-    What rounding and the solver's residual leave of equal scores counts as 0: it says nothing about classes.
+    Differences within rounding and the solver's residual count as 0: they carry no information about classes.
     """
     if not len(spread_M):
         return spread_M.new_ones(())

@@ -10,7 +10,7 @@ from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 
 DENSE_LIMIT = 1 << 28  # N x C beyond which results hold only the best classes of a row
-DEFAULT_TOP = 16  # certainties are over all classes: these are for whoever looks further than the best
+DEFAULT_TOP = 16  # enough to look further than the best class; certainties are over all classes
 
 
 def is_wide(n: int, n_classes: int) -> bool:

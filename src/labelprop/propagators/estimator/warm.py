@@ -1,4 +1,4 @@
-"""What a propagator with warm_start remembers of its last fit, and what of it still holds."""
+"""What a propagator with warm_start keeps of its last fit, and which parts of it are still valid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HASH_BYTES = 1 << 26  # read at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Remembered:
+class LastFit:
     """The graph of the last fit and what it was made of; the solved columns and what each was solved for."""
 
     graph_key: tuple[Any, ...]
@@ -59,9 +59,9 @@ def seed_keys(seeds: Seeds, classes: np.ndarray) -> dict[Any, tuple[bytes, int]]
 
 
 def solve_changed(
-    memory: Remembered, system: Any, seeds: Seeds, classes: np.ndarray, settings: Mapping[str, Any]
-) -> tuple[ColumnSolve, Remembered]:
-    """The columns of all classes, solving those whose seeds or settings changed; and what to remember now."""
+    memory: LastFit, system: Any, seeds: Seeds, classes: np.ndarray, settings: Mapping[str, Any]
+) -> tuple[ColumnSolve, LastFit]:
+    """The columns of all classes, solving those whose seeds or settings changed; and the memory for the next fit."""
     columns, key = seed_keys(seeds, classes), tuple(settings.items())
     old = (memory.columns or {}) if memory.solve_key == key else {}
     same = [label for label, (made_of, _) in columns.items() if label in old and old[label][0] == made_of]

@@ -165,7 +165,7 @@ class PoissonSystem:
 
 
 def warn_shifted(missed: float, then: Verdict) -> None:
-    """Says that another system was solved than was asked for, and how that went."""
+    """Warns that a shifted system was solved instead, and whether that converged."""
     outcome = (
         "" if then.converged else f", which stopped at {then.residual:.2g} after {then.steps} steps: raise max_iter"
     )

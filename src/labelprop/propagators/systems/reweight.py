@@ -1,4 +1,4 @@
-"""Poisson-reweighted graphs: edges grow toward the seeds, so that a few of them are heard everywhere.
+"""Poisson-reweighted graphs: edges grow toward the seeds, so that a few seeds influence distant rows.
 
 Miller, Calder, "Poisson Reweighted Laplacian Uncertainty Sampling for Graph-Based Active Learning", SIAM Journal on
 Mathematics of Data Science, 2023.

@@ -18,7 +18,7 @@ MEAN_COLUMNS = 32  # converted to float64 at once
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeedComponents:
-    """What the seeds of each row's component say. A *mixed* component holds seeds of several classes."""
+    """The classes of the seeds in each row's component. A *mixed* component holds seeds of several classes."""
 
     component_N: torch.Tensor  # int64
     single_N: torch.Tensor  # int64; the one class of all seeds of the component; -1 where none or several
@@ -48,7 +48,7 @@ class SeedComponents:
         return self.spread(empty_GB) if bool(empty_GB.any()) else None
 
     def spread(self, values_GB: torch.Tensor) -> torch.Tensor:
-        """What belongs to the mixed components (G, B) by row, (N, B); 0 or False in other rows."""
+        """Values of the mixed components (G, B), repeated for their rows (N, B); 0 or False in other rows."""
         spread_NB = values_GB.new_zeros(len(self.mixed_N), values_GB.shape[1])
         rows = (self.mixed_N >= 0).nonzero().squeeze(1)
         spread_NB[rows] = values_GB[self.mixed_N[rows]]

@@ -9,7 +9,7 @@ import torch
 from labelprop.functional.eigen import COLUMNS, TOLERANCE, leading_eigenpairs
 from labelprop.graph.affinity import AffinityGraph, inverse_root
 
-DENSE_BELOW = 1000  # rows of a component; below, all its eigenpairs are quicker found
+DENSE_BELOW = 1000  # rows of a component; below, a dense solve of all eigenpairs is quicker
 SMALLEST = 1e-14  # eigenvalue of a connected component, as far as float64 can tell it from 0
 
 
@@ -76,7 +76,7 @@ class SpectralBasis:
 def _dense(part: AffinityGraph, degree_S: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, float]:
     """The smallest eigenpairs by a dense solve in float64; the null vector is moved out of the way, to eigenvalue 3.
 
-    So it is told apart where others are nearly null, too: in a component that nearly falls apart.
+    A component that nearly falls apart has other nearly null vectors, which are then not confused with it.
     """
     scale_S = inverse_root(degree_S)
     normalized_SS = part.astype(torch.float64).tensor.to_dense() * scale_S[:, None] * scale_S

@@ -14,7 +14,7 @@ from labelprop.report.draw.names import breadth, unstacked
 
 SIDE = 240.0  # of a panel, pixels
 MARGIN = 12.0
-ABOVE = 9.0  # a name stands over its dots, lest it hide a lonely one
+ABOVE = 9.0  # a name stands over its dots, lest it hide one of them
 BOLD = 1.3  # times as wide are the bold letters of a panel, which are 13 pixels high
 
 

@@ -24,7 +24,7 @@ from labelprop.report.draw.axes import (
     whole_ticks,
 )
 from labelprop.report.draw.names import breadth, unstacked
-from labelprop.report.gather.history import Curve, Named, PhaseEpochs
+from labelprop.report.gather.history import Curve, NamedCurve, PhaseEpochs
 
 CURVES_RIGHT = 262  # curves leave room for their names
 NAME_GAP = 34  # two lines of text
@@ -33,7 +33,7 @@ BINS = 20  # as many as the monitor's histogram of certainties has
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CurveLine:
     """One curve: its points as an SVG attribute, and its direct label at the right end."""
 
     points: str
@@ -53,7 +53,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class HistogramBar:
     x: float
     y: float
     width: float
@@ -83,9 +83,9 @@ class Plot:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     right: int = RIGHT
-    lines: tuple[Line, ...] = ()
+    lines: tuple[CurveLine, ...] = ()
     mark: Mark | None = None
-    columns: tuple[Column, ...] = ()
+    columns: tuple[HistogramBar, ...] = ()
     zero: float | None = None  # the axis that columns stand on
     above: str = ""  # said of what stands above the axis
     below: str = ""
@@ -94,7 +94,7 @@ class Plot:
 
 
 def curves(
-    named: Sequence[Named],
+    named: Sequence[NamedCurve],
     text: Callable[[float], str],
     label: str,
     starts: PhaseEpochs | None = None,
@@ -119,7 +119,7 @@ def curves(
         return " ".join(f"{x(e):.1f},{y(v):.1f}" for e, v in zip(curve.epochs, curve.values, strict=True))
 
     lines = tuple(
-        Line(points(entry.curve), entry.name, text(entry.curve.last), at, entry.own)
+        CurveLine(points(entry.curve), entry.name, text(entry.curve.last), at, entry.own)
         for entry, at in zip(drawn, apart(ends), strict=True)
     )
     mark = None
@@ -155,7 +155,7 @@ def histogram(values_N: np.ndarray, whole: bool, x_title: str, label: str, top: 
     y_ticks = whole_ticks(0, int(counts_H.max()))
     y = Scale(0, y_ticks[-1], BOTTOM, TOP)
     columns = tuple(
-        Column(x(start) + 0.5, y(n), max(1.0, x(end) - x(start) - 1), y(0) - y(n))
+        HistogramBar(x(start) + 0.5, y(n), max(1.0, x(end) - x(start) - 1), y(0) - y(n))
         for start, end, n in zip(edges_H[:-1], edges_H[1:], counts_H.tolist(), strict=True)
         if n
     )
@@ -173,9 +173,9 @@ def mirrored(right_H: np.ndarray, wrong_H: np.ndarray, x_title: str, label: str)
     for start, end, right, wrong in zip(edges[:-1], edges[1:], right_H.tolist(), wrong_H.tolist(), strict=True):
         place, width = x(start) + 0.5, x(end) - x(start) - 1
         if right:
-            columns.append(Column(place, min(y(right), y(0) - 1), width, max(1.0, y(0) - y(right))))
+            columns.append(HistogramBar(place, min(y(right), y(0) - 1), width, max(1.0, y(0) - y(right))))
         if wrong:
-            columns.append(Column(place, y(0), width, max(1.0, y(-wrong) - y(0)), wrong=True))
+            columns.append(HistogramBar(place, y(0), width, max(1.0, y(-wrong) - y(0)), wrong=True))
     return Plot(
         label,
         x_title,

@@ -8,7 +8,7 @@ import numpy as np
 
 TSNE_ROWS = 3_000  # one thread needs about 7 s
 TSNE_STEPS = 500  # half of scikit-learn's, in half the time
-PERPLEXITY = 30.0
+PERPLEXITY = 30.0  # scikit-learn's default
 PREPARED_DIMENSIONS = 50  # as scikit-learn's guide to t-SNE advises
 NEAREST = 5  # landmarks that place a row
 FEW = 5  # fewer rows have no neighborhoods to keep

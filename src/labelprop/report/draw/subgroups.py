@@ -11,7 +11,7 @@ import numpy as np
 
 MOST = 6  # groups tried
 ROWS_A_GROUP = 10  # at least, on average: smaller groups are single examples rather than kinds
-STARTS = 5
+STARTS = 5  # of k-means; the best of them counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,7 @@ from labelprop.report.gather.finished_run import FinishedRun, read_run
 from labelprop.report.gather.numbers import wilson
 from labelprop.report.words import brief, listed, number
 
-NAMED = 3  # classes and ids in an error
+MOST_NAMED = 3  # classes and ids in an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ def _differing(here: Sequence[str], there: Sequence[str]) -> str:
     for where, names, others in (("here", here, there), ("there", there, here)):
         only = sorted(set(names) - set(others))
         if only:
-            more = [f"{number(len(only) - NAMED)} more"] if len(only) > NAMED else []
-            parts.append(f"only {where} {listed([*(brief(name) for name in only[:NAMED]), *more])}")
+            more = [f"{number(len(only) - MOST_NAMED)} more"] if len(only) > MOST_NAMED else []
+            parts.append(f"only {where} {listed([*(brief(name) for name in only[:MOST_NAMED]), *more])}")
     return "; ".join(parts)
 
 

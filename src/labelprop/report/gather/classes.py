@@ -77,7 +77,7 @@ class Classes:
 
     @cached_property
     def weakest(self) -> ClassCount | None:
-        """The label with the smallest share right, where it is one alone and not so by the luck of the draw."""
+        """The label with the smallest share right, where it is one alone and chance does not explain it."""
         measured = sorted((entry for entry in self.counts if entry.share.n), key=lambda entry: entry.share.value)
         if not measured or (len(measured) > 1 and measured[0].share.value == measured[1].share.value):
             return None
@@ -111,7 +111,7 @@ class Classes:
 
     @property
     def to_label(self) -> Confusion | None:
-        """The commonest confusion, where it is one alone and labels could mend it."""
+        """The commonest confusion, where it is one alone and more labels could reduce it."""
         if not self.pairs or self.pairs[0].count < max(COMMON_ERRORS, COMMON_SHARE * self.run.trust.all.wrong):
             return None
         tied = len(self.pairs) > 1 and self.pairs[1].count == self.pairs[0].count

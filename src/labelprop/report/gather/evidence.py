@@ -7,7 +7,7 @@ import numpy as np
 SHOWN = 10_000  # what the page holds within its budget of 10 MB and 2 s
 LEAST_CERTAIN = 0.1  # of the rows shown: the first thousand to check
 ERRORS = 0.2  # of the rows shown; with these bounds a tenth at least is left for the others
-GIVEN = 0.7
+GIVEN = 0.7  # of the rows shown, at most
 
 
 def choose_shown(

@@ -60,7 +60,7 @@ class Examples:
 
     @cached_property
     def pool_N(self) -> np.ndarray:
-        """Rows that got their label from the run: what the page judges."""
+        """Rows that got their label from the run, which the page evaluates."""
         return ~self.given_N & (self.label_N >= 0)
 
     @cached_property

@@ -17,7 +17,7 @@ PANELS = 4  # side by side on a wide screen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Followed:
+class FollowedVectors:
     """Unit vectors of chosen rows as they lay after an epoch."""
 
     epoch: int
@@ -27,7 +27,7 @@ class Followed:
     vectors_of_one_SD: np.ndarray
 
 
-def moments(run: FinishedRun) -> list[Followed]:
+def moments(run: FinishedRun) -> list[FollowedVectors]:
     """Up to four, evenly spread, the first and the last among them; none where no embedding was kept."""
     epoch_of = run.own.epoch_of_step
     steps = [step for step in run.vectors if step in epoch_of]
@@ -35,7 +35,7 @@ def moments(run: FinishedRun) -> list[Followed]:
     return [_read(run.vectors[steps[i]], epoch_of[steps[i]], run.rows.n) for i in chosen]
 
 
-def _read(path: Path, epoch: int, n: int) -> Followed:
+def _read(path: Path, epoch: int, n: int) -> FollowedVectors:
     """Vectors as float32, of rows below `n`. RequestError where the file is damaged or of another run."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
@@ -49,7 +49,7 @@ def _read(path: Path, epoch: int, n: int) -> Followed:
         raise RequestError(f"{path} cannot be read ({error}); remove it, and the page is made without it.") from error
     if not fits:
         raise RequestError(f"{path} is not of this run; remove it, and the page is made without it.")
-    return Followed(epoch, rows[0], vectors[0], rows[1], vectors[1])
+    return FollowedVectors(epoch, rows[0], vectors[0], rows[1], vectors[1])
 
 
 def class_of_rows(run: FinishedRun) -> np.ndarray:

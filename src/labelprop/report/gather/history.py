@@ -29,7 +29,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedCurve:
     """A curve and its direct label; `own` where it is this run's."""
 
     name: str

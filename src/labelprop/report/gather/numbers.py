@@ -15,10 +15,10 @@ from itertools import pairwise
 
 import numpy as np
 
-Z95 = 1.959963984540054
+Z95 = 1.959963984540054  # the 97.5% quantile of the normal distribution
 USUALLY_KEPT = 0.95  # to begin with: one in twenty is left to check
-BAND_EDGES = (980, 950, 900, 800, 600)  # thousandths, closer together where networks' certainties crowd
-CERTAIN = 1000
+BAND_EDGES = (980, 950, 900, 800, 600)  # thousandths, closer together where most certainties of networks lie
+CERTAIN = 1000  # thousandths
 
 
 def thousandths(values_N: np.ndarray) -> np.ndarray:
@@ -164,7 +164,7 @@ class Trust:
     def kept(self) -> int:
         """How many the page keeps to begin with: a whole number of levels, nearest to 95%.
 
-        All of them where the certainty says nothing: one level, or a lowest level with more than half of the rows.
+        All of them where certainties do not rank rows: one level, or a lowest level with more than half of the rows.
         """
         ends = np.cumsum([rows for _, rows, _, _ in self.levels])[:-1]
         ends = ends[2 * ends >= self.n] if self.n else ends

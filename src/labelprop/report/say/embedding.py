@@ -36,11 +36,11 @@ def density_heading(r: float | None, classes: int) -> str:
     """Whether dense classes get more pseudo-labels, said only where r differs from 0 by its 95% interval (Fisher)."""
     if r is None:
         return "Density and number of pseudo-labels, by class"
-    said = f"r\u00a0=\u00a0{signed(r)} over {number(classes)} classes"
+    stated = f"r\u00a0=\u00a0{signed(r)} over {number(classes)} classes"
     # Fisher's z of r has the standard error 1 / sqrt(n - 3); r of 1 has none.
     if classes > 3 and np.arctanh(min(abs(r), 0.999999)) * np.sqrt(classes - 3) > Z95:
-        return f"Dense classes get {'more' if r > 0 else 'fewer'} pseudo-labels: {said}"
-    return f"Density and number of pseudo-labels: {said}"
+        return f"Dense classes get {'more' if r > 0 else 'fewer'} pseudo-labels: {stated}"
+    return f"Density and number of pseudo-labels: {stated}"
 
 
 def counts_heading(assigned_C: np.ndarray) -> str:

@@ -77,7 +77,7 @@ def settings(run: FinishedRun) -> Facts:
 
 
 def verdict(run: FinishedRun) -> Facts:
-    """What a propagator says of its own answer."""
+    """Whether the propagation converged, with its residual and steps."""
     found, facts = run.verdict, []
     if found.get("chosen"):
         k = found.get("n_neighbors")

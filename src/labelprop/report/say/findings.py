@@ -12,7 +12,7 @@ from labelprop.core.text import counted
 from labelprop.report.gather.classes import Classes, Confusion, firm_errors
 from labelprop.report.gather.comparison import Comparison
 from labelprop.report.gather.finished_run import FinishedRun
-from labelprop.report.gather.history import Named
+from labelprop.report.gather.history import NamedCurve
 from labelprop.report.gather.numbers import BAND_EDGES, Trust, certainty_text, edge_text
 from labelprop.report.words import brief, by_class, number
 
@@ -33,7 +33,7 @@ def headline(run: FinishedRun) -> tuple[str, str]:
 
 
 def _with_truth(run: FinishedRun) -> str:
-    """Said of counts where the truth of only some rows is known."""
+    """A clause for counts where the truth of only some rows is known."""
     return " with truth" if run.truth_is_partial else ""
 
 
@@ -140,7 +140,7 @@ def gain_heading(comparison: Comparison | None, noun: str) -> str:
     return f"{counted(own.wrong, 'error')} with the unlabeled {noun}s, {number(only.share.wrong)} without{where}"
 
 
-def curve_heading(what: str, named: Sequence[Named], text: Callable[[float], str]) -> str:
+def curve_heading(what: str, named: Sequence[NamedCurve], text: Callable[[float], str]) -> str:
     """Where the curves end, this run's first."""
     drawn = sorted((entry for entry in named if entry.curve), key=lambda entry: not entry.own)
     return f"{what}: " + ", ".join(f"{text(entry.curve.last)} {entry.name}" for entry in drawn)

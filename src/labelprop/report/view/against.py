@@ -9,7 +9,7 @@ import numpy as np
 from labelprop.report.draw.plots import scatter
 from labelprop.report.gather.against import join_rows
 from labelprop.report.gather.finished_run import FinishedRun
-from labelprop.report.gather.history import Named
+from labelprop.report.gather.history import NamedCurve
 from labelprop.report.gather.numbers import percent_of
 from labelprop.report.say import against as say
 from labelprop.report.say import facts
@@ -42,7 +42,7 @@ def against_view(run: FinishedRun, other: FinishedRun) -> dict[str, Any]:
     for what, sub, name, text in measured:
         own, others = run.own.monitored(name), other.own.monitored(name)
         if own and others:
-            named = Named("other run", others), Named("this run", own, own=True)
+            named = NamedCurve("other run", others), NamedCurve("this run", own, own=True)
             charts.append(curve_figure(what, sub, named, text, "Numbers of both runs by epoch"))
             columns += [(what, own, text), ("other run", others, text)]
     scattered, classes = _aggregations(run, other)

@@ -9,7 +9,7 @@ import numpy as np
 from labelprop.report.draw import plots
 from labelprop.report.gather.finished_run import FinishedRun
 from labelprop.report.gather.followed import moments
-from labelprop.report.gather.history import Named
+from labelprop.report.gather.history import NamedCurve
 from labelprop.report.gather.numbers import percent_of, signed
 from labelprop.report.say import embedding as say
 from labelprop.report.view.figures import (
@@ -69,7 +69,7 @@ def _curves(run: FinishedRun) -> list[Figure]:
         made.append(curve_figure("Nearest neighbor alike", sub, named, percent_of, TABLE, run.last_phase))
     if pseudo := own.monitored("pseudo_label_accuracy"):
         weighted = own.monitored("weighted_pseudo_label_accuracy")
-        named = Named("by weight", weighted), Named("by count", pseudo, own=True)
+        named = NamedCurve("by weight", weighted), NamedCurve("by count", pseudo, own=True)
         sub = "Share of pseudo-labels that are right"
         made.append(curve_figure("Pseudo-labels right", sub, named, percent_of, TABLE))
     return made
@@ -93,7 +93,7 @@ def _density(run: FinishedRun) -> list[Figure]:
         made.append(Figure(say.density_heading(r, int(np.isfinite(density_C).sum())), sub, drawn))
     if correlation:
         sub = "Pearson's r of density and number of pseudo-labels"
-        made.append(curve_figure("Correlation", sub, [Named("this run", correlation, own=True)], signed, TABLE))
+        made.append(curve_figure("Correlation", sub, [NamedCurve("this run", correlation, own=True)], signed, TABLE))
     return made
 
 

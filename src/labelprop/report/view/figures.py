@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from labelprop.report.draw.plots import Plot, curves
-from labelprop.report.gather.history import Curve, Named, PhaseEpochs
+from labelprop.report.gather.history import Curve, NamedCurve, PhaseEpochs
 from labelprop.report.say.findings import curve_heading
 from labelprop.report.words import number
 
@@ -32,7 +32,7 @@ class Figure:
 def curve_figure(
     what: str,
     sub: str,
-    named: Sequence[Named],
+    named: Sequence[NamedCurve],
     text: Text,
     table: str = "",
     starts: PhaseEpochs | None = None,
@@ -47,8 +47,8 @@ def curve_figure(
     return Figure(heading, sub, curves(named, text, label, starts, top, whole=bool(table)))
 
 
-def against_labels_only(own: Curve, baseline: Curve) -> tuple[Named, Named]:
-    return Named("labels only", baseline), Named("this run", own, own=True)
+def against_labels_only(own: Curve, baseline: Curve) -> tuple[NamedCurve, NamedCurve]:
+    return NamedCurve("labels only", baseline), NamedCurve("this run", own, own=True)
 
 
 def two_decimals(value: float) -> str:

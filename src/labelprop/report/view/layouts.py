@@ -13,7 +13,7 @@ from labelprop.report.draw import panels
 from labelprop.report.draw.mds import lay_out, lay_out_in_turn
 from labelprop.report.draw.subgroups import find_subgroups
 from labelprop.report.gather.finished_run import FinishedRun
-from labelprop.report.gather.followed import Followed, class_of_rows
+from labelprop.report.gather.followed import FollowedVectors, class_of_rows
 from labelprop.report.gather.numbers import percent, percent_of, signed
 from labelprop.report.say import embedding as say
 from labelprop.report.view.figures import COLORS
@@ -23,7 +23,7 @@ PANEL_NAME = 14  # letters that fit into a panel
 FEWEST_FOLLOWED = 3  # fewer rows always keep their distances in the plane
 
 
-def over_time(run: FinishedRun, found: Sequence[Followed]) -> dict[str, Any] | None:
+def over_time(run: FinishedRun, found: Sequence[FollowedVectors]) -> dict[str, Any] | None:
     """The followed rows at a few moments, side by side."""
     rows_S = found[0].rows_of_classes_S if found else np.empty(0, np.int64)
     code_S = class_of_rows(run)[rows_S]
@@ -50,7 +50,7 @@ def over_time(run: FinishedRun, found: Sequence[Followed]) -> dict[str, Any] | N
     }
 
 
-def one_class(run: FinishedRun, found: Sequence[Followed]) -> dict[str, Any] | None:
+def one_class(run: FinishedRun, found: Sequence[FollowedVectors]) -> dict[str, Any] | None:
     """The most numerous class alone, with its sub-groups and the example nearest to the center of each."""
     if not found:
         return None

@@ -79,7 +79,7 @@ def _rows(run: FinishedRun) -> dict[str, Any]:
     return columns
 
 
-def embed(value: dict[str, Any]) -> str:
+def script_json(value: dict[str, Any]) -> str:
     """JSON that may stand inside <script type="application/json">: no "<" ends it early."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").encode("utf-8", "backslashreplace").decode()

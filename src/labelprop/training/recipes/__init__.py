@@ -43,7 +43,7 @@ def check_serves(recipe: Recipe, shape: tuple[int, ...]) -> None:
 
 def serving(shape: tuple[int, ...]) -> list[str]:
     """Names of the recipes whose methods learn from examples of this shape, (C, H, W) or (D,)."""
-    return [name for name in registry.table("recipes") if refusal(build(name, {}), shape) is None]
+    return [name for name in registry.entries("recipes") if refusal(build(name, {}), shape) is None]
 
 
 def refusal(recipe: Recipe, shape: tuple[int, ...]) -> str | None:

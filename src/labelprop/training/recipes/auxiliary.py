@@ -13,7 +13,7 @@ from labelprop.methods.phases import Phase
 from labelprop.methods.rotation import Rotation
 from labelprop.methods.settings import Settings, recipe
 
-DROPS = (0.7, 0.8, 0.9)
+DROPS = (0.7, 0.8, 0.9)  # epochs 140, 160 and 180 of 200
 
 
 @recipe("s4l-rotation", Rotation, lr=0.03, weight_decay=1e-3)

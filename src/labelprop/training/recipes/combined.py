@@ -18,7 +18,7 @@ from labelprop.training.recipes.embedding import AGGREGATION_DROPS, before_votes
 from labelprop.training.recipes.strong import WHOLE, averaged
 from labelprop.training.recipes.teacher import GRAPH
 
-# Not the choice of `LocalLabels` to train no class head: in these recipes that is what agrees with itself.
+# Without `classification`: the consistency terms of these recipes need the class head.
 VOTES = {name: value for name, value in defaults(LocalLabels).items() if name != "classification"}
 
 

@@ -39,7 +39,7 @@ ABLATION: Mapping[str, tuple[dict[str, Any], str, tuple[float, float]]] = PAPER[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
+class PaperSettings:
     """What all rows of a data set have in common."""
 
     data: str
@@ -54,7 +54,7 @@ class Protocol:
 
 
 ON_CIFAR10, ON_CIFAR100, ON_MINI_IMAGENET = (
-    Protocol(**PAPER[name]) for name in ("cifar10", "cifar100", "mini_imagenet")
+    PaperSettings(**PAPER[name]) for name in ("cifar10", "cifar100", "mini_imagenet")
 )
 CIFAR10, CIFAR100, MINI_IMAGENET = ON_CIFAR10.numbers, ON_CIFAR100.numbers, ON_MINI_IMAGENET.numbers
 
@@ -92,7 +92,7 @@ def dlp_ablation(name: str) -> PaperRow:
     return replace(whole, name=name, method=printed, published=published)
 
 
-def _row(protocol: Protocol, method: str, labels: int, **changes: Any) -> PaperRow:
+def _row(protocol: PaperSettings, method: str, labels: int, **changes: Any) -> PaperRow:
     numbers = pick(f"method of the table {protocol.table}", method, protocol.numbers)
     if not 0 < labels < IMAGES:
         raise RequestError(f"--labels {labels} must be above 0 and below the {IMAGES:,} training images.")
@@ -111,7 +111,7 @@ def _row(protocol: Protocol, method: str, labels: int, **changes: Any) -> PaperR
     )
 
 
-def _recipe(protocol: Protocol, method: str, labels: int, changes: Mapping[str, Any]) -> Recipe:
+def _recipe(protocol: PaperSettings, method: str, labels: int, changes: Mapping[str, Any]) -> Recipe:
     one_stream: dict[str, Any] = {"lr": protocol.lr, "batch_size": protocol.batch_size}
     if method == "supervised":
         return replace(supervised(**one_stream), pass_over="labeled")

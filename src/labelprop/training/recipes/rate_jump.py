@@ -33,7 +33,7 @@ def mean_teacher_rj(**settings: Any) -> Recipe:
 def with_rate_jump(recipe: Recipe, share: float = JUMP_SHARE, goes_on: Recipe | None = None) -> Recipe:
     """The recipe with one more phase of its main method, at a rate raised again after the last drop.
 
-    `goes_on` is the recipe that this method is taken from, where it would begin anew with what had long risen.
+    `goes_on` gives the added phase's method, where the main one would ramp a weight up again.
     """
     jump = replace(
         recipe.main,

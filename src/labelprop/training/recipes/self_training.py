@@ -60,7 +60,8 @@ FRACTION = 0.2  # of the unlabeled examples (the released code, CIFAR-10 at 250 
     weighted=False,
 )
 def dmt(s: Settings) -> tuple[Phase, ...]:
-    """Deep Metric Transfer (Liu et al. 2018): instance recognition, labels found once in its embedding, theirs.
+    """Deep Metric Transfer (Liu et al. 2018): instance recognition, then training on labels found once in its
+    embedding.
 
     `source="spectral-cut"` is one normalized cut, with `n_neighbors`, `n_eigenvectors` and `cut_temperature`;
     `source="knn"` the paper's simpler form, a vote of the nearest labeled rows. The most certain 20% of these labels

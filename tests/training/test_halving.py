@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labelprop.core.types import Task
-from labelprop.training.race import BASELINE, ROUNDS, Trial, hidden_labels, race
+from labelprop.training.halving import BASELINE, ROUNDS, Trial, hidden_labels, successive_halving
 
 
 def task(per_class: int, n_classes: int = 3, n: int = 60) -> Task:
@@ -38,7 +38,9 @@ def test_every_label_is_hidden_once_and_no_class_is_lost() -> None:
         seen.append(shown.labels_N)
         return shown.labels_N
 
-    assert race([BASELINE], whole, train).reason == "supervised found 0 of 15 labels, each hidden once ()"
+    assert (
+        successive_halving([BASELINE], whole, train).reason == "supervised found 0 of 15 labels, each hidden once ()"
+    )
     assert len(seen) == 3 * len(ROUNDS)
     for shown_N in seen:
         assert set(shown_N[shown_N >= 0].tolist()) == {0, 1, 2}
@@ -49,7 +51,7 @@ def test_every_label_is_hidden_once_and_no_class_is_lost() -> None:
 def test_the_better_half_and_the_labels_alone_go_on() -> None:
     whole = task(5)
     recipes = Recipes(whole, {"a": (4, 2), "b": (3, 5), "c": (1, 5), BASELINE: (0, 1)})
-    outcome = race(["a", "b", "c", BASELINE], whole, recipes)
+    outcome = successive_halving(["a", "b", "c", BASELINE], whole, recipes)
     assert outcome.recipe == "b"
     assert [call for call in recipes.calls if call[1] == ROUNDS[1]] == [
         (name, ROUNDS[1]) for name in ("a", "b", BASELINE) for _ in range(3)
@@ -59,15 +61,17 @@ def test_the_better_half_and_the_labels_alone_go_on() -> None:
 
 def test_nothing_wins_that_is_worse_than_the_labels_alone() -> None:
     whole = task(5)
-    outcome = race(["a", "b", BASELINE], whole, Recipes(whole, {"a": (5, 2), "b": (4, 3), BASELINE: (0, 4)}))
+    outcome = successive_halving(
+        ["a", "b", BASELINE], whole, Recipes(whole, {"a": (5, 2), "b": (4, 3), BASELINE: (0, 4)})
+    )
     assert outcome.recipe == BASELINE
 
 
 def test_ties_go_to_the_one_named_first() -> None:
     whole = task(5)
     skill = {"a": (3, 4), "b": (3, 4), BASELINE: (3, 4)}
-    assert race(["a", "b", BASELINE], whole, Recipes(whole, skill)).recipe == "a"
-    assert race(["b", "a", BASELINE], whole, Recipes(whole, skill)).recipe == "b"
+    assert successive_halving(["a", "b", BASELINE], whole, Recipes(whole, skill)).recipe == "a"
+    assert successive_halving(["b", "a", BASELINE], whole, Recipes(whole, skill)).recipe == "b"
 
 
 def test_the_only_label_of_a_class_is_never_hidden_and_the_others_race() -> None:
@@ -76,31 +80,31 @@ def test_the_only_label_of_a_class_is_never_hidden_and_the_others_race() -> None
     hidden = hidden_labels(whole)
     assert len(hidden.folds) == 3
     assert set(whole.labels_N[torch.cat([torch.from_numpy(rows) for rows in hidden.folds])].tolist()) == {0, 1}
-    outcome = race(["a", BASELINE], whole, Recipes(whole, {"a": (2, 3), BASELINE: (2, 2)}))
+    outcome = successive_halving(["a", BASELINE], whole, Recipes(whole, {"a": (2, 3), BASELINE: (2, 2)}))
     assert outcome.reason == "a found 9 of 10 labels, each hidden once (supervised 6)"
 
 
 def test_a_class_with_one_label_is_not_hidden_but_said() -> None:
     whole = task(1)
-    outcome = race(["a", BASELINE], whole, Recipes(whole, {}))
+    outcome = successive_halving(["a", BASELINE], whole, Recipes(whole, {}))
     assert outcome.recipe == "a"
-    assert "unraced: every class has a single label" in outcome.reason
+    assert "without a race: every class has a single label" in outcome.reason
     assert len(hidden_labels(task(2)).folds) == 2, "two labels a class make two folds"
 
 
 def test_trials_that_were_run_are_not_run_again() -> None:
     whole, noted = task(5), []
     skill = {"a": (4, 2), "b": (3, 5), BASELINE: (0, 1)}
-    unbroken = race(
+    unbroken = successive_halving(
         ["a", "b", BASELINE], whole, Recipes(whole, skill), note=lambda trials: noted.append(list(trials))
     )
     for stopped in noted:
         again = Recipes(whole, skill)
-        assert race(["a", "b", BASELINE], whole, again, run_already=stopped) == unbroken
+        assert successive_halving(["a", "b", BASELINE], whole, again, run_already=stopped) == unbroken
         assert len(again.calls) == len(unbroken.trials) - len(stopped)
     assert [Trial(**trial) for trial in unbroken.to_json()["heats"]] == list(unbroken.trials)
 
 
 def test_a_race_needs_the_labels_alone() -> None:
     with pytest.raises(ValueError, match=BASELINE):
-        race(["a"], task(5), Recipes(task(5), {}))
+        successive_halving(["a"], task(5), Recipes(task(5), {}))

@@ -1,9 +1,9 @@
-"""A race among recipes on given labels that are hidden: successive halving (Jamieson & Talwalkar 2016).
+"""The choice of a recipe by successive halving on hidden labels (Jamieson & Talwalkar 2016).
 
 Every given label is hidden once. In each round all candidates train from the start, on the labels that are shown, for
-a share of the full length; the better half goes on, and labels alone always do, for as many steps as the longest of
-the others. So what wins is never worse than the labels alone on the hidden labels. Nothing else is looked at: no
-truth, no test set.
+a share of the full length. The better half goes on; the labels alone always do, for as many steps as the longest of
+the others. So the chosen recipe is never worse than the labels alone on the hidden labels. No truth and no test set
+is read. Users know the procedure as the race of `--recipe auto`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from labelprop.propagators.choice.hidden import Fit, HiddenLabels
 
 BASELINE = "supervised"
 ROUNDS = (1 / 8, 1 / 4)  # of the full length
-FOLDS = 3
+FOLDS = 3  # each is one training a candidate and round
 
 LARGE = 200_000  # rows beyond which a graph of all of them before every epoch is slow
 CANDIDATES = {  # by what the network sees, in order of preference
@@ -29,12 +29,14 @@ CANDIDATES = {  # by what the network sees, in order of preference
     "large": ("mean-teacher", "llp", BASELINE),
 }
 
-Train = Callable[[str, Task, float], torch.Tensor]  # recipe, task, share of the full length -> classes of all N rows
+TrainCandidate = Callable[
+    [str, Task, float], torch.Tensor
+]  # recipe, task, share of the full length -> classes of all N rows
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One training of the race: how many of the labels hidden from it were found."""
+    """One training of a candidate: how many of the labels hidden from it were found."""
 
     round: int
     recipe: str
@@ -44,8 +46,8 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What won, and the sentence that says why."""
+class HalvingResult:
+    """The chosen recipe, the reason, and all trials."""
 
     recipe: str
     reason: str
@@ -63,29 +65,31 @@ def candidates(shape: tuple[int, ...], n: int) -> tuple[str, ...]:
 
 
 def hidden_labels(task: Task) -> HiddenLabels:
-    """The given labels, dealt over the folds of a race."""
+    """The given labels, dealt over the folds."""
     return HiddenLabels.dealt(task.labels_N.cpu().numpy(), FOLDS, task.seed)
 
 
-def race(
+def successive_halving(
     names: Sequence[str],
     task: Task,
-    train: Train,
+    train: TrainCandidate,
     *,
     run_already: Sequence[Trial] = (),
     note: Callable[[Sequence[Trial]], None] = lambda trials: None,
-) -> Outcome:
+) -> HalvingResult:
     """The recipe that found most hidden labels in the last round; ties go to the one named first.
 
-    `names` are in order of preference and hold `supervised`. `note` is told all trials after each one; given back as
-    `run_already` these are not run again. Without a label to spare in any class the first name wins unraced.
+    `names` are in order of preference and hold `supervised`. `note` is called with all trials after each one; given
+    back as `run_already` these are not run again. Where no label can be hidden, the first name is chosen untried.
     """
     if BASELINE not in names:
-        raise ValueError(f"{BASELINE} must be among the candidates {list(names)}: nothing may win that it beats.")
+        raise ValueError(
+            f"{BASELINE} must be among the candidates {list(names)}: nothing may be chosen that it beats."
+        )
     hidden = hidden_labels(task)
     if not hidden.folds:
-        said = f"{names[0]}, unraced: every class has a single label, and hiding it would lose the class"
-        return Outcome(names[0], said)
+        reason = f"{names[0]}, without a race: every class has a single label, and hiding it would lose the class"
+        return HalvingResult(names[0], reason)
     trials = list(run_already)
     known = {(trial.round, trial.recipe, trial.fold) for trial in trials}
     running, found = list(names), {}
@@ -93,18 +97,18 @@ def race(
         for name in running:
             for fold in range(len(hidden.folds)):
                 if (number, name, fold) not in known:
-                    evidence = hidden.ask(fold, _fit(train, name, task, share))
-                    trials.append(Trial(number, name, fold, evidence.right, len(evidence.row_H)))
+                    guesses = hidden.ask(fold, _fit(train, name, task, share))
+                    trials.append(Trial(number, name, fold, guesses.right, len(guesses.row_H)))
                     note(trials)
         found = {name: _right(trials, number, name) for name in running}
         last, others = running, [name for name in running if name != BASELINE]
         better = sorted(others, key=lambda name: -found[name])[: math.ceil(len(others) / 2)]
         running = [name for name in running if name in better or name == BASELINE]
-    winner = max(last, key=lambda name: found[name])
-    return Outcome(winner, _reason(winner, found, hidden.n, names), tuple(trials))
+    best = max(last, key=lambda name: found[name])
+    return HalvingResult(best, _reason(best, found, hidden.n, names), tuple(trials))
 
 
-def _fit(train: Train, name: str, task: Task, share: float) -> Fit:
+def _fit(train: TrainCandidate, name: str, task: Task, share: float) -> Fit:
     def fit(shown_N: np.ndarray, row_H: np.ndarray) -> np.ndarray:
         shown = replace(task, labels_N=torch.from_numpy(shown_N).to(task.labels_N.device))
         found_H: np.ndarray = train(name, shown, share)[torch.from_numpy(row_H)].cpu().numpy()
@@ -117,8 +121,8 @@ def _right(trials: Sequence[Trial], number: int, name: str) -> int:
     return sum(trial.right for trial in trials if (trial.round, trial.recipe) == (number, name))
 
 
-def _reason(winner: str, found: Mapping[str, int], n: int, names: Sequence[str]) -> str:
-    others = [f"{name} {right:,}" for name, right in found.items() if name != winner]
+def _reason(best: str, found: Mapping[str, int], n: int, names: Sequence[str]) -> str:
+    others = [f"{name} {right:,}" for name, right in found.items() if name != best]
     left = [name for name in names if name not in found]
     beaten = f"; {', '.join(left)} fell behind before" if left else ""
-    return f"{winner} found {found[winner]:,} of {n:,} labels, each hidden once ({', '.join(others)}{beaten})"
+    return f"{best} found {found[best]:,} of {n:,} labels, each hidden once ({', '.join(others)}{beaten})"

@@ -10,7 +10,7 @@ from labelprop.core.text import byte_size
 from labelprop.data.images.pixels import Header, ImageFormat
 
 SMALL_PIXELS = 256 * 256  # images of one size up to this are kept as they are
-LARGEST_SIDE = 224  # what larger or mixed images are brought to unless told
+LARGEST_SIDE = 224  # of larger or mixed images, unless --image-size is given
 CACHE_LIMIT_BYTES = 8 * 2**30  # of decoded pixels; more than that would surprise on a laptop's disk
 
 
@@ -18,7 +18,7 @@ Wanted = ImageFormat | int | None  # of the decoded form: all of it (`predict`),
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ChosenFormat:
     """How images are read: their format, whether decoded pixels are kept, and a sentence for the user."""
 
     format: ImageFormat
@@ -26,7 +26,7 @@ class Plan:
     note: str | None = None
 
 
-def choose_plan(headers: Sequence[Header], wanted: Wanted) -> Plan:
+def choose_format(headers: Sequence[Header], wanted: Wanted) -> ChosenFormat:
     """Format and storage for images with these headers.
 
     One channel if all are gray, else three. Small images of one size keep it; others are scaled by their
@@ -44,13 +44,13 @@ def choose_plan(headers: Sequence[Header], wanted: Wanted) -> Plan:
     scaled = f"{_describe(sizes)}, each scaled to {here} (shorter side, then a crop at the center)"
     if wanted is None and not _small_and_equal(sizes):
         note = f"{scaled} and decoded whenever it is read; --image-size {target.width} decodes once instead"
-        return Plan(target, cached=False, note=note)
+        return ChosenFormat(target, cached=False, note=note)
     nbytes = len(headers) * target.channels * target.height * target.width
     if nbytes > CACHE_LIMIT_BYTES:
         note = f"images would take {byte_size(nbytes)} once decoded: they are decoded whenever they are read"
-        return Plan(target, cached=False, note=note)
+        return ChosenFormat(target, cached=False, note=note)
     same = not headers or sizes == {(target.width, target.height)}
-    return Plan(target, cached=True, note=None if same else scaled)
+    return ChosenFormat(target, cached=True, note=None if same else scaled)
 
 
 def _height_and_width(headers: Sequence[Header], sizes: set[tuple[int, int]], side: int | None) -> tuple[int, int]:

@@ -40,7 +40,7 @@ def make_view(run: FinishedRun, sheets: Sheets | None, other: FinishedRun | None
         "nouns": f"{run.noun}s",
         "colors": len(run.classes) <= COLORS,
         "kind": "image" if sheets else "text" if run.has_texts else "example",
-        "cells": _cells(run, sheets),
+        "cells": _sprites(run, sheets),
         "kicker": [f"labelprop {run.verb}", f"{run.kind_of_method} {run.recipe}", facts.day(run.date)],
         "headline": findings.headline(run),
         "compared": next((found for found in compared if found.examples != "test"), None),
@@ -68,7 +68,7 @@ def make_view(run: FinishedRun, sheets: Sheets | None, other: FinishedRun | None
     }
 
 
-def _cells(run: FinishedRun, sheets: Sheets | None) -> dict[int, tuple[int, int, int]]:
+def _sprites(run: FinishedRun, sheets: Sheets | None) -> dict[int, tuple[int, int, int]]:
     """Row to (sheet, column, row) of its picture."""
     if sheets is None:
         return {}
