@@ -156,7 +156,7 @@ def test_bad_parameters_are_refused(options: dict, said: str) -> None:
         ({"propagation": {"alpha": 1.0}}, r"alpha=1.0: must be a number >= 0 and < 1"),
         ({"propagation": {"n_neighbors": 0}}, r"n_neighbors=0: must be a whole number >= 1"),
         ({"propagation": {"power": -1, "max_iter": 0}}, r"power=-1: .* max_iter=0: must be"),
-        ({"max_class_weight": -1.0}, r"max_class_weight=-1.0: must be a number > 0 or None"),
+        ({"max_class_weight": -1.0}, r"max_class_weight=-1.0: must be None or a number > 0"),
         ({"max_class_weight": float("nan")}, r"max_class_weight=nan"),
         ({"label_view": "strong"}, r"unknown label_view 'strong'"),
     ],

@@ -332,7 +332,7 @@ def test_verbose_tells_the_stages(capsys: pytest.CaptureFixture[str]) -> None:
         ({"n_density": 1.5}, r"n_density=1\.5: must be a whole number >= 1"),
         ({"temperature": -1}, r"temperature=-1: must be a number > 0"),
         ({"density": "join"}, r"unknown density 'join'; did you mean 'joint'\?"),
-        ({"density": 3}, r"density=3: must be one of 'joint', 'conditional', 'ratio' or None"),
+        ({"density": 3}, r"density=3: must be None or one of 'joint', 'conditional', 'ratio'"),
         ({"pool": None}, r"pool=None: must be one of 'unlabeled', 'all'\."),
     ],
 )

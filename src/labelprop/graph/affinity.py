@@ -108,8 +108,7 @@ class AffinityGraph:
 
     def normalized(self) -> AffinityGraph:
         """D^-1/2 W D^-1/2 of a symmetric graph; a row without edges stays empty."""
-        degree_N = self.degree()
-        scale_N = degree_N.masked_fill(degree_N <= 0, 1).rsqrt()
+        scale_N = inverse_root(self.degree())
         weights_E = torch.repeat_interleave(scale_N, self.crow.diff())
         weights_E.mul_(self.weights_E).mul_(scale_N.index_select(0, self.col))
         return AffinityGraph(self.crow, self.col, weights_E, self.shape, self.order_N)
@@ -138,13 +137,11 @@ class AffinityGraph:
         return AffinityGraph(crow, col, weights_E, self.shape), order_N
 
     def _bandwidth_order(self) -> torch.Tensor:
-
         order_N = sparse.csgraph.reverse_cuthill_mckee(sparse.csr_matrix(self.to_scipy()), symmetric_mode=True)
         return torch.from_numpy(order_N.astype(np.int64)).to(self.device)
 
     def components(self) -> torch.Tensor:
         """Number of the connected component of each row (N,), int64, direction of edges ignored."""
-
         _, labels_N = sparse.csgraph.connected_components(self.to_scipy(), directed=False)
         return torch.from_numpy(labels_N.astype(np.int64)).to(self.device)
 
@@ -168,7 +165,6 @@ class AffinityGraph:
 
     def to_scipy(self) -> sparse.csr_array:
         """The weights as a SciPy CSR array; shares memory where the graph is on the CPU."""
-
         parts = (self.weights_E.cpu().numpy(), self.col.cpu().numpy(), self.crow.cpu().numpy())
         return sparse.csr_array(parts, shape=self.shape)
 
@@ -208,9 +204,13 @@ class AffinityGraph:
         return f"AffinityGraph({self.shape[0]} x {self.shape[1]}, {self.n_edges} weights, {self.weights_E.dtype})"
 
 
+def inverse_root(degree_N: torch.Tensor) -> torch.Tensor:
+    """D^-1/2; 1 where D is 0."""
+    return degree_N.masked_fill(degree_N <= 0, 1).rsqrt()
+
+
 def neighbor_matrix(neighbors: Neighbors, n_columns: int) -> sparse.csr_array:
     """Similarities of the neighbors found as a SciPy CSR array (N, n_columns); places left empty are left out."""
-
     indices_NK = neighbors.indices_NK.cpu()
     found = AffinityGraph.from_rows(indices_NK, neighbors.similarities_NK.cpu(), indices_NK >= 0, n_columns)
     return found.to_scipy()

@@ -64,13 +64,8 @@ class NearestVote(NetworkWrapper):
         self.register_buffer("trust_M", trust_M)
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "n_voters": len(self.labels_M),
-            "dim": self.vectors_MD.shape[1],
-            "n_classes": self.n_classes,
-            "n_neighbors": self.n_neighbors,
-            "temperature": self.temperature,
-        }
+        settings = {name: getattr(self, name) for name in ("n_classes", "n_neighbors", "temperature")}
+        return {"n_voters": len(self.labels_M), "dim": self.vectors_MD.shape[1], **settings}
 
     @classmethod
     def empty(cls, net: nn.Module, described: Mapping[str, Any]) -> NearestVote:

@@ -5,13 +5,11 @@ Iscen, Tolias, Avrithis, Chum, "Label Propagation for Deep Semi-supervised Learn
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.types import Propagation
 from labelprop.functional.solve import Verdict
@@ -101,11 +99,10 @@ class Diffusion(GraphPropagator):
         found = (sink.scores, sink.shares, certainty_N, reached_N, seeds, Verdict.worst(*verdicts))
         return conclude(*found, labels_N=sink.labels_N)
 
-    def warn_about(self, found: Propagation) -> None:
-        if found.residual > WARN_ABOVE:
-            warnings.warn(
-                f"Diffusion stopped after {found.steps} steps with relative residual {found.residual:.2g} (above "
-                f"{WARN_ABOVE}): scores are far from the solution. Raise max_iter or lower alpha.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+    def complaint(self, found: Propagation) -> str | None:
+        if found.residual <= WARN_ABOVE:
+            return None
+        return (
+            f"Diffusion stopped after {found.steps} steps with relative residual {found.residual:.2g} (above "
+            f"{WARN_ABOVE}): scores are far from the solution. Raise max_iter or lower alpha."
+        )

@@ -101,17 +101,16 @@ class LocalPropagation(VotePropagator):
 
     def bias(self, given: SeededRows | Edges, seeds: Seeds) -> torch.Tensor | None:
         started = time.perf_counter()
+        if self.density is None:
+            return None
         if isinstance(given, Edges):
             bias_M = self._bias_of_edges(given, seeds)
         else:
             bias_M = local_bias(given, **self.weighing(), **self.voting())
-        if self.density is not None:
-            self.say(f"density: of {len(self._labeled_M)} seeds", started)
+        self.say(f"density: of {len(self._labeled_M)} seeds", started)
         return bias_M
 
     def _bias_of_edges(self, edges: Edges, seeds: Seeds) -> torch.Tensor | None:
-        if self.density is None:
-            return None
         unlabeled_N = ~seeds.mask_N
         if self.density == "ratio":
             return log_ratio(self._seeds_M, pseudo_counts(self._stored(edges), self._seeds_M, unlabeled_N))

@@ -75,5 +75,5 @@ class Poisson(KernelPropagator):
             warn_shifted(missed.residual, Verdict(found.steps, found.residual, found.converged))
         return found
 
-    def warn_about(self, found: Propagation) -> None:
-        """Nothing: `warn_shifted` warns where the equation was changed."""
+    def complaint(self, found: Propagation) -> None:  # all is said where the equation was changed
+        return None

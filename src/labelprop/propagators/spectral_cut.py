@@ -6,14 +6,12 @@ Maji, Vishnoi, Malik, "Biased Normalized Cuts", CVPR 2011.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 import torch
 from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.errors import DataError
 from labelprop.core.types import Propagation
@@ -152,7 +150,7 @@ class SpectralCut(GraphPropagator):
 
     def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         both = (weights + weights.T).tocsr()
-        both.data /= 2
+        both.data /= 2  # the array by itself: SciPy would make it float64
         return AffinityGraph.from_scipy(both)
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
@@ -174,11 +172,10 @@ class SpectralCut(GraphPropagator):
         # Nothing is iterated but the eigenpairs, which count where they were not found.
         return answer.concluded(Verdict(0, basis.residual, converged=basis.residual == 0))
 
-    def warn_about(self, found: Propagation) -> None:
-        if not found.converged:
-            warnings.warn(
-                f"SpectralCut: the {self.n_eigenvectors} smallest eigenvectors of the graph were not all found "
-                f"(residual {found.residual:.2g}): many eigenvalues are nearly equal. Use fewer n_eigenvectors.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+    def complaint(self, found: Propagation) -> str | None:
+        if found.converged:
+            return None
+        return (
+            f"SpectralCut: the {self.n_eigenvectors} smallest eigenvectors of the graph were not all found "
+            f"(residual {found.residual:.2g}): many eigenvalues are nearly equal. Use fewer n_eigenvectors."
+        )

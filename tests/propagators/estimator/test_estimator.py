@@ -243,7 +243,7 @@ class TestInput:
             ({"max_iter": True}, r"max_iter=True: must be a whole number"),
             ({"tol": -1}, r"tol=-1"),
             ({"balance_seeds": "yes"}, r"balance_seeds='yes': must be True or False\."),
-            ({"top_classes": 0}, r"top_classes=0: must be a whole number >= 1 or None\."),
+            ({"top_classes": 0}, r"top_classes=0: must be None or a whole number >= 1\."),
             ({"search": "exakt"}, r"unknown search 'exakt'; did you mean 'exact'\?"),
             ({"metric": "cosin"}, r"unknown metric 'cosin'; did you mean 'cosine'\?"),
             ({"metric": "euclidean"}, r"unknown metric 'euclidean'"),

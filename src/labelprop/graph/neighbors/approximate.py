@@ -155,7 +155,7 @@ class _Scan:
         first_Q = torch.empty_like(cell_Q)  # the first product tile of each pair of a query and a cell
         first_Q[by_cell_Q] = tiles_Q.cumsum(0) - tiles_Q
         pairs = query_Q[by_cell_Q], strips.place_Q[by_cell_Q], near_BG.sum(dim=0)
-        products, peaks = self._products(block, *pairs, int(tiles_Q.sum()), strips.total)
+        products, peaks = self._products(block, *pairs, strips.total)
         places_Q, order_Q = strips.place_Q.sort()
         values_BW = torch.full((len(block), width), -torch.inf, device=block.device)
         numbers_BW = torch.full((len(block), width), -1, device=block.device)
@@ -176,13 +176,7 @@ class _Scan:
         return values_BW, numbers_BW.masked_fill_(values_BW == -torch.inf, -1)
 
     def _products(
-        self,
-        block: torch.Tensor,
-        query_Q: torch.Tensor,
-        place_Q: torch.Tensor,
-        sizes_G: torch.Tensor,
-        n_tiles: int,
-        n_places: int,
+        self, block: torch.Tensor, query_Q: torch.Tensor, place_Q: torch.Tensor, sizes_G: torch.Tensor, n_places: int
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Similarities in tiles, a cell after the other and its queries one after the other; then an empty tile.
 
@@ -190,7 +184,7 @@ class _Scan:
         each cell in turn, `place_Q` where their peaks go, `sizes_G` how many they are. The memory of products is used
         again by every block: memory new to a process costs a fill.
         """
-        cells = self._cells
+        cells, n_tiles = self._cells, int((sizes_G * self._cells.tiles_G).sum())
         if n_tiles >= len(self._held):
             self._held = torch.empty(n_tiles + 1, TILE, device=block.device)
         products = self._held[: n_tiles + 1]

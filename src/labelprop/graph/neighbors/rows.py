@@ -13,15 +13,7 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
-from labelprop.graph.neighbors.rounding import (
-    distance_rounding,
-    finite,
-    numpy_type,
-    peaks,
-    product_rounding,
-    spans,
-    work_dtype,
-)
+from labelprop.graph.neighbors.rounding import distance_rounding, finite, peaks, product_rounding, spans, work_dtype
 from labelprop.graph.neighbors.sparse_rows import SparseRows
 
 METRICS = ("cosine", "euclidean", "inner")
@@ -151,7 +143,7 @@ class DenseRows:
     def _convert(self, block: Any) -> torch.Tensor:
         """Part of the source in the type computed in; arrays are copied, since they may be read-only."""
         if not isinstance(block, torch.Tensor):
-            block = torch.from_numpy(np.array(block, dtype=numpy_type(self.dtype)))
+            block = torch.from_numpy(np.array(block, dtype=np.float64 if self.dtype == torch.float64 else np.float32))
         converted: torch.Tensor = block.to(self.device, self.dtype)
         return converted
 

@@ -8,23 +8,17 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from labelprop.graph.neighbors.rounding import (
-    distance_rounding,
-    finite,
-    not_finite,
-    numpy_type,
-    product_rounding,
-    work_dtype,
-)
+from labelprop.graph.neighbors.rounding import distance_rounding, finite, not_finite, product_rounding, work_dtype
 
 
 class SparseRows:
     """See `Rows`. Holds one CSR copy, at length 1 under "cosine", and its transpose."""
 
     def __init__(self, features_ND: Any, device: torch.device, metric: str) -> None:
-
         self.dtype, self.device, self.metric = work_dtype(features_ND.dtype), device, metric
-        rows: Any = sparse.csr_array(features_ND, dtype=numpy_type(self.dtype), copy=True)
+        rows: Any = sparse.csr_array(
+            features_ND, dtype=np.float64 if self.dtype == torch.float64 else np.float32, copy=True
+        )
         rows.sum_duplicates()
         rows.eliminate_zeros()
         row_E = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))

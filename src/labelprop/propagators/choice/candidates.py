@@ -90,13 +90,12 @@ def expected(candidate: Candidate) -> float:
 
 
 class CandidateNames:
-    """The rule of `candidates`: None, or a list of method names."""
+    """The rule of `candidates`: a list of method names."""
 
     def problem(self, value: Any) -> str | None:
-        if value is None:
-            return None
+        """What is allowed, where `value` is not; else None."""
         if isinstance(value, str) or not isinstance(value, Sequence) or not len(value):
-            return "None or a list of method names, for example ['diffusion', 'labels-only']"
+            return "a list of method names, for example ['diffusion', 'labels-only']"
         known = [*propagators(), *HEADS]
         unknown = [name for name in value if name not in known]
         return f"a list of known names; {UnknownNameError('candidate', str(unknown[0]), known)}" if unknown else None

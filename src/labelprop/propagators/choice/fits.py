@@ -16,15 +16,8 @@ from labelprop.core.types import UNLABELED, Neighbors, Propagation
 from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
 from labelprop.graph.neighbors.rows import Rows
 from labelprop.graph.seeds import Seeds
+from labelprop.propagators.choice import heads
 from labelprop.propagators.choice.candidates import LABELS_ONLY, Candidate, propagator
-from labelprop.propagators.choice.heads import (
-    LABELS_ONLY_C,
-    LABELS_ONLY_STEPS,
-    SOFT_STEPS,
-    Head,
-    labels_only_head,
-    soft_head,
-)
 from labelprop.propagators.choice.hidden import HiddenLabels
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
@@ -113,18 +106,15 @@ class CandidateFits:
             estimator = kind(**{**self.settings, **neighbors, **kind.tried_with})
             estimator.classes_ = self.classes
             if isinstance(estimator, GraphPropagator):
-                self._give_graph(estimator, candidate)
+                # Methods with the same functions share a graph.
+                key = (kind.weigh, kind.build_graph, candidate.n_neighbors)
+                if key not in self._graphs:
+                    weights = estimator.weigh(self.shared.edges(candidate.n_neighbors))
+                    self._graphs[key] = estimator.build_graph(weights).to(self.shared.device)
+                # What is remembered there is the prepared system, which does not depend on the seeds.
+                estimator.on_graph(self._graphs[key], self.shared.rows, recall=self.shared.recall)
             self._estimators[candidate] = estimator
         return self._estimators[candidate]
-
-    def _give_graph(self, estimator: GraphPropagator, candidate: Candidate) -> None:
-        kind = type(estimator)
-        key = (kind.weigh, kind.build_graph, candidate.n_neighbors)  # methods with the same ones share a graph
-        if key not in self._graphs:
-            weights = estimator.weigh(self.shared.edges(candidate.n_neighbors))
-            self._graphs[key] = estimator.build_graph(weights).to(self.shared.device)
-        # What is remembered there is the prepared system, which does not depend on the seeds.
-        estimator.on_graph(self._graphs[key], self.shared.rows, recall=self.shared.recall)
 
     def forget(self, candidate: Candidate) -> None:
         """Frees a rejected candidate, and its graph where no other needs it."""
@@ -132,20 +122,20 @@ class CandidateFits:
         held = {id(estimator.graph_) for estimator in self._estimators.values() if hasattr(estimator, "graph_")}
         self._graphs = {key: graph for key, graph in self._graphs.items() if id(graph) in held}
 
-    def head(self, candidate: Candidate, seeds: Seeds, *, rough: bool) -> Head:
+    def head(self, candidate: Candidate, seeds: Seeds, *, rough: bool) -> heads.Head:
         """A head, fitted to the seeds alone or to what `base` propagates from them (of a sample, where rough)."""
         rows = self.shared.rows
         assert rows is not None
         seeds = seeds.to(rows.device)
         if candidate.method == LABELS_ONLY:
-            steps = ROUGH_LABELS_ONLY_STEPS if rough else LABELS_ONLY_STEPS
-            return labels_only_head(rows, seeds, C=candidate.C or LABELS_ONLY_C, steps=steps)
-        sample_M, steps = None, ROUGH_SOFT_STEPS if rough else SOFT_STEPS
+            steps = ROUGH_LABELS_ONLY_STEPS if rough else heads.LABELS_ONLY_STEPS
+            return heads.labels_only_head(rows, seeds, C=candidate.C or heads.LABELS_ONLY_C, steps=steps)
+        sample_M, steps = None, ROUGH_SOFT_STEPS if rough else heads.SOFT_STEPS
         if rough and rows.n > SOFT_SAMPLE:
             every = torch.arange(SOFT_SAMPLE, device=rows.device) * rows.n // SOFT_SAMPLE
             sample_M = torch.cat([every, seeds.mask_N.nonzero().squeeze(1)]).unique()  # type: ignore[no-untyped-call]
         found = self.spread(self.base, seeds, rough=rough)
-        return soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
+        return heads.soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
 
     def right(self, candidate: Candidate, seeds: Seeds, hidden: HiddenLabels, fold: int) -> np.ndarray:
         """Which of a fold's hidden seeds a candidate, solved roughly, labels right, bool; unreached is wrong."""

@@ -54,8 +54,7 @@ class Head:
 
 def labels_only_head(rows: Rows, seeds: Seeds, *, C: float = LABELS_ONLY_C, steps: int = LABELS_ONLY_STEPS) -> Head:
     """The head fitted to the seeds alone; a soft seed's target is its distribution."""
-    places_M = seeds.mask_N.nonzero().squeeze(1)
-    return _Fit(rows, seeds, None, places_M, seeds.weights_N[places_M].to(rows.dtype), C).head(steps)
+    return _Fit(rows, seeds, None, seeds.mask_N.nonzero().squeeze(1), C).head(steps)
 
 
 def soft_head(
@@ -73,7 +72,7 @@ def soft_head(
     """
     usable_N = found.reached_N & (found.certainty_N > 0)
     places_M = usable_N.nonzero().squeeze(1) if places_M is None else places_M[usable_N[places_M]]
-    return _Fit(rows, seeds, found, places_M, found.certainty_N[places_M].to(rows.dtype), C).head(steps)
+    return _Fit(rows, seeds, found, places_M, C).head(steps)
 
 
 @torch.no_grad()
@@ -95,17 +94,10 @@ class _Fit:
     Targets of seeds are their labels, those of other rows the distributions that were found.
     """
 
-    def __init__(
-        self,
-        rows: Rows,
-        seeds: Seeds,
-        found: Propagation | None,
-        places_M: torch.Tensor,
-        weights_M: torch.Tensor,
-        C: float,
-    ) -> None:
+    def __init__(self, rows: Rows, seeds: Seeds, found: Propagation | None, places_M: torch.Tensor, C: float) -> None:
         self._rows, self._seeds, self._found, self._places_M = rows, seeds, found, places_M
         self._penalty = 1 / (C * len(places_M))
+        weights_M = (seeds.weights_N if found is None else found.certainty_N)[places_M].to(rows.dtype)
         self._weights_M1 = (weights_M / weights_M.sum(dtype=torch.float64))[:, None]
         self._blocks = list(spans(len(places_M), rows.dim + seeds.n_classes, BLOCK_ELEMENTS))
         self._kept = self._read(*self._blocks[0]) if len(self._blocks) == 1 else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -45,7 +45,7 @@ class Edges:
                 "reads cosines off distances between vectors of unit length, which are at most 2. Scale the vectors "
                 "to unit length before measuring, or use LabelSpreading, LabelPropagation or Poisson, which take any."
             )
-        return self._with(1 - self.values.data / 2).values
+        return self._with(1 - self.values.data / 2)
 
     def squared_distances(self) -> sparse.csr_array:
         """Squared distances; cosines s of unit vectors are 2 - 2 s. Given weights have none (ValueError)."""
@@ -53,9 +53,7 @@ class Edges:
             raise ValueError("given weights are not distances")
         if self.measure == "squared_distance":
             return self.values
-        return self._with(np.maximum(2 - 2 * self.values.data, 0)).values
+        return self._with(np.maximum(2 - 2 * self.values.data, 0))
 
-    def _with(self, data: np.ndarray) -> Edges:
-
-        parts = (data, self.values.indices, self.values.indptr)
-        return replace(self, values=sparse.csr_array(parts, shape=self.shape))
+    def _with(self, data: np.ndarray) -> sparse.csr_array:
+        return sparse.csr_array((data, self.values.indices, self.values.indptr), shape=self.shape)

@@ -44,7 +44,7 @@ class GraphPropagator(Propagator):
 
     A subclass gives three functions: `weigh` (the kernel), `build_graph` (from directed weights) and `propagate`
     (labels from seeds on the graph); in `graph_parameters` the names of parameters that the graph depends on; and
-    `warn_about` where it warns of more than a missed tolerance.
+    `complaint` where it warns of more than a missed tolerance.
 
     Parameters
     ----------
@@ -67,15 +67,12 @@ class GraphPropagator(Propagator):
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         """Labels of all rows of `graph_`, with the verdict of what was solved; what suits all seeds is `prepared`."""
 
-    def warn_about(self, found: Propagation) -> None:
-        """Warns where the solve missed its tolerance."""
-        if not found.converged:
-            warnings.warn(
-                f"{type(self).__name__} stopped after {found.steps} steps with relative residual "
-                f"{found.residual:.2g}. Raise max_iter, or tol if this is near enough.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+    def complaint(self, found: Propagation) -> str | None:
+        """What to warn of where an answer is not what was asked for."""
+        if found.converged:
+            return None
+        text = f"{type(self).__name__} stopped after {found.steps} steps with relative residual {found.residual:.2g}"
+        return f"{text}. Raise max_iter, or tol if this is near enough."
 
     def _weights(self, queries: Any) -> Iterator[sparse.csr_array]:
         """Weights of features (m, d), or for None of the fitted rows, to the fitted rows, in blocks of rows."""
@@ -101,7 +98,9 @@ class GraphPropagator(Propagator):
         started = time.perf_counter()
         found = self.propagate(self.graph_, seeds.to(self.graph_.device))
         self.say(f"propagation: {found.steps} steps, residual {found.residual:.2g}", started)
-        self.warn_about(found)
+        said = self.complaint(found)
+        if said is not None:
+            warnings.warn(said, ConvergenceWarning, stacklevel=3)
         return found
 
     @torch.no_grad()
@@ -166,17 +165,15 @@ class GraphPropagator(Propagator):
         self._rows = self.recall_ = None
         self._order_N: torch.Tensor | None = None  # of the rows, as the search sorted them
         if isinstance(given, Edges):
-            self._set_weights(self.weigh(given), device)
+            weights = self.weigh(given)
         else:
             self._rows = as_rows(given, device, metric=self._row_metric)
             blocks = list(self._weights(None))
-            self._set_weights(blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, format="csr"), device)
-        self._memory = LastFit(key, self.graph_, self.recall_) if self.warm_start else None
-
-    def _set_weights(self, weights: sparse.csr_array, device: torch.device) -> None:
+            weights = blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, format="csr")
         started = time.perf_counter()
         self.graph_ = replace(self.build_graph(weights), order_N=self._order_N).to(device)
         self.say(f"graph: {self.graph_.n_edges} weights", started)
+        self._memory = LastFit(key, self.graph_, self.recall_) if self.warm_start else None
 
     @property
     def _row_metric(self) -> str:

@@ -22,7 +22,6 @@ def weighted_mean(
     distributions_NC : fitted distributions, an array or a SciPy CSR array.
     seed_codes_N : class of each seed, -1 elsewhere.
     """
-
     weights = weights.copy()
     weights.data[weights.data < 0] = 0
     total_M = np.asarray(weights.sum(axis=1))

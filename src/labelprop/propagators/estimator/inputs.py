@@ -84,7 +84,6 @@ def read_weights(sample_weight: Any, n: int) -> np.ndarray | None:
 
 
 def _from_sparse(X: Any) -> sparse.csr_array:
-
     if not hasattr(X, "tocsr"):
         raise RequestError(
             f"a precomputed graph is a SciPy CSR array (n, n) or a pair (indices (n, k), values (n, k)); got "
@@ -100,7 +99,6 @@ def _from_sparse(X: Any) -> sparse.csr_array:
 
 
 def _from_pairs(X: Any, fitted_n: int | None) -> sparse.csr_array:
-
     indices_NK, values_NK = (np.asarray(part.cpu() if isinstance(part, torch.Tensor) else part) for part in X)
     if indices_NK.ndim != 2 or indices_NK.shape != values_NK.shape or indices_NK.dtype.kind not in "iu":
         raise DataError(

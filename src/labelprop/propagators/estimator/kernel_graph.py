@@ -34,7 +34,6 @@ def self_tuned(edges: Edges) -> sparse.csr_array:
 
     Departs from Zelnik-Manor & Perona 2004 by one scale, of the row that chose, in place of two.
     """
-
     squared = edges.squared_distances()
     counts = np.diff(squared.indptr)
     farthest = np.full(len(counts), SMALLEST_SCALE, squared.dtype)

@@ -9,7 +9,7 @@ import torch
 from labelprop.core.errors import RequestError
 from labelprop.core.types import UNLABELED, Propagation
 from labelprop.functional.solve import Verdict
-from labelprop.functional.weigh import class_weights, normalize_rows, smoothed_shares, volume_factors
+from labelprop.functional.weigh import class_weights
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import top_classes
 from labelprop.propagators.estimator.top_classes import is_wide
@@ -39,20 +39,6 @@ def conclude(
     weight_C = class_weights(labels_N, seeds.n_classes, certainty_N.dtype)
     found = (scores_NC, distributions_NC, labels_N, certainty_N, reached_N, weight_C)
     return Propagation(*found, verdict.steps, verdict.residual, verdict.converged)
-
-
-def rebalanced(distributions_NC: torch.Tensor, reached_N: torch.Tensor, seeds: Seeds, volume: Any) -> torch.Tensor:
-    """Distributions whose argmax shares over reached unlabeled rows match `volume` (methods: volume projection).
-
-    `volume` is "seeds" (shares of the seeds, each class plus one) or wanted shares (C,) of any sum.
-    """
-    open_N = reached_N & ~seeds.mask_N
-    if isinstance(volume, str):
-        shares_C = smoothed_shares(seeds.totals_C())
-    else:
-        shares_C = torch.as_tensor(volume, dtype=torch.float64).to(distributions_NC.device)
-    factors_C = volume_factors(distributions_NC[open_N], shares_C)
-    return torch.where(reached_N[:, None], normalize_rows(distributions_NC * factors_C), distributions_NC)
 
 
 def check_volume(volume: Any, seeds: Seeds) -> None:

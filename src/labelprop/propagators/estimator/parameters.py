@@ -85,7 +85,7 @@ class OrNone:
 
     def problem(self, value: Any) -> str | None:
         allowed = None if value is None else self.rule.problem(value)
-        return allowed and f"{allowed} or None"
+        return allowed and f"None or {allowed}"
 
 
 @cache

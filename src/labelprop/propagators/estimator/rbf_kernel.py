@@ -32,7 +32,6 @@ def all_pairs(rows: Rows, gamma: float) -> sparse.csr_array:
 
     `rows` are under the Euclidean metric. Raises RequestError for more than `MAX_ROWS` of them.
     """
-
     data, columns = (np.empty(rows.n * (rows.n - 1), kind) for kind in (numpy_type(rows.dtype), np.int32))
     crow = np.zeros(rows.n + 1, dtype=np.int64)
     end = 0
@@ -48,7 +47,6 @@ def all_pairs(rows: Rows, gamma: float) -> sparse.csr_array:
 
 def to_rows(queries: Rows, rows: Rows, gamma: float) -> Iterator[sparse.csr_array]:
     """Weights (m, n) of queries to all rows, in blocks of queries."""
-
     for start, stop in spans(queries.n, rows.n, BLOCK_ELEMENTS):
         yield sparse.csr_array(_weights(rows, queries.read(start, stop), gamma).cpu().numpy())
 

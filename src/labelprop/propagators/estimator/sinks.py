@@ -14,9 +14,9 @@ import torch
 
 from labelprop.core.types import Propagation
 from labelprop.functional.solve import ColumnSolve, Verdict
-from labelprop.functional.weigh import entropy_certainty, normalize_rows
+from labelprop.functional.weigh import entropy_certainty, normalize_rows, smoothed_shares, volume_factors
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.estimator.outcome import DIRECT, conclude, rebalanced
+from labelprop.propagators.estimator.outcome import DIRECT, conclude
 from labelprop.propagators.estimator.top_classes import is_wide, n_kept, to_csr
 
 Blocks = Iterable[tuple[int, ColumnSolve]]  # the first class of a block, and the solution for its classes
@@ -73,9 +73,15 @@ class AllClasses:
         self.shares = torch.where(reached_N[:, None], normalize_rows(self.shares * factors_C), self.shares)
 
     def rebalance(self, reached_N: torch.Tensor, seeds: Seeds, volume: Any) -> None:
-        """Brings the shares of classes over these rows to `volume`, where that is given."""
+        """Rescales until the labels of unlabeled ones of these rows have the shares `volume`, where that is given.
+
+        "seeds" stands for the shares of the seeds, each class plus one; others (C,) may have any sum.
+        """
         if volume is not None:
-            self.shares = rebalanced(self.shares, reached_N | seeds.mask_N, seeds, volume)
+            wanted = smoothed_shares(seeds.totals_C()) if isinstance(volume, str) else volume
+            wanted_C = torch.as_tensor(wanted, dtype=torch.float64)
+            factors_C = volume_factors(self.shares[reached_N & ~seeds.mask_N], wanted_C)
+            self.rescale(factors_C, reached_N | seeds.mask_N)
 
 
 class TopClasses:

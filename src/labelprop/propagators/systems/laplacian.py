@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from labelprop.core.progress import advance
 from labelprop.functional.elimination import eliminate
 from labelprop.functional.solve import ColumnSolve, Matmul, Verdict, cg_refined
-from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.affinity import AffinityGraph, inverse_root
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.systems.elimination import suits
 from labelprop.propagators.systems.operator import Normalized, Operator
@@ -57,7 +57,7 @@ class LaplacianSystem:
             return lambda z_RB: _project(product(z_RB).add_(z_RB, alpha=1 + shift), null)
 
         with torch.autocast(b_RB.device.type, enabled=False):  # callers may train in bfloat16
-            null, scale_R1 = self._null(b_RB.dtype), self.normalized.scale_R[:, None]
+            null, scale_R1 = self._null(b_RB.dtype), inverse_root(self.normalized.degree_R)[:, None]
             b_RB = _project(b_RB * scale_R1, null)
             solved = cg_refined(operator, b_RB, tol=tol, max_iter=max_iter)
             x_RB = _project(solved.solution_NC, null) * scale_R1
@@ -187,7 +187,6 @@ def _project(z_RB: torch.Tensor, null: list[torch.Tensor]) -> torch.Tensor:
 
 def _null_vectors(degree_R: torch.Tensor, component_R: torch.Tensor) -> tuple[AffinityGraph, AffinityGraph]:
     """D^1/2 1 of each component, scaled to length 1, as (G, R) and its transpose."""
-
     degree = degree_R.double().cpu().numpy()
     _, place = np.unique(component_R.cpu().numpy(), return_inverse=True)
     volume = np.bincount(place, degree)

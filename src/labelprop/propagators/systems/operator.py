@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from labelprop.functional.solve import Matmul
-from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.affinity import AffinityGraph, inverse_root
 
 RENUMBER_FROM = 10_000  # rows; below, a block of columns stays in the cache anyway
 DENSE_DEGREE = 1000  # neighbors on average, beyond which no order of the rows helps
@@ -50,7 +50,7 @@ class Normalized:
         if isinstance(weights, AffinityGraph):
             return cls._of_graph(weights, degree_N, rows_R)
         matmul = weights.matmul
-        scale_N1 = _inverse_root(degree_N)[:, None]
+        scale_N1 = inverse_root(degree_N)[:, None]
 
         def times(dtype: torch.dtype, factor: float) -> Matmul:
             scale = scale_N1.to(dtype)
@@ -80,21 +80,12 @@ class Normalized:
     def n(self) -> int:
         return len(self.degree_R)
 
-    @property
-    def scale_R(self) -> torch.Tensor:
-        """D^-1/2; 1 where D is 0."""
-        return _inverse_root(self.degree_R)
-
     def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
         """(start, stop) of classes to solve together: the solver's memory is bounded, and in reach of the cache."""
         kind = self.degree_R.device.type
         room = BLOCK_ELEMENTS[kind] // max(1, self.n)
         width = max(CPU_COLUMNS, room - room % CPU_COLUMNS) if kind == "cpu" else max(1, room)
         return [(start, min(start + width, n_classes)) for start in range(0, n_classes, width)]
-
-
-def _inverse_root(degree_N: torch.Tensor) -> torch.Tensor:
-    return degree_N.masked_fill(degree_N <= 0, 1).rsqrt()
 
 
 def _times(graph: AffinityGraph) -> Matmul:

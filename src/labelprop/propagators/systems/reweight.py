@@ -38,7 +38,8 @@ def poisson_reweighted(
     if suits(graph):
         g_N, verdict = _by_elimination(scaled, component_N, sources_N), Verdict(0, 0.0, converged=True)
     else:
-        g_N, verdict = _by_iteration(scaled, component_N, sources_N, seeded > 0, max_iter, tol)
+        system = LaplacianSystem.of(scaled, (seeded > 0)[component_N], component_N)
+        g_N, verdict = _by_iteration(system, sources_N, max_iter, tol)
     g_N = g_N.clamp(-LARGEST * heaviest, LARGEST * heaviest) / heaviest
     lowest = torch.full_like(counts, torch.inf).scatter_reduce(0, component_N, g_N, "amin")
     g_N = g_N - lowest[component_N] + FLOOR
@@ -50,15 +51,9 @@ def poisson_reweighted(
 
 
 def _by_iteration(
-    graph: AffinityGraph,
-    component_N: torch.Tensor,
-    sources_N: torch.Tensor,
-    seeded: torch.Tensor,
-    max_iter: int,
-    tol: float,
+    system: LaplacianSystem, sources_N: torch.Tensor, max_iter: int, tol: float
 ) -> tuple[torch.Tensor, Verdict]:
     """g up to a constant in each component, 0 in those without seeds, by conjugate gradient."""
-    system = LaplacianSystem.of(graph, seeded[component_N], component_N)
     b_R1 = sources_N[system.normalized.rows_R, None]
     solved = system.solve(b_R1, max_iter=max_iter, tol=tol)
     missed = solved.verdict(tol)

@@ -56,7 +56,6 @@ class SeedComponents:
 
     def means(self, values_NB: torch.Tensor, open_N: torch.Tensor) -> torch.Tensor:
         """Column means over the rows `open_N` (N,) bool of each mixed component (G, B), float64; 0 where none is."""
-
         rows = (open_N & (self.mixed_N >= 0)).nonzero().squeeze(1).cpu().numpy()
         place = self.mixed_N.cpu().numpy()[rows]
         counts_G = np.bincount(place, minlength=len(self.shares_GC))
@@ -80,7 +79,6 @@ class SeedComponents:
 
 def _shares(seeds: Seeds, rows_L: np.ndarray, place_L: np.ndarray, n_mixed: int) -> torch.Tensor:
     """Mean row of Y of the seeds of each mixed component (G, C), by weight."""
-
     kept = place_L >= 0
     rows_L, place_L = rows_L[kept], place_L[kept]
     weights_L = seeds.weights_N.cpu().numpy()[rows_L]

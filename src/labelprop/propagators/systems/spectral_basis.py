@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from labelprop.functional.eigen import COLUMNS, TOLERANCE, leading_eigenpairs
-from labelprop.graph.affinity import AffinityGraph
+from labelprop.graph.affinity import AffinityGraph, inverse_root
 
 DENSE_BELOW = 1000  # rows of a component; below, a dense solve of all eigenpairs is quicker
 SMALLEST = 1e-14  # eigenvalue of a connected component, as far as float64 can tell it from 0
@@ -61,11 +61,8 @@ class SpectralBasis:
         part = self._part(number)
         count = min(self.n_eigenvectors, part.n - 1)
         degree_S = part.astype(torch.float64).degree()
-        if part.n < DENSE_BELOW or 2 * count > part.n:
-            values_R, vectors_SR = _dense(part, degree_S, count)
-            return ComponentBasis(rows_S, degree_S, values_R, vectors_SR.to(part.weights_E.dtype), 0.0)
-        values_R, vectors_SR, residual = _iterated(part, degree_S, count)
-        return ComponentBasis(rows_S, degree_S, values_R, vectors_SR, residual)
+        solve = _dense if part.n < DENSE_BELOW or 2 * count > part.n else _iterated
+        return ComponentBasis(rows_S, degree_S, *solve(part, degree_S, count))
 
     def _part(self, number: int) -> AffinityGraph:
         """One component as a graph of its own."""
@@ -76,18 +73,18 @@ class SpectralBasis:
         return AffinityGraph(crow - crow[0], self._sorted.col[inside] - first, self._sorted.weights_E[inside], size)
 
 
-def _dense(part: AffinityGraph, degree_S: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _dense(part: AffinityGraph, degree_S: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, float]:
     """The smallest eigenpairs by a dense solve in float64; the null vector is moved out of the way, to eigenvalue 3.
 
     A component that nearly falls apart has other nearly null vectors, which are then not confused with it.
     """
-    scale_S = degree_S.masked_fill(degree_S <= 0, 1).rsqrt()
+    scale_S = inverse_root(degree_S)
     normalized_SS = part.astype(torch.float64).tensor.to_dense() * scale_S[:, None] * scale_S
     null_S = _null_vector(degree_S)
     laplacian_SS = torch.outer(3 * null_S, null_S) - normalized_SS
     laplacian_SS.diagonal().add_(1)
     values_S, vectors_SS = torch.linalg.eigh(laplacian_SS)
-    return values_S[:count].clamp_min(SMALLEST), vectors_SS[:, :count]
+    return values_S[:count].clamp_min(SMALLEST), vectors_SS[:, :count].to(part.weights_E.dtype), 0.0
 
 
 def _iterated(part: AffinityGraph, degree_S: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor, float]:

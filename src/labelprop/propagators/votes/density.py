@@ -42,12 +42,11 @@ class Neighborhoods:
 
     def gathered(self, gather: Gather, n_density: int) -> Neighborhoods:
         """Those of all rows, these being a part."""
-        missing_MT = self.nearest_MT.new_full((len(self.nearest_MT), n_density), -torch.inf)
-        missing_MT[:, : self.nearest_MT.shape[1]] = self.nearest_MT  # all parts send the same shape
-        found_MT = torch.cat(gather(missing_MT), dim=1).sort(dim=1, descending=True).values[:, :n_density]
-        return Neighborhoods(
-            found_MT, None if self.mass_M is None else torch.stack(gather(self.mass_M)).logsumexp(dim=0)
-        )
+        spare = n_density - self.nearest_MT.shape[1]  # all parts send the same shape
+        sent_MT = torch.nn.functional.pad(self.nearest_MT, (0, spare), value=-torch.inf)
+        found_MT = torch.cat(gather(sent_MT), dim=1).sort(dim=1, descending=True).values[:, :n_density]
+        mass_M = None if self.mass_M is None else torch.stack(gather(self.mass_M)).logsumexp(dim=0)
+        return Neighborhoods(found_MT, mass_M)
 
     def log_density(self, temperature: float) -> torch.Tensor:
         """log rho (M,). A row without any neighbor counts as dense as the least dense one; 0 where none has any."""

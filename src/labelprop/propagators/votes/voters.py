@@ -85,10 +85,9 @@ class Voters:
         self._temperature, self._n_seeds, self._biased = temperature, labeled.n, bias_M is not None
         self._able_V = (~labeled.zero_N).nonzero().squeeze(1)  # places among the seeds
         vectors_VD = labeled.take(self._able_V)
-        if bias_M is None:
-            self._rows = as_rows(vectors_VD, labeled.device)
-        else:
-            self._rows = as_rows(_widened(vectors_VD, temperature * bias_M[self._able_V]), labeled.device, "inner")
+        if bias_M is not None:
+            vectors_VD = _widened(vectors_VD, temperature * bias_M[self._able_V])
+        self._rows = as_rows(vectors_VD, labeled.device, "inner" if self._biased else "cosine")
 
     def votes(
         self, queries: Any, k: int, *, search: str = "auto", seed: int = 0, own_N: torch.Tensor | None = None
@@ -124,13 +123,11 @@ class _RowsWithOnes(DenseRows):
         self.n, self.dim, self.dtype, self.device = rows.n, rows.dim + 1, rows.dtype, rows.device
         self.metric, self.zero_N = "inner", rows.zero_N
 
-    def read(self, start: int, stop: int) -> torch.Tensor:
-        widened_BD: torch.Tensor = _widened(self._inner.read(start, stop), None)
-        return widened_BD
+    def read(self, start: int, stop: int) -> Any:
+        return _widened(self._inner.read(start, stop), None)
 
-    def take(self, indices_B: torch.Tensor) -> torch.Tensor:
-        widened_BD: torch.Tensor = _widened(self._inner.take(indices_B), None)
-        return widened_BD
+    def take(self, indices_B: torch.Tensor) -> Any:
+        return _widened(self._inner.take(indices_B), None)
 
 
 def _with_ones(queries: Rows) -> Any:
