@@ -158,8 +158,5 @@ class ProgressBar:
     def advance(self, stage: str, done: float, total: float) -> None:
         left = self._eta(done, total)
         self._progress.update(
-            self._task,
-            description=stage,
-            completed=done / total,
-            left=_remaining(left) if left is not None else "",
+            self._task, description=stage, completed=done / total, left=_remaining(left) if left is not None else ""
         )

@@ -128,7 +128,7 @@ BENCHES |= {
     "paper-imagenet": Entry(
         "labelprop.bench.paper_tables:imagenet",
         "Rows of the LLP paper's tables on ImageNet, with their networks and schedules.",
-    ),
+    )
 }
 
 BENCH_SETTINGS: dict[str, str] = {

@@ -98,11 +98,7 @@ def labels_only(scaled: ScaledRows, given: GivenLabels, C: float, seed: int = 0)
 
 
 def hide_labels(
-    scaled: ScaledRows,
-    given: GivenLabels,
-    refit: Fit | None,
-    seed: int = 0,
-    allowed_seconds: float = CHOICE_SECONDS,
+    scaled: ScaledRows, given: GivenLabels, refit: Fit | None, seed: int = 0, allowed_seconds: float = CHOICE_SECONDS
 ) -> tuple[HiddenCounts | None, float]:
     """Counts of the hidden labels that each way of labeling finds, and the C of the best logistic regression.
 

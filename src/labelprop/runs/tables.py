@@ -30,10 +30,7 @@ class Labeling:
 
     @classmethod
     def from_distributions(
-        cls,
-        distributions_NC: Any,
-        labels_N: np.ndarray | None = None,
-        certainty_N: np.ndarray | None = None,
+        cls, distributions_NC: Any, labels_N: np.ndarray | None = None, certainty_N: np.ndarray | None = None
     ) -> Labeling:
         """Label and certainty are the largest entry of each row, unless given (as a propagator states them).
 
@@ -151,11 +148,7 @@ def predictions_table(
 
 
 def pseudo_labels_table(
-    ids: Sequence[str],
-    labels_N: np.ndarray,
-    certainty_N: np.ndarray,
-    weight_N: np.ndarray,
-    classes: Sequence[str],
+    ids: Sequence[str], labels_N: np.ndarray, certainty_N: np.ndarray, weight_N: np.ndarray, classes: Sequence[str]
 ) -> pa.Table:
     """pseudo_labels.parquet: labels of the last propagation, and how much each row counted."""
     return pa.table(

@@ -95,7 +95,7 @@ def check_class_names(samples: Samples, texts: Texts) -> Iterator[Finding]:
     if len(names) > 0 and all(name.casefold() in _SPLITS for name in names):
         yield warning(
             f"the classes are {quoted(sorted(names))}, which look like parts of a data set. Pass one part, for "
-            "instance the folder 'train', as DATA.",
+            "instance the folder 'train', as DATA."
         )
 
 

@@ -180,12 +180,7 @@ def _note(ids: Sequence[str], what: str, so: str) -> list[Finding]:
 
 
 def read_truth(
-    truth: Any,
-    samples: Samples,
-    *,
-    data: Any = None,
-    columns: Columns = NO_COLUMNS,
-    classes: Sequence[str] = (),
+    truth: Any, samples: Samples, *, data: Any = None, columns: Columns = NO_COLUMNS, classes: Sequence[str] = ()
 ) -> tuple[str | None, ...]:
     """Label texts for scoring, one an example, None where unknown: `--truth F`, or `--truth-col` of DATA.
 

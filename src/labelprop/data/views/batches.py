@@ -133,11 +133,7 @@ class Loader:
             yield indices_B, self.resident[indices_B]
 
     def batches(
-        self,
-        drawn: Sequence[tuple[np.ndarray, np.ndarray]],
-        needs: BatchSpec,
-        task: Task,
-        generator: torch.Generator,
+        self, drawn: Sequence[tuple[np.ndarray, np.ndarray]], needs: BatchSpec, task: Task, generator: torch.Generator
     ) -> Iterator[Batch]:
         """One Batch a step of `drawn`; `generator` supplies all randomness of the views."""
         given = task.labels_N.to(self.device), task.weights_N.to(self.device)
