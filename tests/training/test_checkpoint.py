@@ -8,7 +8,13 @@ import torch
 
 from labelprop.core.errors import StorageError
 from labelprop.training import checkpoint
-from labelprop.training.checkpoint import Checkpoints, optimizer_tensors, restore_optimizer
+from labelprop.training.checkpoint import (
+    Checkpoints,
+    module_tensors,
+    optimizer_tensors,
+    restore_module,
+    restore_optimizer,
+)
 
 
 def tensors(value: float) -> dict[str, torch.Tensor]:
@@ -96,3 +102,12 @@ def test_nothing_is_pickled(tmp_path) -> None:
     Checkpoints(tmp_path).save(1, tensors(1), {"epoch": 1})
     assert {path.suffix for path in (tmp_path / "000001").iterdir()} == {".safetensors", ".json"}
     assert json.loads((tmp_path / "000001" / "state.json").read_text()) == {"epoch": 1}
+
+
+def test_a_module_takes_what_it_keeps_and_misses_nothing() -> None:
+    module = torch.nn.Linear(2, 1)
+    kept = {name: tensor + 1 for name, tensor in module_tensors("method", module).items()}
+    restore_module("method", module, kept | {"method/weights_N": torch.ones(3)})
+    assert all(torch.equal(kept[f"method/{name}"], tensor) for name, tensor in module.state_dict().items())
+    with pytest.raises(RuntimeError, match="bias"):
+        restore_module("method", module, {"method/weight": kept["method/weight"]})

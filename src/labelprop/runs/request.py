@@ -181,7 +181,8 @@ def from_names(kind: type[Request]) -> Callable[[Callable[[Any], Result]], Calla
                 del options["reporter"]
             return work(kind.of(given | options))
 
-        by_name.__signature__ = taken  # type: ignore[attr-defined]
+        returned = inspect.signature(work).return_annotation
+        by_name.__signature__ = taken.replace(return_annotation=returned)  # type: ignore[attr-defined]
         by_name.__doc__ = f"{inspect.cleandoc(work.__doc__ or '')}\n\n{parameters_of(kind)}"
         return by_name
 

@@ -109,5 +109,6 @@ def module_tensors(prefix: str, module: torch.nn.Module) -> dict[str, torch.Tens
 
 
 def restore_module(prefix: str, module: torch.nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
-    own = {name.removeprefix(f"{prefix}/"): value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
-    module.load_state_dict(own)
+    """The inverse of `module_tensors`. What the module does not keep is left: methods once kept the labels' trust."""
+    own = {name: tensors.get(f"{prefix}/{name}") for name in module.state_dict()}
+    module.load_state_dict({name: value for name, value in own.items() if value is not None})
