@@ -80,7 +80,7 @@ class BenchFilter:
 
 
 def work_on(bench: str, known: Sequence[BenchSet], asked: BenchFilter, data: Path) -> Work:
-    """What is to run of the known sets. Raises UnknownNameError for a set or row that is not there."""
+    """The work that runs the wanted sets. Raises UnknownNameError for a set or row that is not there."""
     everything = select_sets(bench, known, BenchFilter(scale=asked.scale))
     return partial(_run, bench, select_sets(bench, known, asked), everything, data)
 
@@ -112,7 +112,7 @@ def _run(
 
 
 def tables(sets: Sequence[BenchSet], cells: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], str]:
-    """What the cells say of each data set that they have, by its name and as Markdown."""
+    """A summary of the cells by data set, and its tables as Markdown."""
     there = {cell["set"] for cell in cells}
     sets = [each for each in sets if each.name in there]
     summary = {each.name: summarize([cell for cell in cells if cell["set"] == each.name]) for each in sets}

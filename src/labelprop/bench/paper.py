@@ -41,7 +41,7 @@ HEADER = (
 
 @dataclass(frozen=True)
 class PaperRequest:
-    """What one call asks for: rows on the files of one draw; `epochs` and `model` replace the rows' own."""
+    """One call: rows on the files of one draw; `epochs` and `model` replace the rows' own."""
 
     rows: Sequence[PaperRow]
     make_files: Callable[[Path], Files]  # in a folder

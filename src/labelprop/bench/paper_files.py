@@ -18,7 +18,7 @@ PER_PERCENT = 13  # labeled images a class for each percent of ImageNet (release
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What `train` is given: images (with their labels, or a table of these), truth for scoring, and a test set."""
+    """The inputs of one training: images (with labels, or a table of them), truth for scoring, and a test set."""
 
     images: Path
     labels: Path | None

@@ -1,4 +1,4 @@
-"""What a training costs in image passes: forward and backward of one image count 1, forward alone 1/3.
+"""The cost of a training in image passes: forward and backward of one image count 1, forward alone 1/3.
 
 Passes are counted by running a few steps of every phase on a small network, not written down by recipe.
 """

@@ -98,7 +98,7 @@ def _is_switch(defaults: Mapping[str, Any]) -> bool:
 
 
 def _flag_type(name: str, defaults: Mapping[str, Any]) -> Any:
-    """What typer reads by itself: numbers and switches; everything else comes as text."""
+    """The type that typer parses itself: numbers and switches; everything else comes as text."""
     allowed = registry.allowed_values().get(name)
     if allowed is not None:
         return str

@@ -1,4 +1,4 @@
-"""What is typed as values: flags of propagators and benches, and `--set name=value`."""
+"""Parsing of typed values: flags of propagators and benches, and `--set name=value`."""
 
 from __future__ import annotations
 

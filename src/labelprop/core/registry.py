@@ -158,7 +158,7 @@ def entries(name: str) -> dict[str, Entry]:
 
 @cache
 def _installed(name: str) -> dict[str, Entry]:
-    """What installed packages add to a table, built-in names apart.
+    """Entries that installed packages add to a table, without built-in names.
 
     Cached: it reads the metadata of every installed package.
     """
@@ -186,7 +186,7 @@ def _why_not(entry: Any) -> str:
 
 
 def added_by(module: str) -> str | None:
-    """What the package of this module adds to the tables, as "recipe 'x' of y"; None where it adds nothing."""
+    """The entry that this module's package adds to the tables, as "recipe 'x' of y"; None where it adds none."""
     root = module.partition(".")[0]
     for name in _TABLES:
         for key, entry in _installed(name).items():

@@ -49,7 +49,7 @@ class Propagation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """What training may know: how many examples and classes there are, and the given labels."""
+    """All that training knows of the labels: numbers of examples and classes, and the given labels."""
 
     labels_N: torch.Tensor  # int64, -1 where unlabeled
     weights_N: torch.Tensor  # float32, the trust in a given label
@@ -79,7 +79,7 @@ class StreamSpec:
 
 @dataclass(frozen=True, slots=True)
 class BatchSpec:
-    """What a method wants to see in every step. A stream of size 0 is left out."""
+    """The streams that a method takes in every step. A stream of size 0 is left out."""
 
     labeled: StreamSpec
     unlabeled: StreamSpec = StreamSpec(0)
@@ -133,7 +133,7 @@ class PseudoLabels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Snapshot:
-    """What training shows a monitor, by dataset index; parts that were not computed are None."""
+    """The state of training that a monitor measures, by dataset index; parts that were not computed are None."""
 
     pseudo_labels: PseudoLabels | None = None
     outputs: Mapping[str, torch.Tensor] | None = None  # heads and feature on the eval view, (N, .) each

@@ -1,4 +1,4 @@
-"""What a data source is, and what it hands over."""
+"""The interface of a data source, and the raw data that it returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an embedding and its labels look like from outside, with the truth: the analyses of the two papers.
+"""Analyses of an embedding and its labels against the truth, from the two papers.
 
 Vectors have unit length. Codes are class numbers, negative where unknown. Shapes: N examples, C classes, D
 dimensions.

@@ -1,4 +1,4 @@
-"""What every trained method has in common.
+"""The base of every trained method.
 
 A method reads in `loss` and writes elsewhere: `loss` may advance the random generator and the network's own
 normalization statistics, nothing else. All terms see the state from before the step; `after_step` then gets
@@ -24,7 +24,7 @@ Net = Callable[[torch.Tensor], Outputs]
 
 
 class Tools(Protocol):
-    """What a method may use in `refresh`.
+    """The tools that a method may use in `refresh`.
 
     In the first refresh of a phase that starts from scratch the network is still that of the phase before.
     """
@@ -83,7 +83,8 @@ class Method(nn.Module):
         check_parameters(type(self).__name__, values, rules_of(type(self)))  # type: ignore[arg-type]  # torch
 
     def refuses(self, shape: tuple[int, ...]) -> str | None:
-        """Why it cannot learn from examples of this shape, (C, H, W) or (D,), as a predicate; None if it can."""
+        """Why it cannot learn from examples of this shape, (C, H, W) or (D,), as the end of a sentence; None if it
+        can."""
         return None
 
     def setup(self, net: nn.Module, task: Task) -> None:
@@ -103,7 +104,7 @@ class Method(nn.Module):
         """Before each epoch and once after the last, in eval mode, without gradients."""
 
     def deployed(self, net: nn.Module) -> nn.Module:
-        """What predicts and is exported: a module whose outputs hold 'class' logits."""
+        """The module that predicts and is exported; its outputs hold 'class' logits."""
         return net
 
     def pseudo_labels(self) -> PseudoLabels | None:

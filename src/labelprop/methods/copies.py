@@ -1,4 +1,4 @@
-"""What the two methods of S4L have in common: several copies of every example, all classified (Zhai et al. 2019)."""
+"""The common part of the two methods of S4L: several copies of every example, all classified (Zhai et al. 2019)."""
 
 from __future__ import annotations
 

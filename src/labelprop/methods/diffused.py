@@ -14,7 +14,7 @@ from labelprop.propagators.diffusion import WARN_ABOVE, Diffusion
 
 
 def diffused(vectors_ND: torch.Tensor, seeds: Seeds, tools: Tools, **parameters: Any) -> Propagation:
-    """What `Diffusion` finds on vectors, its search shared out over the processes of `tools`.
+    """The labels of `Diffusion` on vectors, its search shared out over the processes of `tools`.
 
     Warns where the diffusion stopped far from its solution, or reached nothing; training goes on.
     """

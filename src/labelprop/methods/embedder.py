@@ -1,4 +1,4 @@
-"""What methods that train an embedding against a memory bank have in common."""
+"""The base of methods that train an embedding against a memory bank."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def _own_rates(module: nn.Module | None) -> Iterator[tuple[nn.Parameter, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """One stretch of training.
+    """One phase of training.
 
     `method` is the method as its parameters stand, before `setup`; trainings work on a `copy` of it. `share` is its
     length in units of the main phase's steps (the main phase has 1), at least 100 steps. Weights pass from phase to
@@ -105,7 +105,7 @@ class Phase:
 
     @property
     def needs(self) -> BatchSpec:
-        """What its method wants to see in every step."""
+        """The streams and views that its method takes in every step."""
         return self.method.needs
 
     @property

@@ -1,4 +1,4 @@
-"""What methods keep between steps beside tables of labels: memory banks and teachers.
+"""State that methods keep between steps, beside tables of labels: memory banks and teachers.
 
 A `State` passes from phase to phase where the recipe says so, from one method to another: the bank that instance
 recognition filled is the one that local label propagation votes with.

@@ -1,4 +1,4 @@
-"""What a step is made of, for methods that take labeled and unlabeled examples in fixed numbers."""
+"""The streams of a step, for methods that take labeled and unlabeled examples in fixed numbers."""
 
 from __future__ import annotations
 

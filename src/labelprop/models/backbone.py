@@ -44,7 +44,7 @@ class Backbone:
     learned: TextSvd | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """What a run remembers of it."""
+        """Its record in a run."""
         described = {"name": self.name, "digest": self.digest, "by_name": self.by_name}
         return described if self.learned is None else described | {"learned": True}
 

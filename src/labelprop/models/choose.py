@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def choose_model(modality: str, shape: tuple[int, ...], device: torch.device | str) -> tuple[str, str]:
     """The registered name of a model for examples of `shape`, (C, H, W) or (D,), on `device`, and the reason.
 
-    Text never comes here: it reaches the network as vectors.
+    Texts have been embedded before: they are vectors here.
     """
     if modality != "image" or len(shape) != 3:
         return "mlp", f"vectors of {shape[0]} dimensions"

@@ -1,4 +1,4 @@
-"""What a run may deploy around its network, each by the name under which model.json describes it.
+"""Modules that a run may deploy around its network, each by its name in model.json.
 
 Each gives what the network gives, with another "class" (B, C).
 """
@@ -25,7 +25,7 @@ class NetworkWrapper(nn.Module):
         self.net = net
 
     def to_json(self) -> dict[str, Any]:
-        """What `empty` needs beside the network."""
+        """The arguments of `empty` beside the network."""
         return {}
 
     @classmethod

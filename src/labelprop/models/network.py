@@ -25,7 +25,7 @@ EMBEDDING = "embedding"
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What it takes to build a network: trunk by registered name, its options, input shape and heads.
+    """The description from which a network is built: trunk by registered name, its options, input shape and heads.
 
     `heads` maps a head's name to its number of outputs. `options` are the trunk's keyword arguments and hold
     only what JSON can (tuples come back as lists).

@@ -99,7 +99,7 @@ class Diffusion(GraphPropagator):
         found = (sink.scores, sink.shares, certainty_N, reached_N, seeds, Verdict.worst(*verdicts))
         return conclude(*found, labels_N=sink.labels_N)
 
-    def complaint(self, found: Propagation) -> str | None:
+    def warning_text(self, found: Propagation) -> str | None:
         if found.residual <= WARN_ABOVE:
             return None
         return (

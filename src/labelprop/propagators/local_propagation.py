@@ -96,7 +96,7 @@ class LocalPropagation(VotePropagator):
     pool: Pool = "unlabeled"
 
     def weighing(self) -> dict[str, Any]:
-        """What votes are divided by, as `local_bias` takes it."""
+        """The parameters of the density that votes are divided by, for `local_bias`."""
         return {"density": self.density, "pool": self.pool, "n_density": self.n_density}
 
     def bias(self, given: SeededRows | Edges, seeds: Seeds) -> torch.Tensor | None:

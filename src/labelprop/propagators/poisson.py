@@ -75,5 +75,5 @@ class Poisson(KernelPropagator):
             warn_shifted(missed.residual, Verdict(found.steps, found.residual, found.converged))
         return found
 
-    def complaint(self, found: Propagation) -> None:  # all is said where the equation was changed
+    def warning_text(self, found: Propagation) -> None:  # `warn_shifted` has warned
         return None

@@ -172,7 +172,7 @@ class SpectralCut(GraphPropagator):
         # Nothing is iterated but the eigenpairs, which count where they were not found.
         return answer.concluded(Verdict(0, basis.residual, converged=basis.residual == 0))
 
-    def complaint(self, found: Propagation) -> str | None:
+    def warning_text(self, found: Propagation) -> str | None:
         if found.converged:
             return None
         return (

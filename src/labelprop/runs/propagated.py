@@ -1,4 +1,4 @@
-"""What a propagation leaves behind: labels, metrics with the baselines beside them, the page."""
+"""The results of a propagation: labels, metrics with the baselines beside them, the page."""
 
 from __future__ import annotations
 

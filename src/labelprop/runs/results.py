@@ -1,5 +1,5 @@
-"""What every run leaves behind: labels, metrics, evidence for the page, and the page. Labels are scored against the
-truth here."""
+"""The results of every run: labels, metrics, evidence for the page, and the page. Labels are scored against the truth
+here."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class BestOfClasses:
             self.best()
 
     def best(self) -> tuple[ScoredPairs, np.ndarray]:
-        """What is kept so far, by class and rank, and the ranks from 1."""
+        """The rows kept so far, by class and rank, and the ranks from 1."""
         parts = self._gathered
         candidates = ScoredPairs(
             np.concatenate([np.zeros(0, np.int64), *(part.classes_M for part in parts)]),

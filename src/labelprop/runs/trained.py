@@ -1,4 +1,4 @@
-"""What a training leaves behind: the classifier, labels, pseudo-labels, metrics, the page."""
+"""The results of a training: the classifier, labels, pseudo-labels, metrics, the page."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _write_pseudo_labels(finished: Trained) -> None:
 
 
 def _metrics(finished: Trained, results: Results) -> dict[str, Any]:
-    """What metrics.json says of a training alone."""
+    """The part of metrics.json that only a training has."""
     baseline_N, baseline_test = None, None
     if len(finished.classifiers) > 1:
         with finished.clock.stage("predict"):

@@ -1,4 +1,4 @@
-"""What one training is made of: its recipe and length, the data, the network, and its monitor."""
+"""The parts of one training: its recipe and length, the data, the network, and its monitor."""
 
 from __future__ import annotations
 

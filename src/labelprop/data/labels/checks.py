@@ -1,4 +1,4 @@
-"""What is odd about given labels: counts, and names that look like mistakes."""
+"""Checks of given labels: counts, and names that look like mistakes."""
 
 from __future__ import annotations
 

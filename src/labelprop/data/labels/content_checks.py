@@ -1,4 +1,4 @@
-"""What is odd about the examples themselves: ids, unreadable files, sizes, vectors, copies."""
+"""Checks of the examples themselves: ids, unreadable files, sizes, vectors, copies."""
 
 from __future__ import annotations
 

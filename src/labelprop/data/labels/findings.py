@@ -1,4 +1,4 @@
-"""What a check found, in words, with the ids it concerns."""
+"""The finding of a check: a sentence, with the ids it concerns."""
 
 from __future__ import annotations
 

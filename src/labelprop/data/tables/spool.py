@@ -15,7 +15,7 @@ IN_MEMORY_BYTES = 256 * 2**20  # what is larger is mapped, so that memory need n
 
 
 class Spool:
-    """What was appended, never more than once in memory.
+    """Collects appended bytes, never more than once in memory.
 
     Above `IN_MEMORY_BYTES` it goes to a nameless file in `folder`, which vanishes with what maps it. Raises
     StorageError, with the remedy, where that file cannot be written.

@@ -25,7 +25,7 @@ FARTHEST = 0.5  # of the way to the neighbor
 def near_rows(content: Content, device: torch.device) -> torch.Tensor:
     """The nearest rows of each, (N, K) int64 on the CPU with K at most 10.
 
-    A row that has no neighbors (a vector of zeros, or the only one) has itself in their place.
+    A row without neighbors (a vector of zeros, or the only one) is its own neighbor.
     """
     n = len(content)
     vectors_ND = content.array() if isinstance(content, TensorContent) else content.read(np.arange(n)).numpy()

@@ -75,7 +75,7 @@ def load_pretrained(name: str | os.PathLike[str], tune: str, seed: int) -> Pretr
 
 
 def options_of(trunk: PretrainedTrunk) -> dict[str, Any]:
-    """What `build_pretrained` takes to make `trunk` anew, as JSON has it."""
+    """The arguments, as JSON, with which `build_pretrained` rebuilds `trunk`."""
     config: Any = trunk.model.config
     image = trunk.image_config
     return {

@@ -33,7 +33,7 @@ DESCRIBED, WEIGHTS = "text.json", "text.safetensors"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextSvd:
-    """What was learned from a set of texts: V groups of letters, what each weighs, and D directions among them."""
+    """A fitted text model: V groups of letters with their weights, and D directions among them."""
 
     vocabulary: tuple[str, ...]
     idf_V: np.ndarray  # float32

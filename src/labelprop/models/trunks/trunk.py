@@ -1,4 +1,4 @@
-"""What every trunk is: a module from inputs to one feature vector, and the linear heads it wants on top."""
+"""The base of every trunk: a module from inputs to one feature vector, and the linear heads on top of it."""
 
 from __future__ import annotations
 

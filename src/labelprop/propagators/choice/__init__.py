@@ -1,1 +1,1 @@
-"""What `auto` chooses among, and how."""
+"""The choice of `auto`: candidates, their fits on one data set, and the selection."""

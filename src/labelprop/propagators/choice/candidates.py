@@ -1,4 +1,4 @@
-"""What `AutoPropagation` chooses from: propagators with a number of neighbors each, and two heads."""
+"""The candidates of `AutoPropagation`: propagators with a number of neighbors each, and two heads."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a propagation will take in time and memory."""
+"""Forecasts of the time and memory that a propagation takes."""

@@ -19,7 +19,7 @@ REPORT_BYTES, MAP_PASSES, MAP_ROWS = 100 * 2**20, 1.8e7, 3000  # of the page; a 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What a propagation will take. Bytes are those beyond what the process holds already."""
+    """Time and memory that a propagation will take. Bytes are those beyond what the process holds already."""
 
     method: str
     parameters: Mapping[str, Any]
@@ -45,7 +45,7 @@ class Forecast:
 
 
 def forecast(method: str, parameters: Mapping[str, Any], size: Size) -> Forecast:
-    """What `method` with these parameters (its defaults for the others) will take."""
+    """The forecast for `method` with these parameters (its defaults for the others)."""
     cost = registry.lookup("propagators", method).load()(**parameters).cost(size)
     report = Stage("report", REPORT_BYTES, passes=MAP_PASSES * min(size.n, MAP_ROWS))
     stages = [*cost.stages, *([_baselines(size)] if size.baselines else []), report]

@@ -21,7 +21,7 @@ NODES, DEGREE, CLASSES = 10_000, 20, 32  # of the sparse one
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What this machine does in a second; see `Stage`."""
+    """Operations that this machine does in a second; see `Stage`."""
 
     products: float
     passes: float

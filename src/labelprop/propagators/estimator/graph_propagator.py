@@ -44,7 +44,7 @@ class GraphPropagator(Propagator):
 
     A subclass gives three functions: `weigh` (the kernel), `build_graph` (from directed weights) and `propagate`
     (labels from seeds on the graph); in `graph_parameters` the names of parameters that the graph depends on; and
-    `complaint` where it warns of more than a missed tolerance.
+    `warning_text` where it warns of other things than a missed tolerance.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class GraphPropagator(Propagator):
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         """Labels of all rows of `graph_`, with the verdict of what was solved; what suits all seeds is `prepared`."""
 
-    def complaint(self, found: Propagation) -> str | None:
+    def warning_text(self, found: Propagation) -> str | None:
         """What to warn of where an answer is not what was asked for."""
         if found.converged:
             return None
@@ -98,9 +98,9 @@ class GraphPropagator(Propagator):
         started = time.perf_counter()
         found = self.propagate(self.graph_, seeds.to(self.graph_.device))
         self.say(f"propagation: {found.steps} steps, residual {found.residual:.2g}", started)
-        said = self.complaint(found)
-        if said is not None:
-            warnings.warn(said, ConvergenceWarning, stacklevel=3)
+        text = self.warning_text(found)
+        if text is not None:
+            warnings.warn(text, ConvergenceWarning, stacklevel=3)
         return found
 
     @torch.no_grad()

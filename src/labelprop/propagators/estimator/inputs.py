@@ -1,4 +1,4 @@
-"""What a user hands to fit and predict, checked: feature rows, or a graph of similarities or distances."""
+"""Checks of the X of fit and predict: feature rows, or a graph of similarities or distances."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What linear systems ask of a matrix of weights, wherever its entries are: products and row sums."""
+"""A matrix of weights as linear systems use it: products and row sums, wherever its entries are."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Plot:
     mark: Mark | None = None
     columns: tuple[HistogramBar, ...] = ()
     zero: float | None = None  # the axis that columns stand on
-    above: str = ""  # said of what stands above the axis
+    above: str = ""  # the name of what stands above the axis
     below: str = ""
     spots: tuple[Spot, ...] = ()
     diagonal: bool = False

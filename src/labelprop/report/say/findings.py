@@ -38,7 +38,7 @@ def _with_truth(run: FinishedRun) -> str:
 
 
 def trust_heading(run: FinishedRun) -> str:
-    """What leaving out the least certain gains."""
+    """The gain in accuracy from leaving out the least certain."""
     trust = run.trust
     if trust.n == 0:
         return "Nothing was labeled, so there is nothing to trust"
@@ -128,7 +128,7 @@ def confusion_heading(confusions: Sequence[Confusion], names: Sequence[str]) -> 
 
 
 def gain_heading(comparison: Comparison | None, noun: str) -> str:
-    """What the unlabeled examples did for the result; "" where nothing simpler was tried."""
+    """How much the unlabeled examples improved the result; "" where nothing simpler was tried."""
     only = comparison.simplest if comparison else None
     if comparison is None or only is None:
         return ""

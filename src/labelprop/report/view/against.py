@@ -1,4 +1,4 @@
-"""What the template prints of the part that sets another run beside this one."""
+"""Template variables of the part that sets another run beside this one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the template prints of the section on the embedding."""
+"""Template variables of the section on the embedding."""
 
 from __future__ import annotations
 

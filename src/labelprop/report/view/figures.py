@@ -1,4 +1,4 @@
-"""What the template prints of one chart, and of tables with the numbers behind charts."""
+"""Template variables of one chart, and of tables with the numbers behind charts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the template prints of examples laid out in the plane: a few classes over time, and one class alone."""
+"""Template variables of the examples laid out in the plane: a few classes over time, and one class alone."""
 
 from __future__ import annotations
 

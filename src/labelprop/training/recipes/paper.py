@@ -1,4 +1,4 @@
-"""What a row of a paper's table is: data, network, labels, phases, and the number that was published."""
+"""A row of a paper's table: data, network, labels, phases, and the number that was published."""
 
 from __future__ import annotations
 
