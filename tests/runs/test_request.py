@@ -56,6 +56,7 @@ def test_the_contract_of_train() -> None:
     defaults |= {"device": "auto", "budget": None, "resume": False}
     assert {name: parameters[name].default for name in defaults} == defaults
     assert parameters["out"].default is inspect.Parameter.empty
+    assert inspect.signature(labelprop.train).return_annotation == "Run"
 
 
 def test_names_that_are_wrong_missing_or_given_twice_are_refused() -> None:
