@@ -220,7 +220,7 @@ def test_takes_what_users_of_scikit_learn_write() -> None:
         assert found.transduction_.shape == found.predict(X).shape == (60,)
     with pytest.raises(RequestError, match=r"kernel=.*'knn' or 'rbf'; for a kernel of your own compute its matrix"):
         LabelPropagation(kernel=lambda a, b: a @ b.T).fit(X, y)
-    with pytest.raises(RequestError, match=r"n_jobs=0: must be a whole number other than 0"):
+    with pytest.raises(RequestError, match=r"n_jobs=0: must be None or a whole number other than 0"):
         LabelPropagation(n_jobs=0).fit(X, y)
 
 
