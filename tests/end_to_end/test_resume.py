@@ -192,6 +192,14 @@ def test_resume_of_another_run_is_refused_and_says_what_differs(interrupted, cha
         labelprop.train(folder, out=out, resume=True, **({"epochs": 3, "settings": SETTINGS} | changed))
 
 
+def test_a_resumed_run_keeps_the_command_that_says_all(interrupted) -> None:
+    folder, out = interrupted
+    record = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps(record | {"command": "labelprop train x --labels y"}))
+    labelprop.train(folder, out=out, resume=True, command="labelprop train x --resume")
+    assert json.loads((out / "run.json").read_text())["command"] == "labelprop train x --labels y"
+
+
 def test_resume_with_other_data_is_refused(interrupted) -> None:
     _folder, out = interrupted
     other = out.parent / "patterns"

@@ -32,13 +32,8 @@ class GroupedCommand(TyperCommand):
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None:
-                positional = parameter.param_type_name == "argument"
-                title = (
-                    "Arguments"
-                    if positional
-                    else HELP_GROUPS.get(getattr(parameter, "rich_help_panel", ""), "Output")
-                )
-                groups[title].append(record)
+                title = HELP_GROUPS.get(getattr(parameter, "rich_help_panel", ""), "Output")
+                groups["Arguments" if parameter.param_type_name == "argument" else title].append(record)
         for title, records in groups.items():
             if records:
                 with formatter.section(title):

@@ -27,7 +27,7 @@ from labelprop.training.outputs import collect_outputs
 
 RECORD = "race.json"
 KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
-    "request",
+    *("request", "command"),
     *("format", "data", "labels", "classes", "backbone", "tune", "init", "augment", "seed", "epochs", "steps"),
     *("budget", "deterministic", "compile", "precision", "device", "devices", "threads", "versions"),
 )

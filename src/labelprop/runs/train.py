@@ -61,6 +61,8 @@ def train(request: TrainRequest) -> Path:
             check_finished(prepare_training(replace(request, reporter=Silent()), device, fabric))
             request.reporter.say(f"{request.out} is finished already; nothing to resume.")
         else:
+            if request.resume and not request.out.exists():
+                request.reporter.say(f"there is no run {request.out} to resume: a new one starts")
             prepared = prepare_training(request, device, fabric)
             opened = closing(RunFolder.open(request.out, request.existing)) if group.leads else nullcontext()
             with opened as folder:
@@ -102,6 +104,7 @@ def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
     described = configuration(prepared)
     if previous and not request.force:
         check_same_run(previous, described)
+        described["command"] = previous.get("command", request.command)  # the whole one: --resume needs no more
     clock = StageClock(previous.get("stages"))
     for name, usage in prepared.clock.stages.items():
         clock.add(name, usage)
