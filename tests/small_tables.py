@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from labelprop.data.tables.read import Table, read_table
+from labelprop.data.tables.read import read_table
+from labelprop.data.tables.table import Table
 
 
 def parquet(folder: Path, **columns: Any) -> Table:

@@ -15,7 +15,7 @@ from labelprop.core.run_folder import RunFolder
 from labelprop.data.images.pixels import ImageFormat
 from labelprop.data.samples import Samples
 from labelprop.data.source import as_path
-from labelprop.data.tables.read import TABLE_SUFFIXES
+from labelprop.data.tables.kinds import table_kind
 from labelprop.models.backbone import Backbone
 from labelprop.runs.classifier import BATCH, Classifier, load_classifier, own_backbone
 from labelprop.runs.design import embed_content, open_backbone, resolve_device
@@ -129,7 +129,7 @@ def open_new_data(request: Classifying) -> NewData:
 def _columns(folder: RunFolder, request: Classifying) -> dict[str, str]:
     """Columns of a table that were named for training; new tables have them unless the request names others."""
     path = as_path(request.data)
-    if path is None or path.suffix.lower() not in TABLE_SUFFIXES:
+    if path is None or table_kind(path) is None:
         return {}
     named: dict[str, str] = folder.read_json("run.json").get("columns", {})
     return named | request.content_columns

@@ -10,9 +10,10 @@ import pytest
 
 from labelprop.core.errors import DataError, StorageError
 from labelprop.data.images.column import read_images
-from labelprop.data.tables import read as tables
-from labelprop.data.tables import spool
-from labelprop.data.tables.read import Table, read_table
+from labelprop.data.tables import arrow, spool
+from labelprop.data.tables import table as tables
+from labelprop.data.tables.read import read_table
+from labelprop.data.tables.table import Table
 from small_tables import parquet, text
 
 
@@ -52,7 +53,9 @@ def test_a_large_column_goes_to_a_file_that_leaves_nothing(
 
 def test_a_slice_of_an_arrow_table_is_read_from_its_own_rows(tmp_path: Path) -> None:
     column = pa.chunked_array([pa.array([b"0", b"11", None, b"33"]), pa.array([b"4"])]).slice(1)
-    table = Table("t", tmp_path, ("raw",), 4, lambda _: column, {})
+    table = Table(
+        "t", tmp_path, ("raw",), 4, lambda _: column, lambda _: iter([[part] for part in column.chunks]), {}
+    )
     assert cells(table, "raw") == [b"11", None, b"33", b"4"]
 
 
@@ -72,7 +75,7 @@ def test_streaming_never_holds_the_column(tmp_path: Path, monkeypatch: pytest.Mo
     images = [rng.bytes(size) for _ in range(n)]
     pq.write_table(pa.table({"image": images}), tmp_path / "t.parquet", row_group_size=n // 4, use_dictionary=False)
     monkeypatch.setattr(spool, "IN_MEMORY_BYTES", 8)
-    monkeypatch.setattr(tables, "_BATCH_BYTES", 2**20)
+    monkeypatch.setattr(arrow, "_BATCH_BYTES", 2**20)
     pool, before = pa.system_memory_pool(), pa.default_memory_pool()
     pa.set_memory_pool(pool)
     held = pool.bytes_allocated()

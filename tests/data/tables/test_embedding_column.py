@@ -11,10 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from labelprop.core.errors import DataError, StorageError
-from labelprop.data.tables import read as tables
 from labelprop.data.tables import spool
+from labelprop.data.tables import table as tables
 from labelprop.data.tables.embedding_column import read_embeddings
-from labelprop.data.tables.read import Table, read_table
+from labelprop.data.tables.read import read_table
+from labelprop.data.tables.table import Table
 from small_tables import parquet, text
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import codecs
 import csv
+import gzip
 import json
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from labelprop.core.errors import DataError, RequestError, UnknownNameError
+from labelprop.data.tables import table as tables
+from labelprop.data.tables.kinds import table_kind
 from labelprop.data.tables.read import read_table
 
 
@@ -124,3 +128,98 @@ def test_a_csv_of_a_spreadsheet_in_another_country(text: str, tmp_path) -> None:
     table = read_table(tmp_path / "l.csv")
     assert table.names == ("id", "label")
     assert table.values("label") == ["'a, b'"]
+
+
+MARKED = "id,label\n7,cät\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "asked"),
+    [
+        ("utf-8", None),
+        ("utf-8-sig", None),
+        ("utf-16", None),
+        ("utf-16", "latin-1"),  # a mark is surer than what holds for several files
+        ("utf-32", None),
+        ("utf-16-le", "utf-16-le"),
+        ("cp1252", "cp1252"),
+        ("mac-roman", "MacRoman"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "jsonl", "jsonl.gz"])
+def test_text_of_every_encoding(tmp_path: Path, written: str, asked: str | None, suffix: str) -> None:
+    content = (MARKED if suffix.startswith("csv") else '{"id": "7", "label": "cät"}\n').encode(written)
+    table = read_table(put(tmp_path / f"t.{suffix}", gzip.compress(content) if "gz" in suffix else content), asked)
+    assert (table.names, table.values("id"), table.texts("label")) == (("id", "label"), ["7"], ["cät"])
+
+
+def test_big_endian_text_is_known_by_its_mark(tmp_path: Path) -> None:
+    table = read_table(put(tmp_path / "t.csv", codecs.BOM_UTF16_BE + MARKED.encode("utf-16-be")))
+    assert table.texts("label") == ["cät"]
+
+
+@pytest.mark.parametrize(
+    ("content", "asked", "said"),
+    [
+        (MARKED.encode("cp1252"), "utf-8", r"t\.csv, line 2: the bytes e4 are not utf-8; name the right one"),
+        (MARKED.encode(), "ascii", r"t\.csv, line 2: the bytes c3 are not ascii"),
+        (codecs.BOM_UTF16_LE + MARKED.encode("utf-16-le")[:-1], None, r"t\.csv, line .* are not utf-16"),
+        (MARKED.encode("utf-16-le"), None, r"zero bytes in its first line.*--encoding utf-16-le"),
+        (MARKED.encode(), "utf9", "--encoding 'utf9' is no encoding that Python knows; did you mean 'utf-?8'"),
+        (MARKED.encode(), "base64", "--encoding 'base64' is no encoding"),
+    ],
+)
+def test_text_of_another_encoding_names_the_line_or_the_nearest(
+    tmp_path: Path, content: bytes, asked: str | None, said: str
+) -> None:
+    with pytest.raises(RequestError, match=said):
+        read_table(put(tmp_path / "t.csv", content), asked)
+
+
+@pytest.mark.parametrize("content", [b"no", gzip.compress(MARKED.encode() * 100)[:-9]])
+def test_a_damaged_packed_file_is_named(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(RequestError, match=r"t\.csv\.gz"):
+        read_table(put(tmp_path / "t.csv.gz", content))
+
+
+@pytest.mark.parametrize("end", [",\n", ",", ",\n,\n\n , \n"])
+def test_empty_cells_below_the_last_row_are_no_row(tmp_path: Path, end: str) -> None:
+    table = read_table(put(tmp_path / "t.csv", f"id,label\n1,a\n{end}"))
+    assert (table.n_rows, table.values("id")) == (1, ["1"])
+    semicolons = read_table(put(tmp_path / "s.csv", "id;label\n1;a\n;\n"))
+    assert semicolons.n_rows == 1
+
+
+def test_empty_cells_between_rows_keep_their_row(tmp_path: Path) -> None:
+    table = read_table(put(tmp_path / "t.csv", "text,label\nx,a\n,\ny,b\n"))
+    assert table.values("text") == ["x", "", "y"]
+    assert table.place(2) == "line 4"
+    assert read_table(put(tmp_path / "one.csv", 'text\nx\n""\n')).values("text") == ["x", ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("l.xlsx", "save it as CSV UTF-8"),
+        ("l.json", "In Label Studio, export as CSV"),
+        ("l.pt", r"numpy\.save\('l\.npy'"),
+        ("l.txt", r"rename it to l\.csv"),
+        ("l.parquet.gz", "known are .csv .tsv .jsonl .parquet"),
+        ("l.unheard", "known are .csv .tsv .jsonl .parquet"),
+    ],
+)
+def test_files_of_other_kinds_say_how_they_become_a_table(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(RequestError, match=said):
+        read_table(put(tmp_path / name, "id,label\n"))
+    assert table_kind(tmp_path / name) is None
+
+
+def test_wide_columns_are_streamed_and_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "BATCH_ROWS", 2)
+    content = "id,a,b\n" + "".join(f"{row},{row}.5,-{row}\n" for row in range(5))
+    table = read_table(put(tmp_path / "t.csv", content), streamed=lambda names: names[1:])
+    parts = list(table.parts(["b", "a"]))
+    assert parts[0] == [["-0", "-1"], ["0.5", "1.5"]]
+    assert [len(part[0]) for part in parts] == [2, 2, 1]
+    assert table.values("a") == [f"{row}.5" for row in range(5)]
+    assert table.values("id") == [str(row) for row in range(5)]

@@ -11,8 +11,8 @@ import numpy as np
 
 from labelprop.core.errors import DataError
 from labelprop.data.images.originals import EncodedImages
-from labelprop.data.tables.read import Table
 from labelprop.data.tables.spool import Spool
+from labelprop.data.tables.table import Table
 
 
 def read_images(table: Table, name: str, folder: Path) -> EncodedImages:

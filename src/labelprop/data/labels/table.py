@@ -12,7 +12,10 @@ from labelprop.core.errors import DataError, RequestError
 from labelprop.data.samples import Samples
 from labelprop.data.source import as_path
 from labelprop.data.sources.arrays import load_arrays
-from labelprop.data.tables.read import TABLE_SUFFIXES, Table, dataset_table, read_table
+from labelprop.data.tables.arrow import dataset_table
+from labelprop.data.tables.kinds import table_kind
+from labelprop.data.tables.read import read_table
+from labelprop.data.tables.table import Table
 from labelprop.data.tables.values import label_text, plain_text
 
 PERSONS = (None, "", "given", "accepted")  # values of `source` for labels that a person gave or accepted
@@ -53,7 +56,7 @@ def read_label_table(labels: Any, samples: Samples) -> list[LabelRow]:
         return _aligned(labels, samples, "labels")
     if path.suffix.lower() == ".npy":
         return _aligned(load_arrays(path)["X"], samples, str(path))
-    if path.suffix.lower() in TABLE_SUFFIXES:
+    if table_kind(path) is not None:
         return _from_table(read_table(path))
     if not path.exists():
         raise RequestError(f"no file '{path}'. Check the path of the labels.")
@@ -65,7 +68,7 @@ def read_label_table(labels: Any, samples: Samples) -> list[LabelRow]:
 
 def _is_file(part: Any) -> bool:
     path = as_path(part)
-    return path is not None and path.suffix.lower() in {".npy", *TABLE_SUFFIXES}
+    return path is not None and (path.suffix.lower() == ".npy" or table_kind(path) is not None)
 
 
 def _from_table(table: Table) -> list[LabelRow]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from labelprop.data.source import Source as Source
     from labelprop.data.source import as_path as as_path
     from labelprop.data.sources.table import data_in_table as data_in_table
-    from labelprop.data.tables.read import Table as Table
+    from labelprop.data.tables.table import Table as Table
     from labelprop.data.tables.values import label_text as label_text
     from labelprop.data.tables.values import plain_text as plain_text
 

@@ -10,7 +10,7 @@ from typing import Any
 from labelprop.core.errors import DataError, RequestError
 from labelprop.data.images.originals import EncodedImages
 from labelprop.data.source import NO_COLUMNS, Columns, RawData, as_path
-from labelprop.data.tables.read import TABLE_SUFFIXES
+from labelprop.data.tables.kinds import ARRAY_SUFFIXES, table_kind
 
 UNLABELED_FOLDER = "unlabeled"
 IMAGE_SUFFIXES = frozenset(
@@ -94,7 +94,7 @@ def _visible(name: str) -> bool:
 
 
 def _nothing_found(root: Path) -> str:
-    tables = sorted(path for path in root.iterdir() if path.suffix.lower() in TABLE_SUFFIXES | {".npy", ".npz"})
+    tables = sorted(path for path in root.iterdir() if table_kind(path) or path.suffix.lower() in ARRAY_SUFFIXES)
     if tables:
         return f"the folder '{root}' holds no images, but '{tables[0].name}': to read that, pass '{tables[0]}'."
     return f"the folder '{root}' holds no images. Put images ({' '.join(sorted(IMAGE_SUFFIXES))}) into it."

@@ -10,7 +10,8 @@ from labelprop.core.extras import require
 from labelprop.data.source import Columns, RawData, as_path
 from labelprop.data.sources.folder import is_hf_folder
 from labelprop.data.sources.table import data_in_table
-from labelprop.data.tables.read import TABLE_SUFFIXES, dataset_table
+from labelprop.data.tables.arrow import dataset_table
+from labelprop.data.tables.kinds import is_known_file
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*\Z")
 _SPLIT = "train"  # the one read of several; the others are for tests
@@ -25,10 +26,9 @@ class HfSource:
             return type(data).__module__.partition(".")[0] == "datasets"
         if path.is_dir():
             return is_hf_folder(path)
-        file_like = path.suffix.lower() in TABLE_SUFFIXES | {".npy", ".npz"}
         mistyped = path.parent.is_dir()  # 'photos/trian' beside 'photos/train' is no name on the hub
         hub_name = _HUB_NAME.match(str(data)) is not None
-        return hub_name and not (path.exists() or file_like or mistyped)
+        return hub_name and not (path.exists() or is_known_file(path) or mistyped)
 
     def read(self, data: Any, columns: Columns) -> RawData:
         path = as_path(data)

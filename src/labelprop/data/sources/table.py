@@ -10,7 +10,9 @@ from labelprop.core.errors import RequestError
 from labelprop.data.images.column import read_images
 from labelprop.data.source import Columns, RawData, as_path
 from labelprop.data.tables.embedding_column import read_embeddings
-from labelprop.data.tables.read import TABLE_SUFFIXES, Table, read_table
+from labelprop.data.tables.kinds import table_kind
+from labelprop.data.tables.read import read_table
+from labelprop.data.tables.table import Table
 from labelprop.data.tables.values import plain_text
 
 USUAL_NAMES = {"image": ("image", "img"), "text": ("text",), "embedding": ("embedding", "features")}
@@ -21,7 +23,7 @@ class TableSource:
 
     def claims(self, data: object) -> bool:
         path = as_path(data)
-        return path is not None and path.suffix.lower() in TABLE_SUFFIXES and not path.is_dir()
+        return path is not None and table_kind(path) is not None and not path.is_dir()
 
     def read(self, data: Any, columns: Columns) -> RawData:
         path = Path(data).expanduser()

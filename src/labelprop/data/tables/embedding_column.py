@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from labelprop.core.errors import DataError
-from labelprop.data.tables.read import BATCH_ROWS, Table
 from labelprop.data.tables.spool import Spool
+from labelprop.data.tables.table import BATCH_ROWS, Table
 
 
 def read_embeddings(table: Table, name: str, folder: Path) -> np.ndarray:
