@@ -19,8 +19,8 @@ def to_fitted(kernel: Kernel, fitted: Any, others: Any) -> sparse.csr_array:
 
     The kernel may give an array or a SciPy sparse one. Raises DataError for another shape and for missing values.
     """
-    given = kernel(fitted, others)
-    found = given if sparse.issparse(given) else np.asarray(given)
+    found: Any = kernel(fitted, others)
+    found = found if sparse.issparse(found) else np.asarray(found)
     shape = (int(fitted.shape[0]), int(others.shape[0]))
     if found.shape != shape or found.dtype.kind not in "fiub":
         raise DataError(
