@@ -123,14 +123,14 @@ def reweighted(w: np.ndarray, seeded: np.ndarray) -> np.ndarray:
     return g[:, None] * w * g[None, :]
 
 
-def self_tuned_graph(squared: np.ndarray, k: int) -> np.ndarray:
-    """max(A, A^T), a_ij = exp(-d_ij^2 / max(d_ik^2, 1e-6)) for the k nearest j of i by squared distance."""
+def self_tuned_graph(squared: np.ndarray, k: int, sharpness: float = 4.0) -> np.ndarray:
+    """max(A, A^T), a_ij = exp(-sharpness d_ij^2 / max(d_ik^2, 1e-6)) for the k nearest j of i by squared distance."""
     squared = squared.copy()
     np.fill_diagonal(squared, np.inf)
     a = np.zeros_like(squared)
     for i, row in enumerate(squared):
         near = np.argsort(row, kind="stable")[: min(k, len(row) - 1)]
-        a[i, near] = np.exp(-row[near] / max(row[near].max(), 1e-6))
+        a[i, near] = np.exp(-sharpness * row[near] / max(row[near].max(), 1e-6))
     return np.maximum(a, a.T)
 
 

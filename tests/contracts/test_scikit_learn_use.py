@@ -98,6 +98,28 @@ def test_sparse_features_equal_dense_ones(estimator: Any) -> None:
         np.testing.assert_array_equal(found.predict(form(X[:9])), dense.predict(X[:9]))
 
 
+@pytest.mark.parametrize("search", ["exact", "approximate"])
+def test_what_was_fitted_sparse_predicts_dense_and_the_other_way(estimator: Any, search: str) -> None:
+    X, y, _ = blobs(members=60)
+    X = np.where(np.abs(X) > 1, X, 0)
+    dense = clone(estimator).set_params(search=search).fit(X, y)
+    wanted = dense.predict_proba(X[:9])
+    for form in (sparse.csr_array, sparse.csc_matrix, sparse.lil_matrix):
+        np.testing.assert_allclose(dense.predict_proba(form(X[:9])), wanted, rtol=1e-5, atol=1e-7)
+    if search == "exact":  # no other takes sparse rows
+        fitted = clone(estimator).fit(sparse.csr_array(X), y)
+        for form in (np.asarray, np.float32, sparse.csr_array):
+            np.testing.assert_allclose(fitted.predict_proba(form(X[:9])), wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_verbose_and_parameters_of_numpy_are_taken(estimator: Any) -> None:
+    X, y, _ = blobs()
+    given = {name: np.float32(value) for name, value in estimator.get_params().items() if type(value) is float}
+    whole = {name: np.int64(value) for name, value in estimator.get_params().items() if type(value) is int}
+    found = clone(estimator).set_params(verbose=0, **given, **whole).fit(X, y)
+    np.testing.assert_allclose(found.certainty_, clone(estimator).fit(X, y).certainty_, rtol=1e-3, atol=1e-4)
+
+
 def test_it_survives_pickling_and_cloning_when_fitted_on_text_labels(estimator: Any) -> None:
     X, y, truth = blobs()
     names = np.array(["ant", "bee", "cat"])

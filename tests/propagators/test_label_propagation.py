@@ -173,11 +173,12 @@ def test_volume_moves_labels_to_the_wanted_shares_and_leaves_scores() -> None:
     k=st.integers(1, 30),
     seed=st.integers(0, 10**6),
     metric=st.sampled_from(["cosine", "euclidean"]),
+    sharpness=st.sampled_from([0.0, 1.0, 4.0, 8.0]),
 )
-def test_the_graph_is_of_self_tuned_weights(n: int, k: int, seed: int, metric: str) -> None:
+def test_the_graph_is_of_self_tuned_weights(n: int, k: int, seed: int, metric: str, sharpness: float) -> None:
     X, y = oracle.blobs(n, 3, seed)
-    found = LabelPropagation(n_neighbors=k, metric=metric, **EXACT).fit(X, y)
-    w = oracle.self_tuned_graph(oracle.squared_distances(X, metric), k)
+    found = LabelPropagation(n_neighbors=k, metric=metric, sharpness=sharpness, **EXACT).fit(X, y)
+    w = oracle.self_tuned_graph(oracle.squared_distances(X, metric), k, sharpness)
     np.testing.assert_allclose(found.graph_.to_scipy().toarray(), w, atol=1e-9)
     one_hot = np.where(y[:, None] >= 0, np.eye(3)[y], 0)
     np.testing.assert_allclose(found.scores_, oracle.harmonic(w, one_hot, y >= 0), atol=1e-7)
@@ -218,8 +219,8 @@ def test_takes_what_users_of_scikit_learn_write() -> None:
     ):
         found = LabelPropagation(*arguments, **parameters).fit(X, y)
         assert found.transduction_.shape == found.predict(X).shape == (60,)
-    with pytest.raises(RequestError, match=r"kernel=.*'knn' or 'rbf'; for a kernel of your own compute its matrix"):
-        LabelPropagation(kernel=lambda a, b: a @ b.T).fit(X, y)
+    with pytest.raises(RequestError, match=r"kernel='poly': must be 'knn', 'rbf', or a function"):
+        LabelPropagation(kernel="poly").fit(X, y)
     with pytest.raises(RequestError, match=r"n_jobs=0: must be None or a whole number other than 0"):
         LabelPropagation(n_jobs=0).fit(X, y)
 
@@ -337,10 +338,10 @@ class TestEdges:
         X, y = oracle.blobs(30, 2, 7)
         X[20:22] = 0
         y[20:22] = -1
-        cosine = LabelPropagation().fit(X, y)
+        cosine = LabelPropagation(metric="cosine").fit(X, y)
         assert cosine.transduction_[20:22].tolist() == [-1, -1]
         assert cosine.predict(np.zeros((1, 6))).tolist() == [-1]
-        assert (LabelPropagation(metric="euclidean").fit(X, y).transduction_[20:22] >= 0).all()
+        assert (LabelPropagation().fit(X, y).transduction_[20:22] >= 0).all()
 
     @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
     def test_equal_points_and_more_neighbors_than_rows(self, metric: str) -> None:
@@ -376,7 +377,7 @@ def test_a_solve_cut_short_warns_and_says_so() -> None:
     with pytest.warns(ConvergenceWarning, match=r"LabelPropagation stopped after 1 steps with relative residual 0\."):
         found = LabelPropagation(max_iter=1).fit(X, y)
     assert not found.converged_
-    w = oracle.self_tuned_graph(oracle.squared_distances(X, "cosine"), 10)
+    w = oracle.self_tuned_graph(oracle.squared_distances(X, "euclidean"), 10)
     open_rows = np.flatnonzero(y < 0)
     degree = w.sum(axis=1)[open_rows] ** 0.5
     b = w[open_rows][:, y >= 0] @ np.eye(3)[y[y >= 0]] / degree[:, None]
@@ -445,7 +446,10 @@ def test_what_needs_all_scores_at_once_is_refused_beyond_memory(monkeypatch: pyt
         ({"class_mass": "seeds", "volume": "seeds"}, "class_mass and volume both re-weight"),
         ({"reweight": "poison"}, "unknown reweight 'poison'; did you mean 'poisson'"),
         ({"center": "yes"}, "center='yes': must be True or False"),
-        ({"gamma": -1}, r"gamma=-1: must be a number >= 0"),
+        ({"gamma": -1}, r"gamma=-1: must be a finite number >= 0"),
+        ({"sharpness": float("inf")}, r"sharpness=inf: must be a finite number >= 0"),
+        ({"metric": "manhattan"}, r"unknown metric 'manhattan'.*cosine, euclidean"),
+        ({"verbose": -1}, r"verbose=-1: must be True, False or a whole number >= 0"),
         ({"max_iter": 0}, r"max_iter=0: must be a whole number >= 1"),
     ],
 )

@@ -98,7 +98,7 @@ def test_is_diffusion_up_to_one_minus_alpha_on_the_same_graph() -> None:
 @pytest.mark.parametrize("alpha", [0.2, 0.9])
 def test_equals_scikit_learn_on_the_same_graph(alpha: float) -> None:
     X, y = oracle.blobs(90, 3, 2)
-    w = oracle.self_tuned_graph(oracle.squared_distances(X, "cosine"), 8)
+    w = oracle.self_tuned_graph(oracle.squared_distances(X, "euclidean"), 8)
     theirs = Theirs(lambda a, b: w, alpha=alpha, max_iter=100_000, tol=1e-13).fit(X, y)
     ours = LabelSpreading(metric="precomputed", alpha=alpha, **EXACT).fit(sparse.csr_array(w), y)
     np.testing.assert_allclose(ours.label_distributions_, theirs.label_distributions_, atol=1e-8)
@@ -175,23 +175,24 @@ def test_given_distances_equal_the_features() -> None:
     np.testing.assert_allclose(found.predict_proba(pair), wanted.predict_proba(queries), atol=1e-3)
 
 
+@pytest.mark.parametrize("sharpness", [0, 1, 8])
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
-def test_prediction_is_the_kernels_mean_of_the_nearest_rows(metric: str) -> None:
+def test_prediction_is_the_kernels_mean_of_the_nearest_rows(metric: str, sharpness: float) -> None:
     X, y = oracle.blobs(80, 3, 6)
-    found = LabelSpreading(n_neighbors=6, metric=metric).fit(X, y)
+    found = LabelSpreading(n_neighbors=6, metric=metric, sharpness=sharpness).fit(X, y)
     queries = X[:10] + 0.2
     squared = oracle.squared_distances(np.concatenate([queries, X]), metric)[:10, 10:]
     shares = np.where(y[:, None] >= 0, np.eye(3)[y], found.label_distributions_)
     for row, proba in zip(squared, found.predict_proba(queries), strict=True):
         near = np.argsort(row, kind="stable")[:6]
-        weights = np.exp(-row[near] / row[near].max())
+        weights = np.exp(-sharpness * row[near] / row[near].max())
         np.testing.assert_allclose(proba, weights @ shares[near] / weights.sum(), rtol=1e-6)
 
 
 def test_rows_alone_single_rows_and_one_class() -> None:
     X, y = oracle.blobs(30, 2, 7)
     X[20:22], y[20:22] = 0, -1
-    found = LabelSpreading().fit(X, y)
+    found = LabelSpreading(metric="cosine").fit(X, y)
     assert found.transduction_[20:22].tolist() == [-1, -1]
     assert found.predict(np.zeros((1, 6))).tolist() == [-1]
     assert LabelSpreading().fit(np.ones((1, 2)), [3]).transduction_.tolist() == [3]
@@ -300,7 +301,8 @@ class TestWarmStart:
             {"kernel": "rbf"},
             {"gamma": 3.0},
             {"kernel": "knn", "n_neighbors": 5},
-            {"metric": "euclidean"},
+            {"metric": "cosine"},
+            {"sharpness": 1.0},
         ):
             warm.set_params(**change).fit(X, y)
             fresh = LabelSpreading(**{**warm.get_params(), "warm_start": False}).fit(X, y)

@@ -227,11 +227,12 @@ def test_a_solve_cut_short_warns_and_says_so() -> None:
     k=st.integers(1, 30),
     seed=st.integers(0, 10**6),
     metric=st.sampled_from(["cosine", "euclidean"]),
+    sharpness=st.sampled_from([0.0, 1.0, 4.0, 8.0]),
 )
-def test_from_features_on_the_self_tuned_graph(n: int, k: int, seed: int, metric: str) -> None:
+def test_from_features_on_the_self_tuned_graph(n: int, k: int, seed: int, metric: str, sharpness: float) -> None:
     X, y = oracle.blobs(n, 3, seed)
-    found = Poisson(n_neighbors=k, metric=metric, **EXACT).fit(X, y)
-    w = oracle.self_tuned_graph(oracle.squared_distances(X, metric), k)
+    found = Poisson(n_neighbors=k, metric=metric, sharpness=sharpness, **EXACT).fit(X, y)
+    w = oracle.self_tuned_graph(oracle.squared_distances(X, metric), k, sharpness)
     u = equation(oracle.Problem(w, y, np.ones(n), 3))
     np.testing.assert_allclose(found.scores_, u, atol=1e-6 * max(abs(u).max(), 1))
 

@@ -76,6 +76,7 @@ def cg(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> Colu
     found = ColumnSolve.empty(b_NC.shape[0], b_NC.shape[1], b_NC.dtype, b_NC.device)
     norm_C = torch.linalg.vector_norm(b_NC, dim=0)
     running = _Block(b_NC, norm_C.nonzero().squeeze(1))
+    max_iter = int(max_iter)  # NumPy's numbers are no Python ones to torch
     for step in range(1, max_iter + 1):
         if not len(running.columns_A):
             break

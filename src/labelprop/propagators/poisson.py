@@ -31,8 +31,7 @@ class Poisson(KernelPropagator):
     Solves (D - W) u = y - ybar in the seeds, 0 elsewhere, for all classes at once with conjugate gradient. The label
     of a row is the largest entry of its row of u, the certainty 1 minus the normalized entropy of softmax(u / s).
     Departs from the paper: (1) every component is solved for itself, and takes the class of its seeds where they
-    share one; (2) by conjugate gradient instead of the paper's iteration. The graph has weights exp(-d_ij^2 /
-    d_ik^2) to the k nearest neighbors, d_ik the distance to the k-th, the larger of both directions.
+    share one; (2) by conjugate gradient instead of the paper's iteration.
 
     Parameters
     ----------

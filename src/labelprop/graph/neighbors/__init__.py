@@ -44,8 +44,8 @@ def nearest(
     Raises DataError naming the row for NaN or infinity, RequestError for an unknown metric or queries of another
     width, UnknownNameError for an unknown backend.
     """
-    rows = as_rows(vectors_ND, device, metric)
-    looked_up = None if queries is None else _queries(queries, rows)
+    rows, k = as_rows(vectors_ND, device, metric), int(k)  # NumPy's numbers are no Python ones to torch
+    looked_up = None if queries is None else as_queries(queries, rows)
     backend = _choose(rows, rows if looked_up is None else looked_up) if search == "auto" else search
     find = lookup("neighbors", backend).load()
     with torch.no_grad(), torch.autocast(rows.device.type, enabled=False):  # callers may train in bfloat16
@@ -53,12 +53,18 @@ def nearest(
     return found
 
 
-def _queries(queries: Any, rows: Rows) -> Rows:
-    """Queries on the device of the rows; as sparse as they are, where the rows are sparse."""
+def as_queries(queries: Any, rows: Rows) -> Rows:
+    """Queries on the device of the rows, sparse or dense as the rows are, whatever they come as.
+
+    Raises RequestError for another number of columns.
+    """
     if isinstance(rows, SparseRows) and not (hasattr(queries, "tocsr") or isinstance(queries, SparseRows)):
         queries = queries.read(0, queries.n) if isinstance(queries, DenseRows) else queries
         queries = sparse.csr_array(queries.cpu() if hasattr(queries, "cpu") else queries)
-    looked_up = as_rows(queries, rows.device, rows.metric)
+    if isinstance(rows, DenseRows) and hasattr(queries, "tocsr"):
+        looked_up: Rows = DenseRows(queries.tocsr(), rows.device, rows.metric)  # filled up block by block
+    else:
+        looked_up = as_rows(queries, rows.device, rows.metric)
     if looked_up.dim != rows.dim:
         raise RequestError(f"queries have {looked_up.dim} columns, the rows to search have {rows.dim}.")
     return looked_up

@@ -62,9 +62,9 @@ class Rows(Protocol):
 
 
 class DenseRows:
-    """Rows of a tensor on the device, of an array, or of a memory-mapped array; `places_M` picks some of them."""
+    """Rows of a tensor on the device, an array, a memory-mapped or a CSR array; `places_M` picks some of them."""
 
-    def __init__(self, source_ND: torch.Tensor | np.ndarray, device: torch.device, metric: str) -> None:
+    def __init__(self, source_ND: Any, device: torch.device, metric: str) -> None:
         self._source_ND = source_ND
         self._places_M: torch.Tensor | None = None
         self.n, self.dim = int(source_ND.shape[0]), int(source_ND.shape[1])
@@ -142,6 +142,8 @@ class DenseRows:
 
     def _convert(self, block: Any) -> torch.Tensor:
         """Part of the source in the type computed in; arrays are copied, since they may be read-only."""
+        if hasattr(block, "toarray"):
+            block = block.toarray()
         if not isinstance(block, torch.Tensor):
             block = torch.from_numpy(np.array(block, dtype=np.float64 if self.dtype == torch.float64 else np.float32))
         converted: torch.Tensor = block.to(self.device, self.dtype)

@@ -75,7 +75,7 @@ def graph_cost(size: Size, values: Mapping[str, Any]) -> Cost:
     n, c, f = size.n, size.n_classes, size.float_bytes
     kind, k, search = search_for(size, n, values)
     edges, both, per_edge = n * k, BOTH_WAYS * n * k, EDGE
-    if values.get("kernel") == "rbf":
+    if values.get("kernel", "knn") != "knn":
         kind, search = ALL_PAIRS, Stage("search", 0, passes=KERNEL * n * n)
         edges, both, per_edge = n * n, n * n, EDGE_OF_ALL
     graph = both * (INDEX + f)

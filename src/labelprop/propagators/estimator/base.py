@@ -27,7 +27,7 @@ from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds, as_array, read_targets, unlabeled
 from labelprop.propagators.cost.stages import Cost, Size, graph_cost
 from labelprop.propagators.estimator.inputs import read_features, read_graph, read_weights
-from labelprop.propagators.estimator.parameters import Count, OneOf, check_parameters, rules_of
+from labelprop.propagators.estimator.parameters import Count, OneOf, Verbosity, check_parameters, rules_of
 from labelprop.propagators.estimator.top_classes import compact
 
 PRECOMPUTED = ("precomputed", "precomputed_distances")
@@ -63,6 +63,7 @@ class Fitted:
     graph_: AffinityGraph
     recall_: float | None  # of the search; None where there was none
     n_features_in_: int
+    X_: Any  # features as they were fitted; of label propagation and label spreading alone, as in scikit-learn
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -83,7 +84,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
     warm_start : on the next fit with the same X keep what does not depend on the seeds.
     top_classes : keep this many classes a row, as SciPy CSR; None keeps all up to n x C = 2^28, 16 beyond.
     random_state : for the approximate search; None gives the same answer every time.
-    verbose : say on stderr how long the stages take.
+    verbose : say on stderr how long the stages take; any number but 0 counts as True.
     """
 
     metric: Literal["cosine", "precomputed", "precomputed_distances"] = "cosine"
@@ -92,7 +93,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
     warm_start: bool = False
     top_classes: Count | None = None
     random_state: Any = None
-    verbose: bool = False
+    verbose: Annotated[bool, Verbosity()] = False
 
     # -- what a subclass gives --------------------------------------------------------------------------------
 

@@ -16,21 +16,21 @@ from scipy import sparse
 from labelprop.core.errors import DataError
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
-from labelprop.graph.neighbors.rows import as_rows
+from labelprop.graph.neighbors import as_queries
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.estimator import rbf_kernel
+from labelprop.propagators.estimator import own_kernel, rbf_kernel
 from labelprop.propagators.estimator.base import PRECOMPUTED
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.outcome import check_volume
-from labelprop.propagators.estimator.parameters import Count, NotNegative, Shares
+from labelprop.propagators.estimator.parameters import Count, Finite, NotNegative, Shares
 
 SMALLEST_SCALE = 1e-6  # of d_ik^2: rows with k duplicates
 SYMMETRIC = 1e-5  # largest difference to the mirrored weight, relative to the largest weight, taken for rounding
 
 
-def self_tuned(edges: Edges) -> sparse.csr_array:
-    """exp(-d_ij^2 / max(d_ik^2, 1e-6)), d_ik the distance of row i to the farthest of its neighbors.
+def self_tuned(edges: Edges, sharpness: float) -> sparse.csr_array:
+    """exp(-sharpness d_ij^2 / max(d_ik^2, 1e-6)), d_ik the distance of row i to the farthest of its neighbors.
 
     Departs from Zelnik-Manor & Perona 2004 by one scale, of the row that chose, in place of two.
     """
@@ -41,19 +41,19 @@ def self_tuned(edges: Edges) -> sparse.csr_array:
     starts = squared.indptr[:-1][filled]
     if len(starts):
         farthest[filled] = np.maximum(np.maximum.reduceat(squared.data, starts), farthest[filled])
-    weights = np.exp(-squared.data / np.repeat(farthest, counts))
+    weights = np.exp(squared.data * squared.dtype.type(-sharpness) / np.repeat(farthest, counts))
     return sparse.csr_array((weights, squared.indices, squared.indptr), shape=squared.shape)
 
 
 def given_weights(edges: Edges) -> sparse.csr_array:
-    """Weights that a user gave, as they are. Raises DataError naming a row with a negative one."""
+    """Weights that a user or a kernel gave, as they are. Raises DataError naming a row with a negative one."""
     weights = edges.values
     if len(weights.data) and weights.data.min() < 0:
         place = int((weights.data < 0).argmax())
         row = int(np.searchsorted(weights.indptr, place, side="right")) - 1
         raise DataError(
-            f"row {row} of the precomputed graph holds the negative weight {weights.data[place]:g}; weights are at "
-            f"least 0. Clip similarities first, for example graph.data.clip(0, out=graph.data)."
+            f"row {row} of the graph holds the negative weight {weights.data[place]:g}; weights are at least 0. Clip "
+            f"similarities first, for example graph.data.clip(0, out=graph.data)."
         )
     return weights
 
@@ -64,26 +64,32 @@ class KernelPropagator(GraphPropagator):
 
     Parameters
     ----------
+    sharpness : of the weights exp(-sharpness d_ij^2 / d_ik^2) to the k nearest neighbors, d_ik the distance to the
+        k-th, the larger of both directions; 0 makes all weights 1. Higher values follow thin classes more closely.
     max_iter, tol : conjugate-gradient steps and relative residual.
-    metric : "cosine" or "euclidean"; "precomputed" takes a graph of weights, "precomputed_distances" distances.
+    metric : "euclidean", or "cosine", whose d^2 is 2 - 2 cos; "precomputed" takes a graph of weights,
+        "precomputed_distances" distances.
     volume : None, "seeds" (class shares of the seeds, each plus one) or wanted shares (C,) of unlabeled rows.
     """
 
+    sharpness: Finite = 4.0
     max_iter: Count = 1000
     tol: NotNegative = 1e-6
-    metric: Literal["cosine", "euclidean", "precomputed", "precomputed_distances"] = "cosine"  # type: ignore[assignment]
+    metric: Literal["euclidean", "cosine", "precomputed", "precomputed_distances"] = "euclidean"  # type: ignore[assignment]
     volume: Literal["seeds"] | Shares | None = None
 
+    graph_parameters: ClassVar[tuple[str, ...]] = (*GraphPropagator.graph_parameters, "sharpness")
+
     def weigh(self, edges: Edges) -> sparse.csr_array:
-        return given_weights(edges) if edges.measure == "weight" else self_tuned(edges)
+        return given_weights(edges) if edges.measure == "weight" else self_tuned(edges, self.sharpness)
 
     def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
-        if self.metric == "precomputed" and weights.nnz:
+        if self._weights_given and weights.nnz:
             gap = abs(weights - weights.T).max()
             if gap > SYMMETRIC * weights.data.max():
                 warnings.warn(
-                    f"the precomputed graph is not symmetric (two directions of an edge differ by up to {gap:.3g}); "
-                    f"the larger of both weights is taken.",
+                    f"the graph of given weights is not symmetric (two directions of an edge differ by up to "
+                    f"{gap:.3g}); the larger of both weights is taken.",
                     UserWarning,
                     stacklevel=2,
                 )
@@ -92,15 +98,18 @@ class KernelPropagator(GraphPropagator):
     def check_seeds(self, seeds: Seeds) -> None:
         check_volume(self.volume, seeds)
 
+    @property
+    def _weights_given(self) -> bool:
+        """Whether weights come from the user, who may not know that they should be symmetric."""
+        return self.metric == "precomputed"
+
 
 class KernelName:
-    """scikit-learn's `kernel`, less functions."""
+    """scikit-learn's `kernel`."""
 
     def problem(self, value: Any) -> str | None:
-        if isinstance(value, str) and value in ("knn", "rbf"):
-            return None
-        advice = "; for a kernel of your own compute its matrix and pass it with metric='precomputed'"
-        return f"'knn' or 'rbf'{advice if callable(value) else ''}"
+        known = callable(value) or (isinstance(value, str) and value in ("knn", "rbf"))
+        return None if known else "'knn', 'rbf', or a function of two arrays of rows that gives their weights"
 
 
 class JobCount:
@@ -117,17 +126,19 @@ class DropInPropagator(KernelPropagator):
 
     Parameters
     ----------
-    kernel : "knn": weights exp(-d_ij^2 / d_ik^2) to the k nearest neighbors, d_ik the distance to the k-th, the
-        larger of both directions; "rbf": exp(-gamma |x - x'|^2) between all rows of X as given, up to 20,000 rows.
-        Given graphs (`metric="precomputed"`) are taken as they are; "rbf" applies to given distances.
+    kernel : "knn": the weights of `sharpness` to the k nearest neighbors; "rbf": exp(-gamma |x - x'|^2) between all
+        rows of X as given, whatever `metric` says, up to 20,000 rows; or a function, called with (X, X) in `fit` and
+        with (X, X_new) in `predict`, which gives the weights (n, n) and (n, m) as an array or SciPy CSR. They are
+        taken as they are: at least 0, the larger of both directions, the diagonal without effect. Given graphs
+        (`metric="precomputed"`) need no kernel; "rbf" applies to given distances.
     gamma : of the rbf kernel.
     max_iter, tol : in scikit-learn they count rounds of another iteration and bound the sum of absolute changes: 1e-3
         there is a looser demand here.
     n_jobs : torch threads during `fit`, counted as joblib does (-1: all cores); None leaves them as they are.
     """
 
-    kernel: Annotated[Literal["knn", "rbf"], KernelName()] = field(default="knn", kw_only=False)
-    gamma: NotNegative = 20.0
+    kernel: Annotated[Literal["knn", "rbf"] | own_kernel.Kernel, KernelName()] = field(default="knn", kw_only=False)
+    gamma: Finite = 20.0
     n_jobs: Annotated[int, JobCount()] | None = None
 
     graph_parameters: ClassVar[tuple[str, ...]] = (*KernelPropagator.graph_parameters, "kernel", "gamma")
@@ -135,11 +146,13 @@ class DropInPropagator(KernelPropagator):
     def spread(self, given: Any, seeds: Seeds) -> Propagation:
         if self._all_pairs:
             rbf_kernel.check_room(int(given.shape[0]), 8 if given.dtype in (np.float64, torch.float64) else 4)
+        if not isinstance(given, Edges):
+            self.X_ = given
         with threads(self.n_jobs):
             return super().spread(given, seeds)
 
     def weigh(self, edges: Edges) -> sparse.csr_array:
-        if self.kernel == "knn" or edges.measure == "weight":
+        if self.kernel != "rbf" or edges.measure == "weight":
             return super().weigh(edges)
         weights = edges.squared_distances().copy()  # distances as given: the kernel of the stored ones
         weights.data = np.exp(-self.gamma * weights.data)
@@ -156,17 +169,24 @@ class DropInPropagator(KernelPropagator):
     def _all_pairs(self) -> bool:
         return self.kernel == "rbf" and self.metric not in PRECOMPUTED
 
+    @property
+    def _weights_given(self) -> bool:
+        return callable(self.kernel) or super()._weights_given
+
     def _weights(self, queries: Any) -> Iterator[sparse.csr_array]:
-        if not self._all_pairs:
+        if callable(self.kernel):
+            weights = own_kernel.to_fitted(self.kernel, self.X_, self.X_ if queries is None else queries)
+            weights = own_kernel.without_diagonal(weights) if queries is None else weights
+            yield given_weights(Edges(weights, "weight"))
+        elif not self._all_pairs:
             yield from super()._weights(queries)
-            return
-        assert self._rows is not None
-        if queries is None:
+        elif queries is None:
+            assert self._rows is not None
             self.recall_ = 1.0
             yield rbf_kernel.all_pairs(self._rows, self.gamma)
         else:
-            queries = as_rows(queries, self._rows.device, "euclidean")
-            yield from rbf_kernel.to_rows(queries, self._rows, self.gamma)
+            assert self._rows is not None
+            yield from rbf_kernel.to_rows(as_queries(queries, self._rows), self._rows, self.gamma)
 
 
 @contextmanager

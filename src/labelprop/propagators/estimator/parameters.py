@@ -46,12 +46,14 @@ class Number:
         bounds = f"{'>' if self.low_open else '>='} {self.low:g}"
         if self.high != float("inf"):
             bounds += f" and {'<' if self.high_open else '<='} {self.high:g}"
-        return f"a {'whole ' if self.whole else ''}number {bounds}"
+        kind_name = "whole " if self.whole else "finite " if self.high_open and self.high == float("inf") else ""
+        return f"a {kind_name}number {bounds}"
 
 
 Count = Annotated[int, Number(1, whole=True)]
 Positive = Annotated[float, Number(0, low_open=True)]
 NotNegative = Annotated[float, Number(0)]
+Finite = Annotated[float, Number(0, high_open=True)]
 Share = Annotated[float, Number(0, 1, high_open=True)]
 Portion = Annotated[float, Number(0, 1)]
 Shares = Sequence[float] | np.ndarray  # (C,), one a class; checked with the seeds
@@ -74,7 +76,16 @@ class Boolean:
     """True or False."""
 
     def problem(self, value: Any) -> str | None:
-        return None if isinstance(value, bool) or type(value).__name__ == "bool" else "True or False"
+        return None if isinstance(value, bool | np.bool_) else "True or False"
+
+
+@dataclass(frozen=True, slots=True)
+class Verbosity:
+    """scikit-learn's `verbose`: True, False or a whole number, 0 for silence."""
+
+    def problem(self, value: Any) -> str | None:
+        counted = isinstance(value, numbers.Integral) and int(value) >= 0
+        return None if counted or isinstance(value, np.bool_) else "True, False or a whole number >= 0"
 
 
 @dataclass(frozen=True, slots=True)
