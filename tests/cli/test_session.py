@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from labelprop.cli.main import app
 from labelprop.cli.session import explain
 from labelprop.core import registry
 from labelprop.core.text import parse_value
@@ -65,6 +67,45 @@ def test_what_a_package_calls_wrongly_is_its_line_too(plugin: Path) -> None:
 
 def test_an_error_of_ours_is_a_bug(plugin: Path) -> None:
     assert "this is a bug" in said_of(lambda: parse_value("x", None, True))
+
+
+@pytest.mark.parametrize(
+    ("typed", "go_on"),
+    [
+        (["train", "my data", "--out", "r", "--overwrite"], "labelprop train 'my data' --out r --resume"),
+        (["train", "d", "--out", "r", "--resume"], "labelprop train d --out r --resume"),
+        (["bench", "small", "--data", "d"], "labelprop bench small --data d"),
+        (["predict", "r", "d", "--out", "f.csv"], None),
+    ],
+)
+def test_an_interruption_says_the_command_that_goes_on(
+    typed: list[str], go_on: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["labelprop", *typed])
+    said = explain(KeyboardInterrupt())
+    assert said.endswith(go_on) if go_on else "labelprop" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "d", "--out", "r", "--label", "l.csv"], "did you mean --labels?"),
+        (["propagate", "d", "--out", "r", "--sede", "3"], "did you mean --seed?"),
+        (
+            ["train", "d", "--out", "r", "--epochs", "many"],
+            "Invalid value for '--epochs': 'many' is not a whole number",
+        ),
+        (["propagate", "d", "--out", "r", "--alpha", "much"], "'--alpha': 'much' is not a number"),
+        (["propagate", "d", "--out", "r", "--n-neighbors", "2.5"], "'--n-neighbors': '2.5' is not a whole number"),
+    ],
+)
+def test_a_wrong_flag_is_told_with_the_nearest_and_a_wrong_number_with_its_text(
+    arguments: list[str], said: str
+) -> None:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not Path("r").exists()
 
 
 def test_on_a_terminal_too_results_are_the_whole_of_stdout(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from labelprop.cli.flags import HELP_GROUPS
 from labelprop.cli.main import app
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.runs import requests
-from labelprop.runs.request import OBJECT, Request, signature
+from labelprop.runs.calls import signature
+from labelprop.runs.request import OBJECT, Request
 from labelprop.runs.requests import PredictRequest, PropagateRequest, TrainRequest
 
 KINDS = [
@@ -37,7 +38,7 @@ def test_every_question_has_help_and_a_group(kind: type[Request]) -> None:
 @pytest.mark.parametrize(("verb", "kind"), [("train", TrainRequest), ("propagate", PropagateRequest)])
 def test_flags_and_python_names_are_the_questions(verb: str, kind: type[Request]) -> None:
     shown = CliRunner().invoke(app, [verb, "--help"], terminal_width=200).output
-    python = set(inspect.signature(getattr(labelprop, verb)).parameters) - {"reporter", "command"}
+    python = set(inspect.signature(getattr(labelprop, verb)).parameters) - {"quiet", "reporter", "command"}
     assert python == set(kind.options())
     for name, one in kind.options().items():
         option = one.metadata["option"]
@@ -72,6 +73,35 @@ def test_names_that_are_wrong_missing_or_given_twice_are_refused() -> None:
         labelprop.train("x", out="z", resume=True, overwrite=True)
     with pytest.raises(UnknownNameError):
         PredictRequest.of({"run": "r", "data": "d", "labels": "l"})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"out": None}, "out is missing"),
+        ({"out": 3}, "out=3 must be a path"),
+        ({"epochs": "many"}, "epochs='many' must be a whole number"),
+        ({"epochs": 2.5}, "epochs=2.5 must be a whole number"),
+        ({"resume": "no"}, "resume='no' must be True or False"),
+        ({"seed": -1}, "seed=-1 must be at least 0"),
+        ({"data": None}, "data is missing"),
+        ({"epochs": 3, "steps": 3}, "^epochs and steps exclude each other"),
+        ({"callbacks": [lambda: None]}, "has no method that would be called here"),
+    ],
+)
+def test_values_from_python_are_checked_by_the_names_that_were_used(
+    options: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RequestError, match=said) as raised:
+        labelprop.train(**{"data": np.eye(4), "labels": [0, 1, -1, -1], "out": tmp_path / "run"} | options)
+    assert "--" not in str(raised.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    request = TrainRequest(data="x", out="run", epochs=np.int64(3), resume=np.bool_(False), seed=np.uint8(7))
+    assert (request.epochs, request.resume, request.seed) == (3, False, 7)
+    assert [type(value) for value in (request.epochs, request.resume, request.seed)] == [int, bool, int]
 
 
 def test_it_is_written_as_json_with_whole_paths_and_objects_by_their_type(

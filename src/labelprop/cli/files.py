@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,16 +28,29 @@ def check_table_path(path: Path, overwrite: bool, endings: tuple[str, ...] = TAB
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Parquet, or CSV by extension; in CSV a list cell is written with spaces between its numbers."""
+    """Parquet, or CSV by extension; in CSV each class's probability is a column of its own."""
     if path.suffix.lower() == ".csv":
-        write_csv(path, table.column_names, _rows(table))
+        wide = _probability_columns(table)
+        write_csv(path, wide.column_names, zip(*(column.to_pylist() for column in wide.columns), strict=True))
     else:
         write_parquet(path, table)
 
 
-def _rows(table: pa.Table) -> list[list[object]]:
-    columns = [column.to_pylist() for column in table.columns]
-    return [
-        [" ".join(map(str, cell)) if isinstance(cell, list) else cell for cell in row]
-        for row in zip(*columns, strict=True)
-    ]
+def _probability_columns(table: pa.Table) -> pa.Table:
+    """With a column for each class in place of `probabilities`, named as the class.
+
+    A class with the name of another column is `probability of NAME`.
+    """
+    import pyarrow.compute as pc
+
+    name = "probabilities"
+    if name not in table.column_names:
+        return table
+    lists, wide = table[name].combine_chunks(), table.drop_columns([name])
+    classes = json.loads(table.schema.metadata[b"class_names"])
+    for number, own in enumerate(classes):
+        title = own
+        while title in wide.column_names or (title != own and title in classes):
+            title = f"probability of {title}"
+        wide = wide.append_column(title, pc.list_element(lists, number))
+    return wide

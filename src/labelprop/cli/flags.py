@@ -55,11 +55,29 @@ def _of_request(kind: type[Request]) -> list[inspect.Parameter]:
             flag_option: Any = typer.Argument(metavar=option.metavar or name.upper(), help=option.help)
         else:
             flag_option = typer.Option(
-                option.flag or flag(name), metavar=option.metavar, help=option.help, rich_help_panel=option.group
+                option.flag or flag(name),
+                help=option.help,
+                rich_help_panel=option.group,
+                **_parsing(option.kind, option.metavar),
             )
         typed = option.kind if needed or default is not None else option.kind | None
         found.append(_parameter(name, Annotated[typed, flag_option], default))
     return found
+
+
+def _parsing(kind: Any, metavar: str | None) -> dict[str, Any]:
+    """How a flag's text is read; that of a number by us, since the error has to name what was typed."""
+    if kind not in (int, float):
+        return {"metavar": metavar}
+    word, names = ("a whole number", "<int>") if kind is int else ("a number", "<float>")
+
+    def number(text: Any) -> Any:
+        try:
+            return kind(text)
+        except ValueError:
+            raise typer.BadParameter(f"'{text}' is not {word}.") from None
+
+    return {"metavar": metavar or names, "parser": number}
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -85,10 +103,10 @@ def _of_registry(parameters: Mapping[str, Mapping[str, Any]], owner: str) -> lis
             spelled,
             help=_help(name, defaults, owner),
             show_default=False,
-            metavar=_metavar(name),
             rich_help_panel="method" if owner == "method" else "settings",
+            **_parsing(kind := _flag_type(name, defaults), _metavar(name)),
         )
-        annotation: Any = Annotated[_flag_type(name, defaults) | None, flag_option]
+        annotation: Any = Annotated[kind | None, flag_option]
         flags.append(_parameter(name, annotation, None))
     return flags
 

@@ -156,9 +156,9 @@ def doctor(typed: Typed) -> Printed:
 @add_verb(app, ReportRequest)
 def report(typed: Typed) -> Printed:
     """Write report.html of a finished run again."""
-    from labelprop.runs.verbs import load
+    from labelprop.runs.run import Run
 
-    return Printed(f"report: {load(typed['run']).write_report(typed.get('against'))}")
+    return Printed(f"report: {Run(typed['run']).write_report(typed.get('against'))}")
 
 
 @add_verb(app, BenchRequest, bench_flags)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import sys
 import traceback
 import warnings
@@ -15,7 +16,7 @@ import typer
 
 from labelprop.core import registry
 from labelprop.core.errors import LabelpropError
-from labelprop.core.progress import ProgressBar, ProgressLines, Reporter, Silent
+from labelprop.core.progress import Reporter, shown
 
 
 def guarded(verb: Callable[..., None]) -> Callable[..., None]:
@@ -43,7 +44,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, LabelpropError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; what was finished is saved. The same command with --resume continues a training."
+        return _interrupted(sys.argv[1:])
     if isinstance(error, MemoryError):
         return "out of memory; use a smaller --image-size, fewer rows, or a machine with more."
     if type(error).__name__ == "OutOfMemoryError":  # torch's, named so that torch need not be imported here
@@ -54,6 +55,16 @@ def explain(error: BaseException) -> str:
         return f"{error.filename or 'file'}: {error.strerror or error}"
     text = f"{type(error).__name__}: {error}"
     return _of_plugin(error, text) or f"unexpected {text} (this is a bug; run again with --debug and report it)"
+
+
+def _interrupted(typed: list[str]) -> str:
+    """What goes on from here: a training with --resume, a bench by itself; the rest starts again."""
+    verb = next(iter(typed), "")
+    if verb not in ("train", "bench"):
+        return "interrupted; the same command starts again."
+    kept = [word for word in typed if word != "--overwrite"]
+    resume = ["--resume"] if verb == "train" and "--resume" not in typed else []
+    return f"interrupted; what was finished is saved. To go on: {shlex.join(['labelprop', *kept, *resume])}"
 
 
 def _of_plugin(error: BaseException, text: str) -> str | None:
@@ -73,17 +84,13 @@ def exit_status(error: BaseException) -> int:
 
 @contextmanager
 def reporting(quiet: bool) -> Iterator[Reporter]:
-    """A bar on a terminal, plain lines elsewhere, nothing with --quiet. Warnings are lines like any other."""
-    if quiet:
-        with warned(lambda text: print(text, file=sys.stderr)):
-            yield Silent()
-    elif sys.stderr.isatty():
-        with ProgressBar() as bar, warned(bar.say):
-            yield bar
-    else:
-        lines = ProgressLines()
-        with warned(lines.say):
-            yield lines
+    """As `shown`; warnings are lines like any other, with --quiet too."""
+    with shown(quiet) as reporter, warned(_to_stderr if quiet else reporter.say):
+        yield reporter
+
+
+def _to_stderr(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 @contextmanager

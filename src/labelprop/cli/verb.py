@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
+from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 import typer
@@ -25,7 +26,21 @@ class Printed(NamedTuple):
 
 
 class GroupedCommand(TyperCommand):
-    """Help with the flags under headings."""
+    """Help with the flags under headings, and for a flag that there is not the nearest one first."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:  # typer has a click of its own, or the installed one
+            near = getattr(error, "possibilities", None)
+            if type(error).__name__ != "NoSuchOption" or not near:
+                raise
+            typed: str = error.option_name  # type: ignore[attr-defined]
+            nearest, *others = sorted(near, key=lambda name: -SequenceMatcher(None, typed, name).ratio())
+            also = f" There is also {', '.join(others)}." if others else ""
+            error.message = f"There is no {typed}; did you mean {nearest}?{also}"  # type: ignore[attr-defined]
+            error.possibilities = None  # type: ignore[attr-defined]
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], **{title: [] for title in HELP_GROUPS.values()}}

@@ -16,6 +16,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+ALSO_CALLED = {"lr": "rate", "n_neighbors": "k"}  # settings, and what others call them
+
 
 class LabelpropError(Exception):
     """Base of all errors raised on purpose; its text is meant for the user."""
@@ -34,11 +36,12 @@ class DataError(RequestError):
 
 
 class UnknownNameError(RequestError):
-    """A name that is not known; the message suggests the nearest ones."""
+    """A name that is not known; the message suggests the nearest one, by spelling, as a part of it, or by meaning."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         choices = sorted(known)
         near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+        near = near or [choice for choice in choices if name in (*choice.split("_"), ALSO_CALLED.get(choice))]
         hint = f"; did you mean '{near[0]}'?" if near else "."
         super().__init__(f"unknown {kind} '{name}'{hint} Known: {', '.join(choices) or 'none'}.")
         self.name, self.nearest = name, near[0] if near else None

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -139,6 +140,8 @@ class ProgressBar:
             TextColumn("{task.fields[left]}"),
             console=Console(stderr=True),
             transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # what is printed meanwhile: where it goes to a file, it stays there
+            redirect_stderr=sys.stderr.isatty(),
         )
         self._task = self._progress.add_task("", total=1.0, left="")
         self._eta = Eta()
@@ -160,3 +163,33 @@ class ProgressBar:
         self._progress.update(
             self._task, description=stage, completed=done / total, left=_remaining(left) if left is not None else ""
         )
+
+
+_SHOWN: ContextVar[bool] = ContextVar("shown", default=False)
+
+
+@contextmanager
+def shown(quiet: bool = False) -> Iterator[Reporter]:
+    """A reporter for a person: a bar on a terminal and in a notebook, plain lines elsewhere, nothing if `quiet`.
+
+    Work inside work that is shown, as of a callback, is quiet.
+    """
+    if quiet or _SHOWN.get():
+        yield Silent()
+        return
+    token = _SHOWN.set(True)
+    try:
+        if sys.stderr.isatty() or _shows_widgets():
+            with ProgressBar() as bar:
+                yield bar
+        else:
+            yield ProgressLines()
+    finally:
+        _SHOWN.reset(token)
+
+
+def _shows_widgets() -> bool:
+    """Whether this is a notebook in which rich can move a bar; in others plain lines are shown."""
+    from rich.console import Console
+
+    return Console().is_jupyter and find_spec("ipywidgets") is not None

@@ -17,6 +17,8 @@ from labelprop.models.trunks.trunk import Trunk
 class ModuleTrunk(Trunk):
     """Any module that maps inputs to one feature vector, or one map, an example; a map is averaged over space."""
 
+    learned = True  # for all that is known of it
+
     def __init__(self, module: nn.Module, input_shape: tuple[int, ...]) -> None:
         super().__init__()
         self.module = module

@@ -20,7 +20,11 @@ from labelprop.models.trunks.sentences import SentenceEncoder
 from labelprop.models.trunks.text_svd import TextSvd
 
 LEARNED = "TF-IDF and SVD of the texts"  # the name of a text model that was learned from the data
-ACCEPTED = {"image": ("image",), "text": ("text",), "tensor": ("image", "vector"), "any": ("image", "vector", "text")}
+ACCEPTED = {
+    **{modality: (modality,) for modality in ("image", "vector", "text")},
+    "tensor": ("image", "vector"),
+    "any": ("image", "vector", "text"),
+}
 
 Embed = Callable[[Any, torch.device], torch.Tensor]
 
@@ -33,15 +37,17 @@ class Backbone:
     `digest` is a hash of weights and configuration, empty where there is nothing to hash (a plain function): then
     nothing is cached. `modality` "tensor" takes images and vectors, "any" texts as well. `by_name` says whether the
     name is enough to load it again; else only the caller can bring it. `learned` is a text model that was learned
-    from the data themselves, and is kept with the run.
+    from the data themselves, and is kept with the run. `image_shape` is that of the images, (C, H, W), where they are
+    best read as such.
     """
 
     name: str
     digest: str
-    modality: Literal["image", "text", "tensor", "any"]
+    modality: Literal["image", "vector", "text", "tensor", "any"]
     embed: Embed
     by_name: bool = False
     learned: TextSvd | None = None
+    image_shape: tuple[int, int, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Its record in a run."""

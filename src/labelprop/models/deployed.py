@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import nn
 
 from labelprop.functional.vote import vote_shares
+from labelprop.models.network import EMBEDDING, FEATURE
 
 TURNS = 4  # quarters
 
 
 class NetworkWrapper(nn.Module):
-    """A module that wraps a network, its `net`, and can be rebuilt from a description in JSON."""
+    """A module that wraps a network, its `net`, and can be rebuilt from a description in JSON.
+
+    `decides_by` is the output of the network from which it makes "class".
+    """
+
+    decides_by: ClassVar[str] = FEATURE
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()
@@ -40,6 +46,8 @@ class NearestVote(NetworkWrapper):
     Gives what the network gives and, as "class", the log of each class's share of the votes (Wu et al. 2018); a vote
     counts as much as its label is trusted, (M,).
     """
+
+    decides_by = EMBEDDING
 
     vectors_MD: torch.Tensor
     labels_M: torch.Tensor
@@ -140,6 +148,11 @@ def make(network: nn.Module, description: Mapping[str, Any]) -> nn.Module:
     """The network, or what `description` says is around it, still without its weights."""
     found = next((name for name in KINDS if name in description), None)
     return network if found is None else KINDS[found].empty(network, description[found])
+
+
+def decides_by(module: nn.Module) -> str:
+    """The name of the output from which a network, or what is around it, makes "class"."""
+    return module.decides_by if isinstance(module, NetworkWrapper) else FEATURE
 
 
 def plain(module: nn.Module) -> nn.Module:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -81,11 +81,19 @@ class Network(nn.Module):
         return outputs
 
 
-def build(spec: ModelSpec, seed: int) -> Network:
+def build(spec: ModelSpec, seed: int, make_trunk: Callable[[], Trunk] | None = None) -> Network:
     """The network that `spec` describes, with weights drawn from `seed` alone; the global generator is left as is.
 
-    Raises UnknownNameError for an unknown trunk, RequestError for an option the trunk does not have.
+    `make_trunk` makes the trunk, where no name of the registry does. Raises UnknownNameError for an unknown trunk,
+    RequestError for an option the trunk does not have.
     """
+    with torch.random.fork_rng(devices=[]):  # weights are drawn on the CPU, wherever the network goes later
+        torch.default_generator.manual_seed(seed)
+        trunk = _registered(spec) if make_trunk is None else make_trunk()
+        return Network(trunk, spec.heads, l2_feature=spec.l2_feature)
+
+
+def _registered(spec: ModelSpec) -> Trunk:
     factory = lookup("models", spec.name).load()
     parameters = inspect.signature(factory).parameters.values()
     known = [parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY]
@@ -95,10 +103,8 @@ def build(spec: ModelSpec, seed: int) -> Network:
             f"model '{spec.name}' has no option {', '.join(map(repr, unknown))}; "
             f"it has: {', '.join(known) or 'none'}."
         )
-    with torch.random.fork_rng(devices=[]):  # weights are drawn on the CPU, wherever the network goes later
-        torch.default_generator.manual_seed(seed)
-        trunk = factory(spec.input_shape, **spec.options)
-        return Network(trunk, spec.heads, l2_feature=spec.l2_feature)
+    trunk: Trunk = factory(spec.input_shape, **spec.options)
+    return trunk
 
 
 def channels_last(x: torch.Tensor) -> torch.Tensor:

@@ -29,6 +29,7 @@ from labelprop.propagators.choice.fits import CandidateFits, SharedSearch
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.choice.hidden import HiddenLabels
 from labelprop.propagators.choice.selection import Tally, select_candidate
+from labelprop.propagators.choice.shown import choice_html
 from labelprop.propagators.cost.stages import Cost, Size, Stage, graph_cost, result_bytes
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
@@ -60,7 +61,9 @@ class AutoPropagation(Propagator):
 
     With `warm_start` the search is kept. Other parameters and attributes: see `Propagator`. It sets `method_` (a name
     as in `candidates`), `n_neighbors_` (of the propagator; of the one whose labels the soft head was fitted to; None
-    for "labels-only" and for given graphs, which are not cut) and `reason_`. `certainty_` is the share of the label,
+    for "labels-only" and for given graphs, which are not cut), `reason_`, and `trials_`: of each candidate that was
+    tried on all hidden seeds its name, number of neighbors, seeds labeled right, and seeds; the chosen one first,
+    empty where none could be hidden. `certainty_` is the share of the label,
     whatever was chosen.
 
     Examples
@@ -107,7 +110,9 @@ class AutoPropagation(Propagator):
             n_folds, is_right = len(hidden.folds), lambda candidate, fold: fits.right(candidate, seeds, hidden, fold)
             tallies = select_candidate(candidates, n_folds, is_right, fits.forget)
             chosen, self.reason_ = tallies[0].candidate, _hidden_reason(tallies, n_folds)
+            self.trials_ = [(t.candidate.method, t.candidate.n_neighbors, t.right, len(t.right_H)) for t in tallies]
         else:
+            self.trials_ = []
             chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
         self.say(f"choice: {self.reason_}", started)
         return self._finish(fits, chosen, seeds)
@@ -154,6 +159,17 @@ class AutoPropagation(Propagator):
         if self._estimator is not None:
             self._estimator.take_labels_of(self)
         return self
+
+    def _repr_html_inner(self) -> str:
+        own = choice_html(self) if hasattr(self, "method_") else ""
+        return own + str(super()._repr_html_inner())
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        """What was chosen, above scikit-learn's diagram of the parameters."""
+        found: dict[str, str] = super()._repr_mimebundle_(**options)
+        if "text/html" in found:
+            found["text/html"] = self._repr_html_inner()
+        return found
 
     def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if self._head is None:

@@ -13,14 +13,18 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn import functional as F
 
 from labelprop.core.errors import RequestError
 from labelprop.core.files import write_atomically, write_json
+from labelprop.core.run_folder import RunFolder
+from labelprop.core.tensors import for_saving
 from labelprop.data.contents import Content
 from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.models.backbone import Backbone, weights_digest
-from labelprop.models.deployed import describe, make, plain
+from labelprop.models.deployed import decides_by, describe, make, plain
 from labelprop.models.network import ModelSpec, Network, build
+from labelprop.models.own import OWN, OwnModel
 from labelprop.models.trunks.text_svd import TextSvd
 
 FORMAT = 1
@@ -49,6 +53,12 @@ class Classifier(nn.Module):
         logits_BC: torch.Tensor = self(raw_B)
         return logits_BC.float().softmax(1)
 
+    @torch.no_grad()
+    def embedding(self, raw_B: torch.Tensor) -> torch.Tensor:
+        """What the class is decided by: (B, D) float32 of unit length on its device; the mode is left as it is."""
+        outputs = self.network(self.preprocessing.apply(raw_B))
+        return F.normalize(outputs[decides_by(self.network)].float(), dim=1)
+
     def distributions(self, content: Content, device: torch.device | str = "cpu") -> np.ndarray:
         """softmax of the logits for all of `content`: (N, C) float32, in eval mode."""
         self.eval()
@@ -61,7 +71,7 @@ def save_classifier(
     folder: Path, classifier: Classifier, spec: ModelSpec, extra: Mapping[str, Any] | None = None
 ) -> None:
     """Writes model.safetensors and model.json; `extra` joins the latter (the backbone and its hash, say)."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in classifier.network.state_dict().items()}
+    tensors = for_saving(classifier.network.state_dict())
     write_atomically(folder / "model.safetensors", lambda partial: save_file(tensors, partial))
     description = {
         "format": FORMAT,
@@ -138,10 +148,38 @@ def own_backbone(folder: Path, description: Mapping[str, Any]) -> str | TextSvd 
     return str(trained_with["name"])
 
 
-def load_classifier(folder: Path, description: Mapping[str, Any]) -> Classifier:
-    """The inverse of `save_classifier`; `description` is the content of model.json. In eval mode, on the CPU."""
+def finished_run(path: Path) -> RunFolder:
+    """The folder of a finished run. Raises RequestError where there is none."""
+    if not path.is_dir():
+        raise RequestError(f"there is no run folder {path}; `labelprop train ... --out {path}` makes one.")
+    folder = RunFolder(path)
+    if not folder.finished:
+        raise RequestError(f"{path} holds no finished run; finish it with --resume, or train it.")
+    return folder
+
+
+def model_description(folder: RunFolder) -> dict[str, Any]:
+    """model.json. Raises RequestError for a run of `propagate`."""
+    description = folder.read_json("model.json")
+    if not description:
+        raise RequestError(f"{folder.path} holds no model: `propagate` trains none; use `labelprop train`.")
+    return description
+
+
+def needs_own_model(folder: RunFolder) -> bool:
+    """Whether the network is a module from Python, which only the caller can bring."""
+    architecture: dict[str, Any] = folder.read_json("model.json").get("architecture", {})
+    return architecture.get("name") == OWN
+
+
+def load_classifier(folder: Path, description: Mapping[str, Any], model: Any = None) -> Classifier:
+    """The inverse of `save_classifier`; `description` is the content of model.json. In eval mode, on the CPU.
+
+    `model` is the module, or a class or function that makes it, of a run that was trained with one from Python.
+    Raises RequestError where the run cannot be loaded, or needs that module.
+    """
     try:
-        network = make(build(ModelSpec.from_json(description["architecture"]), seed=0), description)
+        network = make(_empty_network(folder, ModelSpec.from_json(description["architecture"]), model), description)
         network.load_state_dict(load_file(folder / "model.safetensors"))
         classifier = Classifier(
             network, Preprocessing.from_json(description["preprocessing"]), tuple(description["classes"])
@@ -149,3 +187,25 @@ def load_classifier(folder: Path, description: Mapping[str, Any]) -> Classifier:
     except (KeyError, OSError, RuntimeError, SafetensorError) as error:
         raise RequestError(f"the model in {folder} cannot be loaded ({error}); train it again.") from error
     return classifier.eval()
+
+
+def _empty_network(folder: Path, spec: ModelSpec, model: Any) -> Network:
+    if spec.name != OWN:
+        if model is not None:
+            raise RequestError(
+                f"{folder} was trained with model '{spec.name}', which it brings itself; leave model= out."
+            )
+        return build(spec, seed=0)
+    name = spec.options["class"]
+    if model is None:
+        raise RequestError(
+            f"{folder} was trained with a module from Python, {name}, whose code no folder holds. Load it in Python "
+            f"with that: labelprop.load({str(folder)!r}, model={name})."
+        )
+    own = OwnModel.of(model, spec.input_shape)
+    if own.options["tensors"] != spec.options["tensors"]:
+        raise RequestError(
+            f"model={own.options['class']} is not the module that {folder} was trained with ({name}): its weights "
+            "have other names or shapes."
+        )
+    return own.build(spec, seed=0)

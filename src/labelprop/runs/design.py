@@ -19,11 +19,11 @@ from labelprop.data.samples import Samples
 from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views, choose_augment, preprocessing_for
 from labelprop.methods.phases import Recipe
-from labelprop.models.backbone import Backbone, load_backbone, weights_digest
+from labelprop.models.backbone import Backbone, weights_digest
 from labelprop.models.choose import choose_model, parse_model
 from labelprop.models.network import ModelSpec, Network, build
+from labelprop.models.own import OWN, OwnModel
 from labelprop.models.trunks.pretrained import load_pretrained, options_of
-from labelprop.models.trunks.text_svd import TextSvd
 from labelprop.runs.classifier import StartTrunk, load_trunk
 from labelprop.runs.embed import embed_samples
 from labelprop.runs.inputs import Inputs
@@ -52,11 +52,12 @@ class Design:
     embedded: Embedded
     task: Task
     start: StartTrunk | None = None
+    own: OwnModel | None = None  # a module from Python
 
     def network(self, heads: Mapping[str, int], seed: int) -> Network:
-        """The network to train, with these heads: new, or on the trunk of another run."""
-        spec = replace(self.spec, heads=heads)
-        return build(spec, seed) if self.start is None else self.start.build(spec, seed)
+        """The network to train, with these heads: new, or on the trunk of another run or on the caller's module."""
+        spec, given = replace(self.spec, heads=heads), self.start or self.own
+        return build(spec, seed) if given is None else given.build(spec, seed)
 
 
 def check_seed(seed: int) -> None:
@@ -76,26 +77,10 @@ def resolve_device(name: str) -> torch.device:
     return torch.device("cuda", local_rank()) if name == "cuda" and started_together() else torch.device(name)
 
 
-def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int = 0) -> Backbone | None:
-    """The backbone that embeds the examples; None where they are used as they are.
-
-    Texts without a backbone are embedded by what can be learned from these texts themselves.
-    """
-    if backbone is not None or samples.texts is None:
-        return None if backbone is None else load_backbone(backbone)
-    learned = TextSvd.fit(samples.texts, seed=seed)
-    groups, dimensions = len(learned.vocabulary), len(learned.components_DV)
-    reporter.say(
-        f"no --backbone: texts become vectors by TF-IDF of {groups:,} groups of letters and an SVD to {dimensions} "
-        "dimensions, learned from these texts; a pretrained text model knows more of what they mean"
-    )
-    return load_backbone(learned)
-
-
 def embed_content(samples: Samples, backbone: Backbone | None, device: torch.device, reading: Reading) -> Embedded:
     """Applies the backbone, if there is one."""
     if backbone is None:
-        assert samples.content is not None  # see `open_backbone`
+        assert samples.content is not None  # see `backbones.open_backbone`
         return Embedded(samples.content, None)
     reading.reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {backbone.name}")
     vectors_ND = embed_samples(
@@ -126,16 +111,18 @@ def decide(
         model = start.spec.name
     elif not all(phase.trains_trunk for phase in chosen.phases):
         raise RequestError(f"recipe {chosen.name} trains on a finished network; name its run with --init.")
-    if model == "auto":
-        model, why = choose_model("image" if len(shape) == 3 else "vector", shape, device)
-        reporter.say(f"model: {model} ({why})")
-    name, options = parse_model(model)
     if start is None:
         preprocessing = preprocessing_for(augment, Preprocessing.measure(embedded.content))
     else:
         preprocessing = start.preprocessing
     Views(preprocessing, augment)  # refuses what these data cannot have
     recipes.check_serves(chosen, preprocessing.seen_shape)
+    own = None if isinstance(model, str) else OwnModel.of(model, preprocessing.seen_shape, request.seed)
+    if own is not None:
+        name, options = OWN, own.options
+        reporter.say(f"model: {options['class']}, the module that was given")
+    else:
+        name, options = _named(model, shape, device, reporter)
     spec = ModelSpec(
         name=name,
         input_shape=preprocessing.seen_shape,
@@ -149,8 +136,19 @@ def decide(
         n_classes=len(given.classes),
         seed=request.seed,
     )
-    build(spec, seed=request.seed)  # refuses an unknown model before the run folder exists
-    return Design(chosen, spec, preprocessing, augment, embedded, task, start)
+    design = Design(chosen, spec, preprocessing, augment, embedded, task, start, own)
+    design.network(spec.heads, request.seed)  # refuses what cannot be built before the run folder exists
+    return design
+
+
+def _named(
+    model: str, shape: tuple[int, ...], device: torch.device, reporter: Reporter
+) -> tuple[str, dict[str, Any]]:
+    """Name and options of a network by name; that of "auto" is said with the reason."""
+    if model == "auto":
+        model, why = choose_model("image" if len(shape) == 3 else "vector", shape, device)
+        reporter.say(f"model: {model} ({why})")
+    return parse_model(model)
 
 
 def find_start(request: TrainRequest, embedded: Embedded) -> StartTrunk | None:
@@ -160,10 +158,10 @@ def find_start(request: TrainRequest, embedded: Embedded) -> StartTrunk | None:
     return None if request.init is None else load_trunk(request.init, embedded.backbone)
 
 
-def check_start(start: StartTrunk, shape: tuple[int, ...], model: str) -> None:
+def check_start(start: StartTrunk, shape: tuple[int, ...], model: Any) -> None:
     """Raises RequestError where examples of this shape do not fit, or another network was asked for."""
     if model != "auto":
-        raise RequestError(f"--model {model} excludes --init and --tune: the network is the one named there.")
+        raise RequestError("--model excludes --init and --tune: the network is the one named there.")
     if tuple(start.preprocessing.shape) != shape:
         raise RequestError(
             f"the network of --init takes examples of shape {tuple(start.preprocessing.shape)}, these have {shape}; "

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
-from labelprop.core.run_folder import RunFolder
-from labelprop.data.images.pixels import ImageFormat
 from labelprop.data.samples import Samples
-from labelprop.data.source import as_path
-from labelprop.data.tables.kinds import table_kind
 from labelprop.models.backbone import Backbone
-from labelprop.runs.classifier import BATCH, Classifier, load_classifier, own_backbone
-from labelprop.runs.design import embed_content, open_backbone, resolve_device
+from labelprop.runs.backbones import format_of, open_backbone, with_columns, with_runs
+from labelprop.runs.classifier import (
+    BATCH,
+    Classifier,
+    finished_run,
+    load_classifier,
+    model_description,
+    own_backbone,
+)
+from labelprop.runs.design import embed_content, resolve_device
 from labelprop.runs.embed import embedded_batches, raw_batches
 from labelprop.runs.inputs import open_data
 from labelprop.runs.requests import Classifying, PredictRequest, SelectRequest
@@ -85,54 +88,27 @@ def select(request: SelectRequest) -> pa.Table:
     return selection_table(new.samples.ids, classifier.classes, selection)
 
 
-def finished_run(path: Path) -> RunFolder:
-    """The folder of a finished run. Raises RequestError where there is none."""
-    if not path.is_dir():
-        raise RequestError(f"there is no run folder {path}; `labelprop train ... --out {path}` makes one.")
-    folder = RunFolder(path)
-    if not folder.finished:
-        raise RequestError(f"{path} holds no finished run; finish it with --resume, or train it.")
-    return folder
-
-
-def model_description(folder: RunFolder) -> dict[str, Any]:
-    """model.json. Raises RequestError for a run of `propagate`."""
-    description = folder.read_json("model.json")
-    if not description:
-        raise RequestError(f"{folder.path} holds no model: `propagate` trains none; use `labelprop train`.")
-    return description
-
-
 def open_new_data(request: Classifying) -> NewData:
     """New data, with the run's classifier and backbone."""
     folder, device = finished_run(request.run), resolve_device(request.device)
-    columns: dict[str, Any] = _columns(folder, request)
-    request = replace(request, **columns)
+    request = with_columns(folder, request)
     description = model_description(folder)
-    classifier, trained_with = load_classifier(folder.path, description), description.get("backbone")
+    classifier = load_classifier(folder.path, description, request.model)
+    trained_with, backbone = description.get("backbone"), None
+    if trained_with is not None:
+        backbone = with_runs(request.backbone or own_backbone(folder.path, description))
     shape = tuple(classifier.preprocessing.shape)
-    samples = open_data(request, ImageFormat(*shape) if trained_with is None and len(shape) == 3 else None)
+    image_format = classifier.preprocessing.image_format if trained_with is None else format_of(backbone)
+    samples = open_data(request, image_format)
     if trained_with is None and samples.texts is not None:
         raise RequestError(f"{samples.name} holds text, the model in {folder.path} takes {_described(shape)}.")
-    backbone = request.backbone
-    if trained_with is not None and backbone is None:
-        backbone = own_backbone(folder.path, description)
-    seen_by = open_backbone(samples, None if trained_with is None else backbone, request.reporter)
+    seen_by = open_backbone(samples, backbone, request.reporter)
     if trained_with and seen_by and seen_by.digest != trained_with["digest"]:
         raise RequestError(
             f"'{trained_with['name']}' is not the backbone that {folder.path} was trained with: its weights "
             "differ. Put the original back, or train again."
         )
     return NewData(request, samples, classifier.to(device), seen_by, device)
-
-
-def _columns(folder: RunFolder, request: Classifying) -> dict[str, str]:
-    """Columns of a table that were named for training; new tables have them unless the request names others."""
-    path = as_path(request.data)
-    if path is None or table_kind(path) is None:
-        return {}
-    named: dict[str, str] = folder.read_json("run.json").get("columns", {})
-    return named | request.content_columns
 
 
 def _described(shape: tuple[int, ...]) -> str:

@@ -21,8 +21,9 @@ from labelprop.data.labels.join import NoLabelsError
 from labelprop.data.views.batches import check_shared_out
 from labelprop.methods.phases import Recipe
 from labelprop.models.trunks.pretrained import TRUNK_RATE
+from labelprop.runs.backbones import format_of, open_backbone, with_runs
 from labelprop.runs.classifier import described_start, own_backbone
-from labelprop.runs.design import Design, Embedded, check_seed, decide, embed_content, find_start, open_backbone
+from labelprop.runs.design import Design, Embedded, check_seed, decide, embed_content, find_start
 from labelprop.runs.inputs import Inputs, read_inputs, say_counts
 from labelprop.runs.requests import FROZEN, TrainRequest
 from labelprop.training import halving, recipes
@@ -112,13 +113,14 @@ def _check_tune(request: TrainRequest) -> None:
 
 def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Embedded]:
     """DATA, and what the network sees of it."""
-    inputs = read_inputs(request)
+    named = with_runs(_backbone(request)) if request.tune == FROZEN else None
+    inputs = read_inputs(request, format_of(named, request.image_size))
     if request.only_labeled:
         inputs = inputs.only_labeled()
     say_counts(inputs, request.reporter)
     backbone = None
     if request.tune == FROZEN:
-        backbone = open_backbone(inputs.samples, _backbone(request), request.reporter, request.seed)
+        backbone = open_backbone(inputs.samples, named, request.reporter, request.seed)
     elif inputs.samples.modality != "image":
         raise RequestError(
             f"--tune {request.tune} trains an image model on images, and these are {inputs.samples.modality}s; "

@@ -13,7 +13,8 @@ from labelprop.core.clock import StageClock
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.run_folder import RunFolder
 from labelprop.data.contents import TensorContent
-from labelprop.runs.design import Embedded, check_seed, embed_content, open_backbone, resolve_device
+from labelprop.runs.backbones import format_of, open_backbone, with_runs
+from labelprop.runs.design import Embedded, check_seed, embed_content, resolve_device
 from labelprop.runs.inputs import Inputs, read_inputs, say_counts
 from labelprop.runs.requests import PropagateRequest
 
@@ -37,9 +38,10 @@ def prepare_propagation(request: PropagateRequest) -> PreparedPropagation:
     clock, device = StageClock(), resolve_device(request.device)
     estimator = _estimator(request, device)
     with clock.stage("read"):
-        inputs = read_inputs(request)
+        named = with_runs(request.backbone)
+        inputs = read_inputs(request, format_of(named, request.image_size))
         say_counts(inputs, request.reporter)
-        backbone = open_backbone(inputs.samples, request.backbone, request.reporter, request.seed)
+        backbone = open_backbone(inputs.samples, named, request.reporter, request.seed)
         embedded = embed_content(inputs.samples, backbone, device, request)
         vectors_ND = _as_vectors(inputs, embedded.content)
     return PreparedPropagation(request, estimator, inputs, embedded, vectors_ND, device, clock)

@@ -1,4 +1,4 @@
-"""A request: one frozen dataclass a verb, from which its flags and its Python signature are both made.
+"""A request: one frozen dataclass a verb, from which its flags and its Python function are both made.
 
 `option` makes a field with its flag and help text. `Request.of` makes a request from names and values, `to_json`
 gives what run.json keeps, and `resumed` reads it back. Nothing here imports torch: the command line builds its flags
@@ -7,19 +7,17 @@ from it.
 
 from __future__ import annotations
 
-import functools
-import inspect
+import operator
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self
 
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.progress import Reporter, Silent
 
 HelpGroup = Literal["data", "recipe", "method", "settings", "length", "machine", "output"]
-Result = TypeVar("Result")
 OPTION = "option"  # the key of a field's metadata
 
 
@@ -29,6 +27,7 @@ class Option:
 
     A positional one has no flag, on the command line and in Python. What is of kind Path becomes one. A `required`
     one must be given on the command line, whatever its default in Python. A `file` may be a path, or something else.
+    What is not `kept` stands in no run.json: an object that only the caller has.
     """
 
     help: str
@@ -39,6 +38,7 @@ class Option:
     positional: bool
     required: bool
     file: bool
+    kept: bool
 
 
 def option(
@@ -52,15 +52,13 @@ def option(
     positional: bool = False,
     required: bool = False,
     file: bool = False,
+    kept: bool = True,
     factory: Any = MISSING,
 ) -> Any:
     """A field of a request. Its kind is that of its default, where that is a number or a switch, else text."""
     kind = kind or (type(default) if isinstance(default, bool | int | float) else str)
-    return field(
-        default=default,
-        default_factory=factory,
-        metadata={OPTION: Option(help, group, kind, flag, metavar, positional, required, file or kind is Path)},
-    )
+    about = Option(help, group, kind, flag, metavar, positional, required, file or kind is Path, kept)
+    return field(default=default, default_factory=factory, metadata={OPTION: about})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +78,7 @@ class Request:
 
     def __post_init__(self) -> None:
         for name, one in self.options().items():
-            value = getattr(self, name)
-            if one.metadata[OPTION].kind is Path and value is not None:
-                object.__setattr__(self, name, Path(value))
+            object.__setattr__(self, name, _checked(name, one, getattr(self, name)))
 
     @classmethod
     def options(cls) -> dict[str, Field[Any]]:
@@ -104,7 +100,8 @@ class Request:
 
     def to_json(self) -> dict[str, Any]:
         """Values by name, paths absolute; of a Python object that JSON cannot hold only the type."""
-        return {name: _kept(one, getattr(self, name)) for name, one in self.options().items()}
+        kept = {name: one for name, one in self.options().items() if one.metadata[OPTION].kept}
+        return {name: _kept(one, getattr(self, name)) for name, one in kept.items()}
 
     def resumed(self, kept: Mapping[str, Any], given: Collection[str]) -> Self:
         """This request; values not `given` now are those of the interrupted one (`kept`: its `to_json`).
@@ -117,6 +114,30 @@ class Request:
             if isinstance(value, dict) and OBJECT in value:
                 raise RequestError(f"{name} was an object of Python ({value[OBJECT]}); pass {name}= again.")
         return replace(self, **changes)
+
+
+def _checked(name: str, one: Field[Any], value: Any) -> Any:
+    """The value as its kind, where that is a path, a whole number or a switch. Raises RequestError."""
+    option: Option = one.metadata[OPTION]
+    if value is None and one.default_factory is not MISSING:
+        return one.default_factory()
+    simple = option.kind in (Path, int, bool)
+    if value is None and one.default is not None and (simple or option.positional):
+        raise RequestError(f"{name} is missing; pass {name}=...")
+    if value is None or not simple:
+        return value
+    said = f"{name}={value!r}"  # from Python: the command line gives none but such values
+    if option.kind is Path:
+        if not isinstance(value, str | os.PathLike):
+            raise RequestError(f"{said} must be a path.")
+        return Path(value)
+    try:
+        whole = operator.index(value.item() if hasattr(value, "item") else value)
+    except TypeError:
+        whole = None
+    if whole is None or (option.kind is bool and whole not in (0, 1)):
+        raise RequestError(f"{said} must be {'a whole number' if option.kind is int else 'True or False'}.")
+    return option.kind(whole)
 
 
 OBJECT = "python_object"
@@ -147,53 +168,3 @@ def _plain(value: Any) -> Any:
 
 def _type_only(value: Any) -> dict[str, str]:
     return {OBJECT: f"{type(value).__module__}.{type(value).__qualname__}"}
-
-
-def signature(kind: type[Request]) -> inspect.Signature:
-    """The signature of the Python function that takes this request."""
-    positional, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
-    parameters = []
-    for name, one in kind.options().items():
-        if name not in kind.command_only:
-            where = positional if one.metadata[OPTION].positional else named
-            default = one.default if one.default_factory is MISSING else None
-            default = inspect.Parameter.empty if default is MISSING else default
-            parameters.append(inspect.Parameter(name, where, default=default, annotation=one.type))
-    parameters.append(inspect.Parameter("reporter", named, default=None, annotation="Reporter | None"))
-    parameters.append(inspect.Parameter("command", named, default="", annotation="str"))
-    return inspect.Signature(sorted(parameters, key=lambda one: (one.kind, one.default is not one.empty)))
-
-
-def from_names(kind: type[Request]) -> Callable[[Callable[[Any], Result]], Callable[..., Result]]:
-    """Decorator: a function of a request becomes one of keywords, whose docstring gives their meaning."""
-    taken = signature(kind)
-    first = [name for name, one in taken.parameters.items() if one.kind is not inspect.Parameter.KEYWORD_ONLY]
-
-    def made(work: Callable[[Any], Result]) -> Callable[..., Result]:
-        @functools.wraps(work)
-        def by_name(*values: Any, **options: Any) -> Result:
-            if len(values) > len(first):
-                raise RequestError(f"{work.__name__} takes {', '.join(first)} without a name; name the other values.")
-            given = dict(zip(first, values, strict=False))
-            if twice := given.keys() & options.keys():
-                raise RequestError(f"{work.__name__}: {', '.join(sorted(twice))} is given twice.")
-            if options.get("reporter", 0) is None:
-                del options["reporter"]
-            return work(kind.of(given | options))
-
-        returned = inspect.signature(work).return_annotation
-        by_name.__signature__ = taken.replace(return_annotation=returned)  # type: ignore[attr-defined]
-        by_name.__doc__ = f"{inspect.cleandoc(work.__doc__ or '')}\n\n{parameters_of(kind)}"
-        return by_name
-
-    return made
-
-
-def parameters_of(kind: type[Request]) -> str:
-    """The Parameters section of that docstring."""
-    lines = (
-        f"{name} : {one.metadata[OPTION].help}"
-        for name, one in kind.options().items()
-        if name not in kind.command_only
-    )
-    return "\n".join(["Parameters", "----------", *lines])

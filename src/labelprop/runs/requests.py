@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from labelprop.core import registry
+from labelprop.core.callbacks import EVENTS, Callbacks
 from labelprop.core.errors import RequestError
 from labelprop.core.run_folder import Existing, RunFolder
 from labelprop.runs.request import Request, option
@@ -77,6 +78,14 @@ class NewRun(Labeled):
     seed: int = option("Same seed, same answer.", "machine", 0)
     device: str = option("auto, cpu or cuda.", "machine", "auto")
     overwrite: bool = option("Replace --out if it holds a labelprop run.", "output", False)
+    callbacks: Any = option("An object, or several, told of the run's events.", "output", None, kept=False)
+
+    python_only: ClassVar[frozenset[str]] = frozenset({"callbacks"})
+    events: ClassVar[tuple[str, ...]] = EVENTS
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "callbacks", Callbacks.of(self.callbacks, self.events))
 
     @property
     def existing(self) -> Existing:
@@ -89,14 +98,15 @@ class PropagateRequest(NewRun):
     """`labelprop propagate`."""
 
     method: str = option("One of `labelprop methods`.", "method", "diffusion")
-    backbone: Any = option("HuggingFace folder or name; embeds DATA.", "method", None, file=True)
+    backbone: Any = option("HuggingFace folder or name, or a run of `train`; embeds DATA.", "method", None, file=True)
     baselines: bool = option(
         "Also label from the given labels alone, to compare.", "method", True, flag="--baselines/--no-baselines"
     )
     force: bool = option("Go on although memory will probably not do.", "machine", False)
     parameters: Mapping[str, Any] = option("Of the propagator, by name.", "method", factory=dict)
 
-    python_only: ClassVar[frozenset[str]] = frozenset({"parameters"})  # each is a flag of its own
+    python_only: ClassVar[frozenset[str]] = frozenset({"callbacks", "parameters"})  # parameters: flags of their own
+    events: ClassVar[tuple[str, ...]] = ("on_end",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,8 +122,8 @@ class TrainRequest(NewRun):
         metavar="NAME=VALUE",
         factory=dict,
     )
-    model: str = option(f"auto, or {', '.join(registry.MODELS)}; options in brackets.", "recipe", "auto")
-    backbone: Any = option("HuggingFace folder or name; embeds DATA.", "recipe", None, file=True)
+    model: Any = option(f"auto, or {', '.join(registry.MODELS)}; options in brackets.", "recipe", "auto", kind=str)
+    backbone: Any = option("HuggingFace folder or name, or a run of `train`; embeds DATA.", "recipe", None, file=True)
     tune: str = option("How an image backbone learns: frozen, lora (adapters) or full.", "recipe", FROZEN)
     init: Path | None = option("A run to start from: its network, with new heads.", "recipe", None, kind=Path)
     augment: str = option(f"auto, {', '.join(registry.AUGMENTS)}.", "recipe", "auto")
@@ -163,7 +173,7 @@ class TrainRequest(NewRun):
 class EmbedRequest(Reading):
     """`labelprop embed`."""
 
-    backbone: Any = option("HuggingFace folder or name.", "method")
+    backbone: Any = option("HuggingFace folder or name, or a run folder of `train`.", "method")
     out: Path | None = option(
         "emb.npy: float32 unit vectors, one row an example.", "output", None, kind=Path, required=True
     )
@@ -189,10 +199,11 @@ class Classifying(Reading, OfRun):  # in this order `run` comes before `data`
     backbone: Any = option(
         "The module or function that the run was trained with, which no file can name.", "method", None
     )
+    model: Any = option("The module that the run was trained with as its network.", "method", None, kept=False)
     overwrite: bool = option("Replace --out if it exists.", "output", False)
     device: str = option("auto, cpu or cuda.", "machine", "auto")
 
-    python_only: ClassVar[frozenset[str]] = frozenset({"label_col", "truth_col", "image_size", "backbone"})
+    python_only: ClassVar[frozenset[str]] = frozenset({"label_col", "truth_col", "image_size", "backbone", "model"})
     command_only: ClassVar[frozenset[str]] = frozenset({"out", "overwrite"})
 
 
@@ -201,7 +212,9 @@ class PredictRequest(Classifying):
     """`labelprop predict`."""
 
     out: Path | None = option("predictions.parquet, or .csv.", "output", None, kind=Path, required=True)
-    proba: bool = option("Also write probabilities, in the order of the classes in run.json.", "output", False)
+    proba: bool = option(
+        "Also write probabilities: a list in the order of the classes, in .csv a column a class.", "output", False
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,24 +5,42 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from labelprop.report.render import write_report
-from labelprop.runs.classifier import Classifier, load_classifier
-from labelprop.runs.predict import finished_run, model_description, predict, select
-from labelprop.runs.requests import PredictRequest, SelectRequest
+from labelprop.runs.backbones import backbone_of_run, embed
+from labelprop.runs.calls import call
+from labelprop.runs.classifier import (
+    Classifier,
+    finished_run,
+    load_classifier,
+    model_description,
+    needs_own_model,
+    own_backbone,
+)
+from labelprop.runs.parameter_names import parameters_named
+from labelprop.runs.predict import predict, select
+from labelprop.runs.requests import EmbedRequest, PredictRequest, SelectRequest
+from labelprop.runs.shown import run_html
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 class Run:
-    """A finished run on disk."""
+    """A finished run on disk; `model` is the module from Python, or its class, of a run that was trained with one."""
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self._folder = finished_run(self.path)
+    def __init__(self, path: str | Path, model: Any = None) -> None:
+        self.path, self._own = Path(path), model
+        with parameters_named():
+            self._folder = finished_run(self.path)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return run_html(self._folder)
 
     @property
     def labels(self) -> pa.Table:
@@ -51,12 +69,30 @@ class Run:
 
         Raises RequestError for a run of `propagate`, which trains none.
         """
-        return load_classifier(self.path, model_description(self._folder))
+        with parameters_named():
+            return load_classifier(self.path, model_description(self._folder), self._own)
+
+    def check_model(self) -> None:
+        """Raises RequestError where the network needs a module from Python and that was not given, or is another."""
+        if self._own is not None or needs_own_model(self._folder):
+            self.model  # noqa: B018
+
+    def embed(self, data: Any, *, backbone: Any = None, **options: Any) -> np.ndarray:
+        """(N, D) float32 unit vectors of new data, in input order: what the classifier decides by.
+
+        `backbone` is the module or function that the run was trained on the embedding of, where no file can name it;
+        other `options` are those of `labelprop.embed`.
+        """
+        with parameters_named():
+            description = model_description(self._folder)
+            own = backbone or own_backbone(self.path, description)
+            network = backbone_of_run(self._folder, load_classifier(self.path, description, self._own), own)
+        return call(embed, EmbedRequest, {"data": data, "backbone": network, **options})[0]
 
     def predict(self, data: Any, **options: Any) -> pa.Table:
         """Labels for new data: `labelprop.predict(run, data, ...)`."""
-        return predict(PredictRequest.of({"run": self.path, "data": data, **options}))
+        return call(predict, PredictRequest, {"run": self.path, "data": data, "model": self._own, **options})
 
     def select(self, pool: Any, **options: Any) -> pa.Table:
         """The best examples of a pool for each class: `labelprop.select(run, pool, ...)`."""
-        return select(SelectRequest.of({"run": self.path, "data": pool, **options}))
+        return call(select, SelectRequest, {"run": self.path, "data": pool, "model": self._own, **options})

@@ -6,18 +6,23 @@ The truth is read here and given to `evaluation` alone; training sees a Task, wh
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 
+from labelprop.core.callbacks import Callbacks
 from labelprop.core.clock import StageClock
 from labelprop.core.distributed import Group, launch, leave, started_together
 from labelprop.core.errors import RequestError, WorkError
+from labelprop.core.files import write_atomically
 from labelprop.core.progress import Reporter, Silent
 from labelprop.core.run_folder import RunFolder
+from labelprop.core.tensors import for_saving
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.views import Views
 from labelprop.evaluation.monitor import Monitor
@@ -37,6 +42,7 @@ from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
 from labelprop.training.lengths import CLOSING_SECONDS, default_epochs, epoch_length, lengths_of, main_steps_within
 
+FIRST_WEIGHTS = "module.safetensors"
 OUT_OF_MEMORY = (
     "the GPU is out of memory: lower the batch (--set batch_size=...), use a smaller --image-size or --model, "
     "or --device cpu. What was finished is saved."
@@ -66,6 +72,7 @@ def train(request: TrainRequest) -> Path:
             prepared = prepare_training(request, device, fabric)
             opened = closing(RunFolder.open(request.out, request.existing)) if group.leads else nullcontext()
             with opened as folder:
+                _keep_first_weights(folder, prepared)
                 if prepared.candidates:
                     prepared = decide_by_halving(folder, prepared)
                 _train_in(folder, prepared)
@@ -77,9 +84,42 @@ def train(request: TrainRequest) -> Path:
     return request.out
 
 
+def _keep_first_weights(folder: RunFolder | None, prepared: PreparedTraining) -> None:
+    """A module from Python starts from the weights it came with, which no seed draws: a resumed run reads them."""
+    modules = [design.own.module for design in (prepared.design, *prepared.candidates) if design.own is not None]
+    if not modules:
+        return
+    first: dict[str, torch.Tensor] | None = None
+    if folder is not None:
+        kept = folder.checkpoints / FIRST_WEIGHTS
+        if not kept.exists():
+            kept.parent.mkdir(exist_ok=True)
+            tensors = for_saving(modules[0].state_dict())
+            write_atomically(kept, lambda partial: save_file(tensors, partial))
+        first = load_file(kept)
+    first = prepared.group.first(first)
+    assert first is not None
+    for module in modules:
+        if _shapes(module.state_dict()) != _shapes(first):
+            raise RequestError(
+                f"cannot resume, this is another run: the weights of model={type(module).__qualname__} have other "
+                "names or shapes than those that the run began with. Give the module that it was."
+            )
+        module.load_state_dict(first)
+
+
+def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
+
+
 def _train_on_devices(request: TrainRequest) -> Path:
     if request.device != "cpu" and torch.cuda.is_available() and torch.cuda.device_count() < request.devices:
         raise RequestError(f"--devices {request.devices}: this machine has {torch.cuda.device_count()} CUDA devices.")
+    if request.callbacks.objects:
+        raise RequestError(
+            "callbacks are objects of this process, and --devices trains in others: start the script with torchrun, "
+            "which calls those of the first process."
+        )
     RunFolder.check(request.out, request.existing)
     launch(request.devices, _train_as_one_of_several, replace(request, reporter=Silent()), reporter=request.reporter)
     return request.out
@@ -155,6 +195,7 @@ def _jobs(prepared: PreparedTraining, clock: StageClock, folder: RunFolder | Non
             checkpoints=None if folder is None else Checkpoints(folder.checkpoints / label),
             history=folder,
             monitor=monitor,
+            callbacks=request.callbacks if prepared.group.leads else Callbacks(),
         )
         for label, recipe, monitor in trainings
     ]

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from labelprop.core.distributed import leads
 from labelprop.data.labels.findings import Finding
 from labelprop.data.labels.inspect import inspect_data
+from labelprop.runs import backbones
 from labelprop.runs import predict as new_data
-from labelprop.runs.design import embed_content, open_backbone, resolve_device
-from labelprop.runs.inputs import columns_of, open_data
+from labelprop.runs.calls import call, from_names
+from labelprop.runs.inputs import columns_of
 from labelprop.runs.propagate import propagate as run_propagation
-from labelprop.runs.request import from_names
 from labelprop.runs.requests import (
     DoctorRequest,
     EmbedRequest,
+    NewRun,
     PredictRequest,
     PropagateRequest,
     SelectRequest,
@@ -41,37 +43,41 @@ def train(request: TrainRequest) -> Run:
 
     `data` and `labels` are paths, arrays, a `datasets.Dataset`, or (labels) a mapping id -> label. `recipe` is a name
     or a `Recipe` made in Python; `settings` are for the former. `devices` beyond 1 are as many processes: a script
-    then needs `if __name__ == "__main__":`.
+    then needs `if __name__ == "__main__":`. `model` is a name, or a `torch.nn.Module` whose forward gives features.
     """
-    return Run(run_training(request))
+    own = None if isinstance(request.model, str) else request.model
+    return _ended(request, Run(run_training(request), model=own))
 
 
 @from_names(PropagateRequest)
 def propagate(request: PropagateRequest) -> Run:
     """Spreads labels with one propagator, without training; writes the run folder `out`."""
-    return Run(run_propagation(request))
+    return _ended(request, Run(run_propagation(request)))
+
+
+def _ended(request: NewRun, run: Run) -> Run:
+    """Says where the page is, as the command does on stdout, and tells the callbacks."""
+    if not request.command:
+        request.reporter.say(f"report: {run.report}")
+    if leads():
+        request.callbacks.tell("on_end", run)
+    return run
 
 
 @from_names(EmbedRequest)
 def embed(request: EmbedRequest) -> np.ndarray:
     """(N, D) float32 unit vectors of the examples, in input order, by a frozen backbone.
 
-    `backbone` is a HuggingFace folder or name, an `nn.Module` or a callable on a batch of images.
+    `backbone` is a HuggingFace folder or name, the folder of a run of `train`, an `nn.Module` or a callable on a
+    batch of images.
     """
-    return _embedded(request)[0]
+    return backbones.embed(request)[0]
 
 
 @from_names(EmbedRequest)
 def embed_with_ids(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
     """As `embed`, with the ids of the rows."""
-    return _embedded(request)
-
-
-def _embedded(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
-    device, samples = resolve_device(request.device), open_data(request)
-    backbone = open_backbone(samples, request.backbone, request.reporter)
-    content = embed_content(samples, backbone, device, request).content
-    return content.read(np.arange(len(content))).numpy(), samples.ids
+    return backbones.embed(request)
 
 
 @from_names(PredictRequest)
@@ -91,7 +97,7 @@ def select(run: str | Path, pool: Any, **options: Any) -> pa.Table:
     `per_image` likeliest classes only, and may be selected for several of them. `options` are those of `predict`, and
     `per_image` and `per_class`.
     """
-    return new_data.select(SelectRequest.of({"run": run, "data": pool, **options}))
+    return call(new_data.select, SelectRequest, {"run": run, "data": pool, **options})
 
 
 @from_names(DoctorRequest)
@@ -102,6 +108,11 @@ def doctor(request: DoctorRequest) -> tuple[Finding, ...]:
     return inspect_data(request.data, request.labels, columns=columns, image_size=request.image_size, cache=cache)[1]
 
 
-def load(path: str | Path) -> Run:
-    """A finished run."""
-    return Run(path)
+def load(path: str | Path, model: Any = None) -> Run:
+    """A finished run. Of a run that was trained with a module from Python `model` is that module, or its class.
+
+    Raises RequestError where there is no such run, and where it needs a module that is not given.
+    """
+    run = Run(path, model=model)
+    run.check_model()
+    return run

@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from labelprop.core.files import flush, storage_errors
+from labelprop.core.tensors import for_saving
 
 KEPT = 2  # where the newest is damaged, the one before still serves
 
@@ -35,8 +36,7 @@ class Checkpoints:
             try:
                 shutil.rmtree(partial, ignore_errors=True)
                 partial.mkdir(parents=True)
-                compact = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-                _save_tensors(compact, partial / "tensors.safetensors")
+                _save_tensors(for_saving(tensors), partial / "tensors.safetensors")
                 (partial / "state.json").write_text(json.dumps(state, allow_nan=False), encoding="utf-8")
                 for file in (partial / "tensors.safetensors", partial / "state.json", partial):
                     flush(file)

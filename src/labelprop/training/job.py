@@ -17,6 +17,7 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from labelprop.core.callbacks import Callbacks
 from labelprop.core.clock import StageClock
 from labelprop.core.distributed import Group, started_together, this_machine
 from labelprop.core.errors import RequestError, UnknownNameError
@@ -98,6 +99,7 @@ class Job:
     checkpoints: Checkpoints | None = None
     history: HistoryLike | None = None
     monitor: MonitorLike | None = None
+    callbacks: Callbacks = field(default_factory=Callbacks)
     compiled: bool = False  # the network's passes in training, by torch.compile
 
     @property

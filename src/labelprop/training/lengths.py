@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from labelprop.core.callbacks import Callbacks
 from labelprop.core.clock import StageClock
 from labelprop.core.errors import RequestError
 from labelprop.core.types import Task
@@ -117,6 +118,7 @@ def _time_phase(job: Job, index: int) -> PhaseCost:
         checkpoints=None,
         history=None,
         monitor=None,
+        callbacks=Callbacks(),
     )
     phase = PhaseRun(rehearsal, job.build().to(job.fabric.device), index, {}, None)
     began = time.perf_counter()

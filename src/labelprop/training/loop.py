@@ -23,6 +23,9 @@ def run(job: Job) -> TrainedNetwork:
         if found:
             restore_module("net", net, tensors)
             job.meter.skip(job.lengths.steps_before(state["phase"], state["epoch"]))
+            done, phases = state["epoch"], job.recipe.phases
+            of = f"{job.lengths.epochs(state['phase'])} of {phases[state['phase']].name}"
+            job.meter.reporter.say(f"{job.label}: resumed at epoch {done} of {of}")
         lines, optimizer_state = state["lines"], dict(tensors)
         phase = None
         for index in range(state["phase"], len(job.recipe.phases)):
@@ -57,3 +60,4 @@ def _record(job: Job, phase: PhaseRun, line: dict[str, Any], index: int, epoch: 
             number = sum(job.lengths.epochs(i) for i in range(index)) + epoch
             state = {"phase": index, "epoch": epoch, "lines": lines, "losses": phase.losses}
             job.checkpoints.save(number, phase.tensors(), state)
+    job.callbacks.tell("on_epoch", dict(line))  # last: what it raises finds the epoch saved

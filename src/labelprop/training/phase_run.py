@@ -158,6 +158,7 @@ class PhaseRun:
                 job.meter.advance(
                     f"{job.label}, {self.spec.name}, epoch {epoch + 1} of {job.lengths.epochs(self.index)}"
                 )
+                job.callbacks.tell("on_step", replace(progress, step=progress.step + 1))
             terms = mean.finish()
         self.losses = [*self.losses, terms["loss"]]
         return {

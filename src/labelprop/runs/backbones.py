@@ -1,0 +1,120 @@
+"""Backbones as requests name them, the network of a trained run among them, and `embed`, which applies one."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from labelprop.core.errors import RequestError
+from labelprop.core.progress import Reporter
+from labelprop.core.run_folder import RunFolder
+from labelprop.data.images.pixels import ImageFormat
+from labelprop.data.samples import Samples
+from labelprop.data.source import as_path
+from labelprop.data.tables.kinds import table_kind
+from labelprop.models.adapt import as_feature
+from labelprop.models.backbone import Backbone, load_backbone, weights_digest
+from labelprop.models.trunks.text_svd import TextSvd
+from labelprop.runs.classifier import Classifier, finished_run, load_classifier, model_description, own_backbone
+from labelprop.runs.design import embed_content, resolve_device
+from labelprop.runs.inputs import open_data
+from labelprop.runs.requests import EmbedRequest, Reading
+
+
+def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int = 0) -> Backbone | None:
+    """The backbone that embeds the examples; None where they are used as they are.
+
+    Texts without a backbone are embedded by what can be learned from these texts themselves.
+    """
+    if backbone is not None or samples.texts is None:
+        return backbone if backbone is None or isinstance(backbone, Backbone) else load_backbone(backbone)
+    learned = TextSvd.fit(samples.texts, seed=seed)
+    groups, dimensions = len(learned.vocabulary), len(learned.components_DV)
+    reporter.say(
+        f"no --backbone: texts become vectors by TF-IDF of {groups:,} groups of letters and an SVD to {dimensions} "
+        "dimensions, learned from these texts; a pretrained text model knows more of what they mean"
+    )
+    return load_backbone(learned)
+
+
+def with_runs(backbone: Any) -> Any:
+    """The folder of a run as the backbone that its network is; anything else as it is."""
+    if not isinstance(backbone, str | os.PathLike) or not (Path(backbone) / "run.json").is_file():
+        return backbone
+    folder = finished_run(Path(backbone))
+    description = model_description(folder)
+    own = own_backbone(folder.path, description)
+    return backbone_of_run(folder, load_classifier(folder.path, description), own)
+
+
+def backbone_of_run(folder: RunFolder, classifier: Classifier, own: Any) -> Backbone:
+    """The network of a run as a backbone: vectors of unit length, from which its classifier decides.
+
+    `own` is what the run itself was trained on the embedding of, None where it saw the data themselves.
+    """
+    name, own = os.path.abspath(folder.path), with_runs(own)
+    if own is None:
+        image_format = classifier.preprocessing.image_format
+        return Backbone(
+            name=name,
+            digest=weights_digest(classifier.network, classifier.preprocessing),
+            modality=classifier.preprocessing.kind,
+            embed=partial(_embed, classifier, None),
+            by_name=True,
+            image_shape=None if image_format is None else image_format.shape,
+        )
+    seen_by = own if isinstance(own, Backbone) else load_backbone(own)
+    described = (classifier.preprocessing, seen_by.digest)
+    return replace(
+        seen_by,
+        name=name,
+        digest=weights_digest(classifier.network, *described) if seen_by.digest else "",
+        embed=partial(_embed, classifier, seen_by),
+        by_name=True,
+        learned=None,
+    )
+
+
+def _embed(classifier: Classifier, seen_by: Backbone | None, batch: Any, device: torch.device) -> torch.Tensor:
+    if seen_by is not None:
+        batch = F.normalize(as_feature(seen_by.embed(batch, device)).float(), dim=1)
+    shape, expected = tuple(batch.shape[1:]), tuple(classifier.preprocessing.shape)
+    if shape != expected:
+        raise RequestError(f"the network of the run takes examples of shape {expected}, these have {shape}.")
+    return classifier.to(device).embedding(batch)
+
+
+def format_of(backbone: Any, image_size: int | None = None) -> ImageFormat | None:
+    """The format to read images in for a backbone; None where it takes any, or a size was asked for."""
+    if isinstance(backbone, Backbone) and backbone.image_shape is not None and image_size is None:
+        return ImageFormat(*backbone.image_shape)
+    return None
+
+
+RunReading = TypeVar("RunReading", bound=Reading)
+
+
+def with_columns(folder: RunFolder, request: RunReading) -> RunReading:
+    """With the columns of a table that were named for training; new tables have them unless it names others."""
+    path = as_path(request.data)
+    if path is None or table_kind(path) is None:
+        return request
+    named: dict[str, Any] = folder.read_json("run.json").get("columns", {})
+    return replace(request, **named | request.content_columns)
+
+
+def embed(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(N, D) float32 unit vectors of the examples, in input order, and their ids."""
+    device, backbone = resolve_device(request.device), with_runs(request.backbone)
+    if isinstance(backbone, Backbone):
+        request = with_columns(RunFolder(Path(backbone.name)), request)
+    samples = open_data(request, format_of(backbone, request.image_size))
+    content = embed_content(samples, open_backbone(samples, backbone, request.reporter), device, request).content
+    return content.read(np.arange(len(content))).numpy(), samples.ids

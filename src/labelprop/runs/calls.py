@@ -1,0 +1,82 @@
+"""The Python function of a request: keywords are its fields; progress is shown unless `quiet`, and errors name
+parameters.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING
+from typing import Any, TypeVar
+
+from labelprop.core.distributed import leads
+from labelprop.core.errors import RequestError
+from labelprop.core.progress import shown
+from labelprop.runs.parameter_names import NamingParameters, parameters_named
+from labelprop.runs.request import OPTION, Request
+
+Result = TypeVar("Result")
+
+
+def signature(kind: type[Request]) -> inspect.Signature:
+    """The signature of the Python function that takes this request."""
+    positional, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    parameters = []
+    for name, one in kind.options().items():
+        if name not in kind.command_only:
+            where = positional if one.metadata[OPTION].positional else named
+            default = one.default if one.default_factory is MISSING else None
+            default = inspect.Parameter.empty if default is MISSING else default
+            parameters.append(inspect.Parameter(name, where, default=default, annotation=one.type))
+    if kind.shows_progress:
+        parameters.append(inspect.Parameter("quiet", named, default=False, annotation="bool"))
+    parameters.append(inspect.Parameter("reporter", named, default=None, annotation="Reporter | None"))
+    parameters.append(inspect.Parameter("command", named, default="", annotation="str"))
+    return inspect.Signature(sorted(parameters, key=lambda one: (one.kind, one.default is not one.empty)))
+
+
+def from_names(kind: type[Request]) -> Callable[[Callable[[Any], Result]], Callable[..., Result]]:
+    """Decorator: a function of a request becomes one of keywords, whose docstring gives their meaning."""
+    taken = signature(kind)
+    first = [name for name, one in taken.parameters.items() if one.kind is not inspect.Parameter.KEYWORD_ONLY]
+
+    def made(work: Callable[[Any], Result]) -> Callable[..., Result]:
+        @functools.wraps(work)
+        def by_name(*values: Any, **options: Any) -> Result:
+            if len(values) > len(first):
+                raise RequestError(f"{work.__name__} takes {', '.join(first)} without a name; name the other values.")
+            given = dict(zip(first, values, strict=False))
+            if twice := given.keys() & options.keys():
+                raise RequestError(f"{work.__name__}: {', '.join(sorted(twice))} is given twice.")
+            return call(work, kind, given | options)
+
+        returned = inspect.signature(work).return_annotation
+        by_name.__signature__ = taken.replace(return_annotation=returned)  # type: ignore[attr-defined]
+        by_name.__doc__ = f"{inspect.cleandoc(work.__doc__ or '')}\n\n{parameters_of(kind)}"
+        return by_name
+
+    return made
+
+
+def parameters_of(kind: type[Request]) -> str:
+    """The Parameters section of that docstring."""
+    lines = (
+        f"{name} : {one.metadata[OPTION].help}"
+        for name, one in kind.options().items()
+        if name not in kind.command_only
+    )
+    quiet = ["quiet : No progress."] if kind.shows_progress else []
+    return "\n".join(["Parameters", "----------", *lines, *quiet])
+
+
+def call(work: Callable[[Any], Result], kind: type[Request], options: Mapping[str, Any]) -> Result:
+    """`work` on the request of these options; from Python with progress and errors for a person at Python."""
+    given = dict(options)
+    if given.get("reporter", 0) is None:
+        del given["reporter"]
+    if given.get("command"):  # from the command line, which shows progress itself
+        return work(kind.of(given))
+    quiet = not leads() or (given.pop("quiet", False) if kind.shows_progress else True)
+    with parameters_named(), shown(quiet) as reporter:
+        return work(kind.of({"reporter": NamingParameters(reporter)} | given))

@@ -1,0 +1,107 @@
+"""Messages with the names of parameters, for calls from Python.
+
+Messages are written once, as the command line says them: `--resume`, `--image-size 64`, `--set lr=0.1`. From Python
+they say `resume=True`, `image_size=64` and `settings={'lr': 0.1}`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from labelprop.core import registry
+from labelprop.core.errors import LabelpropError
+from labelprop.core.progress import Reporter
+from labelprop.runs.request import OPTION, Request
+
+SETTING = re.compile(r"(?<![\w-])--set (\w+)=(\.\.\.|[\w.+-]*\w)?")
+FLAG = re.compile(
+    r"(?<![\w-])--(?P<name>[a-z]\w*(?:-\w+)*)(?: (?P<value>'[^']*'|-?\d[\w.]*\b|\S*/\S*[\w/]|[\w+-]+))?"
+)
+WORDS = ("auto", "cpu", "cuda", "frozen", "lora", "full", "float32", "bf16")  # values beside the registry's names
+
+
+@contextmanager
+def parameters_named() -> Iterator[None]:
+    """Inside, errors that this package raises on purpose speak of parameters."""
+    try:
+        yield
+    except LabelpropError as error:
+        error.args = tuple(as_parameters(part) if isinstance(part, str) else part for part in error.args)
+        raise
+
+
+class NamingParameters:
+    """A reporter whose messages speak of parameters."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def say(self, text: str) -> None:
+        self._reporter.say(as_parameters(text))
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        self._reporter.advance(stage, done, total)
+
+
+def as_parameters(text: str) -> str:
+    """`text` with parameters for flags; what stands in backticks as a command stays one."""
+    parts = re.split(r"(`labelprop [^`]*`)", text)
+    return "".join(part if place % 2 else _without_flags(part) for place, part in enumerate(parts))
+
+
+def _without_flags(text: str) -> str:
+    return FLAG.sub(_parameter, SETTING.sub(_setting, text))
+
+
+def _setting(found: re.Match[str]) -> str:
+    name, value = found[1], found[2] or ""
+    return f"settings={{'{name}': {value if value == '...' else _literal(value)}}}"
+
+
+def _parameter(found: re.Match[str]) -> str:
+    name, value = found["name"], found["value"]
+    rest = "" if value is None else f" {value}"
+    switch = _switches().get(f"--{name}")
+    if switch is not None:
+        return f"{switch}{rest}"
+    if name.startswith("no-"):
+        return f"{name[3:].replace('-', '_')}=False{rest}"
+    python = name.replace("-", "_")
+    return f"{python}={_literal(value)}" if value is not None and _is_value(value) else f"{python}{rest}"
+
+
+def _is_value(text: str) -> bool:
+    """Whether what follows a flag is its value; of words those that are known, others belong to the sentence."""
+    return text[0] in "'-0123456789" or "/" in text or text in _words()
+
+
+def _literal(text: str) -> str:
+    return text if re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?|'[^']*'", text) else f"'{text}'"
+
+
+@cache
+def _words() -> frozenset[str]:
+    named = (name for table in ("recipes", "propagators", "models") for name in registry.entries(table))
+    return frozenset([*named, *registry.AUGMENTS, *WORDS])
+
+
+@cache
+def _switches() -> dict[str, str]:
+    """`resume=True` for --resume: the flags without a value of all requests."""
+    found: dict[str, str] = {}
+    for kind in _kinds(Request):
+        for name, one in kind.options().items():
+            option = one.metadata[OPTION]
+            if option.kind is bool:
+                on, _, off = (option.flag or f"--{name.replace('_', '-')}").partition("/")
+                found |= {on: f"{name}=True"} | ({off: f"{name}=False"} if off else {})
+    return found
+
+
+def _kinds(kind: type[Request]) -> Iterator[type[Request]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _kinds(each)

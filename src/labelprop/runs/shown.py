@@ -1,0 +1,42 @@
+"""A run as a notebook shows it: how good it is, its first rows, and where the page is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import pyarrow.parquet as pq
+
+from labelprop.core.html import box, link, sentence, table
+from labelprop.core.run_folder import RunFolder
+from labelprop.report.words import brief, capital
+from labelprop.runs.summary import summary
+
+ROWS = 5
+COLUMNS = ("id", "label", "certainty", "source")
+
+
+def run_html(folder: RunFolder) -> str:
+    """HTML of a finished run; only its first rows are read."""
+    metrics, record = folder.read_json("metrics.json"), folder.read_json("run.json")
+    noun = record.get("noun", "example")
+    parts = [sentence(f"Verdict: {metrics['verdict']}.")] if isinstance(metrics.get("verdict"), str) else []
+    parts.append(sentence(f"{capital(summary(metrics, noun))}."))
+    labels = folder.path / "labels.parquet"
+    if labels.exists():
+        first = next(pq.ParquetFile(labels).iter_batches(batch_size=ROWS, columns=list(COLUMNS)), None)
+        rows = [] if first is None else first.to_pylist()
+        shown = [[brief(row["id"]), brief(row["label"] or ""), row["certainty"], row["source"]] for row in rows]
+        parts.append(table(COLUMNS, shown))
+        if metrics["n"] > len(rows):
+            parts.append(sentence(f"{metrics['n'] - len(rows):,} more rows: .labels"))
+    report = folder.path / "report.html"
+    title = f"{record.get('name', folder.path.name)}: {metrics['recipe']}"
+    return box(brief(title, 80), *parts, link(str(report), _address(report)))
+
+
+def _address(path: Path) -> str:
+    """Relative where a notebook that was started here can follow it, else whole."""
+    whole = path.absolute()
+    return quote(os.path.relpath(whole)) if whole.is_relative_to(Path.cwd()) else whole.as_uri()
