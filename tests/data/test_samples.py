@@ -216,7 +216,7 @@ def test_vectors_that_are_not_finite_name_the_row() -> None:
 
 def test_repeated_ids_are_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id,text\na,1\nb,2\na,3\n")
-    with pytest.raises(DataError, match=r"'t' uses 1 id more than once: 'a'\. .*--id-col"):
+    with pytest.raises(DataError, match=r"'t' uses 1 id more than once: 'a' \(line 2, line 4\)\. .*--id-col"):
         open_samples(tmp_path / "t.csv")
     assert open_samples(tmp_path / "t.csv", check=False).ids == ("a", "b", "a")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +19,10 @@ from labelprop.data.contents import Content
 from labelprop.data.images.choose_format import Wanted
 from labelprop.data.images.decoding import decode_images
 from labelprop.data.images.pixels import ImageFormat, to_eight_bit
+from labelprop.data.repeated import place_of, repeated_ids
 from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, Source
 from labelprop.data.sources.folder import IMAGE_SUFFIXES
+from labelprop.data.tables.kinds import TABLES, how_to_convert
 from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
 
 if TYPE_CHECKING:
@@ -55,9 +56,11 @@ class Samples:
     rows: np.ndarray  # int64 (N,): the row of each example in the source
     content: Content | None = None
     texts: tuple[str, ...] | None = None
+    shown: tuple[str | None, ...] | None = None  # texts beside vectors, to be shown only
     skipped: tuple[Skipped, ...] = ()
     declared: tuple[str, ...] = ()
     originals: Originals | None = None
+    lines: Sequence[int] | None = None  # line numbers of the rows of the source, where that is a text file
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -67,6 +70,10 @@ class Samples:
         """Rows of the source, with those that were skipped."""
         return len(self.ids) + len(self.skipped)
 
+    def place(self, index: int) -> str:
+        """How to point at an example in its source."""
+        return place_of(int(self.rows[index]), self.lines)
+
     def take(self, indices: np.ndarray) -> Samples:
         """These examples alone, as if there were no others."""
         return replace(
@@ -75,6 +82,7 @@ class Samples:
             given=tuple(self.given[i] for i in indices),
             content=self.content.take(indices) if self.content is not None else None,
             texts=tuple(self.texts[i] for i in indices) if self.texts is not None else None,
+            shown=tuple(self.shown[i] for i in indices) if self.shown is not None else None,
             rows=self.rows[indices],
             digest=content_key(self.digest, np.ascontiguousarray(indices, np.int64).tobytes()),
         )
@@ -104,9 +112,10 @@ def read_source(data: Any, columns: Columns) -> RawData:
     shown = f"'{data}'" if isinstance(data, str | Path) else f"an object of type {type(data).__name__}"
     if isinstance(data, str | Path) and Path(data).suffix.lower() in IMAGE_SUFFIXES:
         raise RequestError(f"'{data}' is a single image; put it into a folder and give that as DATA.")
+    remedy = how_to_convert(Path(data)) if isinstance(data, str | Path) else ""
     raise RequestError(
-        f"cannot read {shown}: DATA is a folder of images, a table (.csv .tsv .parquet .jsonl), an array "
-        "(.npy .npz, NumPy or torch) or a HuggingFace data set."
+        f"cannot read {shown}: DATA is a folder of images, a table ({TABLES}; text also packed as .gz), an array "
+        f"(.npy .npz, NumPy or torch) or a HuggingFace data set.{remedy}"
     )
 
 
@@ -137,6 +146,8 @@ def open_samples(
         raise RequestError(f"'{raw.name}' holds no images; {what}. Give data of the right kind.")
     if not len(raw.ids):
         raise DataError(f"'{raw.name}' has no rows. Check that it is the right file.")
+    if raw.note is not None:
+        warn(f"'{raw.name}': {raw.note}.")
     if check:
         _refuse_repeated(raw)
     if raw.images is not None:
@@ -150,12 +161,9 @@ def open_samples(
 
 
 def _refuse_repeated(raw: RawData) -> None:
-    repeated = [name for name, count in Counter(raw.ids).items() if count > 1]
+    repeated, where = repeated_ids(raw.ids, range(len(raw.ids)), raw.lines)
     if repeated:
-        raise DataError(
-            f"'{raw.name}' uses {counted(len(repeated), 'id')} more than once: {quoted(repeated)}. "
-            "Make ids unique, or choose another column with --id-col."
-        )
+        raise DataError(f"'{raw.name}' uses {where}. Make ids unique, or choose another column with --id-col.")
 
 
 def _open_images(raw: RawData, wanted: Wanted, cache: Cache, warn: Callable[[str], None]) -> Samples:
@@ -207,6 +215,8 @@ def _samples(raw: RawData, rows: np.ndarray, skipped: Sequence[Skipped] = (), **
         rows=rows,
         skipped=tuple(skipped),
         declared=raw.declared,
+        lines=raw.lines,
+        shown=tuple(raw.shown[row] for row in rows) if raw.shown is not None else None,
         **parts,
     )
 

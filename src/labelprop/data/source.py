@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from labelprop.core.errors import RequestError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -13,14 +15,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Column names of a table (`--label-col` and so on); None means the usual name, where there is one."""
+    """Column names of a table (`--label-col` and so on); None means the usual name, where there is one.
+
+    `embeddings` are many columns of a number each: names, or a text with `first:last` or a pattern. `encoding`, of
+    text without a mark, is beside the point for data that have no columns: it does not count in `==`.
+    """
 
     label: str | None = None
     id: str | None = None
     image: str | None = None
     text: str | None = None
     embedding: str | None = None
+    embeddings: str | Sequence[str] | None = None
     truth: str | None = None
+    encoding: str | None = field(default=None, compare=False)
+
+    def refuse(self, what: str) -> None:
+        """Raises RequestError where columns are named of data that have none."""
+        if self != NO_COLUMNS:
+            of_labels = " and ".join(f"--labels-{name}-col" for name in ("id", "label") if getattr(self, name))
+            hint = f" The columns of a labels file are named with {of_labels}." if of_labels else ""
+            raise RequestError(f"{what} no columns; leave the --...-col flags out.{hint}")
 
 
 NO_COLUMNS = Columns()
@@ -63,7 +78,10 @@ class RawData:
     images: Originals | Callable[[Path], Originals] | None = None
     vectors: Any = None  # an array or tensor, or what reads one, as with `images`
     texts: Sequence[str | None] | None = None
+    shown: Sequence[str | None] | None = None  # texts beside vectors, which only a reader looks at
+    note: str | None = None  # what was taken for what, where that needs saying
     declared: tuple[str, ...] = ()
+    lines: Sequence[int] | None = None  # line numbers of the rows in a text file
 
 
 class Source(Protocol):

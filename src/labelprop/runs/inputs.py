@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,18 +14,43 @@ from labelprop.core.progress import Reporter
 from labelprop.core.text import counted
 from labelprop.data.labels.checks import check_class_names, check_few
 from labelprop.data.labels.join import GivenLabels, join_labels, read_truth
+from labelprop.data.labels.options import LabelOptions
+from labelprop.data.labels.table import check_files, label_files
 from labelprop.data.samples import Samples, open_samples
-from labelprop.data.source import Columns, as_path
+from labelprop.data.source import Columns
+from labelprop.data.tables.decoding import check_encoding
 from labelprop.evaluation.truth import HeldBackTruth
-from labelprop.runs.requests import NewRun, Reading
+from labelprop.runs.requests import Labeled, NewRun, Reading
 
 if TYPE_CHECKING:
     from labelprop.data.images.pixels import ImageFormat
 
 
 def columns_of(reading: Reading) -> Columns:
-    """The columns of a table that were named."""
-    return Columns(**{one.name: getattr(reading, f"{one.name}_col") for one in fields(Columns)})
+    """The columns of a table that were named, and its encoding."""
+    if reading.encoding is not None:
+        check_encoding(reading.encoding)
+    return Columns(
+        label=reading.label_col,
+        id=reading.id_col,
+        image=reading.image_col,
+        text=reading.text_col,
+        embedding=reading.embedding_col,
+        embeddings=reading.embedding_cols,
+        truth=reading.truth_col,
+        encoding=reading.encoding,
+    )
+
+
+def label_options(request: Labeled) -> LabelOptions:
+    """How LABELS are read and joined. Raises UnknownNameError for another word than `labels` after --prefer."""
+    return LabelOptions(
+        id=request.labels_id_col,
+        label=request.labels_label_col,
+        encoding=request.encoding,
+        prefer=request.prefer,
+        literal=request.literal_labels,
+    )
 
 
 def open_data(reading: Reading, image_format: ImageFormat | None = None) -> Samples:
@@ -66,18 +91,26 @@ class Inputs:
 
 def read_inputs(request: NewRun, image_format: ImageFormat | None = None) -> Inputs:
     """Reads DATA, LABELS and the truth, and joins them by id."""
+    options = label_options(request)
     for name, given in (("labels", request.labels), ("truth", request.truth)):
-        path = as_path(given)
-        if path is not None and not path.exists():  # before DATA, which may take long
-            raise RequestError(f"no file '{path}'. Check the path of the {name}.")
+        check_files(label_files(given), name)  # before DATA, which may take long
     samples = open_data(request, image_format)
     if not samples.ids:
         raise RequestError(f"{samples.name} holds no readable example.")
-    given = join_labels(samples, request.labels)
+    given = join_labels(samples, request.labels, options)
     known = None
     if request.truth is not None or request.truth_col is not None:
-        columns = columns_of(request)
-        known = read_truth(request.truth, samples, data=request.data, columns=columns, classes=given.classes)
+        told: list[str] = []
+        known = read_truth(
+            request.truth,
+            samples,
+            data=request.data,
+            columns=columns_of(request),
+            classes=given.classes,
+            options=options,
+            tell=told.append,
+        )
+        given = replace(given, notes=(*given.notes, *told))
     noun = {"image": "image", "text": "text"}.get(samples.modality, "example")
     return Inputs(samples, given, known, noun)
 
@@ -97,6 +130,8 @@ def say_counts(inputs: Inputs, reporter: Reporter) -> None:
     odd = [found.text for found in checked if found.severity == "warning"]
     for text in (*given.warnings, *odd, *(truth.doubts(given.classes) if truth is not None else ())):
         reporter.say(f"warning: {text}")
+    for text in given.notes:
+        reporter.say(text)
     reporter.say(f"{inputs.samples.name}: {inputs.counts}")
 
 

@@ -35,15 +35,22 @@ class Reading(Request):
     image_col: str | None = option("Table column with paths or bytes of images.", "data", None)
     text_col: str | None = option("Table column with text.", "data", None)
     embedding_col: str | None = option("Table column with vectors.", "data", None)
+    embedding_cols: Any = option("Columns of one number each: first:last, or a pattern such as 'f*'.", "data", None)
     truth_col: str | None = option("Table column with the truth, for scoring only.", "data", None)
+    encoding: str | None = option(
+        "Of text tables that are neither UTF-8 nor marked as UTF-16: cp1252, for instance.", "data", None
+    )
     image_size: int | None = option("Bring images to this size in pixels.", "data", None, kind=int)
     strict: bool = option("Refuse unreadable images instead of skipping them.", "data", False)
     cache: str | Path | None = option("Where decoded images and embeddings are kept.", "machine", None, file=True)
 
     @property
-    def content_columns(self) -> dict[str, str]:
+    def content_columns(self) -> dict[str, Any]:
         """The columns that were named, of those that new data of the same kind will have too."""
-        named = {name: getattr(self, name) for name in ("id_col", "image_col", "text_col", "embedding_col")}
+        names = ["id_col", "image_col", "embedding_col", "embedding_cols"]
+        if self.embedding_col is None and self.embedding_cols is None:  # a text beside vectors is shown only
+            names.append("text_col")
+        named = {name: getattr(self, name) for name in names}
         return {name: column for name, column in named.items() if column is not None}
 
 
@@ -59,6 +66,10 @@ class Labeled(Reading):
         positional=True,
         file=True,
     )
+    labels_id_col: str | None = option("Column of --labels with the ids.", "data", None)
+    labels_label_col: str | None = option("Column of --labels with the labels.", "data", None)
+    prefer: str | None = option("labels: where DATA and --labels disagree, --labels count.", "data", None)
+    literal_labels: bool = option("Labels like 'cat|dog' are names of classes, not lists.", "data", False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -183,7 +183,7 @@ def evidence_table(
             "y": pa.array(positions_N2[:, 1], pa.float32(), mask=nowhere_N),
             "shown": pa.array(shown_N, pa.bool_()),
             "picture": pa.array(pictures, pa.binary()),
-            "text": pa.array(samples.texts if samples.texts is not None else [None] * n, pa.string()),
+            "text": pa.array(samples.texts or samples.shown or [None] * n, pa.string()),
         }
     )
 

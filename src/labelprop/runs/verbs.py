@@ -17,7 +17,7 @@ from labelprop.data.labels.inspect import inspect_data
 from labelprop.runs import backbones
 from labelprop.runs import predict as new_data
 from labelprop.runs.calls import call, from_names
-from labelprop.runs.inputs import columns_of
+from labelprop.runs.inputs import columns_of, label_options
 from labelprop.runs.propagate import propagate as run_propagation
 from labelprop.runs.requests import (
     DoctorRequest,
@@ -103,9 +103,14 @@ def select(run: str | Path, pool: Any, **options: Any) -> pa.Table:
 @from_names(DoctorRequest)
 def doctor(request: DoctorRequest) -> tuple[Finding, ...]:
     """All that is wrong or doubtful about the data, with row ids; works without any label."""
-    cache = Path(request.cache) if request.cache else None
-    columns = columns_of(request)
-    return inspect_data(request.data, request.labels, columns=columns, image_size=request.image_size, cache=cache)[1]
+    return inspect_data(
+        request.data,
+        request.labels,
+        columns=columns_of(request),
+        options=label_options(request),
+        image_size=request.image_size,
+        cache=Path(request.cache) if request.cache else None,
+    )[1]
 
 
 def load(path: str | Path, model: Any = None) -> Run:

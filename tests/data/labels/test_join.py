@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from labelprop.core.errors import DataError, RequestError
+from labelprop.core.errors import DataError, RequestError, UnknownNameError
 from labelprop.data.labels.checks import check_few
 from labelprop.data.labels.join import join_labels, read_truth
+from labelprop.data.labels.options import LabelOptions
 from labelprop.data.labels.table import read_label_table
 from labelprop.data.samples import Samples, open_samples
 from labelprop.data.source import Columns
@@ -47,12 +48,12 @@ def test_labels_of_folder_and_table_are_joined(photos: Samples, tmp_path: Path) 
 
 
 def test_unknown_ids_come_with_line_and_nearest(photos: Samples, tmp_path: Path) -> None:
-    path = table(tmp_path, "1.png,cat", "cat/1.png,cat", "dogg/3.png,dog", "zzz,cat")
+    path = table(tmp_path, "bird/1.png,cat", "cat/1.png,cat", "dogg/3.png,dog", "zzz,cat")
     with pytest.raises(DataError) as caught:
         join_labels(photos, path)
     text = str(caught.value)
     assert text.startswith("3 ids of the labels not found in 'photos'")
-    assert f"'1.png' ({path}, line 2; nearest 'cat/1.png')" in text
+    assert f"'bird/1.png' ({path}, line 2; nearest 'cat/1.png')" in text
     assert "line 4; nearest 'dog/3.png')" in text
     assert f"'zzz' ({path}, line 5)" in text
     assert "relative to it, with '/' and extension" in text
@@ -77,7 +78,10 @@ def test_two_labels_for_one_id(photos: Samples, tmp_path: Path) -> None:
 def test_the_same_label_twice_is_accepted_with_a_warning(photos: Samples, tmp_path: Path) -> None:
     given = join_labels(photos, table(tmp_path, "4.png,dog", "4.png,dog", "4.png,"))
     assert given.labels_N[0] == 1
-    assert given.warnings == ("1 label given more than once, each time the same: '4.png'. Each counts once.",)
+    places = f"{tmp_path / 'labels.csv'}, line 2 and {tmp_path / 'labels.csv'}, line 3"
+    assert given.warnings == (
+        f"1 label given more than once, each time the same: '4.png' ({places}). Each counts once.",
+    )
 
 
 def test_a_disagreement_with_the_data_names_the_id(photos: Samples, tmp_path: Path) -> None:
@@ -186,10 +190,13 @@ def test_typed_tables(vectors: Samples, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "text"),
     [
-        ("l.csv", "image,label\na,b\n", r"has no column 'id'; labels need id and label .*names image, label\."),
-        ("l.csv", "id|label\na|b\n", r"has no column 'id'; .*names id\|label"),
+        ("l.csv", "who,label\na,b\n", r"has no column 'id'.* --labels-id-col .*names who, label\."),
+        ("l.csv", "id,what\na,b\n", r"has no column 'label'.*--labels-label-col.*names id, what\."),
+        ("l.csv", "id|label\na|b\n", r"has no column 'id'.*names id\|label"),
         ("l.csv", "id,label\n,b\n", r"l\.csv, line 2: column 'id' is empty"),
-        ("l.txt", "", "cannot read labels from .* give a table"),
+        ("l.txt", "", r"cannot read labels from .* '\.txt': .* a table \(.*rename it to l\.csv"),
+        ("l.json", "[]", r"cannot read labels from .* '\.json': .*Label Studio, export as CSV"),
+        ("l.xlsx", "", r"cannot read labels from .* '\.xlsx': .*CSV UTF-8"),
         ("none.txt", None, "no file .* Check the path of the labels"),
     ],
 )
@@ -256,3 +263,16 @@ def test_labels_that_a_run_found_are_said_to_be_such(vectors: Samples, tmp_path:
     mine = {"id": ["0", "1"], "label": ["a", "b"], "source": ["field", "web"]}
     pq.write_table(pa.table(mine), tmp_path / "mine.parquet")
     assert not any("a run found" in text for text in join_labels(vectors, tmp_path / "mine.parquet").warnings)
+
+
+def test_labels_may_correct_those_of_a_folder(photos: Samples, tmp_path: Path) -> None:
+    path = table(tmp_path, "cat/1.png,dog", "cat/2.png,", "dog/3.png,dog", "4.png,dog")
+    given = join_labels(photos, path, LabelOptions(prefer="labels"))
+    assert given.labels_N.tolist() == [1, -1, 1, 0, 1], "a row without a label corrects nothing"
+    assert given.notes == (
+        "LABELS correct 1 label of 'photos', as --prefer labels says: 'cat/1.png' is 'dog', not 'cat'.",
+    )
+    with pytest.raises(DataError, match="let LABELS count with --prefer labels"):
+        join_labels(photos, path)
+    with pytest.raises(UnknownNameError, match="unknown --prefer 'label'; did you mean 'labels'"):
+        LabelOptions(prefer="label")

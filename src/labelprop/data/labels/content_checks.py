@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -14,6 +14,7 @@ from labelprop.data.images.originals import PixelArray
 from labelprop.data.images.pixel_file import over_rows
 from labelprop.data.images.pixels import Header, read_header
 from labelprop.data.labels.findings import Finding, blocking, note, warning
+from labelprop.data.repeated import repeated_ids
 from labelprop.data.samples import Samples
 from labelprop.data.tables.vectors import float_blocks, scan
 
@@ -24,13 +25,9 @@ _LONG = 4  # times the usual ratio of the sides
 
 def check_ids(samples: Samples) -> Iterator[Finding]:
     """Ids that occur more than once."""
-    repeated = [name for name, count in Counter(samples.ids).items() if count > 1]
+    repeated, where = repeated_ids(samples.ids, samples.rows.tolist(), samples.lines)
     if repeated:
-        yield blocking(
-            f"{counted(len(repeated), 'id')} used more than once: {quoted(repeated)}. "
-            "Make ids unique, or choose another column with --id-col.",
-            repeated,
-        )
+        yield blocking(f"{where}. Make ids unique, or choose another column with --id-col.", repeated)
 
 
 def check_skipped(samples: Samples) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from labelprop.data.labels.checks import check_class_names, check_counts
 from labelprop.data.labels.content_checks import check_copies, check_ids, check_sizes, check_skipped, check_vectors
 from labelprop.data.labels.findings import Finding, blocking, note
 from labelprop.data.labels.join import join
+from labelprop.data.labels.options import USUAL, LabelOptions
 from labelprop.data.labels.table import read_label_table
 from labelprop.data.samples import SKIPPED, Samples, open_samples
 from labelprop.data.source import NO_COLUMNS, Columns
@@ -26,6 +27,7 @@ def inspect_data(
     labels: Any = None,
     *,
     columns: Columns = NO_COLUMNS,
+    options: LabelOptions = USUAL,
     image_size: int | None = None,
     cache: Path | None = None,
 ) -> tuple[Samples | None, tuple[Finding, ...]]:
@@ -38,33 +40,44 @@ def inspect_data(
     except RequestError as error:
         return None, (blocking(str(error)),)
     notes = [note(text) for text in warnings if not text.endswith(SKIPPED)]  # `inspect` lists skipped rows itself
-    return samples, (*inspect(samples, labels), *notes)
+    return samples, (*inspect(samples, labels, options), *notes)
 
 
-def inspect(samples: Samples, labels: Any = None) -> tuple[Finding, ...]:
-    """All findings about samples and labels, blocking ones first, then warnings, then notes."""
+def inspect(samples: Samples, labels: Any = None, options: LabelOptions = USUAL) -> tuple[Finding, ...]:
+    """All findings about samples and labels, blocking ones first, then warnings, then notes.
+
+    Where labels cannot be used as they are, nothing is said of how many there are.
+    """
     findings = [*check_ids(samples), *check_skipped(samples), *check_vectors(samples), *check_sizes(samples)]
+    told: list[str] = []
+    refused = []
     try:
-        joined = join(samples, read_label_table(labels, samples) if labels is not None else [])
+        rows = [] if labels is None else read_label_table(labels, samples, options, told.append)
     except RequestError as error:  # LABELS cannot be read at all; go on with the labels in DATA
-        findings.append(blocking(str(error)))
-        joined = join(samples, [])
-    findings += [*joined.findings, *check_copies(samples, joined.texts)]
-    findings += [*check_counts(samples, joined.texts), *check_class_names(samples, joined.texts)]
-    findings.append(note(_describe(samples, joined.texts)))
+        refused, rows = [blocking(str(error))], []
+    joined = join(samples, rows, options)
+    of_labels = [*refused, *joined.findings]
+    all_count = not any(finding.severity == "blocking" for finding in of_labels)
+    findings += [*of_labels, *map(note, told), *check_copies(samples, joined.texts)]
+    findings += check_counts(samples, joined.texts) if all_count else ()
+    findings += check_class_names(samples, joined.texts)
+    findings.append(note(_describe(samples, joined.texts if all_count else None)))
     order = ("blocking", "warning", "note")
     findings.sort(key=lambda finding: order.index(finding.severity))
     return tuple(replace(finding, rows=tuple(finding.rows[:LISTED])) for finding in findings)
 
 
-def _describe(samples: Samples, texts: tuple[str | None, ...]) -> str:
-    n, n_labeled = len(samples), sum(text is not None for text in texts)
-    n_classes = len(set(texts) - {None})
+def _describe(samples: Samples, texts: tuple[str | None, ...] | None) -> str:
+    """What DATA are, and how many have a label, where that is known."""
+    n = len(samples)
     what = {"image": "images", "vector": "vectors", "text": "texts"}[samples.modality]
     shape = ""
     if samples.content is not None:
         size = samples.content.shape
         shape = f" of {size[0]} dimensions" if len(size) == 1 else f" of {size[2]}x{size[1]} pixels, "
         shape += "" if len(size) == 1 else ("gray" if size[0] == 1 else "color")
+    if texts is None:
+        return f"'{samples.name}': {n:,} {what}{shape}; how many are labeled is known once the labels can be used."
+    n_labeled, n_classes = sum(text is not None for text in texts), len(set(texts) - {None})
     classes = f" in {counted(n_classes, 'class')}" if n_labeled else ""
     return f"'{samples.name}': {n:,} {what}{shape}; {n_labeled:,} labeled{classes}, {n - n_labeled:,} unlabeled."

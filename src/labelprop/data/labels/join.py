@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,10 @@ import numpy as np
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.text import counted, quoted
 from labelprop.core.types import UNLABELED
+from labelprop.data.labels.file_names import FileNames
 from labelprop.data.labels.findings import Finding, blocking, warning
+from labelprop.data.labels.matching import by_file_names, corrected, lists_of_labels, repeated_labels
+from labelprop.data.labels.options import USUAL, LabelOptions
 from labelprop.data.labels.table import LabelRow, read_label_table
 from labelprop.data.samples import Samples, read_source
 from labelprop.data.source import NO_COLUMNS, Columns
@@ -30,6 +33,7 @@ class GivenLabels:
     labels_N: np.ndarray  # int64
     weights_N: np.ndarray  # float32; 1 unless LABELS has weights
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # good to know: what was taken for what
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,13 +55,15 @@ class NoLabelsError(DataError):
     """Not one example has a label."""
 
 
-def join_labels(samples: Samples, labels: Any = None) -> GivenLabels:
+def join_labels(samples: Samples, labels: Any = None, options: LabelOptions = USUAL) -> GivenLabels:
     """The labels found in DATA joined with LABELS.
 
     A label of weight 0 counts as none. Raises DataError with all errors at once: unknown ids (with the nearest), two
     labels for one id, a disagreement between DATA and LABELS, no labels at all.
     """
-    joined = join(samples, read_label_table(labels, samples) if labels is not None else [])
+    told: list[str] = []
+    rows = [] if labels is None else read_label_table(labels, samples, options, told.append)
+    joined = join(samples, rows, options)
     joined.refuse_blocking()
     classes = sort_classes(text for text in joined.texts if text is not None)
     if not classes:
@@ -68,19 +74,23 @@ def join_labels(samples: Samples, labels: Any = None) -> GivenLabels:
         )
     index = {name: place for place, name in enumerate(classes)}
     labels_N = np.array([UNLABELED if text is None else index[text] for text in joined.texts], dtype=np.int64)
-    notes = tuple(finding.text for finding in joined.findings)
-    return GivenLabels(classes, labels_N, np.array(joined.weights, dtype=np.float32), notes)
+    texts_of: dict[str, list[str]] = {severity: [] for severity in ("warning", "note")}
+    for finding in joined.findings:
+        texts_of[finding.severity].append(finding.text)
+    weights_N = np.array(joined.weights, dtype=np.float32)
+    return GivenLabels(classes, labels_N, weights_N, tuple(texts_of["warning"]), (*told, *texts_of["note"]))
 
 
-def join(samples: Samples, rows: Sequence[LabelRow]) -> Joined:
+def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USUAL) -> Joined:
     """Match rows of LABELS with examples by id, collecting all problems."""
     index = {name: place for place, name in enumerate(samples.ids)}
     skipped = {skip.id for skip in samples.skipped}
+    rows, by_name = by_file_names(rows, FileNames.of([*index, *skipped]))
     rows, outscored = best_scored(rows)
     unknown = [row for row in rows if row.id not in index and row.id not in skipped]
     known: dict[str, LabelRow] = {}
     conflicting: dict[str, tuple[LabelRow, LabelRow]] = {}
-    repeated = []
+    repeated: list[tuple[LabelRow, LabelRow]] = []
     for row in rows:
         if row.label is None or row.id not in index:
             continue
@@ -90,7 +100,7 @@ def join(samples: Samples, rows: Sequence[LabelRow]) -> Joined:
         if (first.label, first.weight) != (row.label, row.weight):
             conflicting.setdefault(row.id, (first, row))
         else:
-            repeated.append(row.id)
+            repeated.append((first, row))
     texts, weights = list(samples.given), [1.0] * len(samples)
     disagreeing = []
     for name, row in known.items():
@@ -103,10 +113,12 @@ def join(samples: Samples, rows: Sequence[LabelRow]) -> Joined:
     guessed = [row.id for row in known.values() if row.guessed]
     lost = [row.id for row in rows if row.id in skipped and row.label is not None]
     findings = [
+        *by_name,
         *_unknown(unknown, samples),
         *_conflicting(list(conflicting.values())),
-        *_disagreeing(disagreeing, samples),
-        *_note(repeated, "given more than once, each time the same", "Each counts once."),
+        *(corrected if options.prefer == "labels" else _disagreeing)(disagreeing, samples),
+        *([] if options.literal else lists_of_labels(samples, rows)),
+        *repeated_labels(repeated),
         *_note(outscored, "of examples selected for several classes", "The class with the best score counts."),
         *_note(guessed, "that a run found, nobody gave", "They are trained on as if they had been given."),
         *_note(lost, "for examples that cannot be read", "Left out."),
@@ -171,7 +183,10 @@ def _disagreeing(pairs: Sequence[tuple[LabelRow, str | None]], samples: Samples)
         f"'{row.id}' is '{there}' in '{samples.name}' and '{row.label}' in {row.where}"
         for row, there in pairs[:_EXAMPLES]
     )
-    text = f"DATA and LABELS disagree on {counted(len(pairs), 'id')}: {examples}. Correct one of the two."
+    text = (
+        f"DATA and LABELS disagree on {counted(len(pairs), 'id')}: {examples}. Correct one of the two, or let LABELS "
+        "count with --prefer labels."
+    )
     return _blocking([row.id for row, _ in pairs], text)
 
 
@@ -180,25 +195,32 @@ def _note(ids: Sequence[str], what: str, so: str) -> list[Finding]:
 
 
 def read_truth(
-    truth: Any, samples: Samples, *, data: Any = None, columns: Columns = NO_COLUMNS, classes: Sequence[str] = ()
+    truth: Any,
+    samples: Samples,
+    *,
+    data: Any = None,
+    columns: Columns = NO_COLUMNS,
+    classes: Sequence[str] = (),
+    options: LabelOptions = USUAL,
+    tell: Callable[[str], None] = lambda note: None,
 ) -> tuple[str | None, ...]:
     """Label texts for scoring, one an example, None where unknown: `--truth F`, or `--truth-col` of DATA.
 
     For the evaluation alone; nothing that trains may call it. With `classes`, a truth that shares no class with
-    the labels is refused: it is almost always written in other names.
+    the labels is refused: it is almost always written in other names. `tell` gets notes of what was taken for what.
     """
     if truth is not None and columns.truth is not None:
         raise RequestError("--truth and --truth-col both give the truth; leave one out.")
     if columns.truth is not None:
         raw = read_source(data, replace(columns, label=columns.truth, truth=None))
-        texts = tuple(raw.given[row] for row in samples.rows)
+        joined = join(replace(samples, given=tuple(raw.given[row] for row in samples.rows)), (), options)
     elif truth is None:
         return (None,) * len(samples)
     else:
         blank = replace(samples, given=(None,) * len(samples))
-        joined = join(blank, read_label_table(truth, samples))
-        joined.refuse_blocking("the truth cannot be used. ")
-        texts = joined.texts
+        joined = join(blank, read_label_table(truth, samples, options, tell, of_others=True), options)
+    joined.refuse_blocking("the truth cannot be used. ")
+    texts = joined.texts
     known = {text for text in texts if text is not None}
     if classes and known and not known & set(classes):
         raise DataError(

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.data.labels.file_columns import FileColumns, check_named, find_columns
+from labelprop.data.labels.file_names import FileNames
+from labelprop.data.labels.options import USUAL, LabelOptions
 from labelprop.data.samples import Samples
 from labelprop.data.source import as_path
 from labelprop.data.sources.arrays import load_arrays
 from labelprop.data.tables.arrow import dataset_table
-from labelprop.data.tables.kinds import table_kind
+from labelprop.data.tables.kinds import TABLES, how_to_convert, is_known_file, table_kind
 from labelprop.data.tables.read import read_table
 from labelprop.data.tables.table import Table
 from labelprop.data.tables.values import label_text, plain_text
@@ -36,9 +41,17 @@ class LabelRow(NamedTuple):
     guessed: bool = False
 
 
-def read_label_table(labels: Any, samples: Samples) -> list[LabelRow]:
+def read_label_table(
+    labels: Any,
+    samples: Samples,
+    options: LabelOptions = USUAL,
+    tell: Callable[[str], None] = lambda note: None,
+    *,
+    of_others: bool = False,
+) -> list[LabelRow]:
     """Rows of a table file (or a list of such files), a `.npy`, an array aligned with the rows, a data set, or a
-    mapping id -> label.
+    mapping id -> label. `tell` gets a note where columns of other names than id and label are taken.
+    Columns that the options name must be there, unless they are those `of_others`.
 
     Raises RequestError or DataError naming file, row or column.
     """
@@ -47,39 +60,63 @@ def read_label_table(labels: Any, samples: Samples) -> list[LabelRow]:
             LabelRow(plain_text(key) or "", label_text(value), 1.0, f"labels[{key!r}]")
             for key, value in labels.items()
         ]
-    if isinstance(labels, list | tuple) and labels and all(_is_file(part) for part in labels):
-        return [row for part in labels for row in read_label_table(part, samples)]
-    path = as_path(labels)
-    if path is None:
-        if type(labels).__module__.partition(".")[0] == "datasets":
-            return _from_table(dataset_table(labels, "labels"))
+    files = label_files(labels)
+    if not files and type(labels).__module__.partition(".")[0] != "datasets":
         return _aligned(labels, samples, "labels")
-    if path.suffix.lower() == ".npy":
-        return _aligned(load_arrays(path)["X"], samples, str(path))
-    if table_kind(path) is not None:
-        return _from_table(read_table(path))
-    if not path.exists():
-        raise RequestError(f"no file '{path}'. Check the path of the labels.")
-    raise RequestError(
-        f"cannot read labels from '{path}': give a table (.csv .tsv .parquet .jsonl) with columns id and label, "
-        "or a .npy aligned with the rows."
-    )
+    check_files(files, "labels")
+    tables = {path: read_table(path, options.encoding) for path in files if table_kind(path) is not None}
+    opened = [*tables.values()] if files else [dataset_table(labels, "labels")]
+    if not of_others:
+        check_named(opened, options)
+    names = FileNames.of([*samples.ids, *(skip.id for skip in samples.skipped)])
+    rows = [
+        row for path in files if path not in tables for row in _aligned(load_arrays(path)["X"], samples, str(path))
+    ]
+    for table in opened:
+        columns = find_columns(table, options, lambda text: bool(names.find(text)))
+        if columns.note is not None:
+            tell(columns.note)
+        rows += _from_table(table, columns)
+    return rows
 
 
-def _is_file(part: Any) -> bool:
-    path = as_path(part)
-    return path is not None and (path.suffix.lower() == ".npy" or table_kind(path) is not None)
+def label_files(labels: Any) -> list[Path]:
+    """The paths of LABELS, if that is a file or a list of files; else none.
+
+    A list of texts is one of files where each of them has a file's name or is one, and else labels aligned with the
+    rows.
+    """
+    path = as_path(labels)
+    if path is not None:
+        return [path]
+    parts = labels if isinstance(labels, list | tuple) else []
+    paths = [path for part in parts if (path := as_path(part)) is not None and _names_file(part, path)]
+    return paths if parts and len(paths) == len(parts) else []
 
 
-def _from_table(table: Table) -> list[LabelRow]:
-    columns = {wanted: _column(table, wanted) for wanted in ("id", "label")}
-    missing = [wanted for wanted, column in columns.items() if not column]
-    if missing:
-        raise DataError(
-            f"{table.where} has no column '{missing[0]}'; labels need id and label (and may have weight). "
-            f"Its first line names {', '.join(table.names) or 'nothing'}."
-        )
-    ids, labels = table.ids(columns["id"]), table.labels(columns["label"])
+def _names_file(part: Any, path: Path) -> bool:
+    return isinstance(part, PathLike) or is_known_file(path) or path.is_file()
+
+
+def check_files(files: Sequence[Path], what: str) -> None:
+    """Raises RequestError for a path that leads nowhere, or to a file of a kind that `what` cannot be read from."""
+    for path in files:
+        if not path.exists():
+            raise RequestError(f"no file '{path}'. Check the path of the {what}.")
+        if path.suffix.lower() != ".npy" and table_kind(path) is None:
+            kind = (
+                "a folder" if path.is_dir() else f"a file of the kind '{path.suffix}'" if path.suffix else "no table"
+            )
+            raise RequestError(
+                f"cannot read {what} from '{path}', {kind}: {what} are a table ({TABLES}; text also "
+                f"packed as .gz) with columns id and label, or a .npy with one a row.{how_to_convert(path)}"
+            )
+
+
+def _from_table(table: Table, columns: FileColumns) -> list[LabelRow]:
+    """Rows that name an example; one without id and label says nothing. Raises DataError where only the id lacks."""
+    labels = table.labels(columns.label)
+    ids = table.ids(columns.id, labels)
     selected = {"score", "rank"} <= set(table.names)  # as `labelprop select` writes them
     ours = {"source", "certainty"} <= set(table.names)  # the labels that a run wrote
 
@@ -91,6 +128,8 @@ def _from_table(table: Table) -> list[LabelRow]:
     guessed = [selected or source not in PERSONS for source in sources]
     rows = []
     for index, (name, label, weight, score) in enumerate(zip(ids, labels, weights, scores, strict=True)):
+        if not name:
+            continue
         where = table.row(index)
         trust = 1.0 if weight in (None, "") else _number(weight)
         if not trust >= 0:
@@ -100,11 +139,6 @@ def _from_table(table: Table) -> list[LabelRow]:
             raise DataError(f"{where}: score {score!r} must be a number, as `labelprop select` writes it.")
         rows.append(LabelRow(name, label, trust, where, fits, guessed[index]))
     return rows
-
-
-def _column(table: Table, wanted: str) -> str:
-    """The column of that name, else one that differs in case only; '' where there is none."""
-    return next((name for name in (wanted, *table.names) if name in table.names and name.casefold() == wanted), "")
 
 
 def _number(value: Any) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from labelprop.core.errors import DataError, RequestError
 from labelprop.data.images.originals import PixelArray
-from labelprop.data.source import NO_COLUMNS, Columns, RawData, as_path
+from labelprop.data.source import Columns, RawData, as_path
 from labelprop.data.tables.values import label_text, plain_text
 
 _LOCAL_HEADER = 30  # bytes of a ZIP member's header before its name
@@ -26,8 +26,7 @@ class ArraySource:
         return isinstance(data, np.ndarray) or type(data).__name__ in ("Tensor", "Parameter")
 
     def read(self, data: Any, columns: Columns) -> RawData:
-        if columns != NO_COLUMNS:
-            raise RequestError("arrays have no columns; leave the --...-col flags out.")
+        columns.refuse("arrays have")
         path = as_path(data)
         arrays = {"X": data} if path is None else load_arrays(path)
         name, where = ("array", "the array") if path is None else (path.stem, f"'{path}'")

@@ -9,7 +9,7 @@ from typing import Any
 
 from labelprop.core.errors import DataError, RequestError
 from labelprop.data.images.originals import EncodedImages
-from labelprop.data.source import NO_COLUMNS, Columns, RawData, as_path
+from labelprop.data.source import Columns, RawData, as_path
 from labelprop.data.tables.kinds import ARRAY_SUFFIXES, table_kind
 
 UNLABELED_FOLDER = "unlabeled"
@@ -28,8 +28,7 @@ class FolderSource:
         return path is not None and path.is_dir() and not is_hf_folder(path)
 
     def read(self, data: Any, columns: Columns) -> RawData:
-        if columns != NO_COLUMNS:
-            raise RequestError(f"'{data}' is a folder of images and has no columns; leave the --...-col flags out.")
+        columns.refuse(f"'{data}' is a folder of images and has")
         root = Path(data).expanduser()
         names, folders = _walk(root)
         if not names:

@@ -1,4 +1,4 @@
-"""A CSV, TSV, Parquet or JSON-lines table with a column of images, texts or embeddings."""
+"""A CSV, TSV, Parquet or JSON-lines table with a column of images, texts or embeddings, or a column a dimension."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from labelprop.core.errors import RequestError
+from labelprop.core.text import counted
 from labelprop.data.images.column import read_images
 from labelprop.data.source import Columns, RawData, as_path
 from labelprop.data.tables.embedding_column import read_embeddings
 from labelprop.data.tables.kinds import table_kind
+from labelprop.data.tables.number_columns import number_columns, read_number_columns
 from labelprop.data.tables.read import read_table
 from labelprop.data.tables.table import Table
 from labelprop.data.tables.values import plain_text
@@ -27,24 +29,41 @@ class TableSource:
 
     def read(self, data: Any, columns: Columns) -> RawData:
         path = Path(data).expanduser()
-        return data_in_table(read_table(path), columns, path.stem)
+        table = read_table(path, columns.encoding, lambda names: _wide(names, columns))
+        return data_in_table(table, columns, path.stem)
 
 
 def data_in_table(table: Table, columns: Columns, name: str) -> RawData:
-    """Ids, labels and the one column of content of a table.
+    """Ids, labels and the content of a table: one column of it, or many of a number each.
 
-    Raises RequestError where the column of content is not clear, DataError where a cell is wrong.
+    Beside vectors a text may be shown. Raises RequestError where it is not clear which column is the content,
+    DataError where a cell is wrong.
     """
-    kind, column = _content_column(table, columns)
+    content = _content_columns(table, columns)
     label = label_column(table, columns)
+    texts = [_text(value) for value in table.texts(content["text"])] if "text" in content else None
+    vectors: Any = None
+    note = None
+    if columns.embeddings is not None:
+        wide = _wide(table.names, columns)
+        vectors = partial(read_number_columns, table, wide)
+        note = f"vectors of {counted(len(wide), 'column')}, '{wide[0]}' to '{wide[-1]}'"
+    elif "embedding" in content:
+        vectors = partial(read_embeddings, table, content["embedding"])
+        note = f"vectors of the column '{content['embedding']}'" if texts is not None else None
+    if vectors is not None and texts is not None:
+        note = f"{note}; the text in '{content['text']}' is shown only"
     return RawData(
         name=name,
         ids=ids_of(table, columns.id),
         given=table.labels(label) if label is not None else [None] * table.n_rows,
-        images=partial(read_images, table, column) if kind == "image" else None,
-        vectors=partial(read_embeddings, table, column) if kind == "embedding" else None,
-        texts=[_text(value) for value in table.texts(column)] if kind == "text" else None,
+        images=partial(read_images, table, content["image"]) if "image" in content else None,
+        vectors=vectors,
+        texts=texts if vectors is None else None,
+        shown=texts if vectors is not None else None,
+        note=note,
         declared=table.codes(label) if label is not None else (),
+        lines=table.lines,
     )
 
 
@@ -57,10 +76,11 @@ def label_column(table: Table, columns: Columns) -> str | None:
     return "label" if "label" in table.names and columns.truth != "label" else None
 
 
-def _content_column(table: Table, columns: Columns) -> tuple[str, str]:
+def _content_columns(table: Table, columns: Columns) -> dict[str, str]:
+    """The column of each kind of content: one, or a text beside vectors."""
     asked = {"image": columns.image, "text": columns.text, "embedding": columns.embedding}
     chosen = [(kind, column) for kind, column in asked.items() if column is not None]
-    if not chosen:
+    if not chosen and columns.embeddings is None:
         taken = {columns.id, columns.label, columns.truth}
         chosen = [
             (kind, usual)
@@ -68,14 +88,28 @@ def _content_column(table: Table, columns: Columns) -> tuple[str, str]:
             for usual in names
             if usual in table.names and usual not in taken
         ]
-    if len(chosen) == 1:
-        return chosen[0]
+    kinds = sorted(kind for kind, _ in chosen)
+    if columns.embeddings is not None:
+        if kinds not in ([], ["text"]):
+            raise RequestError("--embedding-cols names all of the content; beside it only --text-col can be shown.")
+        return dict(chosen)
+    if len(chosen) == 1 or kinds == ["embedding", "text"]:
+        return dict(chosen)
     several = "more than one column could be the content: " + ", ".join(column for _, column in chosen)
     problem = several if chosen else "no column of content was found"
     raise RequestError(
-        f"{table.where}: {problem}. Name one with --image-col, --text-col or --embedding-col; "
+        f"{table.where}: {problem}. Name one with --image-col, --text-col, --embedding-col or --embedding-cols; "
         f"its columns are {', '.join(table.names) or 'none'}."
     )
+
+
+def _wide(names: tuple[str, ...], columns: Columns) -> tuple[str, ...]:
+    """The columns of a number each that are asked for; none where none are."""
+    if columns.embeddings is None:
+        return ()
+    label = "label" if columns.label is None and columns.truth != "label" else columns.label
+    taken = {columns.id or "id", label, columns.text, columns.truth} - {None}
+    return number_columns(names, columns.embeddings, {name for name in taken if name is not None})
 
 
 def _text(value: Any) -> str | None:

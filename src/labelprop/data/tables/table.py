@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from labelprop.core.errors import DataError, UnknownNameError
+from labelprop.data.repeated import place_of
 from labelprop.data.tables.values import label_texts, plain_text
 
 BATCH_ROWS = 4096  # of columns that are read in parts, at most
@@ -79,14 +80,24 @@ class Table:
         return values
 
     def labels(self, name: str) -> list[str | None]:
-        """The column as labels, by the names that the table declares; None where unlabeled."""
+        """The column as labels, by the names that the table declares; None where unlabeled.
+
+        Raises DataError naming the row that holds several.
+        """
+        for row, value in enumerate(self.values(name)):
+            if isinstance(value, list | dict):
+                raise DataError(
+                    f"{self.row(row)}: column '{name}' holds a list of labels, {value!r:.60}. An example has one "
+                    "label here: keep one of them, as a text or a number, or leave the cell empty."
+                )
         return label_texts(self.texts(name), self.codes(name), self.where)
 
-    def ids(self, name: str) -> list[str]:
-        """The column as ids. Raises DataError naming the row without one."""
+    def ids(self, name: str, needed: Sequence[object] | None = None) -> list[str]:
+        """The column as ids. Raises DataError naming the row without one; where `needed` is None, '' is one."""
         found = [plain_text(value) or "" for value in self.values(name)]
-        if "" in found:
-            raise DataError(f"{self.row(found.index(''))}: column '{name}' is empty; every row needs an id.")
+        for row, text in enumerate(found):
+            if not text and (needed is None or needed[row] is not None):
+                raise DataError(f"{self.row(row)}: column '{name}' is empty; every row needs an id.")
         return found
 
     def row(self, index: int) -> str:
@@ -95,7 +106,7 @@ class Table:
 
     def place(self, index: int) -> str:
         """How to point at a row of this table."""
-        return f"row {index}" if self.lines is None else f"line {self.lines[index]}"
+        return place_of(index, self.lines)
 
     def codes(self, name: str) -> tuple[str, ...]:
         """Class names behind the whole numbers of a column; none where none are declared."""
