@@ -28,6 +28,7 @@ class Rows(Protocol):
 
     n: int
     dim: int
+    stored: int  # numbers that a row takes, on average
     dtype: torch.dtype  # float32 or float64
     device: torch.device
     metric: str
@@ -84,6 +85,10 @@ class DenseRows:
         longest = (self._peak_N1 * self._length_N1).max() if self.n else torch.zeros(())
         self._longest = 1.0 if metric == "cosine" else float(longest)
         self._length_N1.masked_fill_(self._length_N1 == 0, 1)
+
+    @property
+    def stored(self) -> int:
+        return self.dim
 
     def read(self, start: int, stop: int) -> torch.Tensor:
         return self._at(slice(start, stop)) if self._places_M is None else self._at(self._places_M[start:stop])
