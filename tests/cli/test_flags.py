@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -86,6 +86,18 @@ def test_a_flag_of_another_method_is_refused_by_name() -> None:
         parse_parameters("weighted-knn", {"volume": "seeds"})
     with pytest.raises(UnknownNameError, match="did you mean 'poisson'"):
         parse_parameters("poison", {})
+
+
+def test_a_word_that_only_other_methods_take_is_refused_and_help_says_so() -> None:
+    with pytest.raises(RequestError, match=r"--metric euclidean is not for --method diffusion, .* cosine; .*poisson"):
+        parse_parameters("diffusion", {"metric": "euclidean"})
+    assert parse_parameters("poisson", {"metric": "cosine"}) == {"metric": "cosine"}
+    metric = next(one for one in propagator_flags() if one.name == "metric")
+    said = get_args(metric.annotation)[1].help
+    assert said == (
+        "Default cosine alone (weighted-knn, diffusion, local, spectral-cut), euclidean (label-propagation, "
+        "label-spreading, poisson), auto (auto)."
+    )
 
 
 def test_flags_are_spelled_with_dashes() -> None:

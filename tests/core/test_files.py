@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -9,7 +10,17 @@ import pytest
 
 from labelprop.core import files
 from labelprop.core.errors import StorageError
-from labelprop.core.files import Digest, content_key, write_array, write_atomically, write_csv, write_json
+from labelprop.core.files import (
+    Digest,
+    content_key,
+    json_line,
+    json_setting,
+    python_setting,
+    write_array,
+    write_atomically,
+    write_csv,
+    write_json,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path) -> None:
@@ -62,3 +73,24 @@ def test_hashes_that_stand_in_older_runs_keep_their_values() -> None:
     sized = Digest()
     sized.add_sized("\ud800")
     assert sized.hex() == "cb58fa88bbe119e31a96284ee468d215187c441c"
+
+
+def test_numbers_of_numpy_are_written_as_pythons(tmp_path) -> None:
+    given = {"a": np.float32(0.5), "b": np.int64(3), "c": [np.bool_(True), np.float64(0.1)], "d": np.arange(2)}
+    write_json(tmp_path / "x.json", given)
+    wanted = {"a": 0.5, "b": 3, "c": [True, 0.1], "d": [0, 1]}
+    assert json.loads((tmp_path / "x.json").read_text()) == json.loads(json_line(given)) == wanted
+    with pytest.raises(ValueError, match="not JSON compliant"):  # a result that is not finite is a fault
+        write_json(tmp_path / "x.json", {"loss": float("nan")})
+
+
+def test_settings_that_json_has_no_word_for_come_back(tmp_path) -> None:
+    given = {"tol": float("inf"), "low": [-np.float32(np.inf), 1], "n": np.int64(3), "name": "inf.csv", "none": None}
+    write_json(tmp_path / "x.json", json_setting(given))
+    kept = json.loads((tmp_path / "x.json").read_text())
+    assert python_setting(kept) == {"tol": np.inf, "low": [-np.inf, 1], "n": 3, "name": "inf.csv", "none": None}
+    assert np.isnan(python_setting(json_setting(np.float32("nan"))))
+    assert json_setting({"kernel": max, 3: np.ones(2)}) == {
+        "kernel": {"python_object": "builtins.builtin_function_or_method"},
+        "3": [1.0, 1.0],
+    }

@@ -215,7 +215,7 @@ def test_python_takes_arrays_and_names_parameters(problem) -> None:
 
 
 def test_more_neighbors_than_rows_are_cut_and_said(problem) -> None:
-    assert "plan: diffusion, 89 neighbors (of 500 asked for: there are no more)" in done(
+    assert "plan: diffusion, metric cosine, 89 neighbors (of 500 asked for: there are no more)" in done(
         problem[2], "--n-neighbors", 500
     )
 

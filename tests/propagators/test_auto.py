@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.datasets import make_moons
+from sklearn.neighbors import KNeighborsTransformer
 
-from labelprop.core.errors import RequestError
+from labelprop.core.errors import DataError, RequestError
 from labelprop.core.registry import HEADS, PROPAGATORS
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators import auto
 from labelprop.propagators.auto import AutoPropagation
-from labelprop.propagators.choice import fits
+from labelprop.propagators.choice import fits, heads, shared_search
 from labelprop.propagators.choice.candidates import EXPECTED, Candidate, list_candidates
 from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.estimator import graph_propagator
@@ -126,7 +128,8 @@ class TestChoice:
         found = AutoPropagation(candidates=["label-propagation"]).fit(X, y)
         assert (found.method_, found.n_neighbors_) == ("label-propagation", 20)
         assert found.reached_.all()
-        assert found.reason_.endswith("; label-propagation with 10 neighbors would reach only 95% of the rows.")
+        assert found.reason_.endswith("would reach only 95% of the rows.")
+        assert "; label-propagation with 10 neighbors (cosine" in found.reason_
 
     def test_the_soft_head_learns_from_the_best_propagator(self) -> None:
         X, truth = blobs()
@@ -159,6 +162,79 @@ class TestChoice:
         np.testing.assert_array_equal(found.transduction_, truth)
 
 
+class TestMetric:
+    @pytest.mark.parametrize("candidates", [None, ["label-propagation"], ["label-spreading", "weighted-knn"]])
+    def test_distances_are_taken_where_angles_say_little(self, candidates: list[str] | None) -> None:
+        X, truth = make_moons(300, noise=0.05, random_state=0)
+        y = seeds_of(truth, 10)
+        found = AutoPropagation(candidates=candidates).fit(X, y)
+        assert (found.metric_, accuracy(found, truth, y)) == ("euclidean", 1)
+        assert found.method_ in ("label-propagation", "label-spreading", "poisson")
+        assert (found.predict(X + 0.01) == truth).mean() > 0.99
+        angles = AutoPropagation(candidates=candidates, metric="cosine").fit(X, y)
+        assert angles.metric_ == "cosine"
+        assert accuracy(angles, truth, y) < 0.95
+
+    def test_angles_are_taken_where_lengths_say_little(self) -> None:
+        X, truth = blobs()
+        X = np.hstack([X, np.zeros((90, 2))]) * np.random.default_rng(1).uniform(0.1, 30, size=(90, 1))
+        y = seeds_of(truth, 5)
+        found = AutoPropagation(candidates=["label-propagation"]).fit(X, y)
+        assert (found.metric_, found.sharpness_ in (1, 4, 8)) == ("cosine", True)
+        assert accuracy(found, truth, y) > 0.95
+
+    def test_one_metric_is_for_the_methods_that_take_it(self) -> None:
+        X, truth = blobs()
+        found = AutoPropagation(metric="euclidean").fit(X, seeds_of(truth, 4))
+        assert found.method_ in ("label-propagation", "label-spreading", "poisson", *HEADS)
+        lines = list_candidates(None, 90, 3, given_graph=False, metric="euclidean")
+        assert {line.method for line in lines} == {"label-propagation", "label-spreading", "poisson", *HEADS}
+        with pytest.raises(RequestError, match=r"none can work with metric='euclidean'.*Name a propagator"):
+            AutoPropagation(metric="euclidean", candidates=["diffusion"]).fit(X, seeds_of(truth, 4))
+
+
+class TestWideSparseFeatures:
+    WIDTH = 3_000_000
+
+    def features(self, rows: int = 120, per_row: int = 20) -> tuple[sparse.csr_array, np.ndarray]:
+        """Words of a class's own, and as many of a vast vocabulary."""
+        rng = np.random.default_rng(0)
+        truth = np.arange(rows) % 3
+        own = 1_000_000 * truth[:, None] + rng.integers(40, size=(rows, per_row))
+        columns = np.concatenate([own, rng.integers(self.WIDTH, size=(rows, per_row))], axis=1)
+        crow = np.arange(0, columns.size + 1, 2 * per_row)
+        data = np.ones(columns.size, dtype=np.float32)
+        return sparse.csr_array((data, columns.ravel(), crow), shape=(rows, self.WIDTH)), truth
+
+    @pytest.mark.parametrize("name", HEADS)
+    def test_heads_have_weights_for_columns_in_use_alone(self, name: str) -> None:
+        X, truth = self.features()
+        y = seeds_of(truth, 5)
+        tracemalloc.start()
+        found = AutoPropagation(candidates=[name]).fit(X, y)
+        predicted = found.predict(X)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 10 * 4 * self.WIDTH, "a few arrays of one number a column, and none of three"
+        assert found._head.weights_DC.shape[0] <= X.nnz
+        assert accuracy(found, truth, y) > 0.95
+        np.testing.assert_array_equal(predicted, found.label_distributions_.argmax(axis=1))
+        narrow = X[:, np.unique(X.indices)].toarray()
+        wanted = AutoPropagation(candidates=[name]).fit(narrow, y)
+        np.testing.assert_allclose(found.label_distributions_, wanted.label_distributions_, atol=1e-3)
+
+    def test_a_head_that_is_too_large_is_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        X, truth = self.features()
+        y = seeds_of(truth, 5)
+        of_seeds = len(np.unique(X[y >= 0].indices)) * 3
+        monkeypatch.setattr(heads, "MOST_WEIGHTS", of_seeds)
+        found = AutoPropagation(candidates=["label-propagation", *HEADS]).fit(X, y)
+        assert found.reason_.endswith("Left out: soft-head.")
+        monkeypatch.setattr(heads, "MOST_WEIGHTS", of_seeds - 1)
+        with pytest.raises(RequestError, match=r"would have .* weights.*TruncatedSVD"):
+            AutoPropagation(candidates=list(HEADS)).fit(X, y)
+
+
 class TestReason:
     @pytest.mark.parametrize(("per_class", "part"), [(1, "a class has 1 seed,"), (2, "a class has 2 seeds,")])
     def test_few_seeds_follow_the_order_and_say_so(self, per_class: int, part: str) -> None:
@@ -177,7 +253,9 @@ class TestReason:
     def test_hidden_seeds_are_counted_out(self) -> None:
         X, truth = blobs()
         found = AutoPropagation(candidates=[*GRAPHS, "weighted-knn"]).fit(X, seeds_of(truth, 4))
-        assert found.reason_.startswith("label-propagation with 10 neighbors: 12 of 12 hidden seeds right (100%, 4 f")
+        assert found.reason_.startswith(
+            "label-propagation with 10 neighbors (cosine, sharpness 4): 12 of 12 hidden s"
+        )
         assert "next" in found.reason_
         assert "\n" not in found.reason_
 
@@ -194,24 +272,36 @@ class TestSharing:
         def refuse(*_: Any, **__: Any) -> None:
             raise AssertionError("a candidate searched for itself")
 
-        nearest = auto.nearest
-        monkeypatch.setattr(auto, "nearest", spy)
+        nearest = shared_search.nearest
+        monkeypatch.setattr(shared_search, "nearest", spy)
         monkeypatch.setattr(graph_propagator, "nearest", refuse)
-        AutoPropagation(candidates=[*GRAPHS, "poisson", *HEADS]).fit(X, seeds_of(truth, 4))
+        AutoPropagation(candidates=[*GRAPHS, "poisson", *HEADS], metric="cosine").fit(X, seeds_of(truth, 4))
         assert searches == [50]
+        AutoPropagation(candidates=[*GRAPHS, "poisson", *HEADS]).fit(X, seeds_of(truth, 4))
+        assert searches == [50, 50, 50], "one by distance as well"
+        unit = X / np.linalg.norm(X, axis=1, keepdims=True)
+        for given in (unit, sparse.csr_array(unit), unit.astype(np.float16)):
+            searches.clear()
+            AutoPropagation(candidates=[*GRAPHS, "poisson", *HEADS]).fit(given, seeds_of(truth, 4))
+            assert searches == [50], "distances of unit vectors say what their cosines say"
 
     def test_a_warm_start_keeps_the_search_only_for_the_same_rows(self, monkeypatch: pytest.MonkeyPatch) -> None:
         X, truth = blobs()
-        warm = AutoPropagation(candidates=GRAPHS, warm_start=True).fit(X, seeds_of(truth, 1))
+        warm = AutoPropagation(candidates=GRAPHS, warm_start=True).fit(X, seeds_of(truth, 4))
         searches: list[int] = []
-        nearest = auto.nearest
-        monkeypatch.setattr(auto, "nearest", lambda rows, k, **o: searches.append(k) or nearest(rows, k, **o))
+        nearest = shared_search.nearest
+
+        def spy(rows: Any, k: int, **options: Any) -> Any:
+            searches.append(k)
+            return nearest(rows, k, **options)
+
+        monkeypatch.setattr(shared_search, "nearest", spy)
         again = warm.fit(X, seeds_of(truth, 4, seed=1))
         assert searches == []
         np.testing.assert_array_equal(again.scores_, clone(warm).fit(X, seeds_of(truth, 4, seed=1)).scores_)
         searches.clear()
         warm.fit(X + 1, seeds_of(truth, 4))
-        assert searches == [50]
+        assert searches == [50, 50]
 
     def test_the_chosen_one_answers_as_if_fitted_alone(self) -> None:
         X, truth = blobs()
@@ -224,7 +314,7 @@ class TestSharing:
             ("weighted-knn", WeightedKNN()),
         ):
             found = AutoPropagation(candidates=[name]).fit(X, y)
-            wanted = alone.set_params(n_neighbors=found.n_neighbors_).fit(X, y)
+            wanted = alone.set_params(n_neighbors=found.n_neighbors_, metric=found.metric_).fit(X, y)
             np.testing.assert_allclose(found.scores_, wanted.scores_, rtol=1e-9)
             np.testing.assert_allclose(found.predict_proba(new), wanted.predict_proba(new), rtol=1e-9)
             np.testing.assert_array_equal(found.transduction_, wanted.transduction_)
@@ -235,7 +325,8 @@ class TestSharing:
         X, truth = blobs()
         y = seeds_of(truth, 4)
         found = AutoPropagation(candidates=["label-propagation"]).fit(X, y)
-        wanted = LabelPropagation(n_neighbors=found.n_neighbors_, reweight="poisson").fit(X, y)
+        kernel = {"metric": found.metric_, "sharpness": found.sharpness_}
+        wanted = LabelPropagation(n_neighbors=found.n_neighbors_, reweight="poisson", **kernel).fit(X, y)
         np.testing.assert_allclose(found.scores_, wanted.scores_, rtol=1e-9)
         assert found.residual_ <= 1e-6
 
@@ -332,6 +423,26 @@ class TestGivenGraphs:
         assert Candidate("poisson") in lines
         assert Candidate("local", 20) in lines
         assert not {candidate.method for candidate in lines} & set(HEADS)
+
+    def test_negative_similarities_leave_out_the_methods_that_take_weights(self) -> None:
+        X, truth = blobs()
+        y, graph = seeds_of(truth, 4), self.graph(X).tolil()
+        graph[0, 1] = graph[1, 0] = -0.5
+        found = AutoPropagation(metric="precomputed").fit(graph.tocsr(), y)
+        assert found.reason_.endswith("Left out: label-propagation, poisson, label-spreading.")
+        assert found.method_ in ("diffusion", "spectral-cut", "weighted-knn", "local")
+        assert accuracy(found, truth, y) > 0.95
+        with pytest.raises(DataError, match=r"row 0 of the graph holds the negative weight -0.5.*Clip"):
+            AutoPropagation(metric="precomputed", candidates=["poisson", "label-spreading"]).fit(graph.tocsr(), y)
+
+    def test_long_distances_leave_out_the_methods_that_read_cosines(self) -> None:
+        X, truth = blobs()
+        y = seeds_of(truth, 4)
+        distances = KNeighborsTransformer(n_neighbors=12).fit_transform(X)
+        found = AutoPropagation(metric="precomputed_distances").fit(distances, y)
+        assert found.method_ in ("label-propagation", "label-spreading", "poisson")
+        assert "Left out: spectral-cut, diffusion" in found.reason_
+        assert accuracy(found, truth, y) > 0.95
 
     def test_heads_alone_are_refused(self) -> None:
         X, truth = blobs()

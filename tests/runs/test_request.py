@@ -15,9 +15,10 @@ import labelprop
 from labelprop.cli.flags import HELP_GROUPS
 from labelprop.cli.main import app
 from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.files import PYTHON_OBJECT, write_json
 from labelprop.runs import requests
 from labelprop.runs.calls import signature
-from labelprop.runs.request import OBJECT, Request
+from labelprop.runs.request import Request
 from labelprop.runs.requests import PredictRequest, PropagateRequest, TrainRequest
 
 KINDS = [
@@ -114,12 +115,22 @@ def test_it_is_written_as_json_with_whole_paths_and_objects_by_their_type(
     kept = json.loads(json.dumps(request.to_json()))
     assert kept["data"] == str(tmp_path / "photos")
     assert kept["out"] == str(tmp_path / "run")
-    assert kept["labels"] == {OBJECT: "numpy.ndarray"}
+    assert kept["labels"] == {PYTHON_OBJECT: "numpy.ndarray"}
     assert kept["settings"] == {"lr": 0.1}
     assert (kept["budget"], kept["recipe"]) == ("1h", "dlp")
-    assert TrainRequest(data={"a": 1}, out="run").to_json()["data"] == {OBJECT: "builtins.dict"}
+    assert TrainRequest(data={"a": 1}, out="run").to_json()["data"] == {PYTHON_OBJECT: "builtins.dict"}
     several = TrainRequest(data="photos", labels=["photos", "more.csv"], out="run").to_json()["labels"]
     assert several == [str(tmp_path / "photos"), "more.csv"]
+
+
+def test_settings_that_are_infinite_or_of_numpy_are_kept_and_read_back(tmp_path: Path) -> None:
+    settings = {"margin": np.inf, "tau": np.float32(0.5), "n": np.int64(3)}
+    request = TrainRequest(data="photos", out="run", settings=settings, epochs=np.int64(2))
+    write_json(tmp_path / "run.json", request.to_json())
+    kept = json.loads((tmp_path / "run.json").read_text())
+    again = TrainRequest(data="photos", out="run").resumed(kept, given=["data", "out"])
+    assert again.settings == {"margin": np.inf, "tau": 0.5, "n": 3}
+    assert again.epochs == 2
 
 
 def resumed(out: Path, **given: Any) -> TrainRequest:

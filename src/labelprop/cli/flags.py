@@ -130,10 +130,14 @@ def _metavar(name: str) -> str | None:
 
 
 def _help(name: str, defaults: Mapping[str, Any], owner: str) -> str:
-    """Defaults and the methods or benches that have the flag: 'Default 50 (diffusion), 10 (poisson).'"""
+    """Defaults and the methods or benches that have the flag: 'Default 50 (diffusion), 10 (poisson).'
+
+    A default that is the only value of some methods is 'cosine alone (diffusion)'.
+    """
     methods_of: dict[str, list[str]] = {}
     for method, default in defaults.items():
-        methods_of.setdefault(_shown(default), []).append(method)
+        alone = owner == "method" and registry.words_of(method, name) == [default]
+        methods_of.setdefault(f"{_shown(default)} alone" if alone else _shown(default), []).append(method)
     everywhere = owner == "method" and len(defaults) == len(registry.entries("propagators"))
     meaning = f"{registry.BENCH_SETTINGS[name]} " if owner == "bench" and name in registry.BENCH_SETTINGS else ""
     if len(methods_of) > 1:

@@ -41,7 +41,16 @@ def parse_parameters(method: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     known = registry.propagator_flags(method)
     values = _of_owner(f"--method {method}", method, known, registry.propagator_parameters(), given)
-    return {name: parse_parameter(name, value) if isinstance(value, str) else value for name, value in values.items()}
+    parsed = {name: parse_parameter(name, one) if isinstance(one, str) else one for name, one in values.items()}
+    for name, value in parsed.items():
+        words = registry.words_of(method, name)
+        if isinstance(value, str) and words and value not in words:
+            others = [other for other in registry.entries("propagators") if value in registry.words_of(other, name)]
+            raise RequestError(
+                f"{flag(name)} {value} is not for --method {method}, which takes {' or '.join(words)}; it is for "
+                f"{', '.join(others)}."
+            )
+    return parsed
 
 
 def parse_bench_settings(bench: str, given: Mapping[str, Any], texts: list[str]) -> dict[str, Any]:

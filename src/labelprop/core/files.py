@@ -6,6 +6,7 @@ import csv
 import errno
 import hashlib
 import json
+import math
 import os
 import tempfile
 import uuid
@@ -85,11 +86,51 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Numbers and arrays of NumPy count as Python's; of settings `json_setting` makes what JSON can hold."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_of_numpy) + "\n")
 
 
 def json_line(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_of_numpy) + "\n"
+
+
+def _of_numpy(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} cannot be kept as JSON")
+
+
+PYTHON_OBJECT = "python_object"
+NOT_FINITE = ("inf", "-inf", "nan")  # texts, since JSON has no such numbers
+
+
+def json_setting(value: Any) -> Any:
+    """A setting, or several by name, as JSON holds them; `python_setting` reads them back.
+
+    Infinity and NaN become text, arrays lists, NumPy's numbers Python's; of other objects the type is kept.
+    """
+    if isinstance(value, Mapping):
+        return {str(name): json_setting(one) for name, one in value.items()}
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, list | tuple):
+        return [json_setting(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, bool | int | float | str) else type_only(value)
+
+
+def python_setting(kept: Any) -> Any:
+    """What `json_setting` was given, where it can be told."""
+    if isinstance(kept, dict):
+        return {name: python_setting(one) for name, one in kept.items()}
+    if isinstance(kept, list):
+        return [python_setting(one) for one in kept]
+    return float(kept) if isinstance(kept, str) and kept in NOT_FINITE else kept
+
+
+def type_only(value: Any) -> dict[str, str]:
+    """Of an object that JSON cannot hold its type."""
+    return {PYTHON_OBJECT: f"{type(value).__module__}.{type(value).__qualname__}"}
 
 
 def append_json(path: Path, value: Mapping[str, Any]) -> None:

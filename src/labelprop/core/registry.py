@@ -273,13 +273,22 @@ def bench_settings() -> dict[str, dict[str, Any]]:
     return found
 
 
+def words_of(method: str, name: str) -> list[str]:
+    """The words that a propagator's parameter may be on the command line; none where it is a number or unknown."""
+    parameter = _read(lookup("propagators", method)).get(name)
+    return _words(parameter) if parameter else []
+
+
+def _words(parameter: Parameter) -> list[str]:
+    """Allowed words and kinds; precomputed graphs have no place in a command: DATA are vectors."""
+    return [word for word in parameter.allowed.split("|") if word and not word.startswith("precomputed")]
+
+
 @cache
 def allowed_values() -> dict[str, str]:
     """Allowed values of parameters, as `none|seeds|NUMBERS`, where no default shows them; see `Parameter`."""
     found: dict[str, list[str]] = {"search": ["auto", *entries("neighbors")]}
     for entry in (*entries("propagators").values(), *entries("benches").values()):
         for name, parameter in _read(entry).items():
-            # Precomputed graphs have no place in a command: DATA are vectors.
-            words = [word for word in parameter.allowed.split("|") if word and not word.startswith("precomputed")]
-            found[name] = list(dict.fromkeys([*found.get(name, []), *words]))
+            found[name] = list(dict.fromkeys([*found.get(name, []), *_words(parameter)]))
     return {name: "|".join(words) for name, words in found.items() if len(words) > 1}

@@ -27,12 +27,20 @@ def plan_lines(plan: Forecast, dtype: str) -> list[str]:
     lines = [
         f"plan: {size.n:,} {dtype} vectors of {size.d:,} dimensions, {size.n_seeds:,} labeled in "
         + counted(size.n_classes, "class"),
-        f"plan: {plan.method}, " + (f"{ALL_PAIRS} of rows" if plan.search == ALL_PAIRS else search),
+        f"plan: {plan.method}, {_metric(plan)}, " + (f"{ALL_PAIRS} of rows" if plan.search == ALL_PAIRS else search),
         f"plan: peak memory about {peak}{left}; {time}",
     ]
     if free is not None and TIGHT * free < plan.nbytes <= free:
         lines.append("warning: that is close to all the memory that is free")
     return lines
+
+
+def _metric(plan: Forecast) -> str:
+    """What rows are compared by; all pairs are by distance, whatever `metric` is."""
+    metric = plan.parameters.get("metric", registry.propagator_flags(plan.method)["metric"])
+    if metric == "auto":
+        return "metrics cosine and euclidean"
+    return f"metric {'euclidean' if plan.search == ALL_PAIRS else metric}"
 
 
 def free_bytes(plan: Forecast) -> int | None:

@@ -87,7 +87,8 @@ def _label(prepared: PreparedPropagation, plan: Forecast) -> Propagated:
 
     advance("baselines", 0, 1)
     with clock.stage("baselines"), reporting_to(Silent()):  # the stages forecast are the propagator's
-        metric = "euclidean" if "euclidean" in (estimator.metric, _kernel_metric(estimator)) else "cosine"
+        compared = getattr(estimator, "metric_", estimator.metric)  # that which `auto` chose
+        metric = "euclidean" if "euclidean" in (compared, _kernel_metric(estimator)) else "cosine"
         scaled = ScaledRows(vectors_ND, given.labels_N, prepared.device, metric)
         allowed = max(CHOICE_SECONDS, fit_seconds)
         hidden, C = hide_labels(scaled, given, refit if asked_again else None, request.seed, allowed)

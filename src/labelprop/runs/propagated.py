@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from labelprop.core.files import json_setting
 from labelprop.core.run_folder import RunFolder
 from labelprop.runs.baselines import HiddenCounts, LabelsOnly
 from labelprop.runs.prepare_propagate import PreparedPropagation
@@ -39,7 +40,7 @@ class Propagated:
         certainty_N = np.asarray(estimator.certainty_)
         labeling = Labeling.from_distributions(estimator.label_distributions_, codes_N, certainty_N)
         settings = {
-            name: _plain(value)
+            name: json_setting(value)
             for name, value in estimator.get_params(deep=False).items()
             if value is not None and name not in NOT_SETTINGS
         }
@@ -51,7 +52,8 @@ class Propagated:
         }
         chosen = getattr(estimator, "method_", None)
         if chosen is not None:
-            verdict |= {"chosen": chosen, "n_neighbors": estimator.n_neighbors_, "reason": estimator.reason_}
+            found = ("n_neighbors", "metric", "sharpness", "reason")
+            verdict |= {"chosen": chosen} | {name: getattr(estimator, f"{name}_") for name in found}
         return cls(labeling.with_given(given_N), settings, verdict)
 
 
@@ -93,8 +95,3 @@ def _metrics(method: str, results: Results, found: Propagated) -> dict[str, Any]
             "nearest_label_right": hidden.nearest,
         },
     }
-
-
-def _plain(value: Any) -> Any:
-    """A parameter as JSON has it: arrays as lists."""
-    return value.tolist() if hasattr(value, "tolist") else list(value) if isinstance(value, tuple) else value

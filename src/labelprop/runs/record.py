@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
+from labelprop.core.files import json_setting
 from labelprop.runs.inputs import Inputs, labels_digest
 from labelprop.runs.prepare import PreparedTraining
 from labelprop.runs.requests import NewRun
@@ -71,11 +72,11 @@ def configuration(prepared: PreparedTraining) -> dict[str, Any]:
     request, design, device = prepared.request, prepared.design, prepared.device
     return head(request, prepared.inputs) | {
         "recipe": design.recipe.name,
-        "settings": dict(design.recipe.settings),
+        "settings": json_setting(design.recipe.settings),
         "model": design.spec.to_json(),
         "augment": design.augment,
         **{
-            name: getattr(request, name)
+            name: json_setting(getattr(request, name))
             for name in ("epochs", "steps", "baselines", "deterministic", "compile", "tune")
         },
         "budget": prepared.budget,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.files import PYTHON_OBJECT, json_setting, python_setting, type_only
 from labelprop.core.progress import Reporter, Silent
 
 HelpGroup = Literal["data", "recipe", "method", "settings", "length", "machine", "output"]
@@ -111,8 +112,10 @@ class Request:
         now = {*given}.union(*(names for names in self.belong_together if not names.isdisjoint(given)))
         changes = {name: kept[name] for name in self.options() if name in kept and name not in now}
         for name, value in changes.items():
-            if isinstance(value, dict) and OBJECT in value:
-                raise RequestError(f"{name} was an object of Python ({value[OBJECT]}); pass {name}= again.")
+            if isinstance(value, dict) and PYTHON_OBJECT in value:
+                raise RequestError(f"{name} was an object of Python ({value[PYTHON_OBJECT]}); pass {name}= again.")
+            if isinstance(value, dict):  # settings by name; elsewhere "nan" may be a text
+                changes[name] = python_setting(value)
         return replace(self, **changes)
 
 
@@ -140,31 +143,15 @@ def _checked(name: str, one: Field[Any], value: Any) -> Any:
     return option.kind(whole)
 
 
-OBJECT = "python_object"
-
-
 def _kept(one: Field[Any], value: Any) -> Any:
     """A value as run.json has it."""
     if one.metadata[OPTION].file:
         several = isinstance(value, list | tuple) and all(isinstance(part, str | os.PathLike) for part in value)
         return [_kept_file(part) for part in value] if several else _kept_file(value)
-    return _plain(value)
+    return json_setting(value)
 
 
 def _kept_file(value: Any) -> Any:
     if isinstance(value, os.PathLike) or (isinstance(value, str) and os.path.exists(value)):
         return os.path.abspath(value)  # found again from wherever the run is resumed
-    return value if value is None or isinstance(value, str) else _type_only(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
-    value = value.tolist() if hasattr(value, "tolist") else value  # numbers and short lists of NumPy
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else _type_only(value)
-
-
-def _type_only(value: Any) -> dict[str, str]:
-    return {OBJECT: f"{type(value).__module__}.{type(value).__qualname__}"}
+    return value if value is None or isinstance(value, str) else type_only(value)

@@ -93,7 +93,7 @@ def test_the_plan_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_module, "held_bytes", lambda: 3 * 10**8)
     assert plan_lines(made(nbytes=10**9), "float16") == [
         "plan: 100,000 float16 vectors of 128 dimensions, 500 labeled in 50 classes",
-        "plan: diffusion, 100 neighbors by approximate search",
+        "plan: diffusion, metric cosine, 100 neighbors by approximate search",
         "plan: peak memory about 1.3 GB (8.0 GB free); about 1 min 10 s (search 1 min 10 s, solve under 1 s)",
     ]
     assert plan_lines(made(nbytes=7 * 10**9), "float32")[-1].startswith("warning: that is close to")

@@ -132,7 +132,7 @@ def break_ties(
     values_BW = values_BW.to(rows.dtype)
     row_T, column_T = again_BW.nonzero(as_tuple=True)
     if len(row_T):
-        for start, stop in spans(len(row_T), rows.dim):
+        for start, stop in spans(len(row_T), rows.stored):
             row_P, column_P = row_T[start:stop], column_T[start:stop]
             pairs_P1 = rows.pairs(_part(block, row_P), indices_BW[row_P, column_P][:, None])
             values_BW[row_P, column_P] = pairs_P1.squeeze(1)

@@ -28,6 +28,7 @@ class Rows(Protocol):
 
     n: int
     dim: int
+    stored: int  # numbers that a row takes, on average
     dtype: torch.dtype  # float32 or float64
     device: torch.device
     metric: str
@@ -68,6 +69,7 @@ class DenseRows:
         self._source_ND = source_ND
         self._places_M: torch.Tensor | None = None
         self.n, self.dim = int(source_ND.shape[0]), int(source_ND.shape[1])
+        self.stored = self.dim
         self.dtype, self.device, self.metric = work_dtype(source_ND.dtype), device, metric
         # A row is divided by its largest entry before its length: neither overflow nor underflow in the squares.
         self._peak_N1 = torch.empty(self.n, 1, dtype=self.dtype, device=device)

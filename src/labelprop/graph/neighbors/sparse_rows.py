@@ -36,6 +36,7 @@ class SparseRows:
         row_E = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
         self._rows_ND, self._rows_DN = rows, rows.T.tocsc()
         self.n, self.dim = int(rows.shape[0]), int(rows.shape[1])
+        self.stored = max(1, rows.nnz // max(1, self.n))
         squares_N = np.bincount(row_E, rows.data.astype(np.float64) ** 2, self.n)
         self._squares_N = torch.from_numpy(squares_N)
         self.zero_N = torch.from_numpy((np.diff(rows.indptr) == 0) & (self.metric == "cosine")).to(self.device)

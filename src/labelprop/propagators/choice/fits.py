@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,53 +12,18 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.registry import HEADS, parameters
-from labelprop.core.types import UNLABELED, Neighbors, Propagation
-from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
-from labelprop.graph.neighbors.rows import Rows
+from labelprop.core.types import UNLABELED, Propagation
+from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice import heads
 from labelprop.propagators.choice.candidates import LABELS_ONLY, Candidate, propagator
 from labelprop.propagators.choice.hidden import HiddenLabels
-from labelprop.propagators.estimator.edges import Edges
+from labelprop.propagators.choice.shared_search import SharedSearch
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 
 ROUGH = {"tol": 1e-2, "max_iter": 30}  # labels hardly change beyond; the chosen one is solved as its defaults say
 SOFT_SAMPLE = 2000  # rows a soft head is fitted to while candidates are compared
 ROUGH_LABELS_ONLY_STEPS, ROUGH_SOFT_STEPS = 50, 15  # of heads, then
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SharedSearch:
-    """The rows and their 50 neighbors, searched once; or a graph that was given."""
-
-    rows: Rows | None
-    neighbors: Neighbors | None
-    given: Edges | None
-    device: torch.device
-
-    @property
-    def n(self) -> int:
-        if self.given is not None:
-            return self.given.shape[0]
-        assert self.rows is not None
-        return self.rows.n
-
-    @property
-    def recall(self) -> float | None:
-        return None if self.neighbors is None else self.neighbors.recall
-
-    def edges(self, k: int | None) -> Edges:
-        """The k nearest of every row; the given graph as it is."""
-        if self.neighbors is None:
-            assert self.given is not None
-            return self.given
-        found = self.neighbors
-        cut = Neighbors(found.indices_NK[:, :k], found.similarities_NK[:, :k], found.recall)
-        return Edges(neighbor_matrix(cut, self.n), "cosine")
-
-    def graph(self) -> AffinityGraph:
-        """All that was searched or given, as a graph."""
-        return AffinityGraph.from_scipy(self.edges(None).values).to(self.device)
 
 
 @dataclass(eq=False)
@@ -84,7 +49,8 @@ class CandidateFits:
                 warnings.simplefilter("ignore", ConvergenceWarning)
             if isinstance(estimator, GraphPropagator):
                 return estimator.label(seeds)
-            found: Propagation = estimator.spread(self.shared.given or self.shared.rows, seeds)
+            given = self.shared.given if self.shared.is_graph else self.shared.rows(estimator.metric)
+            found: Propagation = estimator.spread(given, seeds)
             return found
 
     def reach(self, candidate: Candidate, seeds: Seeds) -> float:
@@ -103,16 +69,18 @@ class CandidateFits:
         if candidate not in self._estimators:
             kind = propagator(candidate.method)
             neighbors = {} if candidate.n_neighbors is None else {"n_neighbors": candidate.n_neighbors}
-            estimator = kind(**{**self.settings, **neighbors, **kind.tried_with})
+            kernel = {} if candidate.kernel is None else asdict(candidate.kernel)
+            estimator = kind(**{**self.settings, **neighbors, **kernel, **kind.tried_with})
             estimator.classes_ = self.classes
             if isinstance(estimator, GraphPropagator):
                 # Methods with the same functions share a graph.
-                key = (kind.weigh, kind.build_graph, candidate.n_neighbors)
+                key = (kind.weigh, kind.build_graph, candidate.n_neighbors, candidate.kernel)
                 if key not in self._graphs:
-                    weights = estimator.weigh(self.shared.edges(candidate.n_neighbors))
+                    weights = estimator.weigh(self.shared.edges(candidate.n_neighbors, estimator.metric))
                     self._graphs[key] = estimator.build_graph(weights).to(self.shared.device)
+                rows = None if self.shared.is_graph else self.shared.rows(estimator.metric)
                 # What is remembered there is the prepared system, which does not depend on the seeds.
-                estimator.on_graph(self._graphs[key], self.shared.rows, recall=self.shared.recall)
+                estimator.on_graph(self._graphs[key], rows, recall=self.shared.recall)
             self._estimators[candidate] = estimator
         return self._estimators[candidate]
 
@@ -124,8 +92,7 @@ class CandidateFits:
 
     def head(self, candidate: Candidate, seeds: Seeds, *, rough: bool) -> heads.Head:
         """A head, fitted to the seeds alone or to what `base` propagates from them (of a sample, where rough)."""
-        rows = self.shared.rows
-        assert rows is not None
+        rows = self.shared.rows()
         seeds = seeds.to(rows.device)
         if candidate.method == LABELS_ONLY:
             steps = ROUGH_LABELS_ONLY_STEPS if rough else heads.LABELS_ONLY_STEPS
@@ -146,9 +113,8 @@ class CandidateFits:
             if candidate.method not in HEADS:
                 labels_N = self.spread(candidate, shown, rough=True).labels_N
                 return labels_N[places_H.to(labels_N.device)].cpu().numpy()
-            assert self.shared.rows is not None
             head = self.head(candidate, shown, rough=True)
-            return head.logits(self.shared.rows.take(places_H)).argmax(dim=1).cpu().numpy()
+            return head.logits(self.shared.rows().take(places_H)).argmax(dim=1).cpu().numpy()
 
         found = hidden.ask(fold, fit)
         if fold == 0 and candidate.method not in HEADS and found.right > self._most:

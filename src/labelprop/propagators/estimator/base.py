@@ -26,6 +26,7 @@ from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds, as_array, read_targets, unlabeled
 from labelprop.propagators.cost.stages import Cost, Size, graph_cost
+from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.inputs import read_features, read_graph, read_weights
 from labelprop.propagators.estimator.parameters import Count, OneOf, Verbosity, check_parameters, rules_of
 from labelprop.propagators.estimator.top_classes import compact
@@ -113,6 +114,10 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
 
     def check_seeds(self, seeds: Seeds) -> None:
         """Raises RequestError where parameters do not go with these seeds."""
+
+    def check_graph(self, given: Edges) -> None:
+        """Raises DataError for a given graph that it cannot read; by default one that holds no cosines."""
+        given.cosines()
 
     tried_with: ClassVar[Mapping[str, Any]] = {}  # what `auto` sets where the defaults do not suit few labels
 

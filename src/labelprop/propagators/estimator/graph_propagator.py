@@ -67,6 +67,9 @@ class GraphPropagator(Propagator):
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         """Labels of all rows of `graph_`, with the verdict of what was solved; what suits all seeds is `prepared`."""
 
+    def check_graph(self, given: Edges) -> None:
+        self.weigh(given)
+
     def warning_text(self, found: Propagation) -> str | None:
         """What to warn of where an answer is not what was asked for."""
         if found.converged:
