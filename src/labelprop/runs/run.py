@@ -16,7 +16,6 @@ from labelprop.runs.classifier import (
     load_classifier,
     model_description,
     needs_own_model,
-    own_backbone,
 )
 from labelprop.runs.parameter_names import parameters_named
 from labelprop.runs.predict import predict, select
@@ -84,9 +83,7 @@ class Run:
         other `options` are those of `labelprop.embed`.
         """
         with parameters_named():
-            description = model_description(self._folder)
-            own = backbone or own_backbone(self.path, description)
-            network = backbone_of_run(self._folder, load_classifier(self.path, description, self._own), own)
+            network = backbone_of_run(self._folder, self._own, backbone)
         return call(embed, EmbedRequest, {"data": data, "backbone": network, **options})[0]
 
     def predict(self, data: Any, **options: Any) -> pa.Table:
