@@ -44,7 +44,8 @@ class Run:
     @property
     def labels(self) -> pa.Table:
         """labels.parquet: one row an example, input order."""
-        return self._folder.read_table("labels.parquet")
+        with parameters_named():
+            return self._folder.read_table("labels.parquet")
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -60,7 +61,8 @@ class Run:
         `against` is another finished run on the same data, with the same classes: the page then gets a part that
         sets the two side by side. RequestError where it is not.
         """
-        return write_report(self.path, Path(against) if against is not None else None)
+        with parameters_named():
+            return write_report(self.path, Path(against) if against is not None else None)
 
     @property
     def model(self) -> Classifier:
