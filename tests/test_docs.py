@@ -161,3 +161,13 @@ def test_the_page_shows_the_examples(name: str) -> None:
     assert f"```python\n{code}```" in TEXTS[ROOT / "docs" / "extend.md"]
     modules = re.findall(r"^from (labelprop\S*) import", code, flags=re.MULTILINE)
     assert len(modules) == 1, "an extension imports from one module"
+
+
+def test_the_page_shows_the_whole_pyproject_of_the_examples() -> None:
+    shown = (ROOT / "examples" / "extend" / "pyproject.toml").read_text(encoding="utf-8")
+    assert f"```toml\n{shown}```" in TEXTS[ROOT / "docs" / "extend.md"]
+
+
+def test_callbacks_are_shown_in_few_lines() -> None:
+    [code] = re.findall(r"^```python\n([^`]*callbacks=[^`]*)^```", TEXTS[ROOT / "docs" / "train.md"], re.MULTILINE)
+    assert len(code.splitlines()) <= 15

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import labelprop
 from labelprop.cli.main import app
 from labelprop.cli.session import explain
 from labelprop.core import registry
+from labelprop.core.errors import RequestError
 from labelprop.core.text import parse_value
 
 PLUGIN = """
@@ -106,6 +108,17 @@ def test_a_wrong_flag_is_told_with_the_nearest_and_a_wrong_number_with_its_text(
     assert done.exit_code == 2
     assert said in done.stderr
     assert not Path("r").exists()
+
+
+@pytest.mark.parametrize("command", [["report"], ["predict", "new.npy", "--out", "found.csv"]])
+def test_a_command_names_flags_where_python_names_parameters(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"status": "running"}')
+    verb, *rest = command
+    done = CliRunner().invoke(app, [verb, str(tmp_path), *rest])
+    assert done.exit_code == 2
+    assert "finish it with --resume" in done.stderr
+    with pytest.raises(RequestError, match="finish it with resume=True"):
+        labelprop.load(tmp_path)
 
 
 def test_on_a_terminal_too_results_are_the_whole_of_stdout(tmp_path: Path) -> None:

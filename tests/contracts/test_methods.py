@@ -11,7 +11,7 @@ from labelprop.methods.diffusion_labels import DiffusionLabels
 from labelprop.methods.local_labels import LocalLabels
 from labelprop.methods.mean_teacher import MeanTeacher
 from labelprop.methods.supervised import Supervised
-from labelprop.testing import check_method
+from labelprop.testing import check_method, check_propagator
 from labelprop.training import recipes
 
 SURE = {"threshold": 0.4}  # of three classes: a network that has learned nothing must pass it to learn from a term
@@ -147,3 +147,14 @@ class WritesTheBankFirst(LocalLabels):
 def test_mutants_are_caught(mutant: type[Method], said: str) -> None:
     with pytest.raises(AssertionError, match=said):
         check_method(mutant)
+
+
+def test_a_line_is_printed_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    check_method(Supervised)
+    check_propagator("weighted-knn")
+    assert capsys.readouterr().out == ""
+    check_method(Supervised, verbose=True)
+    check_propagator("weighted-knn", verbose=True)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("Supervised passes 7 ")
+    assert second.startswith("WeightedKNN passes ")

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import builtins
 import io
 
 import pytest
 
 from labelprop.core import progress
 from labelprop.core.clock import StageClock
-from labelprop.core.progress import Eta, ProgressLines, Staged, advance, reporting_to, say
+from labelprop.core.progress import Eta, ProgressLines, Silent, Staged, advance, reporting_to, say
 
 
 @pytest.fixture
@@ -89,3 +90,28 @@ def test_the_time_left_starts_anew_with_the_next_part_of_a_job(clock) -> None:
     assert eta(0, 4) is None, "another part begins"
     clock[0] = 21
     assert eta(1, 4) == 3
+
+
+class ZMQInteractiveShell:
+    """By this name of a shell rich knows a notebook."""
+
+
+@pytest.mark.parametrize("has_widgets", [True, False])
+def test_a_bar_moves_in_a_notebook_that_has_widgets(has_widgets: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not progress._shows_widgets()
+    monkeypatch.setattr(builtins, "get_ipython", ZMQInteractiveShell, raising=False)
+    monkeypatch.setattr(progress, "find_spec", lambda name: object() if has_widgets else None)
+    assert progress._shows_widgets() == has_widgets
+    if not has_widgets:
+        with progress.shown() as reporter:
+            assert isinstance(reporter, ProgressLines)
+
+
+def test_work_inside_work_that_is_shown_is_quiet() -> None:
+    with progress.shown(quiet=True) as outer, progress.shown() as reporter:
+        assert isinstance(outer, Silent)
+        assert isinstance(reporter, ProgressLines)
+        with progress.shown() as inner:
+            assert isinstance(inner, Silent)
+    with progress.shown() as after:
+        assert isinstance(after, ProgressLines)

@@ -92,6 +92,19 @@ def test_an_object_as_backbone_of_the_run_is_brought_again(tmp_path: Path) -> No
     np.testing.assert_allclose(found, unit(outputs(run, unit(X), "feature")), rtol=1e-4, atol=1e-5)
 
 
+def test_another_backbone_than_that_of_the_run_is_refused(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    own = torch.nn.Linear(5, 4)
+    run = labelprop.train(X, Y, out=tmp_path / "run", backbone=own, **QUICK)
+    plain = labelprop.train(X, Y, out=tmp_path / "plain", **QUICK)
+    for verb in ("embed", "predict"):
+        assert len(getattr(run, verb)(X, backbone=own, quiet=True)) == 40
+        with pytest.raises(RequestError, match="is not the backbone"):
+            getattr(run, verb)(X, backbone=torch.nn.Linear(5, 4), quiet=True)
+        with pytest.raises(RequestError, match="leave backbone= out"):
+            getattr(plain, verb)(X, backbone=own, quiet=True)
+
+
 def test_a_propagation_has_no_network(tmp_path: Path) -> None:
     run = labelprop.propagate(X, Y, out=tmp_path / "run", baselines=False, quiet=True)
     for use in (lambda: run.embed(X), lambda: labelprop.embed(X, backbone=run.path, quiet=True)):

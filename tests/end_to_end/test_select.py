@@ -122,7 +122,7 @@ def test_data_of_another_kind_are_refused(trained, tmp_path) -> None:
     _, pool, _, run = trained
     with pytest.raises(RequestError, match="holds no images"):
         run.select(np.zeros((4, 3), np.float32))
-    with pytest.raises(RequestError, match="--per-class 0 must be at least 1"):
+    with pytest.raises(RequestError, match="per_class=0 must be at least 1"):
         run.select(pool, per_class=0)
 
 

@@ -101,7 +101,7 @@ def test_views_that_are_all_alike_are_refused(tmp_path) -> None:
     images = np.stack([pattern("disk", 8, generator) for _ in range(24)])
     y = np.where(np.arange(24) < 6, np.arange(24) % 2, -1)
     options = {"epochs": 1, "settings": {"batch_size": 8, "labeled_batch_size": 2}, "baselines": False}
-    with pytest.raises(RequestError, match=r"all views of an example are alike.*--augment, or --set view=strong"):
+    with pytest.raises(RequestError, match=r"all views of an example are alike.*settings={'view': 'strong'}"):
         labelprop.train(images, y, out=tmp_path / "run", recipe="s4l-exemplar", augment="none", **options)
 
 
@@ -155,10 +155,10 @@ def test_vectors_and_oblong_images_are_refused_with_what_can_be_done(tmp_path) -
         labelprop.train(vectors, y, out=tmp_path / "vectors", recipe="s4l-rotation")
     assert "s4l-rotation" not in str(told.value).partition("Recipes")[2]
     oblong = np.zeros((12, 8, 10), dtype=np.uint8)
-    with pytest.raises(RequestError, match=r"8x10 pixels must be square .--image-size.*supervised"):
+    with pytest.raises(RequestError, match=r"8x10 pixels must be square .image_size.*supervised"):
         labelprop.train(oblong, y, out=tmp_path / "oblong", recipe="s4l-rotation")
     assert not (tmp_path / "vectors").exists()
-    with pytest.raises(RequestError, match=r"recipe s4l-exemplar compares views.*--set view=strong"):
+    with pytest.raises(RequestError, match=r"recipe s4l-exemplar compares views.*settings={'view': 'strong'}"):
         labelprop.train(vectors, y, out=tmp_path / "alike", recipe="s4l-exemplar")
     options = {
         "epochs": 1,

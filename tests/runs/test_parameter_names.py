@@ -53,6 +53,9 @@ def test_errors_of_verbs_and_of_runs_keep_their_type_and_name_parameters(tmp_pat
     run = labelprop.propagate(X, y, out=tmp_path / "run", baselines=False, quiet=True)
     with pytest.raises(RequestError, match="holds no model"):
         run.predict(X, quiet=True)
+    (tmp_path / "t.csv").write_text("id,text\na,x\na,y\n")
+    assert any("id_col" in finding.text for finding in labelprop.doctor(tmp_path / "t.csv"))
+    assert not any("--" in finding.text for finding in labelprop.doctor(tmp_path / "t.csv"))
     with pytest.raises(UnknownNameError, match="quiet"):
         labelprop.doctor(X, quiet=True)
 

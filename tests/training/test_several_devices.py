@@ -248,7 +248,7 @@ def test_a_run_on_two_devices_resumes_as_if_unbroken(vectors, tmp_path, augment:
 
 
 def test_a_wrong_number_of_devices_is_refused_before_anything_is_written(vectors, tmp_path) -> None:
-    with pytest.raises(RequestError, match="--devices 0 must be at least 1"):
+    with pytest.raises(RequestError, match="devices=0 must be at least 1"):
         labelprop.train(*vectors, out=tmp_path / "run", devices=0)
     assert not (tmp_path / "run").exists()
 

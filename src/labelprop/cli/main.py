@@ -156,9 +156,10 @@ def doctor(typed: Typed) -> Printed:
 @add_verb(app, ReportRequest)
 def report(typed: Typed) -> Printed:
     """Write report.html of a finished run again."""
-    from labelprop.runs.run import Run
+    from labelprop.report.render import write_report
+    from labelprop.runs.classifier import finished_run
 
-    return Printed(f"report: {Run(typed['run']).write_report(typed.get('against'))}")
+    return Printed(f"report: {write_report(finished_run(typed['run']).path, typed.get('against'))}")
 
 
 @add_verb(app, BenchRequest, bench_flags)

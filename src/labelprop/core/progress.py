@@ -156,7 +156,8 @@ class ProgressBar:
         self._progress.stop()
 
     def say(self, text: str) -> None:
-        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console = self._progress.console
+        console.print(text, markup=False, highlight=False, soft_wrap=not console.is_jupyter)
 
     def advance(self, stage: str, done: float, total: float) -> None:
         left = self._eta(done, total)

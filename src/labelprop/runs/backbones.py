@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -48,38 +49,51 @@ def with_runs(backbone: Any) -> Any:
     """The folder of a run as the backbone that its network is; anything else as it is."""
     if not isinstance(backbone, str | os.PathLike) or not (Path(backbone) / "run.json").is_file():
         return backbone
-    folder = finished_run(Path(backbone))
-    description = model_description(folder)
-    own = own_backbone(folder.path, description)
-    return backbone_of_run(folder, load_classifier(folder.path, description), own)
+    return backbone_of_run(finished_run(Path(backbone)))
 
 
-def backbone_of_run(folder: RunFolder, classifier: Classifier, own: Any) -> Backbone:
+def backbone_of_run(folder: RunFolder, model: Any = None, own: Any = None) -> Backbone:
     """The network of a run as a backbone: vectors of unit length, from which its classifier decides.
 
-    `own` is what the run itself was trained on the embedding of, None where it saw the data themselves.
+    `model` is its network where that is a module from Python, `own` the object of Python that it was trained on the
+    embedding of, if it was.
     """
-    name, own = os.path.abspath(folder.path), with_runs(own)
-    if own is None:
-        image_format = classifier.preprocessing.image_format
-        return Backbone(
-            name=name,
-            digest=weights_digest(classifier.network, classifier.preprocessing),
-            modality=classifier.preprocessing.kind,
-            embed=partial(_embed, classifier, None),
-            by_name=True,
-            image_shape=None if image_format is None else image_format.shape,
+    description = model_description(folder)
+    classifier = load_classifier(folder.path, description, model)
+    seen_by, preprocessing = trained_on(folder, description, own), classifier.preprocessing
+    embed = partial(_embed, classifier, seen_by)
+    described = (preprocessing, seen_by.digest if seen_by else None)
+    known = seen_by is None or seen_by.digest
+    named: dict[str, Any] = {
+        "name": os.path.abspath(folder.path),
+        "digest": weights_digest(classifier.network, *described) if known else "",
+        "embed": embed,
+        "by_name": True,
+    }
+    if seen_by is not None:
+        return replace(seen_by, **named, learned=None)
+    shape = preprocessing.image_format.shape if preprocessing.image_format else None
+    return Backbone(**named, modality=preprocessing.kind, image_shape=shape)
+
+
+def trained_on(folder: RunFolder, description: Mapping[str, Any], given: Any = None) -> Backbone | None:
+    """The backbone that a run was trained on the embedding of; None where it saw the data themselves.
+
+    `given` is it, where it was an object of Python. Raises RequestError where the weights are not the same any more.
+    """
+    trained_with = description.get("backbone")
+    if trained_with is None:
+        if given is not None:
+            raise RequestError(f"{folder.path} was trained on the data themselves; leave backbone= out.")
+        return None
+    named = with_runs(own_backbone(folder.path, description) if given is None else given)
+    found = named if isinstance(named, Backbone) else load_backbone(named)
+    if found.digest != trained_with["digest"]:
+        raise RequestError(
+            f"'{trained_with['name']}' is not the backbone that {folder.path} was trained with: its weights "
+            "differ. Put the original back, or train again."
         )
-    seen_by = own if isinstance(own, Backbone) else load_backbone(own)
-    described = (classifier.preprocessing, seen_by.digest)
-    return replace(
-        seen_by,
-        name=name,
-        digest=weights_digest(classifier.network, *described) if seen_by.digest else "",
-        embed=partial(_embed, classifier, seen_by),
-        by_name=True,
-        learned=None,
-    )
+    return found
 
 
 def _embed(classifier: Classifier, seen_by: Backbone | None, batch: Any, device: torch.device) -> torch.Tensor:

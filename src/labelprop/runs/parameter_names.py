@@ -14,6 +14,7 @@ from functools import cache
 from labelprop.core import registry
 from labelprop.core.errors import LabelpropError
 from labelprop.core.progress import Reporter
+from labelprop.runs import requests
 from labelprop.runs.request import OPTION, Request
 
 SETTING = re.compile(r"(?<![\w-])--set (\w+)=(\.\.\.|[\w.+-]*\w)?")
@@ -92,16 +93,11 @@ def _words() -> frozenset[str]:
 def _switches() -> dict[str, str]:
     """`resume=True` for --resume: the flags without a value of all requests."""
     found: dict[str, str] = {}
-    for kind in _kinds(Request):
+    kinds = (each for each in vars(requests).values() if isinstance(each, type) and issubclass(each, Request))
+    for kind in kinds:
         for name, one in kind.options().items():
             option = one.metadata[OPTION]
             if option.kind is bool:
                 on, _, off = (option.flag or f"--{name.replace('_', '-')}").partition("/")
                 found |= {on: f"{name}=True"} | ({off: f"{name}=False"} if off else {})
     return found
-
-
-def _kinds(kind: type[Request]) -> Iterator[type[Request]]:
-    for each in kind.__subclasses__():
-        yield each
-        yield from _kinds(each)

@@ -12,14 +12,13 @@ import torch
 from labelprop.core.errors import RequestError
 from labelprop.data.samples import Samples
 from labelprop.models.backbone import Backbone
-from labelprop.runs.backbones import format_of, open_backbone, with_columns, with_runs
+from labelprop.runs.backbones import format_of, trained_on, with_columns
 from labelprop.runs.classifier import (
     BATCH,
     Classifier,
     finished_run,
     load_classifier,
     model_description,
-    own_backbone,
 )
 from labelprop.runs.design import embed_content, resolve_device
 from labelprop.runs.embed import embedded_batches, raw_batches
@@ -94,20 +93,11 @@ def open_new_data(request: Classifying) -> NewData:
     request = with_columns(folder, request)
     description = model_description(folder)
     classifier = load_classifier(folder.path, description, request.model)
-    trained_with, backbone = description.get("backbone"), None
-    if trained_with is not None:
-        backbone = with_runs(request.backbone or own_backbone(folder.path, description))
-    shape = tuple(classifier.preprocessing.shape)
-    image_format = classifier.preprocessing.image_format if trained_with is None else format_of(backbone)
-    samples = open_data(request, image_format)
-    if trained_with is None and samples.texts is not None:
-        raise RequestError(f"{samples.name} holds text, the model in {folder.path} takes {_described(shape)}.")
-    seen_by = open_backbone(samples, backbone, request.reporter)
-    if trained_with and seen_by and seen_by.digest != trained_with["digest"]:
-        raise RequestError(
-            f"'{trained_with['name']}' is not the backbone that {folder.path} was trained with: its weights "
-            "differ. Put the original back, or train again."
-        )
+    seen_by, preprocessing = trained_on(folder, description, request.backbone), classifier.preprocessing
+    samples = open_data(request, format_of(seen_by) if seen_by else preprocessing.image_format)
+    if seen_by is None and samples.texts is not None:
+        seen = _described(tuple(preprocessing.shape))
+        raise RequestError(f"{samples.name} holds text, the model in {folder.path} takes {seen}.")
     return NewData(request, samples, classifier.to(device), seen_by, device)
 
 

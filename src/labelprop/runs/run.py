@@ -16,7 +16,6 @@ from labelprop.runs.classifier import (
     load_classifier,
     model_description,
     needs_own_model,
-    own_backbone,
 )
 from labelprop.runs.parameter_names import parameters_named
 from labelprop.runs.predict import predict, select
@@ -45,7 +44,8 @@ class Run:
     @property
     def labels(self) -> pa.Table:
         """labels.parquet: one row an example, input order."""
-        return self._folder.read_table("labels.parquet")
+        with parameters_named():
+            return self._folder.read_table("labels.parquet")
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -61,7 +61,8 @@ class Run:
         `against` is another finished run on the same data, with the same classes: the page then gets a part that
         sets the two side by side. RequestError where it is not.
         """
-        return write_report(self.path, Path(against) if against is not None else None)
+        with parameters_named():
+            return write_report(self.path, Path(against) if against is not None else None)
 
     @property
     def model(self) -> Classifier:
@@ -84,9 +85,7 @@ class Run:
         other `options` are those of `labelprop.embed`.
         """
         with parameters_named():
-            description = model_description(self._folder)
-            own = backbone or own_backbone(self.path, description)
-            network = backbone_of_run(self._folder, load_classifier(self.path, description, self._own), own)
+            network = backbone_of_run(self._folder, self._own, backbone)
         return call(embed, EmbedRequest, {"data": data, "backbone": network, **options})[0]
 
     def predict(self, data: Any, **options: Any) -> pa.Table:

@@ -6,6 +6,7 @@ the data are wrong, WorkError where the work fails.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from labelprop.runs import backbones
 from labelprop.runs import predict as new_data
 from labelprop.runs.calls import call, from_names
 from labelprop.runs.inputs import columns_of, label_options
+from labelprop.runs.parameter_names import as_parameters
 from labelprop.runs.propagate import propagate as run_propagation
 from labelprop.runs.requests import (
     DoctorRequest,
@@ -103,14 +105,15 @@ def select(run: str | Path, pool: Any, **options: Any) -> pa.Table:
 @from_names(DoctorRequest)
 def doctor(request: DoctorRequest) -> tuple[Finding, ...]:
     """All that is wrong or doubtful about the data, with row ids; works without any label."""
-    return inspect_data(
+    _, found = inspect_data(
         request.data,
         request.labels,
         columns=columns_of(request),
         options=label_options(request),
         image_size=request.image_size,
         cache=Path(request.cache) if request.cache else None,
-    )[1]
+    )
+    return found if request.command else tuple(replace(one, text=as_parameters(one.text)) for one in found)
 
 
 def load(path: str | Path, model: Any = None) -> Run:

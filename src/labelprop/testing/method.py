@@ -30,6 +30,7 @@ class SmallTraining:
     They are vectors, or gray images where the method refuses these.
     """
 
+    make: Callable[[], Method]
     net: nn.Module
     method: Method
     task: Task
@@ -51,7 +52,7 @@ class SmallTraining:
         task = Task(labels_N, torch.ones(N), C, seed=0)
         method.setup(net, task)
         loader = Loader.over(content, Views(Preprocessing.measure(content), "none"), torch.device("cpu"))
-        return cls(net, method, task, loader)
+        return cls(make, net, method, task, loader)
 
     def batch(self, epoch: int = 0) -> Batch:
         """The first batch of an epoch, in the composition the method asks for, with at most 8 rows a stream."""
@@ -99,15 +100,15 @@ class SmallTraining:
         return self.method.loss(self.net, batch, Progress(5, 10, 0, 10))
 
 
-def check_method(make: Callable[[], Method]) -> None:
-    """Raises AssertionError, saying which rule is broken, where the method that `make` builds breaks one."""
-    _check_terms(SmallTraining.of(make))
-    _check_reading_changes_nothing(SmallTraining.of(make))
-    _check_same_answer_twice(SmallTraining.of(make))
-    _check_state_round_trip(SmallTraining.of(make), make)
-    _check_given_labels_are_kept(SmallTraining.of(make))
-    _check_deployed(SmallTraining.of(make))
-    _check_nothing_is_shared(SmallTraining.of(make))
+def check_method(make: Callable[[], Method], verbose: bool = False) -> None:
+    """Raises AssertionError, saying which rule is broken, where the method that `make` builds breaks one.
+
+    `verbose` prints a line where it breaks none.
+    """
+    for check in CHECKS:
+        check(SmallTraining.of(make))
+    if verbose:
+        print(f"{type(make()).__name__} passes {len(CHECKS)} checks of a method")
 
 
 def _check_terms(problem: SmallTraining) -> None:
@@ -156,11 +157,11 @@ def _check_same_answer_twice(problem: SmallTraining) -> None:
         assert torch.equal(term, second.terms[name]), f"term '{name}' differs between two equal calls"
 
 
-def _check_state_round_trip(problem: SmallTraining, make: Callable[[], Method]) -> None:
+def _check_state_round_trip(problem: SmallTraining) -> None:
     problem.refresh()
     batch = problem.batch()
     problem.after_step(batch, Progress(5, 10, 0, 10))
-    other = SmallTraining.of(make)
+    other = SmallTraining.of(problem.make)
     other.net.load_state_dict(problem.net.state_dict())
     other.method.load_state_dict(problem.method.state_dict())
     assert _equal(problem.method.state_dict(), other.method.state_dict()), "state_dict does not round-trip"
@@ -196,6 +197,17 @@ def _check_nothing_is_shared(problem: SmallTraining) -> None:
     own = {tensor.data_ptr() for tensor in problem.net.state_dict().values()}
     for name, tensor in problem.method.state_dict().items():
         assert tensor.data_ptr() not in own or not tensor.numel(), f"state '{name}' shares memory with the network"
+
+
+CHECKS = (
+    _check_terms,
+    _check_reading_changes_nothing,
+    _check_same_answer_twice,
+    _check_state_round_trip,
+    _check_given_labels_are_kept,
+    _check_deployed,
+    _check_nothing_is_shared,
+)
 
 
 def _copy(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

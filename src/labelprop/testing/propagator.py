@@ -24,10 +24,10 @@ from labelprop.testing.demands import close, demand, dense, refused, separable
 Make = Callable[[], Any]
 
 
-def check_propagator(estimator_or_name: Any) -> None:
+def check_propagator(estimator_or_name: Any, verbose: bool = False) -> None:
     """Runs the whole suite on a propagator: an instance (cloned), a class, or a registered name.
 
-    Raises one AssertionError that lists every check that failed and why.
+    `verbose` prints a line where it passes. Raises one AssertionError that lists every check that failed and why.
     """
     prototype = lookup("propagators", estimator_or_name).load()() if isinstance(estimator_or_name, str) else None
     if prototype is None:
@@ -44,6 +44,8 @@ def check_propagator(estimator_or_name: Any) -> None:
         lines = [f"{name}: {type(error).__name__}: {error}" for name, error in failures]
         title = f"{type(prototype).__name__} fails {len(failures)} of {len(CHECKS)} checks of a propagator"
         raise AssertionError("\n  ".join([title, *lines])) from failures[0][1]
+    if verbose:
+        print(f"{type(prototype).__name__} passes {len(CHECKS)} checks of a propagator")
 
 
 def check_attributes(make: Make) -> None:
