@@ -104,6 +104,11 @@ def test_kill_and_resume_equals_unbroken(unbroken, tmp_path, moment: str) -> Non
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     assert json.loads((out / "run.json").read_text())["status"] != "finished"
     resumed = labelprop.train(base / "patterns", truth=truth, out=out, epochs=3, settings=SETTINGS, resume=True)
+    stages = json.loads((resumed.path / "run.json").read_text())["stages"]
+    lines = [json.loads(line) for line in (resumed.path / "history.jsonl").read_text().splitlines()]
+    for training in ("baseline", "dlp"):
+        spent = sum(line["seconds"] for line in lines if line["training"] == training)
+        assert stages[f"{training}: steps"]["seconds"] == pytest.approx(spent, rel=0.1, abs=0.1), "both processes count"
     looks = sorted(path.name for path in (run.path / "analyses").iterdir())
     assert looks == sorted(path.name for path in (resumed.path / "analyses").iterdir())
     assert len(looks) > 3

@@ -28,6 +28,8 @@ STATES = {
     "vectors_no_truth": Spec(n=200, kind="vector", classes=("yes", "no"), truth=0),
     "no_error": Spec(n=300, errors=0),
     "all_wrong": Spec(n=100, errors=1),
+    "weak": Spec(n=300, kind="color", errors=0.72, certainty_helps=False),
+    "test_only": Spec(n=200, truth=0, test=200),
     "nothing_to_check": Spec(n=120, certainty=1.0, truth=0),
     "nothing_to_check_truth": Spec(n=120, certainty=1.0),
     "all_given": Spec(n=30, given=3),

@@ -29,9 +29,11 @@ class Spec:
     kind: str = "digits"  # "digits", "color", "vector" or "text"
     truth: float = 1.0  # share of unlabeled rows whose truth is known
     errors: float = 0.06
+    certainty_helps: bool = True  # errors lie where the certainty is low
     unreached: int = 0
     verb: str = "train"
     shown: int = 10_000
+    picture: int = 64  # longer side of a color picture
     certainty: float | None = None  # the same for all
     ids: tuple[str, ...] = ()  # of the last rows
     skipped: int = 0
@@ -104,7 +106,7 @@ def write_run(folder: Path, spec: Spec) -> Path:
             "shown": pa.array(shown_N),
             "picture": pa.array(
                 [
-                    _picture(rng, spec.kind, int(k)) if has_picture and on else None
+                    _picture(rng, spec, int(k)) if has_picture and on else None
                     for k, on in zip(true_N, shown_N, strict=True)
                 ],
                 pa.binary(),
@@ -126,7 +128,7 @@ def _certainty(
     certainty_N = 1 - 0.5 * (1 - ease_N) ** 6 - 0.002 - 0.04 * rng.random(spec.n)
     if spec.certainty is not None:
         certainty_N[:] = spec.certainty
-    chance_N = spec.errors * 7 * (1 - ease_N) ** 6
+    chance_N = spec.errors * (7 * (1 - ease_N) ** 6 if spec.certainty_helps else np.ones(spec.n))
     wrong_N = (rng.random(spec.n) < chance_N) & ~given_N & ~unreached_N & (len(spec.classes) > 1)
     if spec.errors >= 1:
         wrong_N = ~given_N & ~unreached_N
@@ -154,14 +156,15 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
     return (255 - found.images * 15.9).astype(np.uint8), found.target
 
 
-def _picture(rng: np.random.Generator, kind: str, code: int) -> bytes:
+def _picture(rng: np.random.Generator, spec: Spec, code: int) -> bytes:
     out = io.BytesIO()
-    if kind == "digits":
+    if spec.kind == "digits":
         images, targets = _digits()
         same = np.flatnonzero(targets == code % 10)
         Image.fromarray(images[rng.choice(same)]).save(out, "PNG")
         return out.getvalue()
-    width, height = (64, 48) if rng.random() < 0.5 else (48, 64)
+    longer, shorter = spec.picture, spec.picture * 3 // 4
+    width, height = (longer, shorter) if rng.random() < 0.5 else (shorter, longer)
     across, down = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
     channels = [across, down, 0.5 + 0.5 * np.sin(8 * (across + down) + code)]
     noisy = np.stack(channels, 2) * 200 + rng.integers(0, 55, (height, width, 3))

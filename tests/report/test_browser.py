@@ -12,6 +12,7 @@ from report.states import HOSTILE, STATES
 from report.synthetic import Spec, write_run
 
 OVERFLOW = "document.documentElement.scrollWidth - innerWidth"
+PAINTED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 KEPT = r"([\d,]+) of ([\d,]+) images kept"
 
 
@@ -36,6 +37,18 @@ def quiet(found, path):
 
 def numbers(pattern, text):
     return [int(group.replace(",", "")) for group in re.search(pattern, text).groups()]
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_fits_and_is_quiet(browser, pages, state):
+    """The quick set: each state once, wide and narrow, everything opened."""
+    with opened(browser, pages(state)) as found:
+        found.run("document.querySelectorAll('details').forEach(part => { part.open = true })")
+        for width in (1280, 390):
+            found.page.set_viewport_size({"width": width, "height": 900})
+            found.run(PAINTED)
+            assert found.run(OVERFLOW) <= 0, width
+        quiet(found, pages(state))
 
 
 SLIDE = """kept => {
@@ -63,7 +76,7 @@ def test_slider_bands_and_summary_agree(browser, pages):
         kept, n = numbers(KEPT, found.text("#reading"))
         assert rows == n == 500
         assert f"{wrong} of {n} wrong" in found.text(".sum")
-        assert f"Look at the {n - kept} least certain" in found.text(".sum")
+        assert f"keep the {kept} with a certainty of" in found.text(".sum")
         found.page.evaluate(SLIDE, n)
         assert numbers(KEPT, found.text("#reading"))[0] == n
         assert f"Wrong ones kept: {wrong}." in found.text("#reading")
@@ -72,6 +85,20 @@ def test_slider_bands_and_summary_agree(browser, pages):
         found.page.press("#least", "Enter")
         assert numbers(KEPT, found.text("#reading"))[0] == int(bands[0][1])
         assert found.run("document.querySelector('#slider').getAttribute('aria-valuetext')") == found.text("#reading")
+
+
+def test_a_target_keeps_as_many_as_reach_it(browser, pages):
+    with opened(browser, pages("truth")) as found:
+        buttons = found.run("[...document.querySelectorAll('#targets button')].map(b => [+b.value, b.ariaPressed])")
+        assert [pressed for _, pressed in buttons] == ["false", "true", "false"], "95% to begin with"
+        assert buttons[0][0] > buttons[1][0] > buttons[2][0] > 0
+        found.page.click("#targets button >> nth=2")
+        assert numbers(KEPT, found.text("#reading"))[0] == buttons[2][0]
+        share = float(re.search(r"([\d.]+)% of them right", found.text("#reading"))[1])
+        assert share >= 99
+        assert found.run("document.querySelector('#targets [aria-pressed=true]').value") == str(buttons[2][0])
+    with opened(browser, pages("weak")) as found:
+        assert found.run("document.querySelectorAll('#targets button:disabled').length") == 3
 
 
 def test_the_slider_moves_by_keys_in_whole_levels(browser, pages):
@@ -114,6 +141,81 @@ def test_own_labels_become_a_label_file(browser, pages):
         rows = list(csv.reader(io.StringIO(download.value.path().read_text(encoding="utf-8"))))
         assert rows[0] == ["id", "label"]
         assert rows[1:] == [[f"{HOSTILE[2]}2", HOSTILE[2]], [chosen, HOSTILE[4]]]
+
+
+def test_saved_files_have_names_of_their_own_and_the_next_command_names_them(browser, pages):
+    with opened(browser, pages("truth")) as found:
+        assert "CORRECTIONS.csv" in found.text("#again")
+        saved = []
+        for choice in ("1", "2"):
+            found.page.select_option("#rows select >> nth=0", choice)
+            with found.page.expect_download() as download:
+                found.page.click("#save")
+            saved.append(download.value.suggested_filename)
+            assert f"--labels {saved[-1]} --out" in found.text("#again")
+            found.page.wait_for_timeout(1100)
+        assert all(re.fullmatch(r"digits-corrections-\d{8}-\d{6}\.csv", name) for name in saved)
+        assert saved[0] != saved[1]
+
+
+def test_a_larger_view_labels_by_keys(browser, pages):
+    picture = "document.querySelector('#rows .th').getBoundingClientRect().width"
+    with opened(browser, pages("truth")) as found:
+        assert found.run(picture) >= 96
+        found.page.focus("#rows button >> nth=0")
+        found.page.keyboard.press("Enter")
+        assert found.run("document.querySelector('#viewer .th').getBoundingClientRect().width") >= 288
+        first = found.text("#viewer")
+        found.page.keyboard.press("7")
+        second = found.text("#viewer")
+        assert first != second, "goes on to the next"
+        found.page.keyboard.press("ArrowLeft")
+        assert found.run("document.querySelector('#viewer [aria-pressed=true]').innerText") == "7"
+        found.page.keyboard.press("ArrowRight")
+        found.page.keyboard.press("3")
+        assert found.text("#save") == "Save 2 labels as CSV"
+        found.page.keyboard.press("ArrowLeft")
+        found.page.keyboard.press("Backspace")
+        found.page.keyboard.press("Escape")
+        assert found.text("#save") == "Save 1 label as CSV"
+        assert not found.run("document.querySelector('#viewer').open")
+        assert found.run("document.querySelector('#rows select').value") == "7"
+        assert found.run("document.activeElement.closest('#rows') !== null"), "back in the table"
+        quiet(found, pages("truth"))
+
+
+def test_pictures_of_photos_are_larger_there_than_in_the_table(browser, tmp_path):
+    run = write_run(tmp_path, Spec(n=60, kind="color", picture=192))
+    with opened(browser, write_report(run)) as found:
+        found.page.click("#rows button >> nth=0")
+        found.page.wait_for_function("document.querySelector('#viewer img').naturalWidth > 0")
+        assert (
+            max(found.run("(p => [p.naturalWidth, p.naturalHeight])(document.querySelector('#viewer img'))")) == 192
+        )
+
+
+def test_given_labels_are_corrected_too(browser, pages):
+    with opened(browser, pages("truth")) as found:
+        found.page.select_option("#by-label", "given")
+        assert found.text("#count") == "25 of 100 shown"
+        given = found.run("document.querySelector('#rows .n').innerText")
+        found.page.select_option("#rows select >> nth=0", "4")
+        with found.page.expect_download() as download:
+            found.page.click("#save")
+        assert download.value.path().read_text() == f"id,label\n{given},4\n"
+
+
+def test_the_table_of_confusions_scrolls_inside_itself_with_a_cue(browser, pages):
+    shown = "!document.querySelector('.cue').hidden"
+    fades = "document.querySelector('.cue + .wide').matches('.after')"
+    with opened(browser, pages("truth"), 390) as found:
+        assert found.run(OVERFLOW) <= 0
+        assert found.run(shown)
+        assert found.run(fades)
+        found.run("document.querySelector('.cue + .wide').scrollLeft = 1e4")
+        found.page.wait_for_function(f"!({fades})")
+        found.page.set_viewport_size({"width": 1280, "height": 900})
+        found.page.wait_for_function(f"!({shown})")
 
 
 def test_leaving_with_unsaved_labels_asks(browser, pages):
@@ -189,7 +291,7 @@ def test_without_javascript_the_first_rows_and_the_bands_are_there(browser, page
     page = context.new_page()
     page.goto(pages("truth").as_uri())
     assert page.locator("#rows tr").count() == 25
-    assert page.locator(".bands tbody tr").count() == 6
+    assert page.locator(".bands tbody tr").count() == 10
     assert "need JavaScript" in page.inner_text("#trust")
     context.close()
 

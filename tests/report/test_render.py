@@ -69,7 +69,7 @@ def test_without_truth_the_data_hold_none(tmp_path):
 @pytest.mark.parametrize("state", ["truth", "some_truth", "unreached", "nothing_to_check", "all_given"])
 def test_levels_and_curve_count_every_row(state, tmp_path):
     run = read_run(write_run(tmp_path, STATES[state]))
-    data = payload(run, None)
+    data = payload(run, None, {})
     assert sum(rows for _, rows, _, _ in data["levels"]) == run.trust.n
     assert sum(known - right for _, _, known, right in data["levels"]) == run.trust.all.wrong == data["wrong"]
     points = curve(run.trust)

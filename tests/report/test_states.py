@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import binomtest
 
+from labelprop.evaluation.verdict import judge
 from labelprop.report.render import write_report
 from report.pages import said
 from report.states import STATES
@@ -67,9 +69,10 @@ def test_the_summary_counts_what_the_tables_hold(made, state):
         assert UNMEASURED not in trust
         assert "run again" in step
     elif not known:
-        assert UNMEASURED in trust
-        assert "--truth" in trust
-        assert "right" not in headline
+        measured = json.loads((folder / "metrics.json").read_text())
+        assert "--truth" in step
+        assert (UNMEASURED in trust) == headline.startswith(UNMEASURED) == (judge(measured).grade == "not measured")
+        assert "%" not in headline or "hidden" in headline or "test" in headline
     else:
         interval = binomtest(known - wrong, known).proportion_ci(method="wilson")
         assert trust.startswith(f"{wrong:,} of {known:,}")
@@ -103,10 +106,10 @@ def test_one_class_is_not_tested(made):
 def test_truth_of_some_rows_is_told_with_every_share(made):
     words = of_state(made, "some_truth")
     known = re.search(r"truth for (\d+)", words)[1]
-    assert f"of the {known} with truth" in paragraphs(words)[0]
+    assert f"of the {known} images with truth" in paragraphs(words)[0]
     assert f"of {known} with truth" in paragraphs(words)[3]
-    assert re.search(r"kept \(94\.8%\), [\d.]+% of the \d+ with truth right", words)
-    assert re.search(r"h2: The least certain: 13 images, \d of the \d with truth wrong", words)
+    assert re.search(r"kept \([\d.]+%\), [\d.]+% of the \d+ with truth right", words)
+    assert re.search(r"h2: The least certain: 25 images, \d of the \d+ with truth wrong", words)
 
 
 def test_no_error_names_what_the_interval_still_allows(made):
@@ -121,6 +124,33 @@ def test_nothing_to_check_is_one_sentence(made):
     assert "share the lowest certainty, 1." in of_state(made, "nothing_to_check")
     assert "Every image carries the label you gave." in of_state(made, "all_given")
     assert 'id="checks"' not in made("nothing_to_check")[1] + made("all_given")[1]
+
+
+def test_a_weak_run_says_so_first_and_what_to_do_before_anything_else(made):
+    folder, page = made("weak")
+    headline, *_, step = paragraphs(said(page))
+    right = json.loads((folder / "metrics.json").read_text())["unlabeled"]["accuracy"]
+    assert right == pytest.approx(0.28, abs=0.06)
+    assert headline.startswith(f"Weak: {100 * right:.1f}% right, measured")
+    assert re.search(r"label more.*pretrained.*another recipe", step)
+    assert page.count("by no threshold</span>") == 3
+    assert "Weak" not in of_state(made, "truth")
+
+
+def test_analyses_stand_in_a_closed_part(made):
+    page = made("analyses")[1]
+    section = page[page.index('<section id="embedding"') : page.index('<section id="run"')]
+    inside = section[section.index("<details") :]
+    assert "<details open" not in section
+    for name in ("Aggregation", "density", "multidimensional", "<svg"):
+        assert name in inside
+        assert name not in section[: section.index("<details")]
+
+
+def test_the_table_of_confusions_has_a_cue_for_narrow_pages(made):
+    assert re.search(
+        r'<p class="cue" hidden>.*10 columns.*\n<div class="wide" tabindex="0" role="region"', made("truth")[1]
+    )
 
 
 def test_hidden_labels_are_an_estimate_and_warn(made):
@@ -157,7 +187,7 @@ def test_a_run_of_phases_names_them_with_their_epochs(made):
 def test_analyses_state_first_and_last_numbers(made):
     words = of_state(made, "analyses")
     for heading in (
-        "h2: Aggregation of the classes: 0.29 at first, 0.86 at last",
+        "h3: Aggregation of the classes: 0.29 at first, 0.86 at last",
         "h3: Aggregation: 0.86 this run, 0.50 labels only",
         "h3: Nearest neighbor alike: 95.0% this run, 74.0% labels only",
         "h3: Pseudo-labels right: 90.0% by count, 95.0% by weight",

@@ -34,6 +34,16 @@ class StageClock:
         own["seconds"] = round(own["seconds"] + usage["seconds"], 3)
         own["peak_memory_bytes"] = max(int(own["peak_memory_bytes"]), int(usage["peak_memory_bytes"]))
 
+    def of(self, prefix: str) -> dict[str, Usage]:
+        """Stages whose names begin so, to be kept."""
+        return {name: usage for name, usage in self.stages.items() if name.startswith(prefix)}
+
+    def restore(self, kept: Mapping[str, Usage]) -> None:
+        """Stages of an interrupted process as they were kept last; none gets less than it has."""
+        for name, usage in kept.items():
+            if usage["seconds"] > self.stages.get(name, {"seconds": 0.0})["seconds"]:
+                self.stages[name] = dict(usage)
+
     @property
     def seconds(self) -> float:
         return round(sum(usage["seconds"] for usage in self.stages.values()), 3)

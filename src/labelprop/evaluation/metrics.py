@@ -8,6 +8,7 @@ import numpy as np
 
 UNKNOWN = -1  # the truth of this row was not given
 OTHER = -2  # the truth is a class that no label names: no answer can be right
+Z95 = 1.959963984540054  # the 97.5% quantile of the normal distribution
 
 
 def accuracy(labels_N: np.ndarray, truth_N: np.ndarray) -> float | None:
@@ -46,3 +47,16 @@ def top_k_accuracy(distributions_NC: np.ndarray, truth_N: np.ndarray, k: int = 5
 def hidden_noise(n: int) -> float:
     """By how many of n hidden labels two equally good methods differ by chance: sqrt(n) / 2."""
     return 0.5 * math.sqrt(n)
+
+
+def wilson(part: int, whole: int) -> tuple[float, float]:
+    """Wilson's 95% interval for a share (Wilson 1927); (0, 1) where nothing was counted."""
+    if whole == 0:
+        return 0.0, 1.0
+    share, squared = part / whole, Z95 * Z95
+    scale = 1 + squared / whole
+    middle = share + squared / (2 * whole)
+    reach = Z95 * math.sqrt(share * (1 - share) / whole + squared / (4 * whole * whole))
+    low = 0.0 if part == 0 else max(0.0, (middle - reach) / scale)
+    high = 1.0 if part == whole else min(1.0, (middle + reach) / scale)
+    return low, high

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from labelprop.core.files import write_text
 from labelprop.core.text import counted
-from labelprop.report.draw.pictures import Sheets, make_sheets
+from labelprop.report.draw.pictures import Sheets, large_pictures, make_sheets
 from labelprop.report.gather.against import read_other
 from labelprop.report.gather.finished_run import FinishedRun, read_run
 from labelprop.report.gather.numbers import certainty_text, percent
@@ -24,8 +24,8 @@ from labelprop.report.words import brief, excerpt, number, visible
 
 PAGE_BYTES = 8_000_000  # with pictures: 2 MB below the budget of the page
 STYLES = ("base.css", "sections.css", "embedding.css", "small.css")
-SCRIPTS = ("base.js", "trust.js", "map.js", "map_input.js", "checks.js", "start.js")
-SHOWN_AT = (24, 32, 40, 56, 64, 72)  # pixels; the sizes of pictures in sections.css
+SCRIPTS = ("base.js", "trust.js", "map.js", "map_input.js", "checks.js", "viewer.js", "start.js")
+SHOWN_AT = (24, 32, 64, 72, 96)  # pixels; the sizes of pictures in sections.css
 
 
 def write_report(run_folder: Path, against: Path | None = None) -> Path:
@@ -44,11 +44,12 @@ def write_report(run_folder: Path, against: Path | None = None) -> Path:
 
 def render(run: FinishedRun, other: FinishedRun | None = None) -> str:
     """The page as text, at most about 8 MB of pictures included; `other` is a run to set beside it."""
-    data = script_json(payload(run, None))
-    static = 200 * len(run.classes) * 2 + 150_000
     shown = np.flatnonzero(run.rows.shown_N)
-    room = max(0, PAGE_BYTES - len(data.encode()) - static)
-    sheets = make_sheets([run.rows.pictures[i] for i in shown], room) if run.has_pictures else None
+    pictures, doubtful = [run.rows.pictures[i] for i in shown], np.argsort(run.rows.exact_N[shown], kind="stable")
+    large = large_pictures({int(place): pictures[place] for place in doubtful})
+    static = 200 * len(run.classes) * 2 + 150_000
+    room = max(0, PAGE_BYTES - len(script_json(payload(run, None, large)).encode()) - static)
+    sheets = make_sheets(pictures, room) if run.has_pictures else None
     script = "(() => {\n" + "\n".join(_part(name) for name in SCRIPTS) + "})();\n"
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return (
@@ -59,7 +60,7 @@ def render(run: FinishedRun, other: FinishedRun | None = None) -> str:
             style=Markup("\n".join(_part(name) for name in STYLES) + picture_style(sheets)),
             script=Markup(script),
             digest=digest,
-            data=Markup(script_json(payload(run, sheets))),
+            data=Markup(script_json(payload(run, sheets, large))),
         )
     )
 

@@ -12,7 +12,7 @@ from labelprop.core.run_folder import RunFolder
 from labelprop.runs.baselines import HiddenCounts, LabelsOnly
 from labelprop.runs.prepare_propagate import PreparedPropagation
 from labelprop.runs.results import Results
-from labelprop.runs.summary import propagation_pays_not, say_results
+from labelprop.runs.summary import asked_of, say_results
 from labelprop.runs.tables import Labeling
 
 NOT_SETTINGS = (
@@ -75,7 +75,7 @@ def write_propagated(
         projection = results.write_evidence(prepared.vectors_ND)
     results.write_metrics(metrics)
     results.finish(record | {"projection": projection})
-    say_results(results, metrics, propagation_pays_not(metrics))
+    say_results(results, metrics, asked_of(prepared.request, prepared.inputs))
 
 
 def _metrics(method: str, results: Results, found: Propagated) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
 from labelprop.evaluation.metrics import UNKNOWN, accuracy
 from labelprop.evaluation.truth import HeldBackTruth
+from labelprop.evaluation.verdict import judge
 from labelprop.report.draw.projection import project
 from labelprop.report.gather.evidence import choose_shown
 from labelprop.report.render import write_report
@@ -91,7 +92,7 @@ class Results:
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         totals = {"seconds": self.clock.seconds, "peak_memory_bytes": peak_memory_bytes()}
-        self.folder.write_json("metrics.json", dict(metrics) | totals)
+        self.folder.write_json("metrics.json", dict(metrics) | judge(metrics).to_json() | totals)
 
     def write_evidence(self, vectors_ND: np.ndarray) -> str:
         """evidence.parquet, what the page shows of single examples; returns the name of the map's projection."""

@@ -1,4 +1,4 @@
-"""The sentences that end a command: its results, and warnings where a simpler method does better."""
+"""The sentences that end a command: its results, warnings where a simpler method does better, and the verdict."""
 
 from __future__ import annotations
 
@@ -8,17 +8,38 @@ from typing import Any
 import numpy as np
 
 from labelprop.evaluation.metrics import hidden_noise
+from labelprop.evaluation.verdict import judge
+from labelprop.report.say.verdict import AUTO, Asked, last_line
+from labelprop.report.words import by_class
+from labelprop.runs.inputs import Inputs
+from labelprop.runs.requests import PropagateRequest, TrainRequest
 from labelprop.runs.results import Results
 
 MOST_NAMED = 5  # classes in a sentence
 
 
-def say_results(results: Results, metrics: Mapping[str, Any], pays_not: list[str]) -> None:
-    """Reports results and warnings; `pays_not` are those that a simpler method does better."""
-    reporter = results.reporter
-    reporter.say(summary(metrics, results.inputs.noun))
-    for text in (*pays_not, *empty_classes(results)):
+def say_results(results: Results, metrics: Mapping[str, Any], asked: Asked) -> None:
+    """Reports results and warnings, and last the verdict."""
+    reporter, n = results.reporter, metrics["unlabeled"]["n"]
+    reporter.say(summary(metrics, asked.noun))
+    pays_not = training_pays_not if asked.verb == "train" else propagation_pays_not
+    for text in (*pays_not(metrics, asked.method), *empty_classes(results)):
         reporter.say(f"warning: {text}")
+    if n:
+        reporter.say(last_line(judge(metrics), asked, n - metrics["unlabeled"].get("unreached", 0)))
+
+
+def asked_of(request: TrainRequest | PropagateRequest, inputs: Inputs) -> Asked:
+    """What the run was asked to do."""
+    named = request.recipe if isinstance(request, TrainRequest) else request.method
+    labels_N, classes = inputs.given.labels_N, inputs.given.classes
+    return Asked(
+        verb="train" if isinstance(request, TrainRequest) else "propagate",
+        method=named if isinstance(named, str) else named.name,
+        backbone=request.backbone is not None,
+        noun=inputs.noun,
+        given=by_class(np.bincount(labels_N[labels_N >= 0], minlength=len(classes)).tolist()),
+    )
 
 
 def summary(metrics: Mapping[str, Any], noun: str) -> str:
@@ -33,8 +54,7 @@ def summary(metrics: Mapping[str, Any], noun: str) -> str:
     if found is None:
         labeled = f"{n:,} unlabeled {noun}s" if unreached == 0 else f"{n - unreached:,} of {n:,} unlabeled {noun}s"
         rest = f", {unreached:,} unreached: nothing connects them to a label" if unreached else ""
-        unknown = "their accuracy is not known, since no truth of theirs was given"
-        return f"{labeled} labeled{rest}; {unknown}{_hidden_summary(metrics)}{test}"
+        return f"{labeled} labeled{rest}{_hidden_summary(metrics)}{test}"
     others = {
         metrics["baseline"].get("kind", "labels only"): metrics["baseline"]["unlabeled"],
         "nearest given label": metrics.get("nearest_label", {}).get("unlabeled"),
@@ -65,21 +85,21 @@ def _hidden_summary(metrics: Mapping[str, Any]) -> str:
     return f"; of the {hidden['n']:,} given labels, hidden in turn, {', '.join(shares)} came out right{slow}"
 
 
-def training_pays_not(metrics: Mapping[str, Any]) -> list[str]:
+def training_pays_not(metrics: Mapping[str, Any], asked: str) -> list[str]:
     """A warning where a simpler method than the training does better on the unlabeled rows."""
     own, method = metrics["unlabeled"]["accuracy"], metrics["recipe"]
     others = {
         "the same network on the given labels alone": metrics["baseline"]["unlabeled"],
         "propagation on the raw data": metrics["propagation_only"]["unlabeled"],
     }
+    other = "" if asked == AUTO else ", or take another recipe (--recipe auto tries some)"
     return [
-        f"{name} gets {share:.2%} right, {method} {own:.2%}: this training does not pay. Train longer, or "
-        "take another recipe (--recipe auto tries some)."
+        f"{name} gets {share:.2%} right, {method} {own:.2%}: this training does not pay. Train longer{other}."
         for name, share in _best_above(own, others)
     ]
 
 
-def propagation_pays_not(metrics: Mapping[str, Any]) -> list[str]:
+def propagation_pays_not(metrics: Mapping[str, Any], asked: str) -> list[str]:
     """A warning where the given labels alone do better, by the truth or else by hidden labels."""
     own, method = metrics["unlabeled"]["accuracy"], metrics["recipe"]
     others = {
@@ -96,7 +116,7 @@ def propagation_pays_not(metrics: Mapping[str, Any]) -> list[str]:
         noise = hidden_noise(hidden["n"]) / hidden["n"]
     return [
         f"{name} gets {share:.2%} {how} right, {method} {own:.2%}: on these vectors the propagation {pays}. "
-        "Try --method auto or other vectors, or use the simpler labels."
+        f"Try {'' if asked == AUTO else '--method auto or '}other vectors, or use the simpler labels."
         for name, share in _best_above(None if own is None else own + noise, others)
     ]
 

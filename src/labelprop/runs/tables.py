@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from labelprop.core.types import UNLABELED
 from labelprop.data.samples import Samples
+from labelprop.report.draw.pictures import LARGE, QUALITY
 
-THUMBNAIL = 64  # pixels: the largest that the page shows
 BLOCK_ELEMENTS = 1 << 22  # shares looked at at once
 
 
@@ -189,11 +189,15 @@ def evidence_table(
 
 
 def thumbnail(samples: Samples, index: int) -> bytes | None:
-    """The original picture, fitted (never cropped or enlarged) into the page's largest thumbnail, as PNG."""
+    """The picture, never cropped or enlarged, as large as the page's larger view: exact where it fits, else WebP."""
     picture = samples.picture(index)
     if picture is None:
         return None
-    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    reduced = max(picture.size) > LARGE and picture.mode == "RGB"
+    picture.thumbnail((LARGE, LARGE))
     stream = io.BytesIO()
-    picture.save(stream, "PNG")
+    if reduced:
+        picture.save(stream, "WEBP", quality=QUALITY, method=0)
+    else:
+        picture.save(stream, "PNG")
     return stream.getvalue()

@@ -20,7 +20,7 @@ from labelprop.propagators.diffusion import Diffusion
 from labelprop.runs.classifier import Classifier, save_classifier
 from labelprop.runs.prepare import PreparedTraining
 from labelprop.runs.results import Results
-from labelprop.runs.summary import say_results, training_pays_not
+from labelprop.runs.summary import asked_of, say_results
 from labelprop.runs.tables import Labeling, pseudo_labels_table
 from labelprop.training.job import TrainedNetwork
 from labelprop.training.outputs import collect_outputs
@@ -71,7 +71,7 @@ def write_trained(finished: Trained) -> None:
     with clock.stage("report"):
         projection = results.write_evidence(features_ND)
     results.finish(dict(finished.record) | {"projection": projection})
-    say_results(results, metrics, training_pays_not(metrics))
+    say_results(results, metrics, asked_of(prepared.request, inputs))
 
 
 def _write_pseudo_labels(finished: Trained) -> None:

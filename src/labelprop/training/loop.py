@@ -22,6 +22,7 @@ def run(job: Job) -> TrainedNetwork:
             job.history.cut_history(job.label, state["lines"])
         if found:
             restore_module("net", net, tensors)
+            job.clock.restore(state.get("stages", {}))
             job.meter.skip(job.lengths.steps_before(state["phase"], state["epoch"]))
             done, phases = state["epoch"], job.recipe.phases
             of = f"{job.lengths.epochs(state['phase'])} of {phases[state['phase']].name}"
@@ -59,5 +60,6 @@ def _record(job: Job, phase: PhaseRun, line: dict[str, Any], index: int, epoch: 
         with job.clock.stage(f"{job.label}: checkpoints"):
             number = sum(job.lengths.epochs(i) for i in range(index)) + epoch
             state = {"phase": index, "epoch": epoch, "lines": lines, "losses": phase.losses}
+            state["stages"] = job.clock.of(f"{job.label}: ")
             job.checkpoints.save(number, phase.tensors(), state)
     job.callbacks.tell("on_epoch", dict(line))  # last: what it raises finds the epoch saved

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labelprop.report.draw.pictures import make_sheets
+from labelprop.report.draw import pictures
+from labelprop.report.draw.pictures import large_pictures, make_sheets
 
 
 def encoded(array, kind="PNG"):
@@ -94,3 +95,20 @@ def test_sixteen_bit_pictures_are_read():
     out = io.BytesIO()
     deep.save(out, "PNG")
     assert make_sheets([out.getvalue()], 10**6).edge == 8
+
+
+def test_larger_pictures_are_handed_on_as_they_are_while_there_is_room(monkeypatch):
+    large, small = encoded(noise((100, 192), 0), "WEBP"), encoded(noise((64, 64), 1))
+    found = large_pictures({7: large, 2: small, 5: None, 4: b"no picture", 9: large})
+    assert list(found) == [7, 9], "small ones lose nothing in a sheet"
+    header, content = found[7].split(",", 1)
+    assert (header, base64.b64decode(content)) == ("data:image/webp;base64", large)
+    monkeypatch.setattr(pictures, "LARGE_BYTES", len(found[7]))
+    assert list(large_pictures({7: large, 9: large})) == [7]
+
+
+def test_large_pictures_are_reduced_to_the_largest_cell():
+    sheets = make_sheets([encoded(noise((150, 192), 0))], 10**6)
+    assert (sheets.edge, sheets.original) == (96, 192)
+    image, _ = decode(sheets.sheets[0])
+    assert image.size == (32 * 96, 96)

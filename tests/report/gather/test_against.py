@@ -129,7 +129,7 @@ def test_the_part_has_curves_scatter_and_sentence(two) -> None:
     assert "The other run: recipe dlp, 20 November 2026." in words
     for what in ("Share right", "Aggregation", "Nearest neighbor", "Pseudo-labels"):
         assert f"h3: {what}: " in words
-    assert "h3: Classes that lie closer together in this run: 0 of 10" in words
+    assert "h3: Classes whose examples lie closer together in this run: 0 of 10" in words
     assert page.count('class="mark" x1="46" x2="330"') == 1, "the diagonal"
     assert '<a href="#against">' in page
     assert str(b) not in page
@@ -156,7 +156,7 @@ def test_runs_without_training_or_truth_share_what_they_have(tmp_path) -> None:
 def test_more_than_a_hundred_classes_keep_the_table_short(tmp_path) -> None:
     spec = STATES["analyses_120"]
     page = write_report(write_run(tmp_path / "a", spec), other_run(tmp_path / "b", spec)).read_text()
-    table = page[page.index("<summary>Numbers of both runs by class") : page.index('<section id="run"')]
+    table = page[page.index("<summary>Numbers of both runs by class") : page.index('<section id="embedding"')]
     assert table.count('<th scope="row">') == 20
     assert "The 20 of 120 that differ most" in table
 

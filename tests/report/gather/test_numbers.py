@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelprop.report.gather.numbers import Share, Trust, certainty_text, percent, percent_of, thousandths, wilson
+from labelprop.evaluation.metrics import wilson
+from labelprop.report.gather.numbers import Share, Trust, certainty_text, percent, percent_of, thousandths
 
 
 def trust(certainties, wrong=(), known=None):
@@ -69,41 +70,66 @@ def test_share_as_text():
     assert Share(0, 0).percent == "not known"
 
 
-def test_what_is_kept_ends_at_a_whole_level_nearest_to_95_percent():
-    rows = trust([0.99] * 90 + [0.9] * 7 + [0.5] * 3)
-    assert (rows.kept, rows.rest, rows.threshold) == (97, 3, 900)
+def test_a_target_is_reached_by_as_many_as_possible_and_whole_levels():
+    rows = trust([0.99] * 90 + [0.9] * 7 + [0.5] * 3, wrong=range(90, 100))
+    assert [rows.reach(target) for target in (0.9, 0.91, 0.95, 0.99, 1.0)] == [100, 97, 90, 90, 90]
+    assert (rows.target, rows.kept, rows.rest, rows.threshold) == (0.95, 90, 10, 990)
 
 
-def test_nothing_is_left_to_check_where_the_certainty_says_nothing():
-    assert trust([1.0] * 50).rest == 0
-    assert trust([0.9] * 10 + [0.5] * 40).rest == 0
-    assert trust([0.7]).rest == 0
-    assert trust([]).rest == 0
+def test_the_target_is_higher_where_all_labels_reach_the_usual_one():
+    better = trust(np.linspace(0.99, 0.6, 100), wrong=(97, 98, 99))
+    assert (better.reach(0.95), better.target, better.kept) == (100, 0.99, 97)
+    never = trust(np.linspace(0.99, 0.6, 100), wrong=(0, 1, 2))
+    assert (never.reach(0.99), never.target, never.kept) == (0, 0.95, 100)
+    perfect = trust(np.linspace(0.99, 0.6, 100))
+    assert (perfect.target, perfect.kept) == (0.99, 100)
 
 
-def test_few_rows_still_leave_one_to_check():
-    assert trust([0.9, 0.8, 0.7]).kept == 2
+def test_where_no_threshold_reaches_the_target_the_best_share_is_shown():
+    rows = trust(np.linspace(0.99, 0.6, 100), wrong=[*range(0, 30, 2), *range(30, 100)])
+    assert rows.reach(0.9) == 0
+    assert rows.kept == 30
+    assert trust(np.linspace(0.99, 0.6, 100), wrong=range(100)).reach(0.9) == 0
+
+
+def test_a_threshold_rests_on_twenty_rows_with_truth():
+    certainties = np.linspace(0.99, 0.6, 100)
+    assert trust(certainties, wrong=range(19, 100)).reach(0.99) == 0, "19 are right, and 19 are too few"
+    assert trust(certainties, wrong=range(20, 100)).reach(0.99) == 20
+    assert not trust(certainties, known=range(19)).is_measured
+    assert trust(certainties, known=range(20)).is_measured
+
+
+def test_without_a_truth_the_least_certain_band_is_left():
+    rows = trust(np.linspace(0.99, 0.6, 200), known=())
+    assert (rows.kept, rows.rest) == (180, 20)
+
+
+def test_nothing_is_left_where_the_certainty_says_nothing():
+    for certainties in ([1.0] * 50, [0.9] * 10 + [0.5] * 40, [0.7], []):
+        rows = trust(certainties, known=())
+        assert (rows.rest, rows.ranks) == (0, False)
+    assert trust([0.9, 0.8, 0.7], known=()).ranks
 
 
 def test_shares_count_only_rows_with_truth():
     rows = trust([0.9, 0.8, 0.7, 0.6], wrong=(1, 3), known=(0, 1))
     assert (rows.all.right, rows.all.n) == (1, 2)
-    assert rows.kept == 3
-    assert (rows.rest_share.n, rows.rest_share.wrong) == (0, 0)
+    assert (rows.kept_share.n, rows.kept_share.wrong) == (2, 1)
 
 
-def test_bands_are_merged_at_both_ends():
-    rows = trust([0.96, 0.97, 0.85, 0.91])
-    assert [(band.name, band.rows) for band in rows.bands] == [
-        ("0.95 to 1", 2),
-        ("0.90 to 0.95", 1),
-        ("below 0.90", 1),
-    ]
-    assert [(band.name, band.rows) for band in trust([0.3]).bands] == [("0 to 1", 1)]
+def test_bands_are_quantiles_of_whole_levels():
+    rows = trust(np.repeat([0.99, 0.98, 0.9, 0.5], [30, 5, 5, 10]))
+    assert [(band.name, band.rows) for band in rows.bands] == [("0.990", 30), ("0.900 to 0.980", 10), ("0.500", 10)]
+    even = trust(np.linspace(0.999, 0.5, 200)).bands
+    assert [band.rows for band in even] == [20] * 10
+    assert even[0].name.endswith("to 0.999")
+    assert even[-1].name.startswith("0.500 to")
 
 
-def test_an_empty_band_in_the_middle_stays():
-    assert [band.rows for band in trust([0.99, 0.85]).bands] == [1, 0, 0, 1]
+def test_few_rows_have_few_bands():
+    assert [len(trust(np.linspace(1, 0, n)).bands) for n in (0, 1, 19, 20, 99, 100, 1000)] == [0, 1, 1, 2, 9, 10, 10]
+    assert [(band.name, band.rows) for band in trust([1.0, 1.0]).bands] == [("1", 2)]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans(), st.booleans()), min_size=1, max_size=60))

@@ -45,7 +45,7 @@ def test_dates():
 def test_the_next_command_adds_the_corrections_and_takes_another_folder(run):
     again = replace(run, command="labelprop train digits --labels old.csv --out runs/a --recipe dlp --overwrite")
     assert facts.again(again) == (
-        "labelprop train digits --labels old.csv --recipe dlp --labels corrections.csv --out runs/a-2"
+        "labelprop train digits --labels old.csv --recipe dlp --labels CORRECTIONS.csv --out runs/a-2"
     )
     assert facts.again(replace(run, command="labelprop demo")) == ""
 

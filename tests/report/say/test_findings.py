@@ -53,30 +53,18 @@ def spread(n):
     return np.linspace(0.99, 0.6, n).round(3).tolist()
 
 
-@pytest.mark.parametrize(
-    ("labels", "truth", "first", "second"),
-    [
-        ([], None, "2 images, all with the label you gave.", "Nothing was left to label."),
-        ([None, None], None, "0 of 2 images labeled from 2.", ""),
-        (["cat"], ["cat"], "1 image labeled from 2.", "100% right."),
-        (["cat"], ["dog"], "1 image labeled from 2.", "0% right."),
-        (["cat"], None, "1 image labeled from 2.", ""),
-        (["cat", "dog", None], None, "2 of 3 images labeled from 2.", "1 to check first."),
-        (["cat"] * 40, None, "40 images labeled from 2.", "2 to check first."),
-        (["cat"] * 4, ["cat", "dog", None, None], "4 images labeled from 2.", "50.0% of the 2 with truth right."),
-    ],
-)
-def test_headline(make, labels, truth, first, second):
-    assert findings.headline(make(labels, spread(len(labels)), truth)) == (first, second)
-
-
 def test_trust_heading_sets_the_share_of_those_kept_beside_that_of_all(make):
-    helps = findings.trust_heading(make(["cat"] * 20, spread(20), ["cat"] * 19 + ["dog"]))
-    assert helps == "100% right among the 19 most certain, 95.0% among all 20"
-    harms = findings.trust_heading(make(["cat"] * 20, spread(20), ["dog"] + ["cat"] * 19))
-    assert harms == "94.7% right among the 19 most certain, 95.0% among all 20"
-    partly = findings.trust_heading(make(["cat"] * 20, spread(20), ["dog", *["cat"] * 9, *[None] * 10]))
-    assert partly == "90.0% right among the 19 most certain, 90.0% among all 20, where truth is known"
+    helps = findings.trust_heading(make(["cat"] * 40, spread(40), ["cat"] * 36 + ["dog"] * 4))
+    assert helps == "97.3% right among the 37 most certain, 90.0% among all 40"
+    partly = findings.trust_heading(make(["cat"] * 40, spread(40), [*["cat"] * 36, *["dog"] * 3, None]))
+    assert partly == "97.3% right among the 37 most certain, 92.3% among all 40, where truth is known"
+    every = findings.trust_heading(make(["cat"] * 40, spread(40), ["dog", *["cat"] * 39]))
+    assert every == "97.5% right among all 40"
+
+
+def test_trust_heading_says_that_no_certainty_reaches_the_share(make):
+    run = make(["cat"] * 40, spread(40), ["cat", "dog"] * 20)
+    assert findings.trust_heading(run) == "No certainty gives 95% right; the most is 52.4%"
 
 
 def test_trust_heading_without_error_names_what_is_still_possible(make):
@@ -88,50 +76,77 @@ def test_trust_heading_without_error_names_what_is_still_possible(make):
 
 
 def test_trust_heading_without_truth_gives_the_ends_of_the_certainty(make):
-    assert findings.trust_heading(make(["cat"] * 20, spread(20))) == "Certainty runs from 0.990 down to 0.600"
-    for certainties in ([0.9] * 20, [0.9] * 5 + [0.5] * 15, [0.9]):
+    unmeasured = "Not measured: certainty "
+    assert findings.trust_heading(make(["cat"] * 20, spread(20))) == unmeasured + "runs from 0.990 down to 0.600"
+    few = make(["cat"] * 20, spread(20), ["dog", *[None] * 19])
+    assert findings.trust_heading(few) == unmeasured + "runs from 0.990 down to 0.600"
+    for certainties in ([0.9] * 20, [0.9]):
         run = make(["cat"] * len(certainties), certainties)
-        assert findings.trust_heading(run) == "The certainty does not tell the doubtful apart"
+        assert findings.trust_heading(run) == f"{unmeasured}is 0.900 for all"
 
 
-def test_bands_heading_counts_rows_and_errors_above_the_edge_that_half_of_them_reach(make):
+@pytest.mark.parametrize(
+    ("truth", "said"),
+    [
+        (["cat"] * 36 + ["dog"] * 4, "For 95% right, keep the 37 with a certainty of 0.630 or more."),
+        (["cat"] * 39 + ["dog"], "For 99% right, keep the 39 with a certainty of 0.610 or more."),
+        (["dog"] + ["cat"] * 39, "All labels together reach 95%."),
+        (["cat"] * 40, "All labels together reach 99%."),
+        (["cat", "dog"] * 20, "No threshold gives 95% right."),
+        (["dog"] * 40, "No threshold gives 95% right."),
+        (["cat"] * 19 + [None] * 21, None),
+        (None, None),
+    ],
+)
+def test_a_threshold_is_offered_for_a_share_right_or_none(make, truth, said):
+    found = findings.threshold(make(["cat"] * 40, spread(40), truth))
+    assert found == said or (said is None and "was not measured" in found)
+
+
+def test_bands_heading_counts_the_errors_of_the_least_certain(make):
     def said(certainties, truth=None):
         return findings.bands_heading(make(["cat"] * len(certainties), certainties, truth).trust, "image")
 
-    low, high = ["cat"] * 38 + ["dog"] * 2, ["dog"] * 2 + ["cat"] * 38
-    assert said([0.99] * 36 + [0.7] * 4, low) == "36 of 40 images at 0.98 or above, with 0 of the 2 errors"
-    assert said([0.99] * 36 + [0.7] * 4, high) == "36 of 40 images at 0.98 or above, with 2 of the 2 errors"
-    assert said([0.97]) == "1 of 1 image at 0.95 or above"
-    assert said([0.3] * 4) == "0 of 4 images at 0.60 or above"
+    assert said(spread(40), ["cat"] * 38 + ["dog"] * 2) == "2 of 2 errors among the 10 least certain"
+    assert said(spread(40), ["dog"] * 2 + ["cat"] * 38) == "0 of 2 errors among the 10 least certain"
+    assert said(spread(40), ["dog"] + ["cat"] * 39) == "0 of 1 error among the 10 least certain"
+    assert said([0.97]) == "Half of 1 image at 0.970 or above"
+    assert said([0.9, 0.8, 0.7]) == "Half of 3 images at 0.800 or above"
+    assert said([]) == ""
 
 
 def test_map_heading_counts_kept_errors_among_rows_of_the_same_label(make):
-    labels, truth = ["cat"] * 10 + ["dog"] * 10, ["cat"] * 10 + ["cat"] + ["dog"] * 9
+    labels, truth = ["cat"] * 10 + ["dog"] * 10, ["cat"] * 10 + ["cat"] + ["dog"] * 9  # 95% right: all are kept
     grouped = [(0, 0), (9, 9)] + [(0.1 * k, 0) for k in range(10)] + [(9 + 0.1 * k, 9) for k in range(10)]
     run = make(labels, spread(20), truth, places=grouped)
     assert firm_errors(run) == 1
     assert findings.map_heading(run) == "1 error, 1 of them kept and among images with the same label"
-    last = make(labels, spread(20), ["cat"] * 10 + ["dog"] * 9 + ["cat"], places=grouped)
-    assert firm_errors(last) == 0, "that one is not kept"
+    last = make(
+        ["cat"] * 10 + ["dog"] * 12,
+        spread(22),
+        ["cat"] * 10 + ["dog"] * 10 + ["cat"] * 2,
+        places=[*grouped, (10, 9), (10.1, 9)],
+    )
+    assert (last.trust.kept, firm_errors(last)) == (21, 1), "the last one is not kept"
     alternating = ["cat", "dog"] * 10
     mixed = [(-1, 0), (20, 0), *((k, 0) for k in range(20))]
     assert firm_errors(make(alternating, spread(20), ["dog", "cat"] * 10, places=mixed)) == 0
     assert firm_errors(make(labels, spread(20), truth)) == 0, "without a map"
 
 
-def test_map_heading_without_truth(make):
-    assert findings.map_heading(make(["cat"] * 40, spread(40))) == "Where to check: 2 images"
-    assert findings.map_heading(make(["cat"] * 10, [0.9] * 10)) == "Where the images lie"
+def test_map_heading_where_nothing_is_kept_for_sure_or_known(make):
+    assert findings.map_heading(make(["cat"] * 40, spread(40), ["dog"] * 40)) == "40 of 40 images wrong"
+    assert findings.map_heading(make(["cat"] * 40, spread(40))) == "Where the images lie"
 
 
 @pytest.mark.parametrize(
     ("truth", "said"),
     [
-        (None, "The least certain: 2 images"),
-        (["cat"] * 40, "The least certain: 2 images, 0 of them wrong"),
-        (["cat"] * 38 + ["dog"] * 2, "The least certain: 2 images, 2 of them wrong"),
-        (["cat"] * 38 + [None, "dog"], "The least certain: 2 images, 1 of the 1 with truth wrong"),
-        (["cat"] * 38 + [None, None], "The least certain: 2 images"),
+        (None, "40 images, the least certain first"),
+        (["cat"] * 40, "The least certain: 10 images, 0 of them wrong"),
+        (["cat"] * 38 + ["dog"] * 2, "The least certain: 10 images, 2 of them wrong"),
+        (["cat"] * 30 + [*[None] * 9, "dog"], "The least certain: 10 images, 1 of the 1 with truth wrong"),
+        (["cat"] * 30 + [None] * 10, "40 images, the least certain first"),
     ],
 )
 def test_check_heading(make, truth, said):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-PER_SHEET = 1000  # so a sheet of the largest cells is 2,048 pixels square, which every browser can draw
+PER_SHEET = 1000  # so a sheet of the largest cells is 3,072 pixels square, which every browser can draw
 COLUMNS = 32
-EDGES = (64, 48, 32, 24)  # pixels: the largest that the page has room for
+EDGES = (96, 64, 48, 32, 24)  # pixels: the largest that the page has room for
+LARGE = 192  # pixels: kept of a picture for the larger view
+LARGE_FROM, LARGE_BYTES = 64, 1_200_000  # smaller pictures lose nothing in a sheet; room for about 200
 QUALITY = 80  # of WebP
 PALETTE = 256  # up to so many colors PNG is exact and small
 GUESS = 1.1  # the first sheet may be a small one
@@ -31,7 +33,7 @@ class Sheets:
 
     sheets: tuple[Sheet, ...]
     edge: int  # of a cell, pixels
-    original: int  # the longest side of any picture, pixels; at most 64
+    original: int  # the longest side of any picture, pixels; at most 192
 
     @staticmethod
     def cell(j: int) -> tuple[int, int, int]:
@@ -45,14 +47,20 @@ class Sheets:
 
 
 def make_sheets(pictures: Sequence[bytes | None], budget: int) -> Sheets | None:
-    """Packs encoded pictures (None leaves a cell empty) at the largest edge of 64, 48, 32, 24 whose sheets
+    """Packs encoded pictures (None leaves a cell empty) at the largest edge of 96, 64, 48, 32, 24 whose sheets
     need at most `budget` bytes; at 24 whatever they need. None where there is no picture.
 
     Pictures are fitted, not cropped: aspect kept, centered, nothing behind them. Gray ones and ones with a
     palette are kept exactly (PNG), others as WebP.
     """
-    opened = [_open(picture) for picture in pictures]
-    original = max((max(image.size) for image in opened if image is not None), default=0)
+    opened, original = [], 0
+    for picture in pictures:
+        image = _open(picture)
+        if image is not None:
+            original = max(original, *image.size)
+            if max(image.size) > EDGES[0]:
+                image.thumbnail((EDGES[0], EDGES[0]))
+        opened.append(image)
     if not original:
         return None
     gray = all(image is None or image.mode in ("1", "L", "LA") for image in opened)
@@ -67,6 +75,23 @@ def make_sheets(pictures: Sequence[bytes | None], budget: int) -> Sheets | None:
         if sheets.nbytes <= budget or smallest:
             break
     return sheets
+
+
+def large_pictures(pictures: Mapping[int, bytes | None]) -> dict[int, str]:
+    """Data addresses of pictures that are larger than a cell, in the order they come, while there is room."""
+    found: dict[int, str] = {}
+    room = LARGE_BYTES
+    for place, picture in pictures.items():
+        image = _open(picture)
+        if picture is None or image is None or max(image.size) <= LARGE_FROM:
+            continue
+        kind = "webp" if picture[:4] == b"RIFF" else "png"
+        address = f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+        room -= len(address)
+        if room < 0:
+            break
+        found[place] = address
+    return found
 
 
 def _open(picture: bytes | None) -> Image.Image | None:

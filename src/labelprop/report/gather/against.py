@@ -13,8 +13,8 @@ import numpy as np
 
 from labelprop.core.errors import RequestError
 from labelprop.core.run_folder import RunFolder
+from labelprop.evaluation.metrics import wilson
 from labelprop.report.gather.finished_run import FinishedRun, read_run
-from labelprop.report.gather.numbers import wilson
 from labelprop.report.words import brief, listed, number
 
 MOST_NAMED = 3  # classes and ids in an error

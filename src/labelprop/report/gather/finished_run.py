@@ -14,6 +14,7 @@ from labelprop.core.errors import RequestError
 from labelprop.core.run_folder import RunFolder
 from labelprop.core.types import UNLABELED
 from labelprop.evaluation.snapshots import FOLDER
+from labelprop.evaluation.verdict import Verdict, judge
 from labelprop.report.gather.evidence import choose_shown
 from labelprop.report.gather.history import History, PhaseEpochs
 from labelprop.report.gather.numbers import Share, Trust, thousandths
@@ -89,7 +90,8 @@ class FinishedRun:
     history: Sequence[Mapping[str, Any]] = ()
     command: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    verdict: Mapping[str, Any] = field(default_factory=dict)
+    request: Mapping[str, Any] = field(default_factory=dict)
+    solved: Mapping[str, Any] = field(default_factory=dict)  # how the propagation ended
     versions: Mapping[str, Any] = field(default_factory=dict)
     device: str = ""
     skipped: Sequence[Mapping[str, str]] = ()
@@ -102,6 +104,10 @@ class FinishedRun:
     def trust(self) -> Trust:
         rows, pool_N = self.rows, self.rows.pool_N
         return Trust(rows.certainty_N[pool_N], rows.exact_N[pool_N], rows.known_N[pool_N], rows.wrong_N[pool_N])
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        return judge(self.metrics)
 
     @cached_property
     def own(self) -> History:
@@ -183,7 +189,8 @@ def read_run(path: Path) -> FinishedRun:
         history=history,
         command=about.get("command") or "",
         settings=about.get("settings") or {},
-        verdict=about.get("verdict") or {},
+        request=about.get("request") or {},
+        solved=about.get("verdict") or {},
         versions=about.get("versions") or {},
         device=str(about.get("device") or ""),
         skipped=about.get("skipped") or (),

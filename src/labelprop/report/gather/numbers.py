@@ -15,9 +15,12 @@ from itertools import pairwise
 
 import numpy as np
 
-Z95 = 1.959963984540054  # the 97.5% quantile of the normal distribution
-USUALLY_KEPT = 0.95  # to begin with: one in twenty is left to check
-BAND_EDGES = (980, 950, 900, 800, 600)  # thousandths, closer together where most certainties of networks lie
+from labelprop.evaluation.metrics import wilson
+
+TARGETS = (0.9, 0.95, 0.99)  # shares right that a threshold is offered for
+USUAL, HIGHER = 0.95, 0.99  # the one offered first; and where all labels together reach that
+FEWEST_KNOWN = 20  # rows with truth that a threshold rests on
+MOST_BANDS, FEWEST_IN_BAND = 10, 10
 CERTAIN = 1000  # thousandths
 
 
@@ -32,11 +35,6 @@ def thousandths(values_N: np.ndarray) -> np.ndarray:
 def certainty_text(value: int) -> str:
     """Three decimals; "1" only for exactly 1."""
     return "1" if value >= CERTAIN else f"{value / 1000:.3f}"
-
-
-def edge_text(value: int) -> str:
-    """A band's end: two decimals, "1" for 1."""
-    return "1" if value >= CERTAIN else f"{value / 1000:.2f}"
 
 
 def percent(part: int, whole: int) -> str:
@@ -63,19 +61,6 @@ def _tenths(value: int, nothing: bool) -> str:
     if nothing:
         return "0%"
     return "under 0.1%" if value == 0 else f"{min(value, 999) / 10:.1f}%"
-
-
-def wilson(part: int, whole: int) -> tuple[float, float]:
-    """Wilson's 95% interval for a share (Wilson 1927); (0, 1) where nothing was counted."""
-    if whole == 0:
-        return 0.0, 1.0
-    share, squared = part / whole, Z95 * Z95
-    scale = 1 + squared / whole
-    middle = share + squared / (2 * whole)
-    reach = Z95 * math.sqrt(share * (1 - share) / whole + squared / (4 * whole * whole))
-    low = 0.0 if part == 0 else max(0.0, (middle - reach) / scale)
-    high = 1.0 if part == whole else min(1.0, (middle + reach) / scale)
-    return low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +99,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Rows with `low` <= certainty < `high` (thousandths; the top band includes 1)."""
+    """Rows with `low` <= certainty <= `high` (thousandths)."""
 
     low: int
     high: int
@@ -123,9 +108,8 @@ class Band:
 
     @property
     def name(self) -> str:
-        if self.low == 0 and self.high < CERTAIN:
-            return f"below {edge_text(self.high)}"
-        return f"{edge_text(self.low) if self.low else '0'} to {edge_text(self.high)}"
+        low, high = certainty_text(self.low), certainty_text(self.high)
+        return low if low == high else f"{low} to {high}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,17 +144,46 @@ class Trust:
         ]
         return tuple(zip(*(column[::-1].tolist() for column in (values_K, *counts)), strict=True))
 
+    @property
+    def ranks(self) -> bool:
+        """Whether the certainty tells rows apart: not where more than half of them share the lowest."""
+        return len(self.levels) > 1 and 2 * self.levels[-1][1] <= self.n
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether enough truth is known to say how many are right above a threshold."""
+        return self.all.n >= FEWEST_KNOWN
+
+    def reach(self, target: float) -> int:
+        """The most rows kept of which at least the share `target` is right, where truth is known; 0 for none."""
+        kept_K, known_K, right_K = self._cumulative
+        enough_K = (known_K >= FEWEST_KNOWN) & (right_K >= target * known_K)
+        return int(kept_K[enough_K].max(initial=0))
+
+    @cached_property
+    def target(self) -> float:
+        """The share right that a threshold is offered for: a higher one where all labels together reach the usual."""
+        return HIGHER if self.reach(USUAL) == self.n and self.reach(HIGHER) else USUAL
+
     @cached_property
     def kept(self) -> int:
-        """How many the page keeps to begin with: a whole number of levels, nearest to 95%.
+        """How many the page keeps to begin with, a whole number of levels.
 
-        All of them where certainties do not rank rows: one level, or a lowest level with more than half of the rows.
+        As many as reach the target; where none do, those with the highest share right. Without a truth all but the
+        least certain band, or all where the certainty does not rank them.
         """
-        ends = np.cumsum([rows for _, rows, _, _ in self.levels])[:-1]
-        ends = ends[2 * ends >= self.n] if self.n else ends
-        if not len(ends):
-            return self.n
-        return int(ends[::-1][np.argmin(np.abs(ends[::-1] - USUALLY_KEPT * self.n))])
+        if self.is_measured:
+            kept_K, known_K, right_K = self._cumulative
+            share_K = np.where(known_K >= FEWEST_KNOWN, right_K / np.maximum(known_K, 1), -1)
+            return self.reach(self.target) or int(kept_K[::-1][np.argmax(share_K[::-1])])
+        return self.n - self.bands[-1].rows if self.ranks and len(self.bands) > 1 else self.n
+
+    @cached_property
+    def _cumulative(self) -> np.ndarray:
+        """(3, K) rows, rows with truth and right ones down to each level, best first."""
+        counts = np.array([level[1:] for level in self.levels], dtype=np.int64).reshape(-1, 3)
+        sums_3K: np.ndarray = counts.cumsum(0).T
+        return sums_3K
 
     @property
     def rest(self) -> int:
@@ -191,22 +204,16 @@ class Trust:
 
     @cached_property
     def bands(self) -> tuple[Band, ...]:
-        """Best first; empty ones at either end are merged into their neighbor."""
-        edges = (CERTAIN, *BAND_EDGES, 0)
+        """Quantiles of the certainty, best first, as even as whole levels allow: ten, but of ten rows at least."""
+        ends_K = self._cumulative[0]
+        parts = min(MOST_BANDS, max(1, self.n // FEWEST_IN_BAND)) if self.n else 0
+        last = sorted({int(np.abs(ends_K - self.n * part / parts).argmin()) for part in range(1, parts + 1)})
         found = []
-        for high, low in pairwise(edges):
-            inside_P = (self.certainty_P >= low) & ((self.certainty_P < high) | (high == CERTAIN))
-            found.append(Band(low, high, int(inside_P.sum()), self._share(inside_P)))
-        while len(found) > 1 and found[0].rows == 0:
-            found[:2] = [Band(found[1].low, found[0].high, found[1].rows, found[1].share)]
-        while len(found) > 1 and found[-1].rows == 0:
-            found[-2:] = [Band(found[-1].low, found[-2].high, found[-2].rows, found[-2].share)]
+        for first, end in pairwise((0, *(place + 1 for place in last))):
+            low, high = self.levels[end - 1][0], self.levels[first][0]
+            rows, known, right = np.array(self.levels[first:end])[:, 1:].sum(0).tolist()
+            found.append(Band(low, high, rows, Share(right, known)))
         return tuple(found)
-
-    def below(self, edge: int) -> tuple[int, Share]:
-        """Rows under a certainty, and the share right among those with truth."""
-        under_P = self.certainty_P < edge
-        return int(under_P.sum()), self._share(under_P)
 
     def _share(self, inside_P: np.ndarray) -> Share:
         known_P = inside_P & self.known_P

@@ -85,7 +85,7 @@ const fileName = i => visible(rows.id[i]);
 const everyRow = rows.id.map((_, i) => i);
 
 function labelTag(code) {
-  const tag = el("span", { class: colorful && code >= 0 && code < COLORS ? "lab" : "lab plain" }, el("span", {}, name(code)));
+  const tag = el("span", { class: colorful && code >= 0 && code < COLORS ? `lab m${data.marks[code]}` : "lab plain" }, el("span", {}, name(code)));
   if (colorful) tag.style.setProperty("--k", `var(--c${code})`);
   return tag;
 }

@@ -12,9 +12,11 @@ const ORDER = {
   truth: i => (isWrong(i) ? 0 : isKnown(i) ? 1 : 2),
 };
 
+const GIVEN = "given";  // of the filter, beside class numbers
+
 function wanted(i) {
-  if (isGiven(i)) return false;
-  if (checks.label === "" ? !isReached(i) : rows.label[i] !== +checks.label) return false;
+  if (isGiven(i) !== (checks.label === GIVEN)) return false;
+  if (checks.label === "" ? !isReached(i) : checks.label !== GIVEN && rows.label[i] !== +checks.label) return false;
   const { text } = checks;
   return !text || rows.id[i].toLowerCase().includes(text) || (!!rows.text && rows.text[i].toLowerCase().includes(text));
 }
@@ -30,10 +32,11 @@ function matching() {
 
 /* ---- own labels ---- */
 
-function setLabel(i, code, control) {
+/** Sets or (null) takes back a label, and shows it in the row's line of the table. */
+function setLabel(i, code) {
   if (code === null) checks.fixed.delete(i); else checks.fixed.set(i, code);
   checks.saved = !checks.fixed.size;
-  control.closest("tr").classList.toggle("set", code !== null);
+  $(`#rows tr[data-row="${i}"]`)?.classList.toggle("set", code !== null);
   showSave();
 }
 
@@ -49,7 +52,7 @@ function picker(i) {
   const choice = el("select", title, el("option", { value: "" }, "–"));
   data.classes.forEach((_, code) => choice.append(el("option", { value: code }, name(code) + (code === rows.label[i] ? " (right)" : ""))));
   choice.value = checks.fixed.get(i) ?? "";
-  choice.addEventListener("change", () => setLabel(i, choice.value === "" ? null : +choice.value, choice));
+  choice.addEventListener("change", () => setLabel(i, choice.value === "" ? null : +choice.value));
   return choice;
 }
 
@@ -64,29 +67,37 @@ function typedPicker(i, title) {
     const code = data.classes.findIndex(text => visible(text) === box.value.trim());
     box.setCustomValidity(code < 0 && box.value.trim() ? "No class has this name." : "");
     box.reportValidity();
-    setLabel(i, code < 0 ? null : code, box);
+    setLabel(i, code < 0 ? null : code);
   });
   return box;
+}
+
+/** A name that no other saved file has, of this or another run: with the time, to the second. */
+function fileToSave() {
+  const now = new Date(), two = n => String(n).padStart(2, "0");
+  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  return `${data.file}-corrections-${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}.csv`;
 }
 
 function saveLabels() {
   const quoted = text => (/[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
   const lines = [...checks.fixed].map(([i, code]) => `${quoted(rows.id[i])},${quoted(data.classes[code])}\n`);
-  const file = URL.createObjectURL(new Blob(["id,label\n", ...lines], { type: "text/csv" }));
-  el("a", { href: file, download: "corrections.csv" }).click();
+  const file = URL.createObjectURL(new Blob(["id,label\n", ...lines], { type: "text/csv" })), download = fileToSave();
+  el("a", { href: file, download }).click();
   setTimeout(() => URL.revokeObjectURL(file), 1000);
   checks.saved = true;
+  if ($("#again")) $("#again").textContent = $("#again").textContent.replace(/\S+\.csv(?= --out)/, download);
 }
 
 /* ---- the table ---- */
 
+/** Opens the larger view. */
 function firstCell(i) {
-  const show = { type: "button", title: isOnMap(i) ? "Show on the map" : "", "aria-label": `Show ${fileName(i)} on the map` };
-  const onMap = isOnMap(i) ? { ...show, onclick: () => showOnMap(i) } : null;
-  const picture = thumb(i, 40, onMap ? "button" : "span");
-  if (picture) return onMap ? fill(picture, onMap, []) : picture;
+  const open = { type: "button", onclick: () => view(i) };
+  const picture = thumb(i, 96, "button");
+  if (picture) return fill(picture, { ...open, "aria-label": `Larger: ${fileName(i)}` }, []);
   const text = kind === "text" ? cut(rows.text[i], 80) : cut(rows.id[i], 80);
-  return onMap ? el("button", { ...onMap, class: "words", "aria-label": `${text}: show on the map` }, text) : text;
+  return el("button", { ...open, class: "words" }, text);
 }
 
 function tableRow(i) {
@@ -104,7 +115,7 @@ function tableRow(i) {
     cells.push(el("td", { class: "t", "data-k": "Truth:" }, ...said));
   }
   cells.push(el("td", { class: "y" }, picker(i)));
-  return el("tr", { class: checks.fixed.has(i) ? "set" : "" }, ...cells);
+  return el("tr", { "data-row": i, class: checks.fixed.has(i) ? "set" : "" }, ...cells);
 }
 
 function drawRows() {
@@ -159,6 +170,7 @@ function startChecks() {
   $("#by-text").addEventListener("input", event => filterBy({ text: event.target.value.trim().toLowerCase() }));
   $("#more").addEventListener("click", showMore);
   $("#save").addEventListener("click", saveLabels);
+  startViewer();
   addEventListener("beforeunload", event => { if (!checks.saved) event.preventDefault(); });
   drawRows();
 }

@@ -25,6 +25,13 @@ function classColor(code) {
   return place < 0 ? map.colors.off : map.colors.classes[place];
 }
 
+/** The mark that stands for a class beside its color; a disc where colors do not stand for classes. */
+function markOf(i) {
+  if (map.by !== "label" || !isReached(i)) return 0;
+  const place = colorful ? rows.label[i] : map.lit.indexOf(rows.label[i]);
+  return place < 0 ? 0 : data.marks[place];
+}
+
 function dotColor(i) {
   if (!isReached(i)) return map.colors.muted;
   if (map.by === "label") return classColor(rows.label[i]);
@@ -73,18 +80,18 @@ function paintMap() {
   paintRings(pictures ? pictureEdge() / 2 + 4 : radius + 6);
 }
 
-/** A dot, drawn once in each color and copied from then on. */
-function stamp(pen, x, y, radius, color, alpha) {
-  const key = color + alpha + radius;
+/** A dot, drawn once in each color and mark and copied from then on. */
+function stamp(pen, x, y, radius, color, alpha, mark = 0) {
+  const key = `${color} ${alpha} ${radius} ${mark}`;
   let copy = map.stamps.get(key);
   if (!copy) {
-    const ratio = Math.min(3, devicePixelRatio || 1), half = Math.ceil(radius + 1);
+    const ratio = Math.min(3, devicePixelRatio || 1), half = Math.ceil(1.4 * radius + 1);
     copy = { half, canvas: document.createElement("canvas") };
     copy.canvas.width = copy.canvas.height = 2 * half * ratio;
     const brush = copy.canvas.getContext("2d");
     brush.scale(ratio, ratio);
     brush.globalAlpha = alpha;
-    disc(brush, half, half, radius, color);
+    paintMark(brush, half, half, radius, color, mark);
     map.stamps.set(key, copy);
   }
   pen.drawImage(copy.canvas, x - copy.half, y - copy.half, 2 * copy.half, 2 * copy.half);
@@ -97,18 +104,34 @@ function disc(pen, x, y, radius, color) {
   pen.fill();
 }
 
+const CORNERS = [[], [[0, -1.3], [1.2, 0.9], [-1.2, 0.9]], [[0, -1.4], [1.2, 0], [0, 1.4], [-1.2, 0]], [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]]];
+
+/** Disc, triangle, diamond or square, about equally large. */
+function paintMark(pen, x, y, radius, color, mark) {
+  if (!mark) { disc(pen, x, y, radius, color); return; }
+  pen.fillStyle = color;
+  pen.beginPath();
+  for (const [across, down] of CORNERS[mark]) pen.lineTo(x + across * radius, y + down * radius);
+  pen.fill();
+}
+
 function paintDot(pen, x, y, i, radius) {
   const color = dotColor(i);
-  if (!isReached(i)) { pen.fillStyle = color; pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius); return; }
+  if (!isReached(i)) {
+    pen.strokeStyle = color;
+    pen.lineWidth = 1.3;
+    pen.strokeRect(x - radius, y - radius, 2 * radius, 2 * radius);
+    return;
+  }
   if (isGiven(i)) {
     const [outer, inner, core] = map.width < 480 ? [2.4, 1.4, 0.2] : [3.6, 2.4, 0.8];
     disc(pen, x, y, radius + outer, map.colors.ink);
     disc(pen, x, y, radius + inner, map.colors.bg);
-    disc(pen, x, y, radius + core, color);
+    paintMark(pen, x, y, radius + core, color, markOf(i));
     return;
   }
   const plain = map.by === "right" ? isWrong(i) : map.by === "kept" && toCheck(i);
-  stamp(pen, x, y, radius, color, map.by === "label" ? 0.86 : plain ? 1 : 0.5);
+  stamp(pen, x, y, radius, color, map.by === "label" ? 0.86 : plain ? 1 : 0.5, markOf(i));
 }
 
 function paintCross(pen, x, y, reach) {

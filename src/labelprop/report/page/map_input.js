@@ -173,7 +173,10 @@ function light(codes) {
     const button = $("button", item), code = +button.value, on = map.lit.includes(code);
     button.setAttribute("aria-pressed", String(on));
     item.classList.toggle("dim", colorful && map.lit.length > 0 && !on);
-    if (!colorful) button.style.setProperty("--k", on ? `var(--c${map.lit.indexOf(code)})` : "");
+    if (!colorful) {
+      button.style.setProperty("--k", on ? `var(--c${map.lit.indexOf(code)})` : "");
+      $("i", button).className = on ? `m${data.marks[map.lit.indexOf(code)]}` : "";
+    }
   });
   if ($("#all")) $("#all").disabled = !map.lit.length;
   if (changed) announce(map.lit.length ? `Only ${map.lit.map(name).join(", ")} shown` : "All classes shown");

@@ -11,6 +11,14 @@ function start() {
   }
 }
 
+/** A table that is wider than its place fades out where it goes on, and the line above it says so. */
+function showCue(box) {
+  const hidden = box.scrollWidth - box.clientWidth;
+  box.classList.toggle("after", hidden > 1 && box.scrollLeft < hidden - 1);
+  const cue = box.previousElementSibling;
+  if (cue && cue.matches(".cue")) cue.hidden = hidden <= 1;
+}
+
 function repaint() {
   if (!map.dots || !rows.x) return;
   readColors();
@@ -36,7 +44,9 @@ new ResizeObserver(() => {
   lastWidth = width;
   if ($("#slider")) drawCurve();
   if (map.dots && rows.x) { clampView(); drawMap(); }
+  $$(".wide").forEach(showCue);
 }).observe(document.body);
+$$(".wide").forEach(box => box.addEventListener("scroll", () => showCue(box), { passive: true }));
 
 const spy = new IntersectionObserver(entries => {
   for (const entry of entries) {

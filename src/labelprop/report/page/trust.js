@@ -40,6 +40,7 @@ function keep(count, threshold = null) {
   if (threshold === null) $("#least").value = certaintyText(trust.threshold);
   $("#reading").replaceChildren(...reading());
   $("#slider").setAttribute("aria-valuetext", $("#reading").textContent);
+  $$("#targets button").forEach(button => button.setAttribute("aria-pressed", String(!button.disabled && +button.value === trust.kept)));
   trust.listeners.forEach(listener => listener());
 }
 
@@ -165,5 +166,9 @@ function startTrust() {
   trust.listeners.push(drawCurve);
   $("#slider").addEventListener("input", event => keep(+event.target.value));
   $("#least").addEventListener("change", keepTyped);
+  $$("#targets button").forEach(button => button.addEventListener("click", () => {
+    keep(+button.value);
+    announce($("#reading").textContent);
+  }));
   keep(data.kept);
 }

@@ -35,4 +35,4 @@ def aggregation_heading(own_C: np.ndarray, other_C: np.ndarray) -> str:
     """In how many classes the examples lie closer together here."""
     both = np.isfinite(own_C) & np.isfinite(other_C)
     closer, classes = number(int((own_C > other_C)[both].sum())), number(int(both.sum()))
-    return f"Classes that lie closer together in this run: {closer} of {classes}"
+    return f"Classes whose examples lie closer together in this run: {closer} of {classes}"

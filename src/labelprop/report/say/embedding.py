@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from labelprop.core.text import counted
+from labelprop.evaluation.metrics import Z95
 from labelprop.report.gather.history import Curve
-from labelprop.report.gather.numbers import Z95, percent_of, signed
+from labelprop.report.gather.numbers import percent_of, signed
 from labelprop.report.words import brief, by_class, number
 
 STANDS_OUT = 0.05  # of aggregation, whose range is 1: a smaller gap to the next class is within its noise

@@ -14,6 +14,7 @@ from labelprop.report.gather.numbers import percent_of
 from labelprop.report.words import capital
 
 Facts = list[tuple[str, str]]
+SAVED = "CORRECTIONS.csv"  # stands for the file's name until it is saved, which the page's script then fills in
 SKIPPED_SHOWN = 100  # more would be longer than the rest of the page; run.json has all
 
 
@@ -63,7 +64,7 @@ def plain_value(value: Any) -> str:
 
 def settings(run: FinishedRun) -> Facts:
     facts = [(capital(str(name).replace("_", " ")), plain_value(value)) for name, value in run.settings.items()]
-    facts += verdict(run)
+    facts += solver(run)
     if run.device:
         facts.append(("Device", run.device))
     seconds = run.metrics.get("seconds") or sum(stage.get("seconds") or 0 for stage in run.stages.values())
@@ -76,9 +77,9 @@ def settings(run: FinishedRun) -> Facts:
     return facts
 
 
-def verdict(run: FinishedRun) -> Facts:
+def solver(run: FinishedRun) -> Facts:
     """Whether the propagation converged, with its residual and steps."""
-    found, facts = run.verdict, []
+    found, facts = run.solved, []
     if found.get("chosen"):
         k = found.get("n_neighbors")
         facts.append(("Chosen method", str(found["chosen"]) + (f", {counted(k, 'neighbor')}" if k else "")))
@@ -139,4 +140,4 @@ def again(run: FinishedRun) -> str:
             out = token.partition("=")[2]
         elif token not in ("--overwrite", "--resume"):
             kept.append(token)
-    return shlex.join([*kept, "--labels", "corrections.csv", "--out", f"{out or 'runs/' + run.name}-2"])
+    return shlex.join([*kept, "--labels", SAVED, "--out", f"{out or 'runs/' + run.name}-2"])

@@ -8,28 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from labelprop.core.text import counted
 from labelprop.report.gather.classes import Classes, Confusion, firm_errors
 from labelprop.report.gather.comparison import Comparison
 from labelprop.report.gather.finished_run import FinishedRun
 from labelprop.report.gather.history import NamedCurve
-from labelprop.report.gather.numbers import BAND_EDGES, Trust, certainty_text, edge_text
+from labelprop.report.gather.numbers import Trust, certainty_text
 from labelprop.report.words import brief, by_class, number
 
 FEWEST_ALIKE = 2  # errors that make a kind, but where there is only one
-
-
-def headline(run: FinishedRun) -> tuple[str, str]:
-    """What was labeled, and in a second line how good it is or what is left to do ("" where neither is known)."""
-    trust = run.trust
-    if run.n_unlabeled == 0:
-        return f"{counted(run.rows.n, run.noun)}, all with the label you gave.", "Nothing was left to label."
-    some = f"{number(trust.n)} of " if run.unreached else ""
-    first = f"{some}{counted(run.n_unlabeled, run.noun)} labeled from {number(run.n_given)}."
-    if run.has_truth:
-        among = f" of the {number(trust.all.n)} with truth" if run.truth_is_partial else ""
-        return first, f"{trust.all.percent}{among} right."
-    return first, f"{number(trust.rest)} to check first." if trust.rest else ""
 
 
 def _with_truth(run: FinishedRun) -> str:
@@ -38,20 +27,48 @@ def _with_truth(run: FinishedRun) -> str:
 
 
 def trust_heading(run: FinishedRun) -> str:
-    """The gain in accuracy from leaving out the least certain."""
+    """What the offered threshold gives; without enough truth only how far the certainty runs."""
     trust = run.trust
     if trust.n == 0:
         return "Nothing was labeled, so there is nothing to trust"
     if run.has_truth and trust.all.wrong == 0:
         return f"{no_error(run)}; the interval still allows up to {trust.all.most_wrong}"
-    if trust.rest == 0:
-        return "The certainty does not tell the doubtful apart"
-    if trust.kept_share.n == 0:
-        best = int(trust.certainty_P.max())
-        return f"Certainty runs from {certainty_text(best)} down to {certainty_text(int(trust.certainty_P.min()))}"
-    kept = f"{trust.kept_share.percent} right among the {number(trust.kept)} most certain"
+    if not trust.is_measured:
+        best, least = (certainty_text(int(end)) for end in (trust.certainty_P.max(), trust.certainty_P.min()))
+        span = f"runs from {best} down to {least}" if best != least else f"is {best} for all"
+        return f"Not measured: certainty {span}"
+    if not trust.reach(trust.target):
+        return f"No certainty gives {trust.target:.0%} right; the most is {trust.kept_share.percent}"
     known = ", where truth is known" if run.truth_is_partial else ""
+    if trust.rest == 0:
+        return f"{trust.all.percent} right among all {number(trust.n)}{known}"
+    kept = f"{trust.kept_share.percent} right among the {number(trust.kept)} most certain"
     return f"{kept}, {trust.all.percent} among all {number(trust.n)}{known}"
+
+
+def threshold(run: FinishedRun) -> str:
+    """The threshold for the offered share right as a sentence, or that there is none."""
+    trust = run.trust
+    if not trust.is_measured:
+        return "No threshold can be offered: how many are right above one was not measured."
+    if not trust.reach(trust.target):
+        return f"No threshold gives {trust.target:.0%} right."
+    if trust.rest == 0:
+        return f"All labels together reach {trust.target:.0%}."
+    rest = f"the {number(trust.kept)} with a certainty of {certainty_text(trust.threshold)} or more"
+    return f"For {trust.target:.0%} right, keep {rest}."
+
+
+def next_step(run: FinishedRun) -> str:
+    """What to do with labels that are not weak."""
+    trust, grade = run.trust, run.verdict.grade
+    if grade == "not measured":
+        return "Measure first."
+    if grade == "good":
+        return "The labels can be used as they are."
+    if trust.is_measured and trust.rest and trust.reach(trust.target):
+        return f"Use the {number(trust.kept)} most certain, and check the other {number(trust.rest)} first."
+    return "Check some before you use them."
 
 
 def no_error(run: FinishedRun) -> str:
@@ -59,31 +76,37 @@ def no_error(run: FinishedRun) -> str:
 
 
 def bands_heading(trust: Trust, noun: str) -> str:
-    """The highest edge of a band that half of the rows reach, and the errors above it."""
-    above = {edge: trust.n - trust.below(edge)[0] for edge in BAND_EDGES}
-    edge = next((edge for edge in BAND_EDGES if 2 * above[edge] >= trust.n), BAND_EDGES[-1])
-    errors = trust.all.wrong
-    firm = f", with {number(errors - trust.below(edge)[1].wrong)} of the {counted(errors, 'error')}" if errors else ""
-    return f"{number(above[edge])} of {counted(trust.n, noun)} at {edge_text(edge)} or above{firm}"
+    """How many of the errors lie in the least certain band; without any where the middle of the certainty is."""
+    errors, lowest = trust.all.wrong, trust.bands[-1] if trust.bands else None
+    if lowest is None:
+        return ""
+    if errors:
+        found = f"{number(lowest.share.wrong)} of {counted(errors, 'error')}"
+        return f"{found} among the {number(lowest.rows)} least certain"
+    middle = certainty_text(int(np.sort(trust.certainty_P)[trust.n // 2]))
+    return f"Half of {counted(trust.n, noun)} at {middle} or above"
 
 
 def map_heading(run: FinishedRun) -> str:
-    """Errors, and how many of them no certainty shows; else what is to be checked."""
-    trust = run.trust
-    if trust.all.wrong:
+    """Errors, and how many of them no certainty shows."""
+    errors = run.trust.all.wrong
+    if errors and not run.trust.reach(run.trust.target):
+        return f"{number(errors)} of {counted(run.trust.all.n, run.noun)} wrong"
+    if errors:
         firm = f"{number(firm_errors(run))} of them kept and among {run.noun}s with the same label"
-        return f"{counted(trust.all.wrong, 'error')}, {firm}"
-    return f"Where to check: {counted(trust.rest, run.noun)}" if trust.rest else f"Where the {run.noun}s lie"
+        return f"{counted(errors, 'error')}, {firm}"
+    return f"Where the {run.noun}s lie"
 
 
 def check_heading(run: FinishedRun) -> str:
-    """How many of the least certain are wrong."""
-    rest, found = run.trust.rest, run.trust.rest_share
-    if rest == 0:
+    """How many of the least certain band are wrong."""
+    if nothing_to_check(run):
         return "Nothing stands out to check"
-    whose = f" of the {number(found.n)} with truth" if found.n < rest else " of them"
-    wrong = f", {number(found.wrong)}{whose} wrong" if found.n else ""
-    return f"The least certain: {counted(rest, run.noun)}{wrong}"
+    lowest = run.trust.bands[-1]
+    if not lowest.share.n:
+        return f"{counted(run.trust.n, run.noun)}, the least certain first"
+    whose = f" of the {number(lowest.share.n)} with truth" if lowest.share.n < lowest.rows else " of them"
+    return f"The least certain: {counted(lowest.rows, run.noun)}, {number(lowest.share.wrong)}{whose} wrong"
 
 
 def nothing_to_check(run: FinishedRun) -> str:
@@ -94,7 +117,7 @@ def nothing_to_check(run: FinishedRun) -> str:
     if trust.n == 0:
         return f"No {run.noun} got a label."
     lowest = certainty_text(int(trust.certainty_P.min()))
-    return "" if trust.rest else f"More than half of the labels share the lowest certainty, {lowest}."
+    return "" if trust.ranks else f"More than half of the labels share the lowest certainty, {lowest}."
 
 
 def classes_heading(classes: Classes) -> str:

@@ -38,12 +38,15 @@ def against_view(run: FinishedRun, other: FinishedRun) -> dict[str, Any]:
         ),
         ("Pseudo-labels", "Share of pseudo-labels that are right", "pseudo_label_accuracy", percent_of),
     ]
-    charts, columns = [], []
+    charts: list[Figure] = []
+    analyses: list[Figure] = []
+    columns = []
     for what, sub, name, text in measured:
         own, others = run.own.monitored(name), other.own.monitored(name)
         if own and others:
             named = NamedCurve("other run", others), NamedCurve("this run", own, own=True)
-            charts.append(curve_figure(what, sub, named, text, "Numbers of both runs by epoch"))
+            drawn = charts if name == "accuracy" else analyses
+            drawn.append(curve_figure(what, sub, named, text, "Numbers of both runs by epoch"))
             columns += [(what, own, text), ("other run", others, text)]
     scattered, classes = _aggregations(run, other)
     return {
@@ -51,7 +54,8 @@ def against_view(run: FinishedRun, other: FinishedRun) -> dict[str, Any]:
         "sentence": say.difference_sentence(both, run.noun),
         "other": f"The other run: {other.kind_of_method} {other.recipe}",
         "date": facts.day(other.date),
-        "charts": [*charts, *scattered],
+        "charts": charts,
+        "analyses": [*analyses, *scattered],
         "epochs": epoch_table(columns),
         "classes": classes,
     }

@@ -47,6 +47,7 @@ def embedding_view(run: FinishedRun) -> dict[str, Any] | None:
         ("Pearson's r", own.monitored("density_count_r"), signed),
     ]
     return {
+        "title": "Aggregation, densities and layouts" if aggregation else "Nearest neighbors and pseudo-labels",
         "heading": say.embedding_heading(aggregation),
         "charts": [*_curves(run), *_density(run), *_certainty(run), *_histograms(run)],
         "bars": _bars(run) if len(run.classes) < BARS else [],

@@ -14,6 +14,9 @@ from labelprop.report.say.findings import curve_heading
 from labelprop.report.words import number
 
 COLORS = 10  # that are told apart, also by people who see fewer
+# Mark of each color, 0 disc, 1 triangle, 2 diamond, 3 square: of all ways to deal four marks, colors of one mark lie
+# farthest apart (at least 14 in OKLab x 100, light and dark, for any kind of vision; the closest two colors 9.8).
+MARKS = (0, 0, 1, 2, 1, 2, 1, 2, 3, 3)
 SHORT_NAME = 9  # letters that fit beside a dot
 MANY_CLASSES = 100  # from here on only some are printed
 SOME_CLASSES = 20

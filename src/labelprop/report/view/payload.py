@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import numpy as np
 from labelprop.report.draw.pictures import COLUMNS, PER_SHEET, Sheets
 from labelprop.report.gather.finished_run import FinishedRun
 from labelprop.report.gather.numbers import Trust
+from labelprop.report.view.figures import MARKS
 
 CURVE_POINTS = 420  # about one every two pixels
 CROSSES = 400  # more errors are drawn as a histogram
@@ -19,12 +22,14 @@ TOOLTIP = 300  # characters of a text
 MISSING = -1
 
 
-def payload(run: FinishedRun, sheets: Sheets | None) -> dict[str, Any]:
+def payload(run: FinishedRun, sheets: Sheets | None, large: Mapping[int, str]) -> dict[str, Any]:
+    """`large`: addresses of larger pictures, by place among the shown rows."""
     trust = run.trust
     errors = np.flatnonzero(trust.wrong_P[trust.order_P])
     return {
         "classes": run.classes,
         "names": run.names,
+        "marks": MARKS,
         "noun": run.noun,
         "truth": "none" if not run.has_truth else "some" if run.truth_is_partial else "all",
         "n": trust.n,
@@ -38,6 +43,8 @@ def payload(run: FinishedRun, sheets: Sheets | None) -> dict[str, Any]:
         "rows": _rows(run),
         "sheets": None if sheets is None else {"edge": sheets.edge, "columns": COLUMNS, "per": PER_SHEET},
         "original": sheets.original if sheets else 0,
+        "large": large,
+        "file": re.sub(r"[^\w.-]+", "-", run.name, flags=re.ASCII).strip("-.") or "run",
     }
 
 

@@ -12,18 +12,27 @@ from labelprop.report.draw.pictures import Sheets
 from labelprop.report.gather.classes import Classes
 from labelprop.report.gather.comparison import Comparison, comparisons
 from labelprop.report.gather.finished_run import FinishedRun
-from labelprop.report.gather.numbers import percent_of
+from labelprop.report.gather.numbers import TARGETS, Share, percent_of
 from labelprop.report.say import facts, findings
+from labelprop.report.say import verdict as say_verdict
+from labelprop.report.say.verdict import Asked
 from labelprop.report.view.against import against_view
 from labelprop.report.view.embedding import embedding_view
-from labelprop.report.view.figures import COLORS, MANY_CLASSES, SHORT_NAME, Figure, against_labels_only, curve_figure
+from labelprop.report.view.figures import (
+    COLORS,
+    MANY_CLASSES,
+    MARKS,
+    SHORT_NAME,
+    Figure,
+    against_labels_only,
+    curve_figure,
+)
 from labelprop.report.words import number
 
 EXCERPT = 80  # characters that stand for a text
 STATIC_ROWS = 25  # of the table To check; the script adds the others
 STRIP, STRIP_MANY, LINES = 7, 4, 3  # examples of a class: pictures, pictures of many classes, lines of text
 CONFUSIONS, CONFUSIONS_MANY, PER_CONFUSION = 6, 30, 8  # the commonest, of many classes, pictures of each
-TO_MEASURE = 100  # examples to label for a first measurement: a 95% interval of at most 10 points to each side
 
 
 def make_view(run: FinishedRun, sheets: Sheets | None, other: FinishedRun | None = None) -> dict[str, Any]:
@@ -39,17 +48,18 @@ def make_view(run: FinishedRun, sheets: Sheets | None, other: FinishedRun | None
         "classes": classes,
         "nouns": f"{run.noun}s",
         "colors": len(run.classes) <= COLORS,
+        "marks": MARKS,
         "kind": "image" if sheets else "text" if run.has_texts else "example",
         "cells": _sprites(run, sheets),
         "kicker": [f"labelprop {run.verb}", f"{run.kind_of_method} {run.recipe}", facts.day(run.date)],
-        "headline": findings.headline(run),
+        **_judged(run, classes),
         "compared": next((found for found in compared if found.examples != "test"), None),
         "class_sizes": findings.class_sizes(classes),
-        "to_measure": min(TO_MEASURE, run.trust.n),
         "left_out": f"{number(shown)} of {counted(run.rows.n, run.noun)}" if shown < run.rows.n else "",
         "trust_section": {
             "heading": findings.trust_heading(run),
             "bands_heading": findings.bands_heading(run.trust, run.noun),
+            "targets": [(f"{target:.0%} right", run.trust.reach(target)) for target in TARGETS],
         },
         "map_section": _map(run, classes) if run.has_map else None,
         "check_section": _check(run),
@@ -65,6 +75,27 @@ def make_view(run: FinishedRun, sheets: Sheets | None, other: FinishedRun | None
             "files": facts.files(run),
             "skipped": facts.skipped(run),
         },
+    }
+
+
+def _judged(run: FinishedRun, classes: Classes) -> dict[str, Any]:
+    """The verdict in words, and what to do."""
+    verdict, labeled = run.verdict, run.trust.n
+    asked = run.request.get("recipe" if run.verb == "train" else "method")
+    done = Asked(
+        verb="train" if run.verb == "train" else "propagate",
+        method=asked if isinstance(asked, str) else run.recipe,
+        backbone=run.request.get("backbone") is not None,
+        noun=run.noun,
+        given=classes.given,
+    )
+    return {
+        "headline": say_verdict.headline(verdict, run.noun, run.n_unlabeled, labeled, run.n_given),
+        "evidence": Share(verdict.right, verdict.n),
+        "remedies": say_verdict.remedies(done),
+        "how_to_measure": say_verdict.how_to_measure(run.noun, labeled),
+        "threshold": findings.threshold(run),
+        "next_step": findings.next_step(run),
     }
 
 
