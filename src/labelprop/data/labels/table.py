@@ -68,7 +68,7 @@ def read_label_table(
     opened = [*tables.values()] if files else [dataset_table(labels, "labels")]
     if not of_others:
         check_named(opened, options)
-    names = FileNames.of([*samples.ids, *(skip.id for skip in samples.skipped)])
+    names = FileNames(samples.ids, (skip.id for skip in samples.skipped))
     rows = [
         row for path in files if path not in tables for row in _aligned(load_arrays(path)["X"], samples, str(path))
     ]
