@@ -104,12 +104,13 @@ def check_files(files: Sequence[Path], what: str) -> None:
         if not path.exists():
             raise RequestError(f"no file '{path}'. Check the path of the {what}.")
         if path.suffix.lower() != ".npy" and table_kind(path) is None:
-            kind = (
-                "a folder" if path.is_dir() else f"a file of the kind '{path.suffix}'" if path.suffix else "no table"
+            kind = "a folder" if path.is_dir() else f"of the kind '{path.suffix or 'without an ending'}'"
+            remedy = (
+                " Save its array of labels alone, as .npy." if path.suffix.lower() == ".npz" else how_to_convert(path)
             )
             raise RequestError(
-                f"cannot read {what} from '{path}', {kind}: {what} are a table ({TABLES}; text also "
-                f"packed as .gz) with columns id and label, or a .npy with one a row.{how_to_convert(path)}"
+                f"cannot read {what} from '{path}', {kind}: give a table with columns id and label ({TABLES}; text "
+                f"also packed as .gz), or a .npy with one label a row.{remedy}"
             )
 
 
