@@ -102,8 +102,8 @@ def lists_of_labels(samples: Samples, rows: Sequence[LabelRow]) -> Iterator[Find
     doubtful = sorted(label for label in places if "|" in label and label not in found)
     if doubtful:
         yield warning(
-            f"{counted(len(doubtful), 'class name')} with '|': {quoted(doubtful)}. If these are lists of labels, keep "
-            "one label an example; if they are names, --literal-labels says so.",
+            f"{counted(len(doubtful), 'class name')} with '|': {quoted(doubtful)}. If these are lists, keep one "
+            "label an example; if they are names, --literal-labels says so.",
             [places[label][1] for label in doubtful],
         )
     if found:
