@@ -157,9 +157,11 @@ def _aligned(values: Any, samples: Samples, where: str) -> list[LabelRow]:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array.reshape(-1)
     if array.ndim != 1 or len(array) not in (samples.n_rows, len(samples)):
+        paths = [text for text in array.ravel()[:1].tolist() if isinstance(text, str) and "/" in text]
+        hint = f" If '{paths[0]}' should be a file, check its path: there is none." if paths else ""
         raise DataError(
             f"{where} has shape {array.shape} where '{samples.name}' has {samples.n_rows:,} rows; aligned labels are "
-            "one a row. Use a table with columns id and label for some of the rows."
+            f"one a row. Use a table with columns id and label for some of the rows.{hint}"
         )
     chosen = samples.rows.tolist() if len(array) == samples.n_rows else range(len(samples))
     texts = _texts(array)
