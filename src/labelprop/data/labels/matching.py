@@ -109,7 +109,7 @@ def lists_of_labels(samples: Samples, rows: Sequence[LabelRow]) -> Iterator[Find
     if found:
         shown = "; ".join(f"'{label}' ({places[label][0]}, id '{places[label][1]}')" for label in found[:_EXAMPLES])
         yield blocking(
-            f"{counted(len(found), 'label')} that look like lists of labels: {shown}. An example has one label here: "
-            "keep one, or leave the cell empty. If these are names of classes, say so with --literal-labels.",
+            f"lists in the place of {counted(len(found), 'label')}: {shown}. An example has one label: keep one, "
+            "or leave the cell empty. If these are names of classes, say so with --literal-labels.",
             [places[label][1] for label in found],
         )
