@@ -93,6 +93,7 @@ def test_columns_of_labels_are_not_those_of_a_folder(photos: Path) -> None:
         ("l.xlsx", "CSV UTF-8"),
         ("l.what", ".csv .tsv .jsonl .parquet"),
         ("missing.json", "no file 'missing.json'"),
+        ("missing/labels", "no file 'missing/labels'"),
     ],
 )
 def test_labels_of_another_kind_are_refused_by_it(photos: Path, verb: str, name: str, said: str) -> None:
@@ -177,11 +178,11 @@ def test_labels_correct_those_of_the_data(words: Path) -> None:
     vectors = np.load("X.npy")
     np.savez("D.npz", X=vectors, y=np.array(["a", "b", "b", "b", *[""] * 16]))
     (words / "corrections.csv").write_text("id,label\n2,a\n")
-    with pytest.raises(RequestError, match=r"'2' is 'b' in 'D' and 'a' in .*--prefer labels"):
+    with pytest.raises(RequestError, match=r"'2' is 'b' in 'D' and 'a' in .*prefer='labels'"):
         propagated("D.npz", "corrections.csv", "run")
     found = propagated("D.npz", "corrections.csv", "run", prefer="labels")
-    assert found["label"] == ["a", "b"] * 10
-    with pytest.raises(RequestError, match="unknown --prefer 'data'"):
+    assert found["label"][:4] == ["a", "b", "a", "b"]
+    with pytest.raises(RequestError, match=r"unknown prefer='data'"):
         propagated("D.npz", "corrections.csv", "run2", prefer="data")
 
 

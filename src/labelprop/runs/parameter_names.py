@@ -21,7 +21,7 @@ SETTING = re.compile(r"(?<![\w-])--set (\w+)=(\.\.\.|[\w.+-]*\w)?")
 FLAG = re.compile(
     r"(?<![\w-])--(?P<name>[a-z]\w*(?:-\w+)*)(?: (?P<value>'[^']*'|-?\d[\w.]*\b|\S*/\S*[\w/]|[\w+-]+))?"
 )
-WORDS = ("auto", "cpu", "cuda", "frozen", "lora", "full", "float32", "bf16")  # values beside the registry's names
+WORDS = ("auto", "cpu", "cuda", "frozen", "lora", "full", "float32", "bf16", "labels")  # beside the registry's names
 
 
 @contextmanager

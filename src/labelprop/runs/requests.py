@@ -62,7 +62,7 @@ class Labeled(Reading):
         "Table with id, label and optionally weight; or .npy. Repeat for more files.",
         "data",
         None,
-        kind=list[str],
+        kind=list[Path],  # what is typed is always a file, and never labels in a row
         positional=True,
         file=True,
     )

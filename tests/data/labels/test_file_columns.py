@@ -111,6 +111,8 @@ def test_a_path_that_leads_nowhere_is_named(questions: Samples, labels: object) 
 
 
 def test_a_list_of_texts_is_aligned_labels(questions: Samples) -> None:
+    with pytest.raises(DataError, match=r"shape \(1,\) where 'data' has 3 rows.*'labels/here' should be a file"):
+        read_label_table(["labels/here"], questions)
     assert [row.label for row in read_label_table(["cat", "dog", ""], questions)] == ["cat", "dog"]
 
 

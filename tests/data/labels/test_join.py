@@ -194,7 +194,7 @@ def test_typed_tables(vectors: Samples, tmp_path: Path) -> None:
         ("l.csv", "id,what\na,b\n", r"has no column 'label'.*--labels-label-col.*names id, what\."),
         ("l.csv", "id|label\na|b\n", r"has no column 'id'.*names id\|label"),
         ("l.csv", "id,label\n,b\n", r"l\.csv, line 2: column 'id' is empty"),
-        ("l.txt", "", r"cannot read labels from .* '\.txt': .* a table \(.*rename it to l\.csv"),
+        ("l.txt", "", r"cannot read labels from .* '\.txt': .* a table with.*rename it to l\.csv"),
         ("l.json", "[]", r"cannot read labels from .* '\.json': .*Label Studio, export as CSV"),
         ("l.xlsx", "", r"cannot read labels from .* '\.xlsx': .*CSV UTF-8"),
         ("none.txt", None, "no file .* Check the path of the labels"),

@@ -54,6 +54,14 @@ def test_a_list_names_file_row_and_flag(tmp_path: Path) -> None:
         read_truth(path, samples)
 
 
+def test_a_mark_in_a_name_is_said_unless_it_was_said_to_be_part_of_it() -> None:
+    """Without another row that has a part of it, nothing tells a list from a name."""
+    samples, labels = open_samples(np.ones((4, 2))), ["animal|cat", "animal|dog", "plant", ""]
+    (said,) = join_labels(samples, labels).warnings
+    assert said.startswith("2 class names with '|': 'animal|cat', 'animal|dog'.")
+    assert join_labels(samples, labels, LabelOptions(literal=True)).warnings == ()
+
+
 def test_lists_in_data_name_the_row(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("text,label,other\nx,cat,u\ny,cat|dog,u|v\nz,,u\n")
     samples = open_samples(tmp_path / "t.csv")

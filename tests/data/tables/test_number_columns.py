@@ -41,6 +41,16 @@ def test_no_column_is_an_error(asked: str) -> None:
         number_columns(NAMES, asked, {"id", "label"})
 
 
+def test_labels_and_truth_never_become_vectors(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"column 'label' in --embedding-cols holds ids, labels"):
+        number_columns(NAMES, ["f0", "label"], {"id", "label"})
+    (tmp_path / "t.csv").write_text("id,f0,y,label,fact,f1\n0,1,0,0,1,2\n1,1,1,1,1,2\n")
+    for columns in (Columns(embeddings="*", label="y", truth="fact"), Columns(embeddings="f0:f1", truth="fact")):
+        content = open_samples(tmp_path / "t.csv", columns=columns, warn=lambda _: None).content
+        assert content is not None
+        assert content.shape == (2 if columns.label else 3,)
+
+
 @pytest.mark.parametrize("asked", ["f0:lable", ["lable"], "lable"])
 def test_an_unknown_name_has_a_nearest(asked: str | list[str]) -> None:
     with pytest.raises(UnknownNameError, match="--embedding-cols 'lable'; did you mean 'label'"):

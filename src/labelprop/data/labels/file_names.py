@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from labelprop.data.sources.folder import IMAGE_SUFFIXES
@@ -18,29 +18,35 @@ from labelprop.data.sources.folder import IMAGE_SUFFIXES
 _UPLOADED = re.compile(r"/data/upload/(?:\d+/)?[0-9a-f]{8}-(?P<name>[^/]+)\Z")  # as Label Studio keeps a file
 
 
-@dataclass(frozen=True, slots=True)
 class FileNames:
-    """The ids of DATA, to be found by a path that may be written otherwise."""
+    """Ids of DATA, to be found by a path that may be written otherwise. What that takes is made when it is needed."""
 
-    ids: frozenset[str]
-    by_stem: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    def __init__(self, *ids: Iterable[str]) -> None:
+        self._ids = ids
 
-    @classmethod
-    def of(cls, ids: Iterable[str]) -> FileNames:
-        names = cls(frozenset(ids))
-        for name in sorted(names.ids):
+    @cached_property
+    def _known(self) -> list[Collection[str]]:
+        return [part if isinstance(part, dict | set) else set(part) for part in self._ids]
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        names = defaultdict(list)
+        for name in sorted(name for part in self._known for name in part):
             if _stem(name) != _last(name):  # only ids of files are paths
-                names.by_stem[_stem(name)].append(name)
+                names[_stem(name)].append(name)
         return names
+
+    def __contains__(self, text: str) -> bool:
+        return any(text in part for part in self._known)
 
     def find(self, text: str) -> list[str]:
         """The example that an id of LABELS stands for: none, one, or several that it may be."""
-        if text in self.ids:
+        if text in self:
             return [text]
         for path in _readings(text):
-            if path in self.ids:
+            if path in self:
                 return [path]
-            common = {name: _common(name, path) for name in self.by_stem.get(_stem(path), ())}
+            common = {name: _common(name, path) for name in self._by_stem.get(_stem(path), ())}
             if longest := max(common.values(), default=0):
                 return [name for name, length in common.items() if length == longest]
         return []

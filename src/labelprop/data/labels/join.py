@@ -85,7 +85,7 @@ def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USU
     """Match rows of LABELS with examples by id, collecting all problems."""
     index = {name: place for place, name in enumerate(samples.ids)}
     skipped = {skip.id for skip in samples.skipped}
-    rows, by_name = by_file_names(rows, FileNames.of([*index, *skipped]))
+    rows, by_name = by_file_names(rows, FileNames(index, skipped))
     rows, outscored = best_scored(rows)
     unknown = [row for row in rows if row.id not in index and row.id not in skipped]
     known: dict[str, LabelRow] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from labelprop.core.text import counted
+from labelprop.core.text import counted, quoted
 from labelprop.data.labels.file_names import FileNames
 from labelprop.data.labels.findings import Finding, blocking, note, warning
 from labelprop.data.labels.lists import listed
@@ -99,10 +99,17 @@ def lists_of_labels(samples: Samples, rows: Sequence[LabelRow]) -> Iterator[Find
         if label is not None and label not in places:
             places[label] = (f"'{samples.name}', {samples.place(index)}", samples.ids[index])
     found = sorted(listed(places))
+    doubtful = sorted(label for label in places if "|" in label and label not in found)
+    if doubtful:
+        yield warning(
+            f"{counted(len(doubtful), 'class name')} with '|': {quoted(doubtful)}. If these are lists, keep one "
+            "label an example; if they are names, --literal-labels says so.",
+            [places[label][1] for label in doubtful],
+        )
     if found:
         shown = "; ".join(f"'{label}' ({places[label][0]}, id '{places[label][1]}')" for label in found[:_EXAMPLES])
         yield blocking(
-            f"{counted(len(found), 'label')} that look like lists of labels: {shown}. An example has one label here: "
-            "keep one, or leave the cell empty. If these are names of classes, say so with --literal-labels.",
+            f"lists in the place of {counted(len(found), 'label')}: {shown}. An example has one label: keep one, "
+            "or leave the cell empty. If these are names of classes, say so with --literal-labels.",
             [places[label][1] for label in found],
         )

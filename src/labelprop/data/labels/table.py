@@ -68,7 +68,7 @@ def read_label_table(
     opened = [*tables.values()] if files else [dataset_table(labels, "labels")]
     if not of_others:
         check_named(opened, options)
-    names = FileNames.of([*samples.ids, *(skip.id for skip in samples.skipped)])
+    names = FileNames(samples.ids, (skip.id for skip in samples.skipped))
     rows = [
         row for path in files if path not in tables for row in _aligned(load_arrays(path)["X"], samples, str(path))
     ]
@@ -104,12 +104,13 @@ def check_files(files: Sequence[Path], what: str) -> None:
         if not path.exists():
             raise RequestError(f"no file '{path}'. Check the path of the {what}.")
         if path.suffix.lower() != ".npy" and table_kind(path) is None:
-            kind = (
-                "a folder" if path.is_dir() else f"a file of the kind '{path.suffix}'" if path.suffix else "no table"
+            kind = "a folder" if path.is_dir() else f"of the kind '{path.suffix or 'without an ending'}'"
+            remedy = (
+                " Save its array of labels alone, as .npy." if path.suffix.lower() == ".npz" else how_to_convert(path)
             )
             raise RequestError(
-                f"cannot read {what} from '{path}', {kind}: {what} are a table ({TABLES}; text also "
-                f"packed as .gz) with columns id and label, or a .npy with one a row.{how_to_convert(path)}"
+                f"cannot read {what} from '{path}', {kind}: give a table with columns id and label ({TABLES}; text "
+                f"also packed as .gz), or a .npy with one label a row.{remedy}"
             )
 
 
@@ -156,9 +157,11 @@ def _aligned(values: Any, samples: Samples, where: str) -> list[LabelRow]:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array.reshape(-1)
     if array.ndim != 1 or len(array) not in (samples.n_rows, len(samples)):
+        paths = [text for text in array.ravel()[:1].tolist() if isinstance(text, str) and "/" in text]
+        hint = f" If '{paths[0]}' should be a file, check its path: there is none." if paths else ""
         raise DataError(
             f"{where} has shape {array.shape} where '{samples.name}' has {samples.n_rows:,} rows; aligned labels are "
-            "one a row. Use a table with columns id and label for some of the rows."
+            f"one a row. Use a table with columns id and label for some of the rows.{hint}"
         )
     chosen = samples.rows.tolist() if len(array) == samples.n_rows else range(len(samples))
     texts = _texts(array)

@@ -107,8 +107,7 @@ def _wide(names: tuple[str, ...], columns: Columns) -> tuple[str, ...]:
     """The columns of a number each that are asked for; none where none are."""
     if columns.embeddings is None:
         return ()
-    label = "label" if columns.label is None and columns.truth != "label" else columns.label
-    taken = {columns.id or "id", label, columns.text, columns.truth} - {None}
+    taken = {"id", "label", columns.id, columns.label, columns.text, columns.truth}
     return number_columns(names, columns.embeddings, {name for name in taken if name is not None})
 
 

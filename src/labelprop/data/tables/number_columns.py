@@ -19,11 +19,13 @@ def number_columns(names: Sequence[str], asked: str | Sequence[str], taken: Coll
     """The columns that are asked for: names, or a text with `first:last` or a pattern such as `f*`; none twice.
 
     A range and a pattern leave out the columns that are `taken` for something else. Raises RequestError where there
-    are none.
+    are none, and for a name that is taken.
     """
     if not isinstance(asked, str):
         for name in asked:
             _check(name, names)
+            if name in taken:
+                raise RequestError(f"column '{name}' in --embedding-cols holds ids, labels, the truth or the text.")
         return tuple(dict.fromkeys(asked))
     first, _, last = asked.partition(":")
     if asked in names:
@@ -85,7 +87,7 @@ def _numbers(column: Any, table: Table, name: str, start: int) -> np.ndarray:
     remedy = (
         "Write 0.5 with a point."
         if isinstance(cell, str) and _is_number(cell.replace(",", "."))
-        else ("Correct the cell, remove the row, or leave this column out of --embedding-cols.")
+        else "Correct the cell, remove the row, or leave this column out of --embedding-cols."
     )
     raise DataError(f"{table.row(start + row)}: column '{name}' {found}. {remedy}")
 
