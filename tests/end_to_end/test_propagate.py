@@ -326,7 +326,7 @@ FLAGS = {
     "--volume seed": "--volume seed must be none, seeds or numbers .* did you mean 'seeds'",
     "--volume 1,2": r"volume has shape \(2,\) for 3 classes",
     "--method difusion": "did you mean 'diffusion'",
-    "--metric euclidean": "metric",
+    "--metric euclidean": "--metric euclidean is not for --method diffusion, which takes cosine; it is for ",
     "--search fast": "--search fast must be auto, exact or approximate",
     "--device gpu": "--device gpu",
 }
@@ -335,6 +335,32 @@ FLAGS = {
 @pytest.mark.parametrize("flags", FLAGS)
 def test_wrong_flags_are_named(problem, flags: str) -> None:
     refused(FLAGS[flags], problem[2], *flags.split())
+
+
+def test_settings_that_are_infinite_or_of_numpy_are_kept(problem) -> None:
+    _, _, folder = problem
+    given = {"temperature": np.inf, "n_neighbors": np.int64(4)}
+    run = labelprop.propagate(
+        folder / "X.npy", folder / "y.npy", method="weighted-knn", parameters=given, out=folder / "run"
+    )
+    kept = json.loads((run.path / "run.json").read_text())
+    assert kept["request"]["parameters"] == {"temperature": "inf", "n_neighbors": 4}
+    assert (kept["settings"]["temperature"], kept["settings"]["n_neighbors"]) == ("inf", 4)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--method", "poisson"], "plan: poisson, metric euclidean, 10 neighbors"),
+        (["--method", "poisson", "--metric", "cosine"], "plan: poisson, metric cosine, 10 neighbors"),
+        (["--method", "label-spreading", "--kernel", "rbf", "--metric", "cosine"], "metric euclidean, all pairs"),
+        (["--method", "auto"], "plan: auto, metrics cosine and euclidean, 50 neighbors"),
+    ],
+)
+def test_the_plan_names_the_metric(problem, flags: list[str], said: str) -> None:
+    assert said in done(problem[2], *flags)
+    chosen = read(problem[2], "run.json")["verdict"].get("metric", "none")
+    assert chosen in (("cosine", "euclidean") if "auto" in flags else ("none",))
 
 
 # -- what is said of results that are less than they seem ---------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_moons
@@ -19,7 +20,7 @@ from labelprop.core.errors import DataError, RequestError
 from labelprop.core.registry import HEADS, PROPAGATORS
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.auto import AutoPropagation
-from labelprop.propagators.choice import fits, heads, shared_search
+from labelprop.propagators.choice import fits, heads, settled, shared_search
 from labelprop.propagators.choice.candidates import EXPECTED, Candidate, list_candidates
 from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.estimator import graph_propagator
@@ -174,6 +175,24 @@ class TestMetric:
         angles = AutoPropagation(candidates=candidates, metric="cosine").fit(X, y)
         assert angles.metric_ == "cosine"
         assert accuracy(angles, truth, y) < 0.95
+
+    @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, torch.tensor])
+    def test_it_is_settled_on_some_of_many_rows(self, form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        X, truth = make_moons(400, noise=0.05, random_state=0)
+        searched: list[tuple[int, str]] = []
+
+        def spy(rows: Any, k: int, **options: Any) -> Any:
+            searched.append((rows.n, options["metric"]))
+            return nearest(rows, k, **options)
+
+        nearest = shared_search.nearest
+        monkeypatch.setattr(shared_search, "nearest", spy)
+        monkeypatch.setattr(settled, "SAMPLE", 200)
+        y = seeds_of(truth, 10)
+        found = AutoPropagation(candidates=["label-propagation"]).fit(form(X), y)
+        sample = len({*range(0, 400, 2), *np.flatnonzero(y >= 0).tolist()})
+        assert searched == [(sample, "euclidean"), (sample, "cosine"), (400, "euclidean")]
+        assert (found.metric_, accuracy(found, truth, y)) == ("euclidean", 1)
 
     def test_angles_are_taken_where_lengths_say_little(self) -> None:
         X, truth = blobs()

@@ -17,7 +17,6 @@ from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors.rows import as_rows
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice.candidates import (
-    METRICS,
     NEIGHBORS,
     SOFT_HEAD,
     Candidate,
@@ -28,7 +27,7 @@ from labelprop.propagators.choice.candidates import (
 from labelprop.propagators.choice.fits import CandidateFits
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.choice.hidden import HiddenLabels
-from labelprop.propagators.choice.selection import Tally, select_candidate
+from labelprop.propagators.choice.selection import Tally
 from labelprop.propagators.choice.settled import possible, with_kernels
 from labelprop.propagators.choice.shared_search import SharedSearch
 from labelprop.propagators.choice.shown import choice_html
@@ -54,8 +53,8 @@ class AutoPropagation(Propagator):
     leaves unreached count as wrong. Propagators are tried with 10, 20 and 50 neighbors (label propagation reweighted
     toward the seeds); the heads are logistic regressions on unit vectors, fitted to the seeds alone ("labels-only")
     or to propagated labels weighted by their certainty ("soft-head"). Metric and sharpness of label propagation,
-    label spreading and Poisson are settled first, by label propagation: cosine and sharpness 4, unless hidden seeds
-    speak for another.
+    label spreading and Poisson are settled first, by label propagation on 4,000 of the rows and as many of the seeds:
+    cosine (up to four columns "euclidean") and sharpness 4, unless hidden seeds speak for another.
 
     A given graph is tried by the methods that can read it: negative similarities leave out label propagation, label
     spreading and Poisson, distances above 2 the methods that read cosines off them. Heads of more than 4 million
@@ -95,8 +94,6 @@ class AutoPropagation(Propagator):
         """One search; then graphs, eigenvectors and solves of the candidates, over and over."""
         found = graph_cost(size, {"n_neighbors": max(NEIGHBORS), "search": self.search})
         search, graph, solve = found.stages
-        searches = len(METRICS) if self.metric == "auto" else 1
-        search = replace(search, products=searches * search.products, passes=searches * search.passes)
         spectral = SpectralCut(n_neighbors=max(NEIGHBORS), search=self.search).cost(size).stages[-1]
         choice = Stage(
             "choice",
@@ -123,19 +120,12 @@ class AutoPropagation(Propagator):
         fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
         if fewest >= FEWEST:
             hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
-
-            def select(tried: list[Candidate]) -> list[Tally[Candidate]]:
-                def is_right(candidate: Candidate, fold: int) -> np.ndarray:
-                    return fits.right(candidate, seeds, hidden, fold)
-
-                return select_candidate(tried, len(hidden.folds), is_right, fits.forget)
-
-            tallies = select(with_kernels(fits, candidates, self.metric, select))
+            tallies = fits.select(with_kernels(fits, candidates, self.metric, seeds, self.cv), seeds, hidden)
             chosen, self.reason_ = tallies[0].candidate, _hidden_reason(tallies, len(hidden.folds))
             self.trials_ = [(t.candidate.method, t.candidate.n_neighbors, t.right, len(t.right_H)) for t in tallies]
         else:
             self.trials_ = []
-            candidates = with_kernels(fits, candidates, self.metric, None)
+            candidates = with_kernels(fits, candidates, self.metric, None, self.cv)
             chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
         if left_out:
             self.reason_ += f" Left out: {', '.join(left_out)}."

@@ -130,7 +130,7 @@ def check_unreached(make: Make) -> None:
     """Rows in components without seeds are unreached: uniform, certainty 0, the marker; never class 0."""
     problem, island = separable(), separable(n_classes=1, seed=4)
     X = np.zeros((len(problem.y) + len(island.y) + 1, 32))  # the last row is a zero vector
-    X[: len(problem.y), :16], X[len(problem.y) : -1, 16:] = problem.X, island.X
+    X[: len(problem.y), :16], X[len(problem.y) : -1, 16:] = problem.X, island.X + 100  # far by angle and by distance
     y = np.concatenate([problem.y, np.full(len(island.y) + 1, -1)])
     few = {"n_neighbors": 5} if "n_neighbors" in make().get_params() else {}
     found = make().set_params(**few).fit(X, y)

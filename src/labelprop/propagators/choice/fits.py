@@ -18,6 +18,7 @@ from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice import heads
 from labelprop.propagators.choice.candidates import LABELS_ONLY, Candidate, propagator
 from labelprop.propagators.choice.hidden import HiddenLabels
+from labelprop.propagators.choice.selection import Tally, select_candidate
 from labelprop.propagators.choice.shared_search import SharedSearch
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 
@@ -103,6 +104,14 @@ class CandidateFits:
             sample_M = torch.cat([every, seeds.mask_N.nonzero().squeeze(1)]).unique()  # type: ignore[no-untyped-call]
         found = self.spread(self.base, seeds, rough=rough)
         return heads.soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
+
+    def select(self, candidates: list[Candidate], seeds: Seeds, hidden: HiddenLabels) -> list[Tally[Candidate]]:
+        """The candidates that were tried on all folds of hidden seeds, the chosen one first."""
+
+        def is_right(candidate: Candidate, fold: int) -> np.ndarray:
+            return self.right(candidate, seeds, hidden, fold)
+
+        return select_candidate(candidates, len(hidden.folds), is_right, self.forget)
 
     def right(self, candidate: Candidate, seeds: Seeds, hidden: HiddenLabels, fold: int) -> np.ndarray:
         """Which of a fold's hidden seeds a candidate, solved roughly, labels right, bool; unreached is wrong."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -22,10 +21,11 @@ from labelprop.propagators.choice.candidates import (
 )
 from labelprop.propagators.choice.fits import CandidateFits
 from labelprop.propagators.choice.heads import check_size
+from labelprop.propagators.choice.hidden import HiddenLabels
 from labelprop.propagators.choice.selection import Tally
 from labelprop.propagators.choice.shared_search import SharedSearch
 
-Select = Callable[[list[Candidate]], list[Tally[Candidate]]]  # the candidates tried, the chosen one first
+SAMPLE = 4000  # rows that metric and sharpness are settled on, and as many seeds
 
 
 def possible(fits: CandidateFits, named: list[Candidate], seeds: Seeds) -> tuple[list[Candidate], list[str]]:
@@ -53,24 +53,44 @@ def possible(fits: CandidateFits, named: list[Candidate], seeds: Seeds) -> tuple
 
 
 def with_kernels(
-    fits: CandidateFits, candidates: list[Candidate], metric: str, select: Select | None
+    fits: CandidateFits, candidates: list[Candidate], metric: str, seeds: Seeds | None, cv: int
 ) -> list[Candidate]:
     """The same candidates, those that have a choice with the metric and sharpness that serve the first of them best.
 
-    `select` None, where no seeds can be hidden, takes the preferred ones.
+    They are compared on `SAMPLE` of the rows by hiding seeds, in at most `cv` folds; without seeds that can be hidden
+    (None) the preferred ones are taken.
     """
     trial = next((candidate for candidate in candidates if has_kernel(candidate.method)), None)
     if trial is None or metric == "precomputed":
         return candidates
     metrics = _metrics(fits.shared) if metric == "auto" else (metric,)
     kernel = Kernel(metrics[0])
-    if select is not None:
+    if seeds is not None:
+        trying, seeds = _sampled(fits, seeds)
+        hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), cv)
         if len(metrics) > 1:
-            kernel = _best(select([replace(trial, kernel=Kernel(metric)) for metric in metrics]))
-        kernel = _best(select([replace(trial, kernel=replace(kernel, sharpness=value)) for value in SHARPNESS]))
+            tried = [replace(trial, kernel=Kernel(one)) for one in metrics]
+            kernel = _best(trying.select(tried, seeds, hidden))
+        tried = [replace(trial, kernel=replace(kernel, sharpness=one)) for one in SHARPNESS]
+        kernel = _best(trying.select(tried, seeds, hidden))
     if has_kernel(fits.base.method):
         fits.base = replace(fits.base, kernel=kernel)
     return [replace(one, kernel=kernel) if has_kernel(one.method) else one for one in candidates]
+
+
+def _sampled(fits: CandidateFits, seeds: Seeds) -> tuple[CandidateFits, Seeds]:
+    """The same for some of the rows and of the seeds; for all where they are few, or where a graph is given."""
+    shared = fits.shared
+    if shared.is_graph or shared.n <= SAMPLE:
+        return fits, seeds
+    labeled_M = seeds.mask_N.nonzero().squeeze(1).cpu()
+    spread_M = labeled_M[torch.arange(min(SAMPLE, len(labeled_M))) * len(labeled_M) // min(SAMPLE, len(labeled_M))]
+    every_M = torch.arange(SAMPLE) * shared.n // SAMPLE
+    places_M = torch.cat([every_M, spread_M]).unique()  # type: ignore[no-untyped-call]
+    soft_NC = None if seeds.soft_NC is None else seeds.soft_NC[places_M.to(seeds.soft_NC.device)]
+    places_on = places_M.to(seeds.labels_N.device)
+    some = Seeds(seeds.labels_N[places_on], seeds.weights_N[places_on], seeds.n_classes, soft_NC)
+    return CandidateFits(shared.of_rows(places_M), fits.classes, fits.settings, fits.base), some
 
 
 def _metrics(shared: SharedSearch) -> tuple[str, ...]:

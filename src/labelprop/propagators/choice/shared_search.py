@@ -78,6 +78,11 @@ class SharedSearch:
         """All that was searched by a metric, or given, as a graph."""
         return AffinityGraph.from_scipy(self.edges(None, metric).values).to(self.device)
 
+    def of_rows(self, places_M: torch.Tensor) -> SharedSearch:
+        """The same for some of the rows, by themselves and without a word."""
+        places = places_M.to(self.given.device) if isinstance(self.given, torch.Tensor) else places_M.numpy()
+        return SharedSearch(self.given[places], self.device, self.search, self.seed, lambda *_: None)
+
     def of_one_length(self) -> bool:
         """Whether all rows are equally long: then distances order and weigh neighbors as cosines do."""
         rows, shortest, longest = self.rows("euclidean"), float("inf"), 0.0

@@ -121,6 +121,7 @@ class _RowsWithOnes(DenseRows):
     def __init__(self, rows: Rows) -> None:
         self._inner = rows
         self.n, self.dim, self.dtype, self.device = rows.n, rows.dim + 1, rows.dtype, rows.device
+        self.stored = self.dim
         self.metric, self.zero_N = "inner", rows.zero_N
 
     def read(self, start: int, stop: int) -> Any:
