@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
+from labelprop.core.progress import Silent, advance, reporting_to
 from labelprop.core.registry import HEADS
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
@@ -19,6 +22,7 @@ from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice.candidates import (
     METRICS,
     NEIGHBORS,
+    SHARPNESS,
     SOFT_HEAD,
     Candidate,
     CandidateNames,
@@ -28,7 +32,7 @@ from labelprop.propagators.choice.candidates import (
 from labelprop.propagators.choice.fits import CandidateFits
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.choice.hidden import HiddenLabels
-from labelprop.propagators.choice.selection import Tally, select_candidate
+from labelprop.propagators.choice.selection import MOST_CANDIDATES, Tally, select_candidate
 from labelprop.propagators.choice.settled import possible, with_kernels
 from labelprop.propagators.choice.shared_search import SharedSearch
 from labelprop.propagators.choice.shown import choice_html
@@ -123,11 +127,10 @@ class AutoPropagation(Propagator):
         fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
         if fewest >= FEWEST:
             hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
+            most = len(METRICS) + len(SHARPNESS) + len(candidates) + 3 * (len(hidden.folds) - 1) * MOST_CANDIDATES
+            is_right = _as_one_stage(partial(fits.right, seeds=seeds, hidden=hidden), most)
 
             def select(tried: list[Candidate]) -> list[Tally[Candidate]]:
-                def is_right(candidate: Candidate, fold: int) -> np.ndarray:
-                    return fits.right(candidate, seeds, hidden, fold)
-
                 return select_candidate(tried, len(hidden.folds), is_right, fits.forget)
 
             tallies = select(with_kernels(fits, candidates, self.metric, select))
@@ -136,7 +139,8 @@ class AutoPropagation(Propagator):
         else:
             self.trials_ = []
             candidates = with_kernels(fits, candidates, self.metric, None)
-            chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
+            with reporting_to(Silent()):
+                chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
         if left_out:
             self.reason_ += f" Left out: {', '.join(left_out)}."
         self.say(f"choice: {self.reason_}", started)
@@ -201,6 +205,19 @@ class AutoPropagation(Propagator):
             return
         for shares_BC in self._head.predict(as_rows(given, self._head.bias_C.device)):
             yield shares_BC.cpu().numpy(), np.ones(len(shares_BC), dtype=bool)
+
+
+def _as_one_stage(right: Callable[..., np.ndarray], most: int) -> Callable[[Candidate, int], np.ndarray]:
+    """`right` of a candidate and a fold, up to `most` times, as one stage: what it says meanwhile is dropped."""
+    done = itertools.count(1)
+
+    def is_right(candidate: Candidate, fold: int) -> np.ndarray:
+        with reporting_to(Silent()):
+            right_H = right(candidate, fold=fold)
+        advance("choice", next(done), most)
+        return right_H
+
+    return is_right
 
 
 def _by_order(fits: CandidateFits, candidates: list[Candidate], seeds: Seeds, fewest: int) -> tuple[Candidate, str]:
