@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,13 +12,16 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
+from labelprop.core.progress import Silent, advance, reporting_to
 from labelprop.core.registry import HEADS
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors.rows import as_rows
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice.candidates import (
+    METRICS,
     NEIGHBORS,
+    SHARPNESS,
     SOFT_HEAD,
     Candidate,
     CandidateNames,
@@ -27,7 +31,7 @@ from labelprop.propagators.choice.candidates import (
 from labelprop.propagators.choice.fits import CandidateFits
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.choice.hidden import HiddenLabels
-from labelprop.propagators.choice.selection import Tally
+from labelprop.propagators.choice.selection import MOST_CANDIDATES, Tally
 from labelprop.propagators.choice.settled import possible, with_kernels
 from labelprop.propagators.choice.shared_search import SharedSearch
 from labelprop.propagators.choice.shown import choice_html
@@ -120,13 +124,18 @@ class AutoPropagation(Propagator):
         fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
         if fewest >= FEWEST:
             hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
+            n_folds = len(hidden.folds)
+            most = n_folds * (len(METRICS) + len(SHARPNESS)) + len(candidates) + (n_folds - 1) * MOST_CANDIDATES
+            done = itertools.count(1)
+            fits.tried = lambda: advance("choice", next(done), most)
             tallies = fits.select(with_kernels(fits, candidates, self.metric, seeds, self.cv), seeds, hidden)
-            chosen, self.reason_ = tallies[0].candidate, _hidden_reason(tallies, len(hidden.folds))
+            chosen, self.reason_ = tallies[0].candidate, _hidden_reason(tallies, n_folds)
             self.trials_ = [(t.candidate.method, t.candidate.n_neighbors, t.right, len(t.right_H)) for t in tallies]
         else:
             self.trials_ = []
             candidates = with_kernels(fits, candidates, self.metric, None, self.cv)
-            chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
+            with reporting_to(Silent()):
+                chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
         if left_out:
             self.reason_ += f" Left out: {', '.join(left_out)}."
         self.say(f"choice: {self.reason_}", started)

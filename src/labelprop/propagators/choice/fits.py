@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
+from labelprop.core.progress import Silent, reporting_to
 from labelprop.core.registry import HEADS, parameters
 from labelprop.core.types import UNLABELED, Propagation
 from labelprop.graph.affinity import AffinityGraph
@@ -35,7 +36,8 @@ class CandidateFits:
     classes: np.ndarray
     settings: Mapping[str, Any]
     base: Candidate  # whose labels the soft head takes: where seeds are hidden, the best of the first fold so far
-    _most: int = -1  # seeds that it found
+    tried: Callable[[], None] = lambda: None  # called after each candidate and fold
+    _most: int = -1  # seeds that the base found
     _estimators: dict[Candidate, Any] = field(default_factory=dict)
     _graphs: dict[Any, AffinityGraph] = field(default_factory=dict)
 
@@ -125,7 +127,9 @@ class CandidateFits:
             head = self.head(candidate, shown, rough=True)
             return head.logits(self.shared.rows().take(places_H)).argmax(dim=1).cpu().numpy()
 
-        found = hidden.ask(fold, fit)
+        with reporting_to(Silent()):  # all of them are one stage
+            found = hidden.ask(fold, fit)
+        self.tried()
         if fold == 0 and candidate.method not in HEADS and found.right > self._most:
             self._most, self.base = found.right, candidate
         return found.right_H
