@@ -1,7 +1,7 @@
 """Messages with the names of parameters, for calls from Python.
 
 Messages are written once, as the command line says them: `--resume`, `--image-size 64`, `--set lr=0.1`. From Python
-they say `resume=True`, `image_size=64` and `settings={'lr': 0.1}`.
+they say `resume=True`, `image_size=64` and `settings={'lr': 0.1}`; `--labels` without a value is `labels=`.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _parameter(found: re.Match[str]) -> str:
     if name.startswith("no-"):
         return f"{name[3:].replace('-', '_')}=False{rest}"
     python = name.replace("-", "_")
-    return f"{python}={_literal(value)}" if value is not None and _is_value(value) else f"{python}{rest}"
+    return f"{python}={_literal(value)}" if value is not None and _is_value(value) else f"{python}={rest}"
 
 
 def _is_value(text: str) -> bool:
