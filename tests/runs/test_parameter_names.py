@@ -27,6 +27,8 @@ SOURCE = Path(labelprop.__file__).parent
         ("--epochs and --steps exclude each other", "epochs= and steps= exclude each other"),
         ("--test holds images; give --labels with a table.", "test= holds images; give labels= with a table."),
         ("--no-balance-seeds or --n-neighbors 10 (3 GB)", "balance_seeds=False or n_neighbors=10 (3 GB)"),
+        ("--device gpux is not known; use --device cpu.", "device='gpux' is not known; use device='cpu'."),
+        ("--init must name a run; --model excludes it", "init= must name a run; model= excludes it"),
         ("`labelprop train DATA --out r` makes one", "`labelprop train DATA --out r` makes one"),
         ("columns `a--b` -- and so on", "columns `a--b` -- and so on"),
     ],

@@ -79,9 +79,4 @@ def call(work: Callable[[Any], Result], kind: type[Request], options: Mapping[st
         return work(kind.of(given))
     quiet = not leads() or (given.pop("quiet", False) if kind.shows_progress else True)
     with parameters_named(), shown(quiet) as reporter:
-        try:
-            return work(kind.of({"reporter": NamingParameters(reporter)} | given))
-        except KeyboardInterrupt:
-            if "resume" in kind.options():
-                reporter.say("interrupted; what was finished is saved. To go on: the same call with resume=True")
-            raise
+        return work(kind.of({"reporter": NamingParameters(reporter)} | given))

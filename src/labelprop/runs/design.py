@@ -71,7 +71,7 @@ def resolve_device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name not in ("cpu", "cuda"):
-        raise RequestError(f"--device '{name}' is not known; use auto, cpu or cuda.")
+        raise RequestError(f"--device {name} is not known; use auto, cpu or cuda.")
     if name == "cuda" and not torch.cuda.is_available():
         raise RequestError("--device cuda: torch finds no CUDA device here; use --device cpu.")
     return torch.device("cuda", local_rank()) if name == "cuda" and started_together() else torch.device(name)
