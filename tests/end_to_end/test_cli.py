@@ -77,7 +77,8 @@ def test_train_predict_report(patterns, tmp_path) -> None:
     with (tmp_path / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == table.column("label").to_pylist()
-    assert len(rows[0]["probabilities"].split()) == 3
+    shares = [[float(row[name]) for name in ("columns", "disk", "rows")] for row in rows]
+    np.testing.assert_allclose(shares, table.column("probabilities").to_pylist(), rtol=1e-6)
     before = (run / "report.html").read_bytes()
     assert labelprop("report", run).returncode == 0
     assert (run / "report.html").read_bytes() == before

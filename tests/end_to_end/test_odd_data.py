@@ -180,7 +180,7 @@ def test_what_is_missing_is_said_before_the_data_are_read(tmp_path) -> None:
     for options, said in (
         ({"labels": tmp_path / "no.csv"}, r"no file '.*no\.csv'. Check the path of the labels"),
         ({"truth": tmp_path / "no.csv"}, r"no file '.*no\.csv'. Check the path of the truth"),
-        ({"init": tmp_path / "run0"}, "run0 holds no model; --init must name a finished run"),
+        ({"init": tmp_path / "run0"}, "run0 holds no model; init= must name a finished run"),
     ):
         with pytest.raises(RequestError, match=said):
             labelprop.train(unread, out=out, **options)
@@ -189,7 +189,7 @@ def test_what_is_missing_is_said_before_the_data_are_read(tmp_path) -> None:
 def test_a_test_set_without_labels_says_where_they_go(tmp_path) -> None:
     vectors_ND, y_N = blobs(30, 12)
     np.save(tmp_path / "more.npy", vectors_ND)
-    with pytest.raises(RequestError, match=r"^test has no labels to score by"):
+    with pytest.raises(RequestError, match=r"^test= has no labels to score by"):
         labelprop.train(vectors_ND, y_N, test=tmp_path / "more.npy", out=tmp_path / "run")
 
 

@@ -89,6 +89,15 @@ def test_it_is_trained_kept_without_its_code_and_loaded_with_its_class(tmp_path:
     assert not [path for path in run.path.rglob("*") if path.suffix in (".pt", ".pkl", ".pth", ".py")]
 
 
+def test_what_requires_no_gradient_stays_as_it_came(tmp_path: Path) -> None:
+    own = Net()
+    own.first.requires_grad_(False)
+    run = train(tmp_path / "run", own, baselines=False, steps=2)
+    before, after = own.state_dict(), run.model.network.trunk.module.state_dict()
+    learned = {name for name in before if not torch.equal(before[name], after[name])}
+    assert learned == {"second.weight", "second.bias", "again.weight", "again.bias"}
+
+
 def test_a_folder_alone_is_refused_with_the_advice(tmp_path: Path) -> None:
     run = train(tmp_path / "run", Net(), baselines=False, recipe="supervised", settings={}, steps=2)
     for use in (

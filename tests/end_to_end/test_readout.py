@@ -85,9 +85,9 @@ def test_a_recipe_made_in_python_trains_on_crops_and_its_center_is_what_is_seen_
 def test_what_cannot_be_gone_on_from_is_refused(trained, tmp_path) -> None:
     base, run = trained
     for options, said in (
-        ({"recipe": "linear-readout"}, "name its run with --init"),
+        ({"recipe": "linear-readout"}, "name its run with init="),
         ({"init": tmp_path / "nothing"}, "holds no model"),
-        ({"init": run.path, "model": "mlp"}, "--model mlp excludes --init and --tune"),
+        ({"init": run.path, "model": "mlp"}, "model='mlp' excludes init= and tune="),
     ):
         with pytest.raises(RequestError, match=said):
             labelprop.train(base / "patterns", out=tmp_path / "run", epochs=1, **options)

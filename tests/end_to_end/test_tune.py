@@ -107,10 +107,10 @@ def test_a_resumed_run_equals_an_unbroken_one(images, vit, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tune": "loar"}, "unknown --tune 'loar'; did you mean 'lora'"),
-        ({"tune": "full", "backbone": None}, "--tune full needs images, and --backbone"),
-        ({"tune": "full", "init": "somewhere"}, "--tune full and --init exclude each other"),
-        ({"tune": "full", "model": "small_cnn"}, "--model small_cnn excludes --init and --tune"),
+        ({"tune": "loar"}, "unknown tune='loar'; did you mean 'lora'"),
+        ({"tune": "full", "backbone": None}, "tune='full' needs images, and backbone="),
+        ({"tune": "full", "init": "somewhere"}, "tune='full' and init= exclude each other"),
+        ({"tune": "full", "model": "small_cnn"}, "model='small_cnn' excludes init= and tune="),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_written(images, vit, tmp_path, options, message) -> None:

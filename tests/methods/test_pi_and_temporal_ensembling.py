@@ -89,7 +89,9 @@ def test_two_passes_that_are_alike_are_refused(tmp_path) -> None:
         "settings": {"batch_size": 8, "labeled_batch_size": 4},
     }
     y = np.where(np.arange(40) < 8, classes, -1)
-    with pytest.raises(RequestError, match=r"two passes of an example are alike.*augment, or a network with dropout"):
+    with pytest.raises(
+        RequestError, match=r"two passes of an example are alike.*augment=, or a network with dropout"
+    ):
         labelprop.train(vectors, y, out=tmp_path / "alike", model="mlp(dropout=0)", **options)
     labelprop.train(vectors, y, out=tmp_path / "dropout", **options)
     labelprop.train(vectors, y, out=tmp_path / "noise", model="mlp(dropout=0)", augment="noise", **options)

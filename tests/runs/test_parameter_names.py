@@ -24,9 +24,11 @@ SOURCE = Path(labelprop.__file__).parent
         ("(--set lr=...). --set view=strong.", "(settings={'lr': ...}). settings={'view': 'strong'}."),
         ("--set batch_size=64, say", "settings={'batch_size': 64}, say"),
         ("--recipe auto tries some; --budget 10min.", "recipe='auto' tries some; budget='10min'."),
-        ("--epochs and --steps exclude each other", "epochs and steps exclude each other"),
-        ("--test holds images; give --labels with a table.", "test holds images; give labels with a table."),
+        ("--epochs and --steps exclude each other", "epochs= and steps= exclude each other"),
+        ("--test holds images; give --labels with a table.", "test= holds images; give labels= with a table."),
         ("--no-balance-seeds or --n-neighbors 10 (3 GB)", "balance_seeds=False or n_neighbors=10 (3 GB)"),
+        ("--device gpux is not known; use --device cpu.", "device='gpux' is not known; use device='cpu'."),
+        ("--init must name a run; --model excludes it", "init= must name a run; model= excludes it"),
         ("`labelprop train DATA --out r` makes one", "`labelprop train DATA --out r` makes one"),
         ("columns `a--b` -- and so on", "columns `a--b` -- and so on"),
     ],
@@ -54,7 +56,7 @@ def test_errors_of_verbs_and_of_runs_keep_their_type_and_name_parameters(tmp_pat
     with pytest.raises(RequestError, match="holds no model"):
         run.predict(X, quiet=True)
     (tmp_path / "t.csv").write_text("id,text\na,x\na,y\n")
-    assert any("id_col" in finding.text for finding in labelprop.doctor(tmp_path / "t.csv"))
+    assert any("id_col=" in finding.text for finding in labelprop.doctor(tmp_path / "t.csv"))
     assert not any("--" in finding.text for finding in labelprop.doctor(tmp_path / "t.csv"))
     with pytest.raises(UnknownNameError, match="quiet"):
         labelprop.doctor(X, quiet=True)

@@ -86,7 +86,7 @@ def test_names_that_are_wrong_missing_or_given_twice_are_refused() -> None:
         ({"resume": "no"}, "resume='no' must be True or False"),
         ({"seed": -1}, "seed=-1 must be at least 0"),
         ({"data": None}, "data is missing"),
-        ({"epochs": 3, "steps": 3}, "^epochs and steps exclude each other"),
+        ({"epochs": 3, "steps": 3}, "^epochs= and steps= exclude each other"),
         ({"callbacks": [lambda: None]}, "has no method that would be called here"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from pathlib import Path
 
@@ -39,10 +38,10 @@ def test_a_run_shows_its_numbers_its_first_rows_and_its_page(run: labelprop.Run)
     assert len(re.findall("<div", shown)) == len(re.findall("</div>", shown))
 
 
-def test_its_verdict_is_shown_where_there_is_one(run: labelprop.Run) -> None:
-    path = run.path / "metrics.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"verdict": "weak"}))
-    assert "Verdict: weak." in run._repr_html_()
+def test_its_verdict_comes_first(run: labelprop.Run) -> None:
+    assert run.metrics["verdict"] in ("good", "usable", "weak")
+    first = re.findall(r"<div[^>]*>([^<]+)</div>", run._repr_html_())[1]
+    assert first.lower().startswith(run.metrics["verdict"])
 
 
 def test_auto_shows_what_it_chose_above_the_diagram_of_scikit_learn() -> None:

@@ -40,7 +40,7 @@ def parse_duration(text: str | float, flag: str) -> float:
     """'90s', '10min', '1.5h' (a bare number is minutes) to seconds. Raises RequestError naming the flag."""
     match = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*([a-z]*)\s*", str(text).lower())
     if not match or match[2] not in UNITS or float(match[1]) <= 0:
-        raise RequestError(f"{flag} {text} is not a duration; write for example 90s, 10min or 1.5h.")
+        raise RequestError(f"{flag} '{text}' is not a duration; write for example 90s, 10min or 1.5h.")
     return float(match[1]) * UNITS[match[2]]
 
 

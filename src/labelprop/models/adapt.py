@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,7 +15,10 @@ from labelprop.models.trunks.trunk import Trunk
 
 
 class ModuleTrunk(Trunk):
-    """Any module that maps inputs to one feature vector, or one map, an example; a map is averaged over space."""
+    """Any module that maps inputs to one feature vector, or one map, an example; a map is averaged over space.
+
+    Its parameters that require no gradient never learn.
+    """
 
     learned = True  # for all that is known of it
 
@@ -23,6 +26,10 @@ class ModuleTrunk(Trunk):
         super().__init__()
         self.module = module
         self.feature_dim = measure_feature_dim(self, input_shape)
+        self._frozen = frozenset(name for name, one in module.named_parameters() if not one.requires_grad)
+
+    def fixed(self) -> Iterator[nn.Parameter]:
+        return (one for name, one in self.module.named_parameters() if name in self._frozen)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return as_feature(self.module(x))

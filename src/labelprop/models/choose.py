@@ -43,7 +43,7 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
     """
     found = re.fullmatch(r"\s*([^\s()]+)\s*(?:\(([^()]*)\))?\s*", text)
     if not found:
-        raise RequestError(f"--model {text} cannot be read; write NAME or NAME(option=value, ...).")
+        raise RequestError(f"--model '{text}' cannot be read; write NAME or NAME(option=value, ...).")
     name, inside = found[1], found[2] or ""
     parameters = inspect.signature(lookup("models", name).load()).parameters.values()
     known = {p.name: p.default for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
@@ -51,7 +51,7 @@ def parse_model(text: str) -> tuple[str, dict[str, Any]]:
     for part in filter(None, (piece.strip() for piece in inside.split(","))):
         option, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
-            raise RequestError(f"--model {text}: '{part}' is not option=value.")
+            raise RequestError(f"--model '{text}': '{part}' is not option=value.")
         if option not in known:
             raise UnknownNameError(f"option of model {name}", option, known)
         options[option] = parse_value(f"--model {name}({option})", value, known[option])

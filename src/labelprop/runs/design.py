@@ -161,7 +161,8 @@ def find_start(request: TrainRequest, embedded: Embedded) -> StartTrunk | None:
 def check_start(start: StartTrunk, shape: tuple[int, ...], model: Any) -> None:
     """Raises RequestError where examples of this shape do not fit, or another network was asked for."""
     if model != "auto":
-        raise RequestError("--model excludes --init and --tune: the network is the one named there.")
+        named = f"--model {model}" if isinstance(model, str) else "--model"
+        raise RequestError(f"{named} excludes --init and --tune: the network is the one named there.")
     if tuple(start.preprocessing.shape) != shape:
         raise RequestError(
             f"the network of --init takes examples of shape {tuple(start.preprocessing.shape)}, these have {shape}; "

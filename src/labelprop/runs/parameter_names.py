@@ -1,7 +1,7 @@
 """Messages with the names of parameters, for calls from Python.
 
 Messages are written once, as the command line says them: `--resume`, `--image-size 64`, `--set lr=0.1`. From Python
-they say `resume=True`, `image_size=64` and `settings={'lr': 0.1}`.
+they say `resume=True`, `image_size=64` and `settings={'lr': 0.1}`; `--labels` without a value is `labels=`.
 """
 
 from __future__ import annotations
@@ -71,12 +71,14 @@ def _parameter(found: re.Match[str]) -> str:
     if name.startswith("no-"):
         return f"{name[3:].replace('-', '_')}=False{rest}"
     python = name.replace("-", "_")
-    return f"{python}={_literal(value)}" if value is not None and _is_value(value) else f"{python}{rest}"
+    is_value = value is not None and _is_value(value, found.string[found.end() :])
+    return f"{python}={_literal(value) if is_value else rest}"
 
 
-def _is_value(text: str) -> bool:
-    """Whether what follows a flag is its value; of words those that are known, others belong to the sentence."""
-    return text[0] in "'-0123456789" or "/" in text or text in _words()
+def _is_value(text: str, rest: str) -> bool:
+    """Whether what follows a flag is its value: of words those that are known, or of which something is said."""
+    known = text[0] in "'-0123456789" or "/" in text or text in _words()
+    return known or re.match(r" (is|must|cannot|exists)\b", rest) is not None
 
 
 def _literal(text: str) -> str:

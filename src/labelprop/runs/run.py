@@ -44,8 +44,7 @@ class Run:
     @property
     def labels(self) -> pa.Table:
         """labels.parquet: one row an example, input order."""
-        with parameters_named():
-            return self._folder.read_table("labels.parquet")
+        return self._folder.read_table("labels.parquet")
 
     @property
     def metrics(self) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import pyarrow.parquet as pq
 
 from labelprop.core.html import box, link, sentence, table
 from labelprop.core.run_folder import RunFolder
+from labelprop.evaluation.verdict import judge
+from labelprop.report.say.verdict import headline
 from labelprop.report.words import brief, capital
 from labelprop.runs.summary import summary
 
@@ -20,9 +22,10 @@ COLUMNS = ("id", "label", "certainty", "source")
 def run_html(folder: RunFolder) -> str:
     """HTML of a finished run; only its first rows are read."""
     metrics, record = folder.read_json("metrics.json"), folder.read_json("run.json")
-    noun = record.get("noun", "example")
-    parts = [sentence(f"Verdict: {metrics['verdict']}.")] if isinstance(metrics.get("verdict"), str) else []
-    parts.append(sentence(f"{capital(summary(metrics, noun))}."))
+    noun, n = record.get("noun", "example"), metrics["unlabeled"]["n"]
+    labeled = n - metrics["unlabeled"].get("unreached", 0)
+    said = (*headline(judge(metrics), noun, n, labeled, metrics["n_given"]), f"{capital(summary(metrics, noun))}.")
+    parts = [sentence(text) for text in said if text]
     labels = folder.path / "labels.parquet"
     if labels.exists():
         first = next(pq.ParquetFile(labels).iter_batches(batch_size=ROWS, columns=list(COLUMNS)), None)

@@ -48,7 +48,12 @@ def train(request: TrainRequest) -> Run:
     then needs `if __name__ == "__main__":`. `model` is a name, or a `torch.nn.Module` whose forward gives features.
     """
     own = None if isinstance(request.model, str) else request.model
-    return _ended(request, Run(run_training(request), model=own))
+    try:
+        return _ended(request, Run(run_training(request), model=own))
+    except KeyboardInterrupt:
+        if not request.command:
+            request.reporter.say("interrupted; what was finished is saved. To go on: the same call with --resume")
+        raise
 
 
 @from_names(PropagateRequest)
