@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,6 +16,8 @@ from labelprop.data.labels.inspect import inspect_data
 from labelprop.data.labels.join import join_labels, read_truth
 from labelprop.data.samples import open_samples
 from labelprop.data.source import Columns
+
+opened = partial(open_samples, warn=lambda text: None)
 
 
 @pytest.fixture
@@ -42,7 +45,9 @@ def test_the_labels_are_those_of_the_metadata(folder: Path, suffix: str) -> None
     else:
         names, texts = zip(*ROWS, strict=True)
         pq.write_table(pa.table({"file_name": names, "label": texts, "note": [None] * 4}), path)
-    samples = open_samples(folder)
+    told: list[str] = []
+    samples = opened(folder, warn=told.append)
+    assert told == [f"'train': 2 labels found in {path}."]
     assert samples.given == ("red", "green", None, None, None)
     assert (samples.n_beside, samples.skipped) == (1, ())
     assert inspect_data(folder)[1][-1].text == "6 files: 6 used, 0 skipped, 0 refused."
@@ -52,7 +57,7 @@ def test_class_numbers_have_the_declared_names(folder: Path) -> None:
     table = pa.table({"file_name": ["0.png", "1.png", "2.png"], "label": [1, -1, 0]})
     names = {"info": {"features": {"label": {"_type": "ClassLabel", "names": ["red", "green", "blue"]}}}}
     pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(names)}), folder / "metadata.parquet")
-    samples = open_samples(folder)
+    samples = opened(folder)
     assert samples.given == ("green", None, "red", None, None)
     assert samples.declared == ("red", "green", "blue")
 
@@ -63,14 +68,14 @@ def test_names_are_relative_to_the_metadata_and_parts_are_no_classes(folder: Pat
     (folder / "4.png").rename(folder / "sub" / "4.png")
     write_csv(folder / "metadata.csv", [*ROWS[:3], ("sub\\3.png", "blue"), ("./sub/4.png", "red")])
     told: list[str] = []
-    samples = open_samples(folder.parent, warn=told.append)
+    samples = opened(folder.parent, warn=told.append)
     assert dict(zip(samples.ids, samples.given, strict=True)) == {
         **{"train/0.png": "red", "train/1.png": "green", "train/2.png": None},
         **{"train/sub/3.png": "blue", "train/sub/4.png": "red"},
     }
     assert samples.declared == ()
     assert any("not taken for classes" in text and "'train'" in text for text in told)
-    assert open_samples(folder, warn=told.append).given == ("red", "green", None, "blue", "red")
+    assert opened(folder, warn=told.append).given == ("red", "green", None, "blue", "red")
 
 
 def test_folders_and_metadata_may_agree_and_a_disagreement_names_the_id(
@@ -80,10 +85,10 @@ def test_folders_and_metadata_may_agree_and_a_disagreement_names_the_id(
         put_image(tmp_path / name)
     rows = [("cat/1.png", "cat"), ("4.png", "dog"), ("dog/3.png", "")]
     write_csv(tmp_path / "metadata.csv", rows)
-    assert open_samples(tmp_path).given == ("dog", "cat", "cat", "dog")
+    assert opened(tmp_path).given == ("dog", "cat", "cat", "dog")
     write_csv(tmp_path / "metadata.csv", [*rows, ("cat/2.png", "dog")])
     with pytest.raises(DataError, match=r"'cat/2\.png' is 'cat' by its folder and 'dog' in .*metadata\.csv, line 5"):
-        open_samples(tmp_path)
+        opened(tmp_path)
     _, findings = inspect_data(tmp_path)
     assert (findings[0].severity, tuple(findings[0].rows)) == ("blocking", ("cat/2.png",))
     assert findings[-1].text == "5 files: 4 used, 0 skipped, 1 refused."
@@ -92,7 +97,7 @@ def test_folders_and_metadata_may_agree_and_a_disagreement_names_the_id(
 def test_rows_without_a_file_and_with_two_labels_are_named(folder: Path) -> None:
     write_csv(folder / "metadata.csv", [*ROWS, ("7.png", "red"), ("../8.png", ""), ("0.png", "green")])
     with pytest.raises(DataError) as caught:
-        open_samples(folder)
+        opened(folder)
     said = str(caught.value)
     assert "2 rows of" in said
     assert "'7.png' (" in said
@@ -106,7 +111,7 @@ def test_a_row_may_name_what_is_skipped(folder: Path) -> None:
     (folder / "9.heic").write_bytes(b"x")
     (folder / "clip.mp4").write_bytes(b"x")
     write_csv(folder / "metadata.csv", [*ROWS, ("9.heic", "blue"), ("clip.mp4", "blue")])
-    samples = open_samples(folder, warn=[].append)
+    samples = opened(folder)
     assert samples.given == ("red", "green", None, None, None)
     (warning,) = [text for text in join_labels(samples).warnings if "'blue'" in text]
     assert "9.heic" in warning
@@ -115,21 +120,21 @@ def test_a_row_may_name_what_is_skipped(folder: Path) -> None:
 def test_other_columns_and_the_truth(folder: Path) -> None:
     (folder / "metadata.csv").write_text("file_name,kind,truth\n0.png,red,red\n1.png,,green\n2.png,,red\n")
     told: list[str] = []
-    assert set(open_samples(folder, warn=told.append).given) == {None}
+    assert set(opened(folder, warn=told.append).given) == {None}
     assert "has no column label; name one with --label-col: file_name, kind, truth" in told[0]
     columns = Columns(label="kind", truth="truth")
-    samples = open_samples(folder, columns=columns)
+    samples = opened(folder, columns=columns)
     assert samples.given == ("red", None, None, None, None)
     assert read_truth(None, samples, data=folder, columns=columns) == ("red", "green", "red", None, None)
     with pytest.raises(UnknownNameError, match="'kid'; did you mean 'kind'"):
-        open_samples(folder, columns=Columns(label="kid"))
+        opened(folder, columns=Columns(label="kid"))
     with pytest.raises(RequestError, match="only --label-col and --truth-col"):
-        open_samples(folder, columns=Columns(image="file_name"))
+        opened(folder, columns=Columns(image="file_name"))
 
 
 def test_metadata_without_names_of_files_are_left_out(folder: Path) -> None:
     (folder / "metadata.csv").write_text("id,label\n0.png,red\n")
     told: list[str] = []
-    samples = open_samples(folder, warn=told.append)
+    samples = opened(folder, warn=told.append)
     assert samples.skipped[0].reason == "not an image: metadata need a column file_name"
     assert told

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from labelprop.core.errors import DataError
+from labelprop.core.errors import DataError, RequestError
 from labelprop.data.labels.inspect import inspect_data
 from labelprop.data.samples import open_samples
 from labelprop.data.source import Columns
@@ -83,6 +83,9 @@ def test_ids_and_named_columns(folder: Path) -> None:
 def test_one_file_is_enough_and_images_make_it_a_folder_of_images(
     folder: Path, put_image: Callable[..., Path]
 ) -> None:
+    (folder / "one.csv").write_text("id\nx\n")
+    with pytest.raises(RequestError, match=r"shards', a folder of tables without images: no column of content"):
+        open_samples(folder)
     (folder / "one.csv").write_text("text\nx\n")
     assert open_samples(folder).texts == ("x",)
     put_image(folder / "sub" / "a.png")

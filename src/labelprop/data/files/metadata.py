@@ -67,6 +67,9 @@ def _add(metadata: Metadata, table: Table, folder: str, known: Collection[str], 
             note(f"{table.where} has no column label; name one with --label-col: {', '.join(table.names)}")
         )
     labels = table.labels(column) if column is not None else [None] * table.n_rows
+    n_labels = sum(label is not None for label in labels)
+    if n_labels:
+        metadata.findings.append(note(f"{counted(n_labels, 'label')} found in {table.where}"))
     if column is not None:
         metadata.declared = tuple(dict.fromkeys([*metadata.declared, *table.codes(column)]))
     lost, torn = [], []

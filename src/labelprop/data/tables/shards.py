@@ -39,8 +39,6 @@ class ShardedTable(Table):
 def read_shards(paths: Sequence[Path], read: Callable[[Path], Table]) -> Table:
     """Tables as one, in this order. Raises DataError naming the shard and the column where their columns differ."""
     first, *others = shards = [read(path) for path in paths]
-    if not others:
-        return first
     for shard in others:
         lacks = [name for name in first.names if name not in shard.names]
         extra = [name for name in shard.names if name not in first.names]
@@ -56,7 +54,7 @@ def read_shards(paths: Sequence[Path], read: Callable[[Path], Table]) -> Table:
                 f"'{shard.where}' declares other class names than '{first.where}'; write both with the same ones."
             )
     return ShardedTable(
-        where=str(paths[0].parent),
+        where=f"'{paths[0].parent}', a folder of tables without images",
         folder=paths[0].parent,
         names=first.names,
         n_rows=sum(shard.n_rows for shard in shards),
