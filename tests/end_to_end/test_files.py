@@ -106,6 +106,14 @@ def test_one_image_is_predicted_as_it_is_among_others(made: Made, tmp_path: Path
         made.train.predict(made.folder / "unlabeled" / "IMG_1.HEIC")
 
 
+def test_labels_that_are_wrong_do_not_keep_from_predicting(made: Made, tmp_path: Path) -> None:
+    shutil.copytree(made.folder / "rows", tmp_path / "new")
+    (tmp_path / "new" / "metadata.csv").write_text("file_name,label\nnone.png,rows\n")
+    with pytest.raises(RequestError, match=r"1 row of .*metadata\.csv without a file: 'none\.png'"):
+        labelprop.propagate(tmp_path / "new", out=tmp_path / "run")
+    assert made.train.predict(tmp_path / "new").num_rows == 4
+
+
 @pytest.mark.parametrize("verb", ["train", "propagate", "doctor", "embed"])
 def test_other_commands_refuse_one_image(made: Made, tmp_path: Path, verb: str) -> None:
     image = made.folder / "unlabeled" / "020.png"

@@ -125,6 +125,7 @@ def open_samples(
     strict: bool = False,
     check: bool = True,
     one_image: bool = False,
+    labeled: bool = True,
     apart: Sequence[Any] = (),
     cache: Path | None = None,
     warn: Callable[[str], None] = _warn,
@@ -133,7 +134,8 @@ def open_samples(
 
     `image_format` forces channels, height and width (what a saved model expects), `image_size` height and width. What
     was chosen and skipped is passed to `warn`; with `strict` what cannot be read is refused. `check=False` lets
-    everything pass that `inspect` reports. Files `apart`, as those of labels, are read by others and not skipped.
+    everything pass that `inspect` reports; without `labeled` what is wrong with labels is not looked at.
+    Files `apart`, as those of labels, are read by others and not skipped.
 
     Raises RequestError or DataError naming file, row or column; StorageError where the cache cannot be written.
     """
@@ -151,6 +153,7 @@ def open_samples(
         warn(f"'{raw.name}': {raw.note}.")
     if check:
         _refuse_repeated(raw)
+    if check and labeled:
         _report_findings(raw, warn)
     if raw.images is not None:
         samples = _open_images(raw, image_format or image_size, Cache(cache), warn)
@@ -174,6 +177,7 @@ def _without(raw: RawData, data: Any, apart: Sequence[Any]) -> RawData:
 
 
 def _report_findings(raw: RawData, warn: Callable[[str], None]) -> None:
+    """What the source found to say of labels."""
     blocked = [finding.text for finding in raw.findings if finding.severity == "blocking"]
     if blocked:
         raise DataError(f"'{raw.name}': " + "\n".join(blocked))

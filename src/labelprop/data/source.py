@@ -72,7 +72,7 @@ class RawData:
     Exactly one of `images`, `vectors` (n, D) and `texts` is set. `given` holds label texts, None where
     unlabeled; `declared` the class names the source knows, also those without an example. What takes long to read
     may come as a function, which is then called with a folder for large files. `skipped` are files that are no rows,
-    `n_beside` files that were read and are none; `findings` are what is wrong or worth saying.
+    `n_beside` files that were read and are none; `findings` are what there is to say of the labels.
     """
 
     name: str

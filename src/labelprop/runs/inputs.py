@@ -63,6 +63,7 @@ def open_data(reading: Reading, image_format: ImageFormat | None = None) -> Samp
         image_size=reading.image_size,
         strict=reading.strict,
         one_image=reading.takes_one_image,
+        labeled=isinstance(reading, Labeled),
         apart=apart,
         cache=Path(reading.cache) if reading.cache else None,
         warn=reading.reporter.say,
