@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from labelprop.core.errors import RequestError, StorageError
+from labelprop.core.files import write_text
 from labelprop.core.run_folder import RunFolder
 
 
@@ -45,6 +46,28 @@ def test_a_file_is_no_folder(tmp_path) -> None:
     for existing in ("refuse", "resume", "overwrite"):
         with pytest.raises(RequestError, match="is a file"):
             RunFolder.check(tmp_path / "run", existing)
+
+
+def test_a_folder_of_something_else_is_told_at_once_and_one_of_ours_can_be_replaced(tmp_path) -> None:
+    (tmp_path / "thesis").mkdir()
+    for existing in ("refuse", "resume", "overwrite"):
+        with pytest.raises(RequestError, match=r"is not a labelprop run .*choose another folder") as caught:
+            RunFolder.check(tmp_path / "thesis", existing)
+        assert "--overwrite" not in str(caught.value)
+    (tmp_path / "thesis" / "run.json").write_text("{}")
+    with pytest.raises(RequestError, match="continue it with --resume, or replace it with --overwrite"):
+        RunFolder.check(tmp_path / "thesis", "refuse")
+
+
+def test_names_that_are_not_utf8_stay_readable(tmp_path) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    folder = RunFolder.open(tmp_path / "run", "refuse")
+    folder.write_json("run.json", {"data": f"/photos/{name}", name: ["\\xe9", "\ud800", "ü"]})
+    assert folder.read_json("run.json") == {"data": "/photos/caf\\xe9", "caf\\xe9": ["\\xe9", "\\ud800", "ü"]}
+    folder.append_history({"phase": name})
+    assert folder.history() == [{"phase": "caf\\xe9"}]
+    write_text(tmp_path / "page.html", f"<p>{name}")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == "<p>caf\\xe9"
 
 
 def test_history_is_cut_to_what_the_checkpoint_knows(tmp_path) -> None:

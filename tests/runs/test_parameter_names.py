@@ -50,6 +50,7 @@ def test_errors_of_verbs_and_of_runs_keep_their_type_and_name_parameters(tmp_pat
     X, y = np.eye(6, dtype=np.float32), [0, 1, -1, -1, -1, -1]
     with pytest.raises(UnknownNameError, match="did you mean 'lr'"):
         labelprop.train(X, y, out=tmp_path / "run", settings={"rate": 1}, quiet=True)
+    (tmp_path / "run.json").write_text("{}")
     with pytest.raises(RequestError, match=r"resume=True, or replace it with overwrite=True"):
         labelprop.train(X, y, out=tmp_path, quiet=True)
     run = labelprop.propagate(X, y, out=tmp_path / "run", baselines=False, quiet=True)

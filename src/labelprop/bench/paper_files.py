@@ -11,7 +11,7 @@ import numpy as np
 from labelprop.bench.sets import required, split_images
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.files import write_csv
-from labelprop.data.sources.folder import IMAGE_SUFFIXES
+from labelprop.data.images.kinds import IMAGE_SUFFIXES
 
 PER_PERCENT = 13  # labeled images a class for each percent of ImageNet (released code of LLP)
 

@@ -6,7 +6,9 @@ verbs' requests, and those of propagators and settings of recipes from the regis
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from importlib.metadata import version as version_of
 from typing import Annotated, Any
 
@@ -197,4 +199,6 @@ def main() -> None:
     # Large tensors on huge pages: torch reads this when it first needs memory. In a trial, products with a random
     # graph of a million rows took a fifth to a third less time.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # paths that are not UTF-8 come out as they went in
     app()

@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ REMEDIES = {
     errno.EACCES: "make the folder writable or choose another --out",
     errno.EROFS: "choose an --out on a file system that can be written",
 }
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @contextmanager
@@ -80,18 +82,33 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def shown(text: str, backslash: str = "\\") -> str:
+    """`text` with the bytes of file names that are not UTF-8, which Python holds as lone surrogates, as \\xNN."""
+    return _LONE_SURROGATE.sub(lambda found: f"{backslash}{_code(ord(found[0]))}", text)
+
+
+def _code(surrogate: int) -> str:
+    escaped = 0xDC80 <= surrogate <= 0xDCFF
+    return f"x{surrogate - 0xDC00:02x}" if escaped else f"u{surrogate:04x}"
+
+
 def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8; bytes of file names that are not UTF-8 are written unchanged."""
-    write_atomically(path, lambda partial: partial.write_bytes(text.encode("utf-8", "surrogateescape")))
+    """Writes UTF-8; bytes of file names that are not UTF-8 as \\xNN."""
+    write_atomically(path, lambda partial: partial.write_bytes(shown(text).encode()))
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Numbers and arrays of NumPy count as Python's; of settings `json_setting` makes what JSON can hold."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_of_numpy) + "\n")
+    write_text(path, _json(value, indent=2) + "\n")
 
 
 def json_line(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, default=_of_numpy) + "\n"
+    return _json(value) + "\n"
+
+
+def _json(value: Mapping[str, Any], indent: int | None = None) -> str:
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_of_numpy)
+    return shown(text, r"\\")
 
 
 def _of_numpy(value: Any) -> Any:
@@ -142,7 +159,11 @@ def append_json(path: Path, value: Mapping[str, Any]) -> None:
 def write_parquet(path: Path, table: pa.Table) -> None:
     import pyarrow.parquet as pq
 
-    write_atomically(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
+    def write(partial: Path) -> None:
+        with partial.open("wb") as file:  # pyarrow itself takes UTF-8 names only
+            pq.write_table(table, file, compression="zstd")
+
+    write_atomically(path, write)
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

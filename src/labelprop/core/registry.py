@@ -91,8 +91,10 @@ MODELS: dict[str, Entry] = {
 
 SOURCES: dict[str, Entry] = {
     "folder": Entry(
-        "labelprop.data.sources.folder:FolderSource", "A folder of images; class sub-folders are labels."
+        "labelprop.data.sources.folder:FolderSource",
+        "A folder of images, whose class sub-folders are labels, or of tables that are one.",
     ),
+    "image": Entry("labelprop.data.sources.image:ImageSource", "The file of one image, for predict."),
     "table": Entry("labelprop.data.sources.table:TableSource", "A CSV, Parquet or JSONL table."),
     "arrays": Entry("labelprop.data.sources.arrays:ArraySource", "A .npy or .npz file of vectors or images."),
     "hf": Entry("labelprop.data.sources.hf:HfSource", "A HuggingFace dataset on disk or by name (extra `hf`)."),

@@ -15,6 +15,7 @@ from labelprop.core.files import (
     append_json,
     check_writable,
     json_line,
+    shown,
     storage_errors,
     write_json,
     write_parquet,
@@ -41,18 +42,24 @@ class RunFolder:
     @classmethod
     def check(cls, path: Path, existing: Existing, resumable: bool = True) -> None:
         """Refuses early, before any work, what `open` would refuse. Changes nothing on disk."""
+        if str(path) != shown(str(path)):
+            raise RequestError(
+                f"--out {shown(str(path))} is not UTF-8, and not every library can write there; choose another."
+            )
         if not path.exists():
             check_writable(path)
             return
         if not path.is_dir():
             raise RequestError(f"--out {path} is a file; choose a folder.")
+        if not cls(path).is_ours():
+            raise RequestError(
+                f"--out {path} exists already and is not a labelprop run (it has no run.json); choose another folder."
+            )
         if existing == "refuse":
             go_on = "continue it with --resume, " if resumable else ""
             raise RequestError(
                 f"--out {path} exists already; choose another folder, {go_on}or replace it with --overwrite."
             )
-        if not cls(path).is_ours():
-            raise RequestError(f"--out {path} is not a labelprop run (it has no run.json); choose another folder.")
 
     @classmethod
     def open(cls, path: Path, existing: Existing) -> RunFolder:
@@ -68,7 +75,10 @@ class RunFolder:
 
     def is_ours(self) -> bool:
         """Whether it has our run.json, or is that of a run killed before writing it."""
-        names = {entry.name for entry in self.path.iterdir()}
+        try:
+            names = {entry.name for entry in self.path.iterdir()}
+        except OSError as error:
+            raise RequestError(f"--out {self.path} cannot be read: {error.strerror}; choose another.") from error
         return "run.json" in names or names == {LOCK}
 
     def lock(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,28 +17,22 @@ from labelprop.core.files import Digest, content_key
 from labelprop.core.registry import entries
 from labelprop.core.text import counted, quoted
 from labelprop.data.contents import Content
+from labelprop.data.files.listing import shown_name
+from labelprop.data.files.skipped import Skipped, by_reason
 from labelprop.data.images.choose_format import Wanted
 from labelprop.data.images.decoding import decode_images
 from labelprop.data.images.pixels import ImageFormat, to_eight_bit
+from labelprop.data.labels.findings import Finding
 from labelprop.data.repeated import place_of, repeated_ids
-from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, Source
-from labelprop.data.sources.folder import IMAGE_SUFFIXES
+from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, Source, as_path
+from labelprop.data.sources.image import is_image_file
 from labelprop.data.tables.kinds import TABLES, how_to_convert
 from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
 
 if TYPE_CHECKING:
     from PIL import Image
 
-SKIPPED = "Skipped."  # how a warning of skipped rows ends; `inspect` lists those itself
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A row that was left out, and why."""
-
-    id: str
-    reason: str
-    row: int
+_REASONS_TOLD = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +40,8 @@ class Samples:
     """N examples: ids and given label texts (None where unlabeled) in input order, and their content.
 
     `digest` is a hash of the content and its order, as it is read. `declared` are class names the data know,
-    also those without an example. `skipped` rows are in none of the other fields.
+    also those without an example. `skipped` rows and files are in none of the other fields. `unit` is what an
+    example is to the source; `n_beside` files were read and are none.
     """
 
     ids: tuple[str, ...]
@@ -61,6 +57,9 @@ class Samples:
     declared: tuple[str, ...] = ()
     originals: Originals | None = None
     lines: Sequence[int] | None = None  # line numbers of the rows of the source, where that is a text file
+    unit: Literal["file", "row"] = "row"
+    n_beside: int = 0
+    findings: tuple[Finding, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -68,7 +67,7 @@ class Samples:
     @property
     def n_rows(self) -> int:
         """Rows of the source, with those that were skipped."""
-        return len(self.ids) + len(self.skipped)
+        return len(self.ids) + sum(skip.row is not None for skip in self.skipped)
 
     def place(self, index: int) -> str:
         """How to point at an example in its source."""
@@ -110,12 +109,10 @@ def read_source(data: Any, columns: Columns) -> RawData:
     if isinstance(data, str | Path) and not Path(data).expanduser().exists():
         raise RequestError(f"no file or folder '{data}'. Check the path.")
     shown = f"'{data}'" if isinstance(data, str | Path) else f"an object of type {type(data).__name__}"
-    if isinstance(data, str | Path) and Path(data).suffix.lower() in IMAGE_SUFFIXES:
-        raise RequestError(f"'{data}' is a single image; put it into a folder and give that as DATA.")
     remedy = how_to_convert(Path(data)) if isinstance(data, str | Path) else ""
     raise RequestError(
-        f"cannot read {shown}: DATA is a folder of images, a table ({TABLES}; text also packed as .gz), an array "
-        f"(.npy .npz, NumPy or torch) or a HuggingFace data set.{remedy}"
+        f"cannot read {shown}: DATA is a folder of images, a table ({TABLES}; text also packed as .gz) or a folder "
+        f"of such, an array (.npy .npz, NumPy or torch) or a HuggingFace data set.{remedy}"
     )
 
 
@@ -127,20 +124,26 @@ def open_samples(
     image_size: int | None = None,
     strict: bool = False,
     check: bool = True,
+    one_image: bool = False,
+    labeled: bool = True,
+    apart: Sequence[Any] = (),
     cache: Path | None = None,
     warn: Callable[[str], None] = _warn,
 ) -> Samples:
-    """Open a folder, table, array or HuggingFace data set.
+    """Open a folder, table, array or HuggingFace data set; with `one_image` also the file of an image.
 
     `image_format` forces channels, height and width (what a saved model expects), `image_size` height and width. What
-    was chosen and skipped is passed to `warn`; with `strict` skipped rows are refused. `check=False` lets rows with
-    NaN and repeated ids pass, so that `inspect` can report all of them.
+    was chosen and skipped is passed to `warn`; with `strict` what cannot be read is refused. `check=False` lets
+    everything pass that `inspect` reports; without `labeled` what is wrong with labels is not looked at.
+    Files `apart`, as those of labels, are read by others and not skipped.
 
     Raises RequestError or DataError naming file, row or column; StorageError where the cache cannot be written.
     """
     if image_size is not None and image_size < 1:
         raise RequestError(f"--image-size must be at least 1 pixel, got {image_size}.")
-    raw = read_source(data, columns)
+    if is_image_file(data) and not one_image:
+        raise RequestError(f"'{data}' is one image, which only predict takes; put it into a folder and give that.")
+    raw = _without(read_source(data, columns), data, apart)
     if raw.images is None and (image_format is not None or image_size is not None):
         what = "the model takes images" if image_format is not None else "so --image-size means nothing for it"
         raise RequestError(f"'{raw.name}' holds no images; {what}. Give data of the right kind.")
@@ -150,14 +153,36 @@ def open_samples(
         warn(f"'{raw.name}': {raw.note}.")
     if check:
         _refuse_repeated(raw)
+    if check and labeled:
+        _report_findings(raw, warn)
     if raw.images is not None:
         samples = _open_images(raw, image_format or image_size, Cache(cache), warn)
     elif raw.texts is not None:
         samples = _open_texts(raw)
     else:
         samples = _open_vectors(raw, Cache(cache), warn, check=check)
-    _report_skipped(samples, strict=strict, warn=warn)
+    if check:
+        _report_skipped(samples, strict=strict, warn=warn)
     return samples
+
+
+def _without(raw: RawData, data: Any, apart: Sequence[Any]) -> RawData:
+    """`raw` without the skipped files that are read all the same, as labels or truth."""
+    root, paths = as_path(data), [path for path in map(as_path, apart) if path is not None]
+    if root is None or not paths:
+        return raw
+    names = {shown_name(os.path.relpath(path.resolve(), root.resolve())) for path in paths}
+    skipped = tuple(skip for skip in raw.skipped if skip.id not in names)
+    return replace(raw, skipped=skipped, n_beside=raw.n_beside + len(raw.skipped) - len(skipped))
+
+
+def _report_findings(raw: RawData, warn: Callable[[str], None]) -> None:
+    """What the source found to say of labels."""
+    blocked = [finding.text for finding in raw.findings if finding.severity == "blocking"]
+    if blocked:
+        raise DataError(f"'{raw.name}': " + "\n".join(blocked))
+    for finding in raw.findings:
+        warn(f"'{raw.name}': {finding.text}.")
 
 
 def _refuse_repeated(raw: RawData) -> None:
@@ -171,7 +196,7 @@ def _open_images(raw: RawData, wanted: Wanted, cache: Cache, warn: Callable[[str
     decoded = decode_images(originals, wanted, cache)
     if decoded.note is not None and len(decoded.rows):
         warn(f"'{raw.name}': {decoded.note}.")
-    skipped = [Skipped(raw.ids[row], reason, row) for row, reason in decoded.failures]
+    skipped = [Skipped(raw.ids[row], reason, row, label=raw.given[row]) for row, reason in decoded.failures]
     parts = {"content": decoded.content, "originals": originals, "digest": decoded.digest}
     return _samples(raw, decoded.rows, skipped, modality="image", **parts)
 
@@ -213,23 +238,28 @@ def _samples(raw: RawData, rows: np.ndarray, skipped: Sequence[Skipped] = (), **
         given=tuple(raw.given[row] for row in rows),
         name=raw.name,
         rows=rows,
-        skipped=tuple(skipped),
+        skipped=(*skipped, *raw.skipped),
         declared=raw.declared,
         lines=raw.lines,
         shown=tuple(raw.shown[row] for row in rows) if raw.shown is not None else None,
+        unit=raw.unit,
+        n_beside=raw.n_beside,
+        findings=raw.findings,
         **parts,
     )
 
 
 def _report_skipped(samples: Samples, *, strict: bool, warn: Callable[[str], None]) -> None:
-    if not samples.skipped:
-        return
-    n, what = len(samples.skipped), "image" if samples.modality == "image" else "row"
-    listed = "; ".join(f"'{skip.id}' ({skip.reason})" for skip in samples.skipped[:5])
-    listed += f"; and {n - 5:,} more" if n > 5 else ""
-    if not len(samples):
-        raise DataError(f"'{samples.name}': none of its {counted(n, what)} can be read: {listed}.")
-    message = f"'{samples.name}': cannot read {counted(n, what)} of {samples.n_rows:,}: {listed}."
-    if strict:
-        raise DataError(f"{message} Repair or remove them, or leave --strict out to skip them.")
-    warn(f"{message} {SKIPPED}")
+    unreadable = [skip for skip in samples.skipped if skip.kind == "unreadable"]
+    if not len(samples) or (strict and unreadable):
+        refused = "; ".join(sentence for _, sentence, _ in by_reason(unreadable, "refused"))
+        if not len(samples):
+            raise DataError(f"'{samples.name}' holds nothing that can be read: {refused}.")
+        remedy = "Repair or remove them, or leave --strict out to skip them."
+        raise DataError(f"'{samples.name}': {refused}. {remedy}")
+    told = [sentence for kind, sentence, _ in by_reason(samples.skipped) if kind != "system"]
+    for sentence in told[:_REASONS_TOLD]:
+        warn(f"'{samples.name}': {sentence}.")
+    if len(told) > _REASONS_TOLD:
+        more = counted(len(told) - _REASONS_TOLD, "other reason")
+        warn(f"'{samples.name}': more skipped for {more}; `labelprop doctor` lists all.")

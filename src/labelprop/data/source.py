@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from labelprop.core.errors import RequestError
+from labelprop.data.files.skipped import Skipped
+from labelprop.data.labels.findings import Finding
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -69,7 +71,8 @@ class RawData:
 
     Exactly one of `images`, `vectors` (n, D) and `texts` is set. `given` holds label texts, None where
     unlabeled; `declared` the class names the source knows, also those without an example. What takes long to read
-    may come as a function, which is then called with a folder for large files.
+    may come as a function, which is then called with a folder for large files. `skipped` are files that are no rows,
+    `n_beside` files that were read and are none; `findings` are what there is to say of the labels.
     """
 
     name: str
@@ -82,6 +85,10 @@ class RawData:
     note: str | None = None  # what was taken for what, where that needs saying
     declared: tuple[str, ...] = ()
     lines: Sequence[int] | None = None  # line numbers of the rows in a text file
+    unit: Literal["file", "row"] = "row"
+    skipped: tuple[Skipped, ...] = ()
+    n_beside: int = 0
+    findings: tuple[Finding, ...] = ()
 
 
 class Source(Protocol):

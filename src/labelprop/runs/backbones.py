@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from labelprop.core.errors import RequestError
 from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
+from labelprop.data.files.listing import list_files
 from labelprop.data.images.pixels import ImageFormat
 from labelprop.data.samples import Samples
 from labelprop.data.source import as_path
@@ -117,11 +118,11 @@ RunReading = TypeVar("RunReading", bound=Reading)
 
 def with_columns(folder: RunFolder, request: RunReading) -> RunReading:
     """With the columns of a table that were named for training; new tables have them unless it names others."""
-    path = as_path(request.data)
-    if path is None or table_kind(path) is None:
+    path, named = as_path(request.data), folder.read_json("run.json").get("columns", {})
+    if path is None or not named:
         return request
-    named: dict[str, Any] = folder.read_json("run.json").get("columns", {})
-    return replace(request, **named | request.content_columns)
+    is_table = bool(list_files(path).shards) if path.is_dir() else table_kind(path) is not None
+    return replace(request, **named | request.content_columns) if is_table else request
 
 
 def embed(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -55,12 +55,16 @@ def label_options(request: Labeled) -> LabelOptions:
 
 def open_data(reading: Reading, image_format: ImageFormat | None = None) -> Samples:
     """DATA as it is asked for; images in `image_format`, where a model wants them so."""
+    apart = [path for name in ("labels", "truth") for path in label_files(getattr(reading, name, None))]
     return open_samples(
         reading.data,
         columns=columns_of(reading),
         image_format=image_format,
         image_size=reading.image_size,
         strict=reading.strict,
+        one_image=reading.takes_one_image,
+        labeled=isinstance(reading, Labeled),
+        apart=apart,
         cache=Path(reading.cache) if reading.cache else None,
         warn=reading.reporter.say,
     )

@@ -13,6 +13,7 @@ import torch
 
 from labelprop.core.errors import RequestError
 from labelprop.core.files import json_setting
+from labelprop.data.files.skipped import Skipped
 from labelprop.runs.inputs import Inputs, labels_digest
 from labelprop.runs.prepare import PreparedTraining
 from labelprop.runs.requests import NewRun
@@ -62,9 +63,14 @@ def head(request: NewRun, inputs: Inputs) -> dict[str, Any]:
         "data": inputs.samples.digest,
         "labels": labels_digest(inputs.given),
         "classes": list(inputs.given.classes),
-        "skipped": [{"id": skipped.id, "reason": skipped.reason} for skipped in inputs.samples.skipped],
+        "skipped": [_listed(skipped) for skipped in inputs.samples.skipped],
         "request": request.to_json(),
     }
+
+
+def _listed(skipped: Skipped) -> dict[str, Any]:
+    """What run.json says of a skipped file, or of the `files` in a skipped folder."""
+    return {"id": skipped.id, "reason": skipped.reason, "kind": skipped.kind, "files": skipped.n_files}
 
 
 def configuration(prepared: PreparedTraining) -> dict[str, Any]:

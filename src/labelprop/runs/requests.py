@@ -44,6 +44,8 @@ class Reading(Request):
     strict: bool = option("Refuse unreadable images instead of skipping them.", "data", False)
     cache: str | Path | None = option("Where decoded images and embeddings are kept.", "machine", None, file=True)
 
+    takes_one_image: ClassVar[bool] = False  # as DATA, beside folders and tables
+
     @property
     def content_columns(self) -> dict[str, Any]:
         """The columns that were named, of those that new data of the same kind will have too."""
@@ -222,6 +224,10 @@ class Classifying(Reading, OfRun):  # in this order `run` comes before `data`
 class PredictRequest(Classifying):
     """`labelprop predict`."""
 
+    takes_one_image: ClassVar[bool] = True
+    data: Any = option(
+        "Data of the kind the run was trained on; or one image.", "data", metavar="DATA", positional=True, file=True
+    )
     out: Path | None = option("predictions.parquet, or .csv.", "output", None, kind=Path, required=True)
     proba: bool = option(
         "Also write probabilities: a list in the order of the classes, in .csv a column a class.", "output", False

@@ -29,9 +29,10 @@ def random_vectors(n: int = 20, d: int = 3) -> np.ndarray:
 def test_sound_data_give_notes_only() -> None:
     findings = inspect(open_samples(random_vectors()), ["a"] * 3 + ["b"] * 3 + [""] * 14)
     assert [finding.text for finding in findings] == [
-        "'array': 20 vectors of 3 dimensions; 6 labeled in 2 classes, 14 unlabeled."
+        "'array': 20 vectors of 3 dimensions; 6 labeled in 2 classes, 14 unlabeled.",
+        "20 rows: 20 used, 0 skipped, 0 refused.",
     ]
-    assert severities(findings) == ["note"]
+    assert severities(findings) == ["note", "note"]
 
 
 def test_without_labels_nothing_blocks() -> None:
@@ -56,6 +57,7 @@ def test_everything_is_collected_and_blocking_comes_first() -> None:
     assert one(findings, "copies of each other").rows == ("4", "5")
     assert "'4' is 'a', '5' is 'b'" in one(findings, "copies with different labels").text
     assert not [finding for finding in findings if "one label only" in finding.text], "'99' may be the second of 'b'"
+    assert findings[-1].text == "20 rows: 19 used, 0 skipped, 1 refused."
     order = severities(findings)
     assert order == sorted(order, key=["blocking", "warning", "note"].index)
 
@@ -73,9 +75,10 @@ def test_repeated_ids_and_broken_labels_do_not_stop_the_rest(tmp_path: Path) -> 
 
 def test_what_cannot_be_opened_is_one_blocking_finding(tmp_path: Path) -> None:
     assert inspect_data(tmp_path)[0] is None
-    (finding,) = inspect_data(tmp_path)[1]
+    finding, accounts = inspect_data(tmp_path)[1]
     assert finding.severity == "blocking"
     assert "holds no images" in finding.text
+    assert accounts.text == "0 files: 0 used, 0 skipped, 0 refused."
 
 
 def test_images(tmp_path: Path, put_image: Callable[..., Path]) -> None:
@@ -87,7 +90,7 @@ def test_images(tmp_path: Path, put_image: Callable[..., Path]) -> None:
     (tmp_path / "d" / "broken.png").write_bytes(b"")
     (tmp_path / "d" / "bird").mkdir()
     _, findings = inspect_data(tmp_path / "d")
-    assert one(findings, "1 image unreadable (the file is empty (0 bytes))").rows == ("broken.png",)
+    assert one(findings, "1 .png file cannot be read, skipped (the file is empty (0 bytes))").rows == ("broken.png",)
     assert one(findings, "of a size far from the others ('long.png' is 200x20)").rows == ("long.png", "tiny.png")
     assert one(findings, "copies of each other").rows == ("cat/0.png", "unlabelled/copy.png")
     assert one(findings, "no label for 1 class: 'bird'")
@@ -156,3 +159,16 @@ def test_labels_that_were_given_are_not_asked_for(tmp_path: Path, content: str |
 def test_which_columns_were_taken_is_a_note(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("Id,class\n1,a\n2,a\n3,b\n4,b\n")
     assert one(inspect(open_samples(random_vectors()), tmp_path / "l.csv"), "labels from 'class'").severity == "note"
+
+
+def test_albums_taken_for_classes_are_said(tmp_path: Path, put_image: Callable[..., Path]) -> None:
+    names = [f"{album}/{number}.png" for album in ("2023", "2024") for number in range(3)]
+    for seed, name in enumerate(names):
+        put_image(tmp_path / name, seed=seed)
+    _, findings = inspect_data(tmp_path, dict(zip(names, ["cat", "dog", "cat", "dog", "cat", "dog"], strict=True)))
+    found = one(findings, "DATA and LABELS disagree on 6 ids")
+    assert "2 sub-folders may be albums and not classes ('2023', '2024')" in found.text
+    assert "a folder named 'unlabeled'" in found.text
+    assert findings[-1].text == "6 files: 0 used, 0 skipped, 6 refused."
+    _, findings = inspect_data(tmp_path, {names[0]: "2024", names[1]: "cat", names[2]: "cat"})
+    assert "may be albums" not in one(findings, "disagree on 3 ids").text

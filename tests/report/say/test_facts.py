@@ -55,3 +55,12 @@ def test_long_lists_of_skipped_files_are_cut(run):
     listed = facts.skipped(replace(run, skipped=skipped))
     assert len(listed) == 101
     assert listed[-1] == ("", "and 30 more files in run.json")
+
+
+def test_skipped_folders_say_how_many_files_and_count_apart_from_what_cannot_be_read(run):
+    skipped = [{"id": "a.heic", "reason": "no reader", "kind": "unreadable", "files": 1}]
+    skipped += [{"id": "@eaDir/", "reason": "hidden", "kind": "system", "files": 3}]
+    skipped += [{"id": "old.png", "reason": "empty"}]  # as version 0.1.0 lists it
+    found = replace(run, skipped=skipped)
+    assert facts.skipped(found)[1] == ("@eaDir/", "hidden (3 files)")
+    assert found.n_unreadable == 2

@@ -26,7 +26,7 @@ def read_images(table: Table, name: str, folder: Path) -> EncodedImages:
     start = 0
     with Spool(folder) as spool:
         for batch in table.arrays(name, partial(_path, table, name)):
-            encoded, paths = _parts(batch, table, name)
+            encoded, paths = _parts(batch, table.row(start), name)
             if encoded.null_count:
                 empty = np.flatnonzero(encoded.is_null().to_numpy(zero_copy_only=False))
                 for row, path in zip(empty.tolist(), paths.take(empty).to_pylist(), strict=True):
@@ -47,7 +47,7 @@ def _path(table: Table, name: str, value: Any, row: int) -> str | None:
     raise DataError(f"{table.row(row)}: column '{name}' must hold paths of images, found {value!r:.60}.")
 
 
-def _parts(batch: Any, table: Table, name: str) -> tuple[Any, Any]:
+def _parts(batch: Any, where: str, name: str) -> tuple[Any, Any]:
     """Encoded images, null where there is none, and paths, null where there is none."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -59,9 +59,7 @@ def _parts(batch: Any, table: Table, name: str) -> tuple[Any, Any]:
         return batch, pa.nulls(len(batch), pa.string())
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_null(kind):
         return pa.nulls(len(batch), pa.binary()), batch
-    raise DataError(
-        f"{table.where}: column '{name}' is {kind}; images are paths, bytes or a struct of bytes and path."
-    )
+    raise DataError(f"{where}: column '{name}' is {kind}; images are paths, bytes or a struct of bytes and path.")
 
 
 class BinaryCells:

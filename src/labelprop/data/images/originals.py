@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Protocol
 
@@ -10,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from labelprop.core.files import Digest
+from labelprop.data.images.kinds import UnsupportedImageError, open_image, refuse_unsupported
 from labelprop.data.source import Originals
 
 _DIGEST_BLOCK = 4_096  # rows: a mapped array is hashed without being held
@@ -33,12 +33,16 @@ class EncodedImages(Originals):
         return len(self.cells)
 
     def read(self, row: int) -> bytes | memoryview:
-        """The encoded content. Raises OSError where a file cannot be read, ValueError where it is empty."""
+        """The encoded content.
+
+        Raises OSError where a file cannot be read, ValueError where it is empty or of a kind that is not read.
+        """
         cell = self.cells[row]
         match cell:
             case None:
                 raise ValueError("the cell is empty")
             case Path() | str():
+                refuse_unsupported(cell)
                 with open(cell, "rb") as handle:
                     data: bytes | memoryview = handle.read()
             case _:
@@ -52,7 +56,7 @@ class EncodedImages(Originals):
         return f"'{cell}'" if isinstance(cell, Path | str) else super().where(row)
 
     def open(self, row: int) -> Image.Image:
-        return Image.open(io.BytesIO(self.read(row)))
+        return open_image(self.read(row))
 
     def fingerprint(self, row: int) -> str:
         return Digest(self.read(row)).hex()
@@ -62,6 +66,8 @@ class EncodedImages(Originals):
         for row in range(len(self)):
             try:
                 data = self.read(row)
+            except UnsupportedImageError as error:
+                data = str(error).encode()
             except (OSError, ValueError) as error:  # will be skipped; its absence is part of the content
                 data = type(error).__name__.encode()
             digest.add_sized(data)

@@ -105,5 +105,7 @@ def failure_reason(error: Exception) -> str:
             return "not an image, or damaged at its beginning"
         case OSError() if error.strerror:
             return error.strerror.lower()
+        case _ if "truncated" in str(error).lower():  # Pillow adds how many bytes were left
+            return "the file is truncated"
         case _:
             return str(error) or type(error).__name__

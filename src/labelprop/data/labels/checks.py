@@ -23,7 +23,8 @@ Texts = tuple[str | None, ...]
 def check_counts(samples: Samples, texts: Texts) -> Iterator[Finding]:
     """No labels, no unlabeled examples, classes with none or one, one class only, imbalance."""
     counts = Counter(text for text in texts if text is not None)
-    empty = [name for name in samples.declared if name not in counts]
+    unreadable = {skip.label for skip in samples.skipped}  # of which `join` speaks
+    empty = [name for name in samples.declared if name not in counts and name not in unreadable]
     if not counts:
         yield note(
             "no example has a label yet. Label a few of each class (about 10 is a good start) in a table with "

@@ -10,6 +10,7 @@ import numpy as np
 from labelprop.core.files import Digest
 from labelprop.core.text import counted, quoted
 from labelprop.data.contents import TensorContent
+from labelprop.data.files.skipped import by_reason
 from labelprop.data.images.originals import PixelArray
 from labelprop.data.images.pixel_file import over_rows
 from labelprop.data.images.pixels import Header, read_header
@@ -31,13 +32,14 @@ def check_ids(samples: Samples) -> Iterator[Finding]:
 
 
 def check_skipped(samples: Samples) -> Iterator[Finding]:
-    """Rows that cannot be read, by reason."""
-    by_reason = defaultdict(list)
-    for skip in samples.skipped:
-        by_reason[skip.reason].append(skip.id)
-    for reason, ids in by_reason.items():
-        what = counted(len(ids), "image" if samples.modality == "image" else "row")
-        yield warning(f"{what} unreadable ({reason}), skipped unless --strict: {quoted(ids)}.", ids)
+    """What is left out, by reason; where nothing remains, that is blocking."""
+    for kind, sentence, ids in by_reason(samples.skipped):
+        if kind == "unreadable":
+            yield warning(f"{sentence}; refused with --strict.", ids)
+        else:
+            yield note(f"{sentence}.", ids)
+    if not len(samples):
+        yield blocking("nothing can be read.")
 
 
 def check_vectors(samples: Samples) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from labelprop.data.sources.folder import IMAGE_SUFFIXES
+from labelprop.data.images.kinds import is_image_name
 
 _UPLOADED = re.compile(r"/data/upload/(?:\d+/)?[0-9a-f]{8}-(?P<name>[^/]+)\Z")  # as Label Studio keeps a file
 
@@ -70,8 +70,7 @@ def _last(path: str) -> str:
 
 def _stem(path: str) -> str:
     """The name of the file, without the extension of an image."""
-    name, dot, suffix = _last(path).rpartition(".")
-    return name if f"{dot}{suffix}".lower() in IMAGE_SUFFIXES else _last(path)
+    return _last(path).rpartition(".")[0] if is_image_name(_last(path)) else _last(path)
 
 
 def _common(name: str, path: str) -> int:

@@ -8,13 +8,14 @@ from typing import Any
 
 from labelprop.core.errors import RequestError
 from labelprop.core.text import counted
+from labelprop.data.labels.accounting import account_for, account_refused
 from labelprop.data.labels.checks import check_class_names, check_counts
 from labelprop.data.labels.content_checks import check_copies, check_ids, check_sizes, check_skipped, check_vectors
 from labelprop.data.labels.findings import Finding, blocking, note
 from labelprop.data.labels.join import join
 from labelprop.data.labels.options import USUAL, LabelOptions
-from labelprop.data.labels.table import read_label_table
-from labelprop.data.samples import SKIPPED, Samples, open_samples
+from labelprop.data.labels.table import label_files, read_label_table
+from labelprop.data.samples import Samples, open_samples
 from labelprop.data.source import NO_COLUMNS, Columns
 
 LISTED = 100  # ids of a finding; its text has the whole count
@@ -35,20 +36,28 @@ def inspect_data(
     warnings: list[str] = []
     try:
         samples = open_samples(
-            data, columns=columns, image_size=image_size, check=False, cache=cache, warn=warnings.append
+            data,
+            columns=columns,
+            image_size=image_size,
+            check=False,
+            apart=label_files(labels),
+            cache=cache,
+            warn=warnings.append,
         )
     except RequestError as error:
-        return None, (blocking(str(error)),)
-    notes = [note(text) for text in warnings if not text.endswith(SKIPPED)]  # `inspect` lists skipped rows itself
-    return samples, (*inspect(samples, labels, options), *notes)
+        return None, (blocking(str(error)), *account_refused(data))
+    *found, accounts = inspect(samples, labels, options)
+    return samples, (*found, *map(note, warnings), accounts)
 
 
 def inspect(samples: Samples, labels: Any = None, options: LabelOptions = USUAL) -> tuple[Finding, ...]:
-    """All findings about samples and labels, blocking ones first, then warnings, then notes.
+    """All findings about samples and labels: blocking ones first, then warnings, then notes.
 
-    Where labels cannot be used as they are, nothing is said of how many there are.
+    Where labels cannot be used as they are, nothing is said of how many there are. The last finding accounts for
+    every file or row.
     """
-    findings = [*check_ids(samples), *check_skipped(samples), *check_vectors(samples), *check_sizes(samples)]
+    findings = [*samples.findings, *check_ids(samples), *check_skipped(samples)]
+    findings += [*check_vectors(samples), *check_sizes(samples)]
     told: list[str] = []
     refused = []
     try:
@@ -64,6 +73,7 @@ def inspect(samples: Samples, labels: Any = None, options: LabelOptions = USUAL)
     findings.append(note(_describe(samples, joined.texts if all_count else None)))
     order = ("blocking", "warning", "note")
     findings.sort(key=lambda finding: order.index(finding.severity))
+    findings.append(account_for(samples, findings))
     return tuple(replace(finding, rows=tuple(finding.rows[:LISTED])) for finding in findings)
 
 

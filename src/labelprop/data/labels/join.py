@@ -12,8 +12,10 @@ import numpy as np
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.text import counted, quoted
 from labelprop.core.types import UNLABELED
+from labelprop.data.labels.albums import say_albums
 from labelprop.data.labels.file_names import FileNames
 from labelprop.data.labels.findings import Finding, blocking, warning
+from labelprop.data.labels.lost_classes import lost_classes
 from labelprop.data.labels.matching import by_file_names, corrected, lists_of_labels, repeated_labels
 from labelprop.data.labels.options import USUAL, LabelOptions
 from labelprop.data.labels.table import LabelRow, read_label_table
@@ -122,6 +124,7 @@ def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USU
         *_note(outscored, "of examples selected for several classes", "The class with the best score counts."),
         *_note(guessed, "that a run found, nobody gave", "They are trained on as if they had been given."),
         *_note(lost, "for examples that cannot be read", "Left out."),
+        *lost_classes(samples.skipped, rows, texts),
         *_note(weightless, "of weight 0", "These examples count as unlabeled."),
     ]
     return Joined(tuple(texts), tuple(weight or 1.0 for weight in weights), tuple(findings))
@@ -149,7 +152,7 @@ def _unknown(rows: Sequence[LabelRow], samples: Samples) -> list[Finding]:
     examples = "; ".join(f"'{row.id}' ({row.where}{_nearest(row.id, samples.ids)})" for row in rows[:3])
     rule = (
         "Ids of images in a folder are paths relative to it, with '/' and extension."
-        if "." in samples.ids[0]
+        if samples.unit == "file"
         else f"The first ids of the data are {quoted(samples.ids[:3])}."
     )
     text = f"{counted(len(rows), 'id')} of the labels not found in '{samples.name}': {examples}. {rule} "
@@ -185,7 +188,7 @@ def _disagreeing(pairs: Sequence[tuple[LabelRow, str | None]], samples: Samples)
     )
     text = (
         f"DATA and LABELS disagree on {counted(len(pairs), 'id')}: {examples}. Correct one of the two, or let LABELS "
-        "count with --prefer labels."
+        f"count with --prefer labels.{say_albums(pairs, samples)}"
     )
     return _blocking([row.id for row, _ in pairs], text)
 

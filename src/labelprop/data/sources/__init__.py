@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from labelprop.core.entry import Entry as Entry
     from labelprop.core.errors import DataError as DataError
     from labelprop.core.errors import RequestError as RequestError
+    from labelprop.data.files.skipped import Skipped as Skipped
     from labelprop.data.images.originals import EncodedImages as EncodedImages
     from labelprop.data.images.originals import PixelArray as PixelArray
     from labelprop.data.source import NO_COLUMNS as NO_COLUMNS

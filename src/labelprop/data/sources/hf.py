@@ -7,8 +7,9 @@ from typing import Any
 
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.extras import require
+from labelprop.data.files.listing import is_hf_folder
+from labelprop.data.images.kinds import is_image_name
 from labelprop.data.source import Columns, RawData, as_path
-from labelprop.data.sources.folder import is_hf_folder
 from labelprop.data.sources.table import data_in_table
 from labelprop.data.tables.arrow import dataset_table
 from labelprop.data.tables.kinds import is_known_file
@@ -28,7 +29,7 @@ class HfSource:
             return is_hf_folder(path)
         mistyped = path.parent.is_dir()  # 'photos/trian' beside 'photos/train' is no name on the hub
         hub_name = _HUB_NAME.match(str(data)) is not None
-        return hub_name and not (path.exists() or is_known_file(path) or mistyped)
+        return hub_name and not (path.exists() or is_known_file(path) or is_image_name(path.name) or mistyped)
 
     def read(self, data: Any, columns: Columns) -> RawData:
         path = as_path(data)

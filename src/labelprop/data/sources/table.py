@@ -29,8 +29,12 @@ class TableSource:
 
     def read(self, data: Any, columns: Columns) -> RawData:
         path = Path(data).expanduser()
-        table = read_table(path, columns.encoding, lambda names: _wide(names, columns))
-        return data_in_table(table, columns, path.stem)
+        return data_in_table(open_table(path, columns), columns, path.stem)
+
+
+def open_table(path: Path, columns: Columns) -> Table:
+    """The table in a file, in the encoding and with the wide content that `columns` say."""
+    return read_table(path, columns.encoding, lambda names: _wide(names, columns))
 
 
 def data_in_table(table: Table, columns: Columns, name: str) -> RawData:

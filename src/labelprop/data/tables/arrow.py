@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,21 +21,21 @@ def read_parquet(path: Path) -> Table:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(_opened(path))
     except pa.ArrowInvalid as error:
         raise DataError(f"'{path}' is not a Parquet file, or is damaged: {error}") from error
     schema = file.schema_arrow
 
     def load(name: str) -> Any:
         try:
-            return pq.read_table(path, columns=[name]).column(0)
+            return pq.read_table(_opened(path), columns=[name]).column(0)
         except pa.ArrowException as error:
             raise DataError(f"cannot read column '{name}' of '{path}': {error}") from error
 
     def stream(names: Sequence[str]) -> Iterator[list[Any]]:
         """By itself pyarrow would keep every row group it has read until the end, and read each of them whole."""
         try:
-            with pq.ParquetFile(path, buffer_size=_BUFFER, pre_buffer=False) as streamed:
+            with pq.ParquetFile(_opened(path), buffer_size=_BUFFER, pre_buffer=False) as streamed:
                 rows = _rows_of_a_batch(streamed.metadata, names)
                 for batch in streamed.iter_batches(rows, columns=list(names)):
                     yield [batch.column(name) for name in names]
@@ -43,6 +44,13 @@ def read_parquet(path: Path) -> Table:
 
     class_names = _declared_names(schema.metadata or {})
     return Table(str(path), path.parent, tuple(schema.names), file.metadata.num_rows, load, stream, class_names)
+
+
+def _opened(path: Path) -> Any:
+    """The file, opened by pyarrow, which takes names that are not UTF-8 as bytes only."""
+    import pyarrow as pa
+
+    return pa.OSFile(os.fsencode(path))
 
 
 def _rows_of_a_batch(metadata: Any, names: Sequence[str]) -> int:

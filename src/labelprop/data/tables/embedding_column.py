@@ -29,7 +29,7 @@ def read_embeddings(table: Table, name: str, folder: Path) -> np.ndarray:
 
     with Spool(folder) as spool:
         for batch in table.arrays(name, partial(_numbers, table, name)):
-            lengths = _lengths(batch, table, name)
+            lengths = _lengths(batch, table.row(n), name)
             known = lengths >= 0
             if not dimensions and known.any():
                 dimensions = int(lengths[known][0])
@@ -52,7 +52,7 @@ def read_embeddings(table: Table, name: str, folder: Path) -> np.ndarray:
         return spool.finished().view(np.float32).reshape(n, dimensions)
 
 
-def _lengths(batch: Any, table: Table, name: str) -> np.ndarray:
+def _lengths(batch: Any, where: str, name: str) -> np.ndarray:
     """The lengths of the lists, -1 for null."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -62,7 +62,7 @@ def _lengths(batch: Any, table: Table, name: str) -> np.ndarray:
         return np.full(len(batch), -1)
     is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     if not is_list or not (pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)):
-        raise DataError(f"{table.where}: column '{name}' is {kind}; embeddings are lists of numbers.")
+        raise DataError(f"{where}: column '{name}' is {kind}; embeddings are lists of numbers.")
     lengths: np.ndarray = pc.fill_null(pc.list_value_length(batch), -1).to_numpy(zero_copy_only=False)
     return lengths
 

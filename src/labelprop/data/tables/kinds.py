@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 TEXT_SUFFIXES = {".csv": ",", ".tsv": "\t"}
 JSON_SUFFIXES = frozenset({".jsonl", ".ndjson"})
@@ -30,11 +30,11 @@ _REMEDIES = {
 }
 
 
-def table_kind(path: Path) -> str | None:
+def table_kind(path: PurePath) -> str | None:
     """The suffix of a table, without that of a packed text file; None where `path` is no table by its name."""
     suffix = path.suffix.lower()
     if suffix == PACKED:
-        inner = Path(path.stem).suffix.lower()
+        inner = PurePath(path.stem).suffix.lower()
         return inner if inner in TABLE_SUFFIXES - PARQUET_SUFFIXES else None
     return suffix if suffix in TABLE_SUFFIXES else None
 

@@ -94,11 +94,16 @@ class FinishedRun:
     solved: Mapping[str, Any] = field(default_factory=dict)  # how the propagation ended
     versions: Mapping[str, Any] = field(default_factory=dict)
     device: str = ""
-    skipped: Sequence[Mapping[str, str]] = ()
+    skipped: Sequence[Mapping[str, Any]] = ()
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     projection: str = ""
     files: tuple[str, ...] = ()
     vectors: Mapping[int, Path] = field(default_factory=dict)  # of followed rows, by the steps done, ascending
+
+    @property
+    def n_unreadable(self) -> int:
+        """Skipped examples; version 0.1.0 listed nothing else."""
+        return sum(entry.get("kind", "unreadable") == "unreadable" for entry in self.skipped)
 
     @cached_property
     def trust(self) -> Trust:

@@ -120,9 +120,14 @@ def files(run: FinishedRun) -> Facts:
 
 
 def skipped(run: FinishedRun) -> Facts:
-    listed = [(str(entry.get("id")), plain_value(str(entry.get("reason")))) for entry in run.skipped]
+    listed = [(str(entry.get("id")), _why_skipped(entry)) for entry in run.skipped]
     more = len(listed) - SKIPPED_SHOWN
     return [*listed[:SKIPPED_SHOWN], ("", f"and {counted(more, 'more file')} in run.json")] if more > 0 else listed
+
+
+def _why_skipped(entry: Mapping[str, Any]) -> str:
+    n_files = entry.get("files", 1)
+    return plain_value(str(entry.get("reason"))) + (f" ({counted(n_files, 'file')})" if n_files != 1 else "")
 
 
 def again(run: FinishedRun) -> str:

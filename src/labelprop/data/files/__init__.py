@@ -1,0 +1,1 @@
+"""The files of a folder: what is there, what describes it, what is left out."""
