@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -19,9 +19,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from labelprop.core.callbacks import Callbacks
 from labelprop.core.clock import StageClock
-from labelprop.core.distributed import Group, started_together, this_machine
-from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.distributed import Group, this_machine
+from labelprop.core.errors import RequestError
 from labelprop.core.progress import Reporter, Silent
+from labelprop.core.ranks import started_together
 from labelprop.core.types import Snapshot, Task
 from labelprop.data.views.batches import Loader
 from labelprop.methods.base import Method
@@ -36,6 +37,9 @@ class MonitorLike(Protocol):
 
     def wants_outputs(self, epoch: int, epochs: int) -> bool:
         """Whether the numbers of this epoch need the network's outputs, which may cost a pass over the data."""
+
+    def rehearsing(self) -> MonitorLike:
+        """The same, keeping nothing."""
 
     def __call__(self, epoch: int, snapshot: Snapshot) -> Mapping[str, Any]: ...
 
@@ -139,8 +143,6 @@ def resolve_precision(precision: str, device: torch.device) -> Precision:
     On a CPU bf16 has to be asked for: it is faster with AVX512-BF16 or AMX, slower without. Losses, banks and
     propagation are in float32 either way.
     """
-    if precision not in ("auto", *get_args(Precision)):
-        raise UnknownNameError("precision", precision, ("auto", *get_args(Precision)))
     has_bf16 = device.type == "cpu" or torch.cuda.is_bf16_supported()
     if precision == "bf16" and not has_bf16:
         raise RequestError(f"--precision bf16: {torch.cuda.get_device_name(device)} does not have it; use float32.")
