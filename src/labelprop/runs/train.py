@@ -159,7 +159,7 @@ def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
     }
     if folder is not None:
         folder.write_json("run.json", record | {"stages": clock.stages})
-    meter = WorkMeter(sum(sum(job.lengths.steps) for job in jobs), request.reporter)
+    meter = WorkMeter(sum(job.passes(job.lengths.steps) for job in jobs), request.reporter)
     trained = [loop.run(replace(job, meter=meter)) for job in jobs]
     if folder is not None:
         write_trained(Trained(prepared, folder, trained, jobs[-1].loader, clock, record))

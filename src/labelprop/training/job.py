@@ -6,7 +6,7 @@ import inspect
 import logging
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -30,6 +30,7 @@ from labelprop.methods.phases import Recipe
 from labelprop.training.checkpoint import Checkpoints
 
 Precision = Literal["float32", "bf16"]
+STEP_PASSES = 3.0  # a step's forward and backward pass of an example, in forward passes
 
 
 class MonitorLike(Protocol):
@@ -65,25 +66,30 @@ class Lengths:
     def steps_in(self, phase: int, epoch: int) -> int:
         return min(self.steps_per_epoch, self.steps[phase] - epoch * self.steps_per_epoch)
 
+    def taken(self, phase: int, epoch: int) -> tuple[int, ...]:
+        """Steps of each phase when `epoch` epochs of `phase` are done."""
+        here = min(epoch * self.steps_per_epoch, self.steps[phase])
+        return (*self.steps[:phase], here, *(0 for _ in self.steps[phase + 1 :]))
+
     def steps_before(self, phase: int, epoch: int) -> int:
         """Steps taken when `epoch` epochs of `phase` are done."""
-        return sum(self.steps[:phase]) + min(epoch * self.steps_per_epoch, self.steps[phase])
+        return sum(self.taken(phase, epoch))
 
 
 @dataclass(slots=True)
 class WorkMeter:
-    """Counts the steps of the whole job for the progress display."""
+    """Counts the work of all jobs for the progress display, in passes of an example (`Job.step_passes`)."""
 
-    total: int
+    total: float
     reporter: Reporter = field(default_factory=Silent)
-    done: int = 0
+    done: float = 0
 
-    def skip(self, steps: int) -> None:
-        """Steps that an interrupted run took already."""
-        self.done += steps
+    def skip(self, work: float) -> None:
+        """What an interrupted run did already."""
+        self.done += work
 
-    def advance(self, stage: str, steps: int = 1) -> None:
-        self.done += steps
+    def advance(self, stage: str, work: float) -> None:
+        self.done += work
         self.reporter.advance(stage, min(self.done, self.total), self.total)
 
 
@@ -105,6 +111,16 @@ class Job:
     monitor: MonitorLike | None = None
     callbacks: Callbacks = field(default_factory=Callbacks)
     compiled: bool = False  # the network's passes in training, by torch.compile
+
+    def step_passes(self, phase: int) -> float:
+        """What a step of a phase costs, with its share of the epoch's refresh, in passes of an example."""
+        spec = self.recipe.phases[phase]
+        refresh = self.task.n / self.lengths.steps_per_epoch if spec.method.refreshes else 0.0
+        return STEP_PASSES * spec.needs.passes + refresh
+
+    def passes(self, steps: Sequence[int]) -> float:
+        """What so many steps of each phase cost, likewise."""
+        return sum(n * self.step_passes(phase) for phase, n in enumerate(steps))
 
     @property
     def group(self) -> Group:

@@ -21,14 +21,13 @@ from labelprop.core.clock import StageClock
 from labelprop.core.types import Task
 from labelprop.data.views.batches import Loader
 from labelprop.training.checkpoint import Checkpoints
-from labelprop.training.job import Job, Lengths, WorkMeter
+from labelprop.training.job import STEP_PASSES, Job, Lengths, WorkMeter
 from labelprop.training.outputs import collect_outputs
 from labelprop.training.phase_run import PhaseRun
 
 WARM_UP_STEPS = 20  # that are timed of a phase, if there is time
 PASSED = 256  # rows of the pass at most
 PASS_SECONDS = 0.2  # of it, after which no more rows are added
-STEP_PASSES = 3.0  # a step's forward and backward passes, in forward passes
 FEWEST_ROWS = 64  # of a rehearsal
 EPOCHS = 1000  # that a rehearsal pretends to have: it stands in the middle of a training
 
@@ -68,11 +67,11 @@ def pass_seconds(job: Job, clock: Callable[[], float] = time.perf_counter) -> fl
 
 
 def roughly(job: Job, row: float) -> JobCost:
-    """From the seconds of an example's pass: a step is three of each example, a refresh one over all of them."""
-    needs = [phase.needs for phase in job.recipe.phases]
-    steps = [STEP_PASSES * row * (need.labeled.size + need.unlabeled.size) for need in needs]
+    """From the seconds of an example's pass: a refresh is one over all examples, where a method has any."""
     whole = row * job.task.n
-    return JobCost(tuple(PhaseCost(step, whole, whole) for step in steps), whole)
+    refreshes = [whole if phase.method.refreshes else 0.0 for phase in job.recipe.phases]
+    steps = [STEP_PASSES * row * phase.needs.passes for phase in job.recipe.phases]
+    return JobCost(tuple(map(PhaseCost, steps, refreshes, refreshes)), whole)
 
 
 def rehearse(
