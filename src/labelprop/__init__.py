@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from labelprop.core.lazy import handed_on
+from labelprop.core.threads import bound_spin
 
 if TYPE_CHECKING:
     __version__: str
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from labelprop.propagators.poisson import Poisson as Poisson
     from labelprop.propagators.spectral_cut import SpectralCut as SpectralCut
     from labelprop.propagators.weighted_knn import WeightedKNN as WeightedKNN
-    from labelprop.runs.verbs import Run as Run
+    from labelprop.runs.run import Run as Run
     from labelprop.runs.verbs import doctor as doctor
     from labelprop.runs.verbs import embed as embed
     from labelprop.runs.verbs import load as load
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from labelprop.runs.verbs import propagate as propagate
     from labelprop.runs.verbs import select as select
     from labelprop.runs.verbs import train as train
+
+bound_spin()  # before torch is loaded: it reads the environment once
 
 __all__, __getattr__, __dir__ = handed_on(
     __name__, __version__=lambda: import_module("importlib.metadata").version("labelprop")

@@ -7,7 +7,7 @@ import pytest
 
 from labelprop.core import progress
 from labelprop.core.clock import StageClock
-from labelprop.core.progress import Eta, ProgressLines, Silent, Staged, advance, reporting_to, say
+from labelprop.core.progress import Bounded, Eta, ProgressLines, Silent, Staged, advance, reporting_to, say
 
 
 @pytest.fixture
@@ -35,6 +35,16 @@ def test_an_eta_appears_early_and_then_not_too_often(clock) -> None:
     assert "left" in said[0]
     assert 4 <= len(said) <= 5
     assert clock[0] > progress.FIRST_LINE_AFTER_S
+
+
+def test_what_a_stage_will_take_is_foreseen_from_its_pace(clock) -> None:
+    seen: list[float] = []
+    bounded = Bounded(Silent(), seen.append)
+    for stage in ("reading", "embedding"):
+        for done in range(5):
+            bounded.advance(stage, done, 100)
+            clock[0] += 1
+    assert seen == pytest.approx([98, 97, 96] * 2), "a second of a stage says little"
 
 
 def test_stages_add_up_over_interruptions() -> None:

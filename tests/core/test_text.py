@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from labelprop.core.errors import RequestError
-from labelprop.core.text import byte_size, counted, duration, parse_duration, parse_value, quoted
+from labelprop.core.text import byte_size, counted, duration, parse_duration, parse_value, quoted, whole_duration
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,12 @@ def test_values_take_the_type_of_their_default(text: str, default: object, value
 def test_values_of_another_type_are_refused(text: str, default: object) -> None:
     with pytest.raises(RequestError, match=f"--set x={text} must be"):
         parse_value("--set x", text, default)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(3, "5s"), (58, "60s"), (90, "90s"), (91, "2min"), (600, "10min"), (5500, "1.6h"), (18000, "5h")],
+)
+def test_durations_as_a_flag_takes_them_are_rounded_up(seconds: float, text: str) -> None:
+    assert whole_duration(seconds) == text
+    assert parse_duration(text, "--budget") >= seconds

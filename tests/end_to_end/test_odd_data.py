@@ -168,15 +168,17 @@ def test_a_gpu_out_of_memory_names_what_to_lower(tmp_path, monkeypatch: pytest.M
 
 
 def test_impossible_settings_are_refused_before_anything_is_read(tmp_path) -> None:
+    (unreadable := tmp_path / "x.npy").write_bytes(b"no array")
     for recipe, name in (("dlp", "alpha"), ("mt+dlp", "alpha"), ("llp", "n_density")):
         with pytest.raises(RequestError, match=f"{name}=-1"):
-            labelprop.train(tmp_path / "missing.npy", out=tmp_path / "run", recipe=recipe, settings={name: -1})
+            labelprop.train(unreadable, out=tmp_path / "run", recipe=recipe, settings={name: -1})
     assert not (tmp_path / "run").exists()
 
 
 def test_what_is_missing_is_said_before_the_data_are_read(tmp_path) -> None:
     """A large folder takes minutes to read."""
     unread, out = tmp_path / "unread.npy", tmp_path / "run"
+    unread.write_bytes(b"no array")
     for options, said in (
         ({"labels": tmp_path / "no.csv"}, r"no file '.*no\.csv'. Check the path of the labels"),
         ({"truth": tmp_path / "no.csv"}, r"no file '.*no\.csv'. Check the path of the truth"),

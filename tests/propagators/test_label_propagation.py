@@ -231,7 +231,7 @@ def test_n_jobs_counts_threads_during_fit_only(monkeypatch: pytest.MonkeyPatch) 
     X, y = oracle.blobs(60, 3, 3)
     asked: list[int] = []
     monkeypatch.setattr(kernel_graph.torch, "set_num_threads", asked.append)
-    monkeypatch.setattr(kernel_graph.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(kernel_graph, "usable_cores", lambda: 8)
     for n_jobs in (None, 3, -1, -2, -20):
         LabelPropagation(n_jobs=n_jobs).fit(X, y)
     before = torch.get_num_threads()

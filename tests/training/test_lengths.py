@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -10,9 +9,9 @@ from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.types import BatchSpec, StreamSpec, Task
 from labelprop.data.views.batches import draw_epoch, endless, steps_per_epoch
 from labelprop.training import lengths, recipes
-from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Lengths
-from labelprop.training.lengths import PhaseCost, default_epochs, epoch_length, lengths_of, main_steps_within
+from labelprop.training.lengths import Budget, default_epochs, epoch_length, lengths_of, main_steps_within
+from labelprop.training.rehearsal import JobCost, PhaseCost
 
 
 def task(n_labeled: int, n_unlabeled: int) -> Task:
@@ -78,41 +77,56 @@ def test_unknown_recipes_and_settings_suggest_the_nearest() -> None:
 
 
 RATES = {"supervised": 0.01, "network-prediction": 0.03}  # seconds a step
+SOLO = SimpleNamespace(first=lambda value: value)
 
 
 def jobs_of(*names: str) -> list[SimpleNamespace]:
-    return [
-        SimpleNamespace(recipe=recipes.build(name, {}), lengths=SimpleNamespace(steps_per_epoch=50)) for name in names
-    ]
+    parts = {"lengths": SimpleNamespace(steps_per_epoch=50), "group": SOLO, "task": SimpleNamespace(n=1000)}
+    return [SimpleNamespace(recipe=recipes.build(name, {}), **parts) for name in names]
 
 
-def test_a_budget_pays_for_each_job_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By hand: of 1,000 s, 900 less 100 are left; n steps take 0.01 n, and 0.03 (n + n / 4) with the first phase."""
-    monkeypatch.setattr(lengths, "_time_phase", lambda job, index: PhaseCost(RATES[job.recipe.name], 0, 0))
-    found = main_steps_within(1_000, jobs_of(*RATES), spent=60, closing=40)
-    assert found == pytest.approx(800 / (0.01 + 0.03 * 1.25), abs=5)
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps cost what RATES says, refreshes nothing; a pass over all 1,000 examples takes 2 s; no time passes."""
+
+    def rehearsed(jobs, rough, allowed: float) -> list[JobCost]:
+        return [
+            JobCost(tuple(PhaseCost(RATES[job.recipe.name], 0, 0) for _ in job.recipe.phases), one.whole_pass)
+            for job, one in zip(jobs, rough, strict=True)
+        ]
+
+    monkeypatch.setattr(lengths, "time", SimpleNamespace(perf_counter=lambda: 0.0))
+    monkeypatch.setattr(lengths, "pass_seconds", lambda job: 0.002)
+    monkeypatch.setattr(lengths, "rehearse", rehearsed)
 
 
-def test_a_budget_pays_for_the_trials_of_all_candidates_and_then_for_the_dearest_and_the_first(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(lengths, "_time_phase", lambda job, index: PhaseCost(RATES[job.recipe.name], 0, 0))
-    found = main_steps_within(1_000, jobs_of(*RATES), spent=60, closing=40, trials=(1 / 8, 1 / 4))
-    assert found == pytest.approx(800 / (0.375 * (0.01 + 0.03 * 1.25) + 0.03 * 1.25 + 0.01), abs=5)
+def test_a_budget_pays_for_each_job_once_and_for_what_follows(timed) -> None:
+    """By hand: of 1,000 s, 900 less 100 and 3 passes are left; n steps take 0.01 n, and 0.03 (n + n / 4)."""
+    found = main_steps_within(Budget(1_000, spent=60, closing=40, passes=3), jobs_of(*RATES))
+    assert found == pytest.approx((800 - 6) / (0.01 + 0.03 * 1.25), abs=5)
 
 
-def test_a_budget_for_nothing_is_refused_with_one_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lengths, "_time_phase", lambda job, index: PhaseCost(0.01, 0, 0))
-    with pytest.raises(RequestError, match=r"too short: the shortest run needs about 45 s here.* at least 67s"):
-        main_steps_within(30, jobs_of("supervised"), spent=30, closing=10)
-    assert main_steps_within(30, jobs_of("supervised"), spent=30, closing=10, least=7) == 7
+def test_a_budget_pays_for_the_trials_of_all_candidates_and_then_for_the_dearest_and_the_first(timed) -> None:
+    """Each of the four trials ends with a pass."""
+    found = main_steps_within(Budget(1_000, spent=60, closing=40), jobs_of(*RATES), trials=(1 / 8, 1 / 4))
+    assert found == pytest.approx((800 - 8) / (0.375 * (0.01 + 0.03 * 1.25) + 0.03 * 1.25 + 0.01), abs=5)
 
 
-def test_keeping_an_epoch_is_part_of_its_time_and_leaves_nothing(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = count(step=10.0)
-    monkeypatch.setattr(lengths, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    phase = SimpleNamespace(tensors=lambda: {"weight": torch.ones(3)})
-    job = SimpleNamespace(checkpoints=Checkpoints(tmp_path / "checkpoints" / "dlp"))
-    assert lengths._time_checkpoint(job, phase) == 10
-    assert not list(tmp_path.iterdir())
-    assert lengths._time_checkpoint(SimpleNamespace(checkpoints=None), phase) == 0
+def test_a_budget_for_nothing_is_refused_with_one_that_does(timed, monkeypatch) -> None:
+    """30 s are gone, 20 steps take 0.2 s, 10 s follow: 44.7 s with the reserve."""
+    monkeypatch.setattr(lengths, "pass_seconds", lambda job: 0.0)
+    with pytest.raises(RequestError, match=r"--budget of 30 s is too short here.* at least 60s"):
+        main_steps_within(Budget(30, spent=30, closing=10), jobs_of("supervised"))
+    assert main_steps_within(Budget(30, spent=30, closing=10), jobs_of("supervised"), least=7) == 7
+
+
+def test_what_a_pass_over_a_few_examples_rules_out_is_refused_before_a_step_is_timed(timed, monkeypatch) -> None:
+    monkeypatch.setattr(lengths, "pass_seconds", lambda job: 1.0)
+    monkeypatch.setattr(lengths, "rehearse", lambda *_: pytest.fail("a step was timed"))
+    with pytest.raises(RequestError, match="at least"):
+        main_steps_within(Budget(60, spent=3, closing=5), jobs_of("network-prediction"))
+
+
+@pytest.mark.parametrize(("spent", "timing"), [(0, 20), (5, 15), (19, 5), (50, 5)])
+def test_finding_out_what_fits_ends_with_the_first_fifth(spent: float, timing: float) -> None:
+    assert Budget(100, spent=spent, closing=0).timing == pytest.approx(timing)

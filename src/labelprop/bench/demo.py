@@ -8,7 +8,8 @@ from labelprop.bench.digits import write_digits
 from labelprop.core.files import storage_errors
 from labelprop.core.run_folder import RunFolder
 from labelprop.runs.requests import DemoRequest
-from labelprop.runs.verbs import Run, train
+from labelprop.runs.run import Run
+from labelprop.runs.verbs import train
 
 
 def run_demo(request: DemoRequest) -> Run:

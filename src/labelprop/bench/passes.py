@@ -23,8 +23,9 @@ from labelprop.methods.phases import Recipe
 from labelprop.models.network import ModelSpec, Network, build
 from labelprop.training import recipes
 from labelprop.training.job import Job, Lengths, WorkMeter, make_fabric
-from labelprop.training.lengths import PhaseCost, cost_of, epoch_length, lengths_of, most
+from labelprop.training.lengths import cost_of, epoch_length, lengths_of, most
 from labelprop.training.phase_run import PhaseRun
+from labelprop.training.rehearsal import PhaseCost
 
 FORWARD = 1 / 3  # of forward and backward: the backward pass takes about twice as long as the forward one
 DIM = 8

@@ -12,7 +12,6 @@ from labelprop.bench.cells import CELLS, Work
 from labelprop.core import registry
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.run_folder import RunFolder
-from labelprop.runs.record import versions
 from labelprop.runs.requests import BenchRequest
 
 FORMAT = 1
@@ -39,6 +38,8 @@ def run_bench(request: BenchRequest) -> str:
     _check_numbers(settings)
     if not request.data.is_dir():
         raise RequestError(f"--data {request.data} is not a folder; it must hold one folder a data set.")
+    from labelprop.runs.record import versions  # torch is not loaded before the request is checked
+
     run = registry.lookup("benches", name).load()
     work: Work = run(request.data, **settings)  # refuses what it must before anything is replaced
     asked = {"bench": name, "settings": {**defaults, **settings}}

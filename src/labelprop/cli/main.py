@@ -83,10 +83,11 @@ def train(typed: Typed) -> Printed:
     if "settings" in typed:
         recipe = typed.get("recipe", TrainRequest.options()["recipe"].default)
         typed["settings"] = parse_settings("recipes", recipe, typed["settings"])
-    from labelprop.core.distributed import leads
     from labelprop.runs import verbs
 
     run = verbs.train(**typed)
+    from labelprop.core.ranks import leads
+
     return Printed(f"report: {run.report}" if leads() else "")  # under torchrun only the first process prints
 
 
@@ -159,7 +160,7 @@ def doctor(typed: Typed) -> Printed:
 def report(typed: Typed) -> Printed:
     """Write report.html of a finished run again."""
     from labelprop.report.render import write_report
-    from labelprop.runs.classifier import finished_run
+    from labelprop.runs.checks import finished_run
 
     return Printed(f"report: {write_report(finished_run(typed['run']).path, typed.get('against'))}")
 

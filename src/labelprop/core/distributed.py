@@ -106,16 +106,6 @@ class Group:
 SOLO = Group()
 
 
-def started_together() -> bool:
-    """Whether this process was started as one of several, by `launch` or by torchrun."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
-def leads() -> bool:
-    """Whether this process is the first of those started together, or alone."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 def local_rank() -> int:
     """Which of the processes of this machine this one is."""
     return int(os.environ.get("LOCAL_RANK", "0"))

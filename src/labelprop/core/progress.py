@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
@@ -17,6 +17,7 @@ from typing import Protocol, Self, TextIO
 from labelprop.core.text import duration
 
 FIRST_LINE_AFTER_S = 3.0  # work that ends sooner needs no line
+FORESEEN_AFTER_S = 1.0  # the pace of less says little
 LINE_EVERY_S = 15.0  # often enough to see it live, seldom enough for a log
 
 
@@ -85,6 +86,27 @@ class Staged:
         before = sum(self._seconds[name] for name in names[: names.index(stage)])
         here = self._seconds[stage] * min(1.0, done / total)
         self._reporter.advance(stage, before + here, sum(self._seconds.values()))
+
+
+class Bounded:
+    """Passes everything on, and calls `foresee` with the seconds that a stage will still take, from its pace."""
+
+    def __init__(self, reporter: Reporter, foresee: Callable[[float], None]) -> None:
+        self._reporter, self._foresee = reporter, foresee
+        self._stage, self._eta, self._next = "", Eta(), 0.0
+
+    def say(self, text: str) -> None:
+        """Passed on."""
+        self._reporter.say(text)
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        """Passed on; what `foresee` raises ends the stage."""
+        if stage != self._stage:
+            self._stage, self._eta, self._next = stage, Eta(), time.monotonic() + FORESEEN_AFTER_S
+        left = self._eta(done, total)
+        if left is not None and time.monotonic() > self._next:
+            self._foresee(left)
+        self._reporter.advance(stage, done, total)
 
 
 class Eta:

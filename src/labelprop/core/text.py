@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -34,6 +35,13 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def whole_duration(seconds: float) -> str:
+    """As a flag takes it, rounded up: `45s` (to 5 seconds), `4min`, `1.5h`."""
+    if seconds <= 90:
+        return f"{math.ceil(seconds / 5) * 5}s"
+    return f"{math.ceil(seconds / 60)}min" if seconds <= 5400 else f"{math.ceil(seconds / 360) / 10:g}h"
 
 
 def parse_duration(text: str | float, flag: str) -> float:

@@ -84,6 +84,11 @@ class BatchSpec:
     labeled: StreamSpec
     unlabeled: StreamSpec = StreamSpec(0)
 
+    @property
+    def passes(self) -> int:
+        """Examples that pass the network in a step, each as often as it is viewed."""
+        return sum(stream.size * len(stream.views) for stream in (self.labeled, self.unlabeled))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:

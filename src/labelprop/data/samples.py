@@ -14,19 +14,18 @@ import numpy as np
 from labelprop.core.cache import Cache
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.files import Digest, content_key
-from labelprop.core.registry import entries
 from labelprop.core.text import counted, quoted
 from labelprop.data.contents import Content
 from labelprop.data.files.listing import shown_name
 from labelprop.data.files.skipped import Skipped, by_reason
+from labelprop.data.find_source import source_of
 from labelprop.data.images.choose_format import Wanted
 from labelprop.data.images.decoding import decode_images
 from labelprop.data.images.pixels import ImageFormat, to_eight_bit
 from labelprop.data.labels.findings import Finding
 from labelprop.data.repeated import place_of, repeated_ids
-from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, Source, as_path
+from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, as_path
 from labelprop.data.sources.image import is_image_file
-from labelprop.data.tables.kinds import TABLES, how_to_convert
 from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
 
 if TYPE_CHECKING:
@@ -102,18 +101,7 @@ def read_source(data: Any, columns: Columns) -> RawData:
 
     Raises RequestError where no source does.
     """
-    for entry in entries("sources").values():
-        source: Source = entry.load()()
-        if source.claims(data):
-            return source.read(data, columns)
-    if isinstance(data, str | Path) and not Path(data).expanduser().exists():
-        raise RequestError(f"no file or folder '{data}'. Check the path.")
-    shown = f"'{data}'" if isinstance(data, str | Path) else f"an object of type {type(data).__name__}"
-    remedy = how_to_convert(Path(data)) if isinstance(data, str | Path) else ""
-    raise RequestError(
-        f"cannot read {shown}: DATA is a folder of images, a table ({TABLES}; text also packed as .gz) or a folder "
-        f"of such, an array (.npy .npz, NumPy or torch) or a HuggingFace data set.{remedy}"
-    )
+    return source_of(data).read(data, columns)
 
 
 def open_samples(

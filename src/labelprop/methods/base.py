@@ -103,6 +103,11 @@ class Method(nn.Module):
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
         """Before each epoch and once after the last, in eval mode, without gradients."""
 
+    @property
+    def refreshes(self) -> bool:
+        """Whether it looks at all examples before an epoch, which takes time."""
+        return type(self).refresh is not Method.refresh
+
     def deployed(self, net: nn.Module) -> nn.Module:
         """The module that predicts and is exported; its outputs hold 'class' logits."""
         return net
@@ -170,6 +175,10 @@ class Sum(Method):
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
         for _, part in self._parts():
             part.refresh(net, tools, epoch)
+
+    @property
+    def refreshes(self) -> bool:
+        return any(part.refreshes for _, part in self._parts())
 
     def deployed(self, net: nn.Module) -> nn.Module:
         return self._parts()[0][1].deployed(net)

@@ -45,6 +45,7 @@ from labelprop.propagators.spectral_cut import SpectralCut
 
 FEWEST = 3  # seeds of every class, to hide any
 TRIALS = 25  # propagations before the choice, measured with benchmarks/forecast.py
+CHOICE_SECONDS = 1.0  # of all of them, where they are small
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -104,6 +105,7 @@ class AutoPropagation(Propagator):
             1.5 * graph.nbytes + spectral.nbytes + 2 * result_bytes(size, self.top_classes),
             products=2 * spectral.products,
             passes=3 * graph.passes + 2 * spectral.passes + TRIALS / 2 * solve.passes,
+            fixed=CHOICE_SECONDS,
         )
         return replace(found, stages=(search, choice))
 

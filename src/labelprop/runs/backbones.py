@@ -24,7 +24,8 @@ from labelprop.data.tables.kinds import table_kind
 from labelprop.models.adapt import as_feature
 from labelprop.models.backbone import Backbone, load_backbone, weights_digest
 from labelprop.models.trunks.text_svd import TextSvd
-from labelprop.runs.classifier import Classifier, finished_run, load_classifier, model_description, own_backbone
+from labelprop.runs.checks import finished_run
+from labelprop.runs.classifier import Classifier, load_classifier, model_description, own_backbone
 from labelprop.runs.design import embed_content, resolve_device
 from labelprop.runs.inputs import open_data
 from labelprop.runs.requests import EmbedRequest, Reading

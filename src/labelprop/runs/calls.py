@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from typing import Any, TypeVar
 
-from labelprop.core.distributed import leads
 from labelprop.core.errors import RequestError
 from labelprop.core.progress import shown
+from labelprop.core.ranks import leads
+from labelprop.core.threads import fitting_threads
 from labelprop.runs.parameter_names import NamingParameters, parameters_named
 from labelprop.runs.request import OPTION, Request
 
@@ -36,8 +37,20 @@ def signature(kind: type[Request]) -> inspect.Signature:
     return inspect.Signature(sorted(parameters, key=lambda one: (one.kind, one.default is not one.empty)))
 
 
-def from_names(kind: type[Request]) -> Callable[[Callable[[Any], Result]], Callable[..., Result]]:
-    """Decorator: a function of a request becomes one of keywords, whose docstring gives their meaning."""
+Check = Callable[[Any], None]
+
+
+def unchecked(request: Request) -> None:
+    """Nothing."""
+
+
+def from_names(
+    kind: type[Request], check: Check = unchecked
+) -> Callable[[Callable[[Any], Result]], Callable[..., Result]]:
+    """Decorator: a function of a request becomes one of keywords, whose docstring gives their meaning.
+
+    `check` is called first, and raises RequestError where the request is wrong.
+    """
     taken = signature(kind)
     first = [name for name, one in taken.parameters.items() if one.kind is not inspect.Parameter.KEYWORD_ONLY]
 
@@ -49,7 +62,7 @@ def from_names(kind: type[Request]) -> Callable[[Callable[[Any], Result]], Calla
             given = dict(zip(first, values, strict=False))
             if twice := given.keys() & options.keys():
                 raise RequestError(f"{work.__name__}: {', '.join(sorted(twice))} is given twice.")
-            return call(work, kind, given | options)
+            return call(work, kind, given | options, check)
 
         returned = inspect.signature(work).return_annotation
         by_name.__signature__ = taken.replace(return_annotation=returned)  # type: ignore[attr-defined]
@@ -70,13 +83,21 @@ def parameters_of(kind: type[Request]) -> str:
     return "\n".join(["Parameters", "----------", *lines, *quiet])
 
 
-def call(work: Callable[[Any], Result], kind: type[Request], options: Mapping[str, Any]) -> Result:
+def call(
+    work: Callable[[Any], Result], kind: type[Request], options: Mapping[str, Any], check: Check = unchecked
+) -> Result:
     """`work` on the request of these options; from Python with progress and errors for a person at Python."""
     given = dict(options)
     if given.get("reporter", 0) is None:
         del given["reporter"]
     if given.get("command"):  # from the command line, which shows progress itself
-        return work(kind.of(given))
+        return _checked(work, kind.of(given), check)
     quiet = not leads() or (given.pop("quiet", False) if kind.shows_progress else True)
     with parameters_named(), shown(quiet) as reporter:
-        return work(kind.of({"reporter": NamingParameters(reporter)} | given))
+        return _checked(work, kind.of({"reporter": NamingParameters(reporter)} | given), check)
+
+
+def _checked(work: Callable[[Any], Result], request: Request, check: Check) -> Result:
+    check(request)
+    with fitting_threads(request.reporter, request.kept_threads):
+        return work(request)

@@ -122,11 +122,8 @@ def load_trunk(folder: Path, backbone: Backbone | None = None) -> StartTrunk:
 
 
 def described_start(folder: Path) -> dict[str, Any]:
-    """model.json of a run that another starts from. Raises RequestError where there is none."""
-    described = folder / "model.json"
-    if not described.is_file():
-        raise RequestError(f"{folder} holds no model; --init must name a finished run of `labelprop train`.")
-    description: dict[str, Any] = json.loads(described.read_text(encoding="utf-8"))
+    """model.json of a run that another starts from."""
+    description: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     return description
 
 
@@ -146,16 +143,6 @@ def own_backbone(folder: Path, description: Mapping[str, Any]) -> str | TextSvd 
             "pass backbone= with it."
         )
     return str(trained_with["name"])
-
-
-def finished_run(path: Path) -> RunFolder:
-    """The folder of a finished run. Raises RequestError where there is none."""
-    if not path.is_dir():
-        raise RequestError(f"there is no run folder {path}; `labelprop train ... --out {path}` makes one.")
-    folder = RunFolder(path)
-    if not folder.finished:
-        raise RequestError(f"{path} holds no finished run; finish it with --resume, or train it.")
-    return folder
 
 
 def model_description(folder: RunFolder) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from labelprop.core.distributed import local_rank, started_together
+from labelprop.core.distributed import local_rank
 from labelprop.core.errors import RequestError
 from labelprop.core.progress import Reporter
+from labelprop.core.ranks import started_together
 from labelprop.core.types import Task
 from labelprop.data.contents import Content, TensorContent
 from labelprop.data.samples import Samples
@@ -60,18 +61,10 @@ class Design:
         return build(spec, seed) if given is None else given.build(spec, seed)
 
 
-def check_seed(seed: int) -> None:
-    """Raises RequestError where numpy or scikit-learn would not take it."""
-    if not 0 <= seed < 2**32:
-        raise RequestError(f"--seed {seed} must be at least 0 and below 2**32.")
-
-
 def resolve_device(name: str) -> torch.device:
     """'auto' is CUDA where there is one; of processes started together each has its own."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name not in ("cpu", "cuda"):
-        raise RequestError(f"--device {name} is not known; use auto, cpu or cuda.")
     if name == "cuda" and not torch.cuda.is_available():
         raise RequestError("--device cuda: torch finds no CUDA device here; use --device cpu.")
     return torch.device("cuda", local_rank()) if name == "cuda" and started_together() else torch.device(name)

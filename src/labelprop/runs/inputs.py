@@ -14,11 +14,10 @@ from labelprop.core.progress import Reporter
 from labelprop.core.text import counted
 from labelprop.data.labels.checks import check_class_names, check_few
 from labelprop.data.labels.join import GivenLabels, join_labels, read_truth
+from labelprop.data.labels.label_files import label_files
 from labelprop.data.labels.options import LabelOptions
-from labelprop.data.labels.table import check_files, label_files
 from labelprop.data.samples import Samples, open_samples
 from labelprop.data.source import Columns
-from labelprop.data.tables.decoding import check_encoding
 from labelprop.evaluation.truth import HeldBackTruth
 from labelprop.runs.requests import Labeled, NewRun, Reading
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 def columns_of(reading: Reading) -> Columns:
     """The columns of a table that were named, and its encoding."""
-    if reading.encoding is not None:
-        check_encoding(reading.encoding)
     return Columns(
         label=reading.label_col,
         id=reading.id_col,
@@ -96,8 +93,6 @@ class Inputs:
 def read_inputs(request: NewRun, image_format: ImageFormat | None = None) -> Inputs:
     """Reads DATA, LABELS and the truth, and joins them by id."""
     options = label_options(request)
-    for name, given in (("labels", request.labels), ("truth", request.truth)):
-        check_files(label_files(given), name)  # before DATA, which may take long
     samples = open_data(request, image_format)
     if not samples.ids:
         raise RequestError(f"{samples.name} holds no readable example.")

@@ -13,13 +13,8 @@ from labelprop.core.errors import RequestError
 from labelprop.data.samples import Samples
 from labelprop.models.backbone import Backbone
 from labelprop.runs.backbones import format_of, trained_on, with_columns
-from labelprop.runs.classifier import (
-    BATCH,
-    Classifier,
-    finished_run,
-    load_classifier,
-    model_description,
-)
+from labelprop.runs.checks import finished_run
+from labelprop.runs.classifier import BATCH, Classifier, load_classifier, model_description
 from labelprop.runs.design import embed_content, resolve_device
 from labelprop.runs.embed import embedded_batches, raw_batches
 from labelprop.runs.inputs import open_data

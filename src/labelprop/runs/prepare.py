@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,21 +12,27 @@ from lightning_fabric import Fabric
 
 from labelprop.core.clock import StageClock
 from labelprop.core.distributed import Group
-from labelprop.core.errors import DataError, RequestError, UnknownNameError
-from labelprop.core.progress import Silent
+from labelprop.core.errors import DataError, RequestError
+from labelprop.core.progress import Bounded, Reporter, Silent, reporting_to
 from labelprop.core.recipe_entries import AUTO
 from labelprop.core.text import duration, parse_duration
 from labelprop.data.images.pixels import ImageFormat
 from labelprop.data.labels.join import NoLabelsError
 from labelprop.data.views.batches import check_shared_out
+from labelprop.evaluation.monitor import PASSES as MEASURED_PASSES
 from labelprop.methods.phases import Recipe
-from labelprop.models.trunks.pretrained import TRUNK_RATE
+from labelprop.propagators.cost.forecast import forecast
+from labelprop.propagators.cost.stages import Size
 from labelprop.runs.backbones import format_of, open_backbone, with_runs
 from labelprop.runs.classifier import described_start, own_backbone
-from labelprop.runs.design import Design, Embedded, check_seed, decide, embed_content, find_start
+from labelprop.runs.closing import closing_seconds, compares_raw
+from labelprop.runs.design import Design, Embedded, decide, embed_content, find_start
 from labelprop.runs.inputs import Inputs, read_inputs, say_counts
 from labelprop.runs.requests import FROZEN, TrainRequest
 from labelprop.training import halving, recipes
+from labelprop.training.lengths import RESERVE, Budget, too_short
+
+READING_SHARE = 2.0  # of the seconds of reading: what a run is advised that could not even read in its budget
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,14 +56,35 @@ class PreparedTraining:
     def group(self) -> Group:
         return Group(self.fabric.global_rank, self.fabric.world_size)
 
+    def budget_left(self, trainings: int) -> Budget:
+        """The budget, with what is spent by now and what follows so many trainings: passes, comparisons, the page."""
+        assert self.budget is not None
+        samples, known = self.inputs.samples, self.inputs.truth is not None
+        tests = 0.0 if self.test is None else len(self.test.samples) / len(samples)
+        passes = 1 + trainings * (1 + tests + (MEASURED_PASSES if known else 0))
+        closing = closing_seconds(samples) + (self._raw_propagation_seconds() if known and trainings > 1 else 0)
+        return Budget(self.budget, time.perf_counter() - self.began, closing, passes)
+
+    def _raw_propagation_seconds(self) -> float:
+        """Of the propagation on the examples as they are, which a training is compared with."""
+        content, given = self.design.embedded.content, self.inputs.given
+        size = Size(
+            n=len(content),
+            d=math.prod(content.shape),
+            n_classes=len(given.classes),
+            n_seeds=int((given.labels_N >= 0).sum()),
+        )
+        return forecast("diffusion", {}, size).fit_seconds if compares_raw(content) else 0.0
+
 
 def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric) -> PreparedTraining:
-    began, clock = time.perf_counter(), StageClock()
+    clock = StageClock()
     budget = _check(request, fabric.world_size)
-    with clock.stage("read"):
-        inputs, embedded = _read_data(request, device)
-        test = _read_test(request, inputs)
-        test_embedded = None if test is None else embed_content(test.samples, embedded.backbone, device, request)
+    reading = request if budget is None or request.resume else replace(request, reporter=_bounded(request, budget))
+    with clock.stage("read"), reporting_to(reading.reporter):
+        inputs, embedded = _read_data(reading, device)
+        test = _read_test(reading, inputs)
+        test_embedded = None if test is None else embed_content(test.samples, embedded.backbone, device, reading)
     names: tuple[str | Recipe, ...] = (request.recipe,)
     if request.recipe == AUTO:
         names = halving.candidates(tuple(embedded.content.shape), len(inputs.samples))
@@ -69,12 +96,12 @@ def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric
     )
     candidates = designs if request.recipe == AUTO else ()
     return PreparedTraining(
-        request, inputs, test, test_embedded, designs[0], candidates, device, fabric, clock, budget, began
+        request, inputs, test, test_embedded, designs[0], candidates, device, fabric, clock, budget, request.began
     )
 
 
 def _check(request: TrainRequest, n_processes: int) -> float | None:
-    """Refuses what it can before anything is read; returns the budget in seconds, if there is one."""
+    """Refuses settings before anything is read; returns the budget in seconds, if there is one."""
     if request.recipe != AUTO:
         for phase in recipes.build(request.recipe, request.settings).phases:
             needs = phase.needs
@@ -82,33 +109,18 @@ def _check(request: TrainRequest, n_processes: int) -> float | None:
     budget = parse_duration(request.budget, "--budget") if request.budget is not None else None
     if budget is not None:
         request.reporter.say(f"budget: {duration(budget)}")
-    if request.recipe == AUTO and request.settings:
-        raise RequestError("recipe auto has no settings; name the recipe that they belong to.")
-    lengths = {"--epochs": request.epochs, "--steps": request.steps, "--budget": request.budget}
-    given = [name for name, value in lengths.items() if value is not None]
-    if len(given) > 1:
-        raise RequestError(f"{' and '.join(given)} exclude each other; give one of them.")
-    for name, value in (("--epochs", request.epochs), ("--steps", request.steps)):
-        if value is not None and value < 1:
-            raise RequestError(f"{name} {value} must be at least 1.")
-    check_seed(request.seed)
-    _check_tune(request)
-    if request.init is not None:
-        described_start(request.init)
     return budget
 
 
-def _check_tune(request: TrainRequest) -> None:
-    if request.tune == FROZEN:
-        return
-    if request.tune not in TRUNK_RATE:
-        raise UnknownNameError("--tune", request.tune, (FROZEN, *TRUNK_RATE))
-    if request.init is not None:
-        raise RequestError(f"--tune {request.tune} and --init exclude each other: both name what to start from.")
-    if not isinstance(request.backbone, str | os.PathLike):
-        raise RequestError(
-            f"--tune {request.tune} needs images, and --backbone with the folder or name of a HuggingFace model."
-        )
+def _bounded(request: TrainRequest, budget: float) -> Reporter:
+    """The reporter of the request, which refuses a budget that reading alone would use up."""
+
+    def foresee(left: float) -> None:
+        needed = time.perf_counter() - request.began + left
+        if needed > budget * (1 - RESERVE):
+            raise too_short(budget, READING_SHARE * needed)
+
+    return Bounded(request.reporter, foresee)
 
 
 def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Embedded]:

@@ -10,11 +10,11 @@ import torch
 
 from labelprop.core import registry
 from labelprop.core.clock import StageClock
-from labelprop.core.errors import RequestError, UnknownNameError
-from labelprop.core.run_folder import RunFolder
+from labelprop.core.errors import RequestError
+from labelprop.core.progress import reporting_to
 from labelprop.data.contents import TensorContent
 from labelprop.runs.backbones import format_of, open_backbone, with_runs
-from labelprop.runs.design import Embedded, check_seed, embed_content, resolve_device
+from labelprop.runs.design import Embedded, embed_content, resolve_device
 from labelprop.runs.inputs import Inputs, read_inputs, say_counts
 from labelprop.runs.requests import PropagateRequest
 
@@ -33,11 +33,9 @@ class PreparedPropagation:
 
 
 def prepare_propagation(request: PropagateRequest) -> PreparedPropagation:
-    RunFolder.check(request.out, request.existing, resumable=False)
-    check_seed(request.seed)
     clock, device = StageClock(), resolve_device(request.device)
     estimator = _estimator(request, device)
-    with clock.stage("read"):
+    with clock.stage("read"), reporting_to(request.reporter):
         named = with_runs(request.backbone)
         inputs = read_inputs(request, format_of(named, request.image_size))
         say_counts(inputs, request.reporter)
@@ -49,12 +47,8 @@ def prepare_propagation(request: PropagateRequest) -> PreparedPropagation:
 
 def _estimator(request: PropagateRequest, device: torch.device) -> Any:
     """The propagator with its parameters, checked before anything is read."""
-    entry = registry.lookup("propagators", request.method)
-    known = registry.propagator_flags(request.method)
-    for name in request.parameters:
-        if name not in known:
-            raise UnknownNameError(f"parameter of {request.method}", name, known)
-    estimator = entry.load()(**request.parameters, device=device.type, random_state=request.seed)
+    made = registry.lookup("propagators", request.method).load()
+    estimator = made(**request.parameters, device=device.type, random_state=request.seed)
     estimator.validate()
     return estimator
 

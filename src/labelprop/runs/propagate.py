@@ -17,6 +17,7 @@ from labelprop.core.run_folder import RunFolder
 from labelprop.propagators.cost.forecast import Forecast, forecast
 from labelprop.propagators.cost.stages import Size
 from labelprop.runs.baselines import CHOICE_SECONDS, FOLDS, ScaledRows, hide_labels, labels_only
+from labelprop.runs.closing import closing_seconds
 from labelprop.runs.plan import check_memory, plan_lines
 from labelprop.runs.prepare_propagate import PreparedPropagation, prepare_propagation
 from labelprop.runs.propagated import Propagated, write_propagated
@@ -53,7 +54,7 @@ def _plan(prepared: PreparedPropagation) -> Forecast:
     )
     if len(vectors_ND) > 1 and not np.ptp(vectors_ND[:: -(-len(vectors_ND) // LOOKED_AT)], axis=0).any():
         request.reporter.say("warning: all vectors are equal (of those looked at): nothing tells the classes apart")
-    plan = forecast(request.method, request.parameters, size)
+    plan = _with_comparisons(forecast(request.method, request.parameters, size), prepared)
     for line in plan_lines(plan, str(vectors_ND.dtype)):
         request.reporter.say(line)
     if not request.force:
@@ -61,13 +62,26 @@ def _plan(prepared: PreparedPropagation) -> Forecast:
     return plan
 
 
+def _with_comparisons(plan: Forecast, prepared: PreparedPropagation) -> Forecast:
+    """With the seconds of the page, and of propagating again with some labels hidden."""
+    around = {"report": closing_seconds(prepared.inputs.samples)}
+    if _asks_again(prepared, plan):
+        around["baselines"] = plan.seconds_by_stage["baselines"] + FOLDS * plan.refit_seconds
+    return replace(plan, seconds_by_stage={**plan.seconds_by_stage, **around})
+
+
+def _asks_again(prepared: PreparedPropagation, plan: Forecast) -> bool:
+    """Whether the propagation is repeated with some labels hidden, to see how many it finds."""
+    quick = FOLDS * plan.refit_seconds <= max(CHOICE_SECONDS, plan.fit_seconds)
+    return prepared.request.baselines and prepared.inputs.truth is None and quick
+
+
 def _label(prepared: PreparedPropagation, plan: Forecast) -> Propagated:
     """The propagator's labels, and those that the given labels alone would give."""
     request, vectors_ND, clock = prepared.request, prepared.vectors_ND, prepared.clock
     estimator = clone(prepared.estimator)  # gone with its graph and scores before the page is made
     given = prepared.inputs.given
-    quick = FOLDS * plan.refit_seconds <= max(CHOICE_SECONDS, plan.fit_seconds)
-    asked_again = request.baselines and prepared.inputs.truth is None and quick
+    asked_again = _asks_again(prepared, plan)
     if asked_again:
         estimator.set_params(warm_start=True)  # the graph is kept for the fits with some labels hidden
     began = time.perf_counter()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 import os
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
@@ -65,12 +66,14 @@ def option(
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """Base of all requests. `reporter` gets messages and progress; `command` is the command line, for the record.
+    `began` is when it was made, before anything was loaded for it, as `time.perf_counter` has it.
 
     A verb without `shows_progress` has no --quiet.
     """
 
     reporter: Reporter = field(default_factory=Silent)
     command: str = ""
+    began: float = field(default_factory=time.perf_counter, compare=False)
 
     shows_progress: ClassVar[bool] = True
     python_only: ClassVar[frozenset[str]] = frozenset()
@@ -98,6 +101,11 @@ class Request:
             if name not in options and one.default is MISSING and one.default_factory is MISSING:
                 raise RequestError(f"{name} is missing; pass {name}=...")
         return cls(**options)
+
+    @property
+    def kept_threads(self) -> int | None:
+        """The number of threads that a run began with, which is continued; None where there is none."""
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """Values by name, paths absolute; of a Python object that JSON cannot hold only the type."""

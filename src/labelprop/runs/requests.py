@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from labelprop.methods.phases import Recipe
 
 FROZEN = "frozen"  # of --tune: the backbone embeds the data once, and a small network learns on that
+TUNES = (FROZEN, "lora", "full")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +181,10 @@ class TrainRequest(NewRun):
     @property
     def existing(self) -> Existing:
         return "resume" if self.resume else super().existing
+
+    @property
+    def kept_threads(self) -> int | None:
+        return RunFolder(self.out).read_json("run.json").get("threads") if self.resume else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,8 @@ import numpy as np
 from labelprop.report.render import write_report
 from labelprop.runs.backbones import backbone_of_run, embed
 from labelprop.runs.calls import call
-from labelprop.runs.classifier import (
-    Classifier,
-    finished_run,
-    load_classifier,
-    model_description,
-    needs_own_model,
-)
+from labelprop.runs.checks import check_classifying, finished_run
+from labelprop.runs.classifier import Classifier, load_classifier, model_description, needs_own_model
 from labelprop.runs.parameter_names import parameters_named
 from labelprop.runs.predict import predict, select
 from labelprop.runs.requests import EmbedRequest, PredictRequest, SelectRequest
@@ -89,8 +84,10 @@ class Run:
 
     def predict(self, data: Any, **options: Any) -> pa.Table:
         """Labels for new data: `labelprop.predict(run, data, ...)`."""
-        return call(predict, PredictRequest, {"run": self.path, "data": data, "model": self._own, **options})
+        options = {"run": self.path, "data": data, "model": self._own, **options}
+        return call(predict, PredictRequest, options, check_classifying)
 
     def select(self, pool: Any, **options: Any) -> pa.Table:
         """The best examples of a pool for each class: `labelprop.select(run, pool, ...)`."""
-        return call(select, SelectRequest, {"run": self.path, "data": pool, "model": self._own, **options})
+        options = {"run": self.path, "data": pool, "model": self._own, **options}
+        return call(select, SelectRequest, options, check_classifying)

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from labelprop.core.types import UNLABELED
+from labelprop.data.images.streamed import ahead
 from labelprop.data.samples import Samples
 from labelprop.report.draw.pictures import LARGE, QUALITY
 
@@ -171,7 +172,9 @@ def evidence_table(
 ) -> pa.Table:
     """evidence.parquet: truth, next best, place on the map and picture, one row an example; null where not shown."""
     n = len(samples.ids)
-    pictures = [thumbnail(samples, index) if shown_N[index] else None for index in range(n)]
+    pictures: list[bytes | None] = [None] * n
+    for index, picture in zip(np.flatnonzero(shown_N), thumbnails(samples, np.flatnonzero(shown_N)), strict=True):
+        pictures[index] = picture
     nowhere_N = ~np.isfinite(positions_N2[:, 0])
     return pa.table(
         {
@@ -186,6 +189,11 @@ def evidence_table(
             "text": pa.array(samples.texts or samples.shown or [None] * n, pa.string()),
         }
     )
+
+
+def thumbnails(samples: Samples, indices: np.ndarray) -> list[bytes | None]:
+    """The small pictures of some examples, made in threads."""
+    return list(ahead(lambda index: thumbnail(samples, int(index)), indices))
 
 
 def thumbnail(samples: Samples, index: int) -> bytes | None:

@@ -5,7 +5,6 @@ The truth is read here and given to `evaluation` alone; training sees a Task, wh
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -17,10 +16,11 @@ from safetensors.torch import load_file, save_file
 
 from labelprop.core.callbacks import Callbacks
 from labelprop.core.clock import StageClock
-from labelprop.core.distributed import Group, launch, leave, started_together
+from labelprop.core.distributed import Group, launch, leave
 from labelprop.core.errors import RequestError, WorkError
 from labelprop.core.files import write_atomically
 from labelprop.core.progress import Reporter, Silent
+from labelprop.core.ranks import started_together
 from labelprop.core.run_folder import RunFolder
 from labelprop.core.tensors import for_saving
 from labelprop.data.views.batches import Loader
@@ -40,7 +40,7 @@ from labelprop.runs.trained import Trained, write_trained
 from labelprop.training import loop
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
-from labelprop.training.lengths import CLOSING_SECONDS, default_epochs, epoch_length, lengths_of, main_steps_within
+from labelprop.training.lengths import default_epochs, epoch_length, lengths_of, main_steps_within
 
 FIRST_WEIGHTS = "module.safetensors"
 OUT_OF_MEMORY = (
@@ -120,7 +120,6 @@ def _train_on_devices(request: TrainRequest) -> Path:
             "callbacks are objects of this process, and --devices trains in others: start the script with torchrun, "
             "which calls those of the first process."
         )
-    RunFolder.check(request.out, request.existing)
     launch(request.devices, _train_as_one_of_several, replace(request, reporter=Silent()), reporter=request.reporter)
     return request.out
 
@@ -130,10 +129,7 @@ def _train_as_one_of_several(request: TrainRequest, reporter: Reporter) -> None:
 
 
 def _is_finished(request: TrainRequest) -> bool:
-    """Whether there is nothing left to do. Raises RequestError where the run folder may not be used."""
-    RunFolder.check(request.out, request.existing)
-    if request.devices < 1:
-        raise RequestError(f"--devices {request.devices} must be at least 1.")
+    """Whether there is nothing left to do."""
     return request.existing == "resume" and request.out.exists() and RunFolder(request.out).finished
 
 
@@ -163,7 +159,7 @@ def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
     }
     if folder is not None:
         folder.write_json("run.json", record | {"stages": clock.stages})
-    meter = WorkMeter(sum(sum(job.lengths.steps) for job in jobs), request.reporter)
+    meter = WorkMeter(sum(job.passes(job.lengths.steps) for job in jobs), request.reporter)
     trained = [loop.run(replace(job, meter=meter)) for job in jobs]
     if folder is not None:
         write_trained(Trained(prepared, folder, trained, jobs[-1].loader, clock, record))
@@ -218,9 +214,8 @@ def _monitors(inputs: Inputs, folder: RunFolder | None, seed: int) -> tuple[Moni
 def _main_steps(prepared: PreparedTraining, jobs: list[Job]) -> int:
     request, per_epoch = prepared.request, jobs[-1].lengths.steps_per_epoch
     if prepared.budget is not None:
-        spent = time.perf_counter() - prepared.began
         least = prepared.least_steps
-        steps = main_steps_within(prepared.budget, jobs, spent=spent, closing=CLOSING_SECONDS, least=least)
+        steps = main_steps_within(prepared.budget_left(len(jobs)), jobs, least=least)
         if steps == least:
             request.reporter.say(
                 f"the race took longer than expected: training takes {steps:,} steps all the same, as many as "

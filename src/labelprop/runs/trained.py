@@ -18,15 +18,13 @@ from labelprop.evaluation.truth import encode
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.diffusion import Diffusion
 from labelprop.runs.classifier import Classifier, save_classifier
+from labelprop.runs.closing import compares_raw
 from labelprop.runs.prepare import PreparedTraining
 from labelprop.runs.results import Results
 from labelprop.runs.summary import asked_of, say_results
 from labelprop.runs.tables import Labeling, pseudo_labels_table
 from labelprop.training.job import TrainedNetwork
 from labelprop.training.outputs import collect_outputs
-
-RAW_ROWS = 50_000  # propagation on the raw examples is shown for comparison up to this many
-RAW_VALUES = 2**28  # and up to this many numbers, 1 GB
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +119,7 @@ def _test_metrics(finished: Trained, classifier: Classifier) -> dict[str, Any]:
 def _propagation_only(finished: Trained, results: Results) -> float | None:
     """Accuracy of the diffusion on the raw examples, to compare the training with."""
     content, given = finished.prepared.design.embedded.content, finished.prepared.inputs.given
-    too_large = len(content) > RAW_ROWS or len(content) * int(np.prod(content.shape)) > RAW_VALUES
-    if results.truth is None or len(finished.trainings) == 1 or too_large:
+    if results.truth is None or len(finished.trainings) == 1 or not compares_raw(content):
         return None
     with finished.clock.stage("propagation only"):
         vectors_ND = content.read(np.arange(len(content))).float().flatten(1)

@@ -1,7 +1,8 @@
 """The Python verbs: train, propagate, embed, predict, select, doctor, load. Each is the command of the same name.
 
 Each takes the fields of its request by name (`labelprop.runs.requests`), and raises RequestError where the request or
-the data are wrong, WorkError where the work fails.
+the data are wrong, WorkError where the work fails. What works is imported in the verb: torch takes seconds to load,
+and what `runs.checks` refuses is refused before.
 """
 
 from __future__ import annotations
@@ -10,17 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from labelprop.core.distributed import leads
-from labelprop.data.labels.findings import Finding
-from labelprop.data.labels.inspect import inspect_data
-from labelprop.runs import backbones
-from labelprop.runs import predict as new_data
+from labelprop.core.ranks import leads
+from labelprop.runs import checks
 from labelprop.runs.calls import call, from_names
-from labelprop.runs.inputs import columns_of, label_options
-from labelprop.runs.parameter_names import as_parameters
-from labelprop.runs.propagate import propagate as run_propagation
+from labelprop.runs.parameter_names import as_parameters, parameters_named
 from labelprop.runs.requests import (
     DoctorRequest,
     EmbedRequest,
@@ -30,16 +24,18 @@ from labelprop.runs.requests import (
     SelectRequest,
     TrainRequest,
 )
-from labelprop.runs.run import Run
-from labelprop.runs.train import train as run_training
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
-__all__ = ["Run", "doctor", "embed", "embed_with_ids", "load", "predict", "propagate", "select", "train"]
+    from labelprop.data.labels.findings import Finding
+    from labelprop.runs.run import Run
+
+__all__ = ["doctor", "embed", "embed_with_ids", "load", "predict", "propagate", "select", "train"]
 
 
-@from_names(TrainRequest)
+@from_names(TrainRequest, checks.check_training)
 def train(request: TrainRequest) -> Run:
     """Trains `recipe` on a few labels and many unlabeled examples; writes the run folder `out`.
 
@@ -47,6 +43,9 @@ def train(request: TrainRequest) -> Run:
     or a `Recipe` made in Python; `settings` are for the former. `devices` beyond 1 are as many processes: a script
     then needs `if __name__ == "__main__":`. `model` is a name, or a `torch.nn.Module` whose forward gives features.
     """
+    from labelprop.runs.run import Run
+    from labelprop.runs.train import train as run_training
+
     own = None if isinstance(request.model, str) else request.model
     try:
         return _ended(request, Run(run_training(request), model=own))
@@ -56,9 +55,12 @@ def train(request: TrainRequest) -> Run:
         raise
 
 
-@from_names(PropagateRequest)
+@from_names(PropagateRequest, checks.check_propagation)
 def propagate(request: PropagateRequest) -> Run:
     """Spreads labels with one propagator, without training; writes the run folder `out`."""
+    from labelprop.runs.propagate import propagate as run_propagation
+    from labelprop.runs.run import Run
+
     return _ended(request, Run(run_propagation(request)))
 
 
@@ -71,29 +73,37 @@ def _ended(request: NewRun, run: Run) -> Run:
     return run
 
 
-@from_names(EmbedRequest)
+@from_names(EmbedRequest, checks.check_embedding)
 def embed(request: EmbedRequest) -> np.ndarray:
     """(N, D) float32 unit vectors of the examples, in input order, by a frozen backbone.
 
     `backbone` is a HuggingFace folder or name, the folder of a run of `train`, an `nn.Module` or a callable on a
     batch of images.
     """
-    return backbones.embed(request)[0]
+    return _embedded(request)[0]
 
 
-@from_names(EmbedRequest)
+@from_names(EmbedRequest, checks.check_embedding)
 def embed_with_ids(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
     """As `embed`, with the ids of the rows."""
+    return _embedded(request)
+
+
+def _embedded(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
+    from labelprop.runs import backbones
+
     return backbones.embed(request)
 
 
-@from_names(PredictRequest)
+@from_names(PredictRequest, checks.check_classifying)
 def predict(request: PredictRequest) -> pa.Table:
     """Labels for new data by the classifier of a run: `id, label, certainty, margin`, in input order.
 
     `data` is anything `train` reads, of the kind the run was trained on; no labels are needed. With `proba` the
     distribution comes too.
     """
+    from labelprop.runs import predict as new_data
+
     return new_data.predict(request)
 
 
@@ -104,12 +114,21 @@ def select(run: str | Path, pool: Any, **options: Any) -> pa.Table:
     `per_image` likeliest classes only, and may be selected for several of them. `options` are those of `predict`, and
     `per_image` and `per_class`.
     """
-    return call(new_data.select, SelectRequest, {"run": run, "data": pool, **options})
+
+    def work(request: SelectRequest) -> pa.Table:
+        from labelprop.runs import predict as new_data
+
+        return new_data.select(request)
+
+    return call(work, SelectRequest, {"run": run, "data": pool, **options}, checks.check_classifying)
 
 
-@from_names(DoctorRequest)
+@from_names(DoctorRequest, checks.check_inspection)
 def doctor(request: DoctorRequest) -> tuple[Finding, ...]:
     """All that is wrong or doubtful about the data, with row ids; works without any label."""
+    from labelprop.data.labels.inspect import inspect_data
+    from labelprop.runs.inputs import columns_of, label_options
+
     _, found = inspect_data(
         request.data,
         request.labels,
@@ -126,6 +145,10 @@ def load(path: str | Path, model: Any = None) -> Run:
 
     Raises RequestError where there is no such run, and where it needs a module that is not given.
     """
+    with parameters_named():
+        checks.finished_run(Path(path))
+    from labelprop.runs.run import Run
+
     run = Run(path, model=model)
     run.check_model()
     return run

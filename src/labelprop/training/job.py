@@ -6,9 +6,9 @@ import inspect
 import logging
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -19,9 +19,10 @@ from torch.nn.parallel import DistributedDataParallel
 
 from labelprop.core.callbacks import Callbacks
 from labelprop.core.clock import StageClock
-from labelprop.core.distributed import Group, started_together, this_machine
-from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.distributed import Group, this_machine
+from labelprop.core.errors import RequestError
 from labelprop.core.progress import Reporter, Silent
+from labelprop.core.ranks import started_together
 from labelprop.core.types import Snapshot, Task
 from labelprop.data.views.batches import Loader
 from labelprop.methods.base import Method
@@ -29,6 +30,7 @@ from labelprop.methods.phases import Recipe
 from labelprop.training.checkpoint import Checkpoints
 
 Precision = Literal["float32", "bf16"]
+STEP_PASSES = 3.0  # a step's forward and backward pass of an example, in forward passes
 
 
 class MonitorLike(Protocol):
@@ -36,6 +38,9 @@ class MonitorLike(Protocol):
 
     def wants_outputs(self, epoch: int, epochs: int) -> bool:
         """Whether the numbers of this epoch need the network's outputs, which may cost a pass over the data."""
+
+    def rehearsing(self) -> MonitorLike:
+        """The same, keeping nothing."""
 
     def __call__(self, epoch: int, snapshot: Snapshot) -> Mapping[str, Any]: ...
 
@@ -61,25 +66,30 @@ class Lengths:
     def steps_in(self, phase: int, epoch: int) -> int:
         return min(self.steps_per_epoch, self.steps[phase] - epoch * self.steps_per_epoch)
 
+    def taken(self, phase: int, epoch: int) -> tuple[int, ...]:
+        """Steps of each phase when `epoch` epochs of `phase` are done."""
+        here = min(epoch * self.steps_per_epoch, self.steps[phase])
+        return (*self.steps[:phase], here, *(0 for _ in self.steps[phase + 1 :]))
+
     def steps_before(self, phase: int, epoch: int) -> int:
         """Steps taken when `epoch` epochs of `phase` are done."""
-        return sum(self.steps[:phase]) + min(epoch * self.steps_per_epoch, self.steps[phase])
+        return sum(self.taken(phase, epoch))
 
 
 @dataclass(slots=True)
 class WorkMeter:
-    """Counts the steps of the whole job for the progress display."""
+    """Counts the work of all jobs for the progress display, in passes of an example (`Job.step_passes`)."""
 
-    total: int
+    total: float
     reporter: Reporter = field(default_factory=Silent)
-    done: int = 0
+    done: float = 0
 
-    def skip(self, steps: int) -> None:
-        """Steps that an interrupted run took already."""
-        self.done += steps
+    def skip(self, work: float) -> None:
+        """What an interrupted run did already."""
+        self.done += work
 
-    def advance(self, stage: str, steps: int = 1) -> None:
-        self.done += steps
+    def advance(self, stage: str, work: float) -> None:
+        self.done += work
         self.reporter.advance(stage, min(self.done, self.total), self.total)
 
 
@@ -101,6 +111,16 @@ class Job:
     monitor: MonitorLike | None = None
     callbacks: Callbacks = field(default_factory=Callbacks)
     compiled: bool = False  # the network's passes in training, by torch.compile
+
+    def step_passes(self, phase: int) -> float:
+        """What a step of a phase costs, with its share of the epoch's refresh, in passes of an example."""
+        spec = self.recipe.phases[phase]
+        refresh = self.task.n / self.lengths.steps_per_epoch if spec.method.refreshes else 0.0
+        return STEP_PASSES * spec.needs.passes + refresh
+
+    def passes(self, steps: Sequence[int]) -> float:
+        """What so many steps of each phase cost, likewise."""
+        return sum(n * self.step_passes(phase) for phase, n in enumerate(steps))
 
     @property
     def group(self) -> Group:
@@ -139,8 +159,6 @@ def resolve_precision(precision: str, device: torch.device) -> Precision:
     On a CPU bf16 has to be asked for: it is faster with AVX512-BF16 or AMX, slower without. Losses, banks and
     propagation are in float32 either way.
     """
-    if precision not in ("auto", *get_args(Precision)):
-        raise UnknownNameError("precision", precision, ("auto", *get_args(Precision)))
     has_bf16 = device.type == "cpu" or torch.cuda.is_bf16_supported()
     if precision == "bf16" and not has_bf16:
         raise RequestError(f"--precision bf16: {torch.cuda.get_device_name(device)} does not have it; use float32.")

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from labelprop.core.callbacks import Callbacks
-from labelprop.core.clock import StageClock
 from labelprop.core.errors import RequestError
+from labelprop.core.text import duration, whole_duration
 from labelprop.core.types import Task
 from labelprop.data.views.batches import steps_per_epoch
 from labelprop.methods.phases import Recipe
-from labelprop.training.checkpoint import Checkpoints
-from labelprop.training.job import Job, Lengths, WorkMeter
-from labelprop.training.phase_run import PhaseRun
+from labelprop.training.job import Job, Lengths
+from labelprop.training.rehearsal import WARM_UP_STEPS, JobCost, PhaseCost, pass_seconds, rehearse, roughly
 
 DEFAULT_STEPS = 3000  # about what a small network needs on a few thousand examples
 DEFAULT_EPOCHS = (10, 150)  # at least, at most
-WARM_UP_STEPS = 20  # that are timed for a budget
 RESERVE = 0.10  # of a budget
-CLOSING_SECONDS = 10.0  # of a budget: for the map and the page
+TIMED_BY, LEAST_TIMING = 0.2, 0.05  # shares of a budget
+DOUBT = 2.0  # how far a pass over a few examples may overrate a training
+MARGIN = 1.3  # of a budget that is advised: another run finds the machine a little slower
 
 
 def epoch_length(recipe: Recipe, task: Task) -> int:
@@ -46,15 +43,6 @@ def default_epochs(per_epoch: int) -> int:
     return min(max(-(-DEFAULT_STEPS // per_epoch), least), most)
 
 
-@dataclass(frozen=True, slots=True)
-class PhaseCost:
-    """The cost of a phase's step, of its first refresh, and of a later one, in seconds or another unit."""
-
-    step: float
-    first: float
-    later: float
-
-
 def cost_of(lengths: Lengths, phases: Sequence[PhaseCost]) -> float:
     """The cost of a whole training: every phase is refreshed before each epoch and after the last."""
     return sum(
@@ -63,37 +51,80 @@ def cost_of(lengths: Lengths, phases: Sequence[PhaseCost]) -> float:
     )
 
 
-def main_steps_within(
-    seconds: float, jobs: Sequence[Job], *, spent: float, closing: float, trials: Sequence[float] = (), least: int = 0
-) -> int:
-    """The number of main-phase steps that `seconds` pay for, each job being trained once; `least` in any case.
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Seconds for a whole command. `spent` are gone; after training come `passes` over all examples and `closing`."""
+
+    seconds: float
+    spent: float
+    closing: float
+    passes: float = 0.0
+
+    @property
+    def timing(self) -> float:
+        """Seconds for finding out what fits: with these a fifth of it is gone, if reading has left so much."""
+        return max(TIMED_BY * self.seconds - self.spent, LEAST_TIMING * self.seconds)
+
+
+def main_steps_within(budget: Budget, jobs: Sequence[Job], *, trials: Sequence[float] = (), least: int = 0) -> int:
+    """The number of main-phase steps that a budget pays for, each job being trained once; `least` in any case.
 
     With `trials` the jobs are candidates: each is trained for each of these shares of it, and then one of them in
     full, maybe the dearest, with the first beside it, the labels alone.
 
-    Times 20 warm-up steps of every phase on a throw-away network, and its refreshes; `spent` seconds are gone
-    already, `closing` seconds follow training, and a tenth is kept in reserve.
-    Raises RequestError where it does not even pay for the shortest run and there is no `least`.
+    A tenth is kept in reserve. Raises RequestError where the budget does not even pay for the shortest run and there
+    is no `least`: at once where a pass over a few examples says so, else when all phases were timed.
     """
-    began = time.perf_counter()
-    timed = [(job, [_time_phase(job, index) for index in range(len(job.recipe.phases))]) for job in jobs]
+    began, first = time.perf_counter(), jobs[0].group.first  # of several processes the first decides
 
-    def cost(main_steps: int) -> float:
-        whole = [_seconds(job, times, main_steps) for job, times in timed]
-        if not trials:
-            return sum(whole)
-        tried = [_seconds(job, times, round(share * main_steps)) for job, times in timed for share in trials]
-        return sum(tried) + max(whole) + whole[0]
+    def gone() -> Budget:
+        now: Budget = first(replace(budget, spent=budget.spent + time.perf_counter() - began))
+        return now
 
-    gone = spent + time.perf_counter() - began
-    steps = most(cost, seconds * (1 - RESERVE) - gone - closing)
-    if steps < WARM_UP_STEPS and not least:
-        shortest = (gone + closing + cost(WARM_UP_STEPS)) / (1 - RESERVE)
-        raise RequestError(
-            f"--budget of {seconds:.0f} s is too short: the shortest run needs about {shortest:.0f} s here, with "
-            f"reading, measuring, reporting and a tenth in reserve. Give at least {shortest * 1.5:.0f}s."
-        )
-    return max(steps, least)
+    row = first(pass_seconds(jobs[0]))  # all have this network
+    rough = [roughly(job, row) for job in jobs]
+    if not least:
+        _refuse_too_short(gone(), jobs, rough, trials, DOUBT)
+    costs = first(rehearse(jobs, rough, gone().timing))
+    if not least:
+        _refuse_too_short(gone(), jobs, costs, trials)
+    left = budget.seconds * (1 - RESERVE) - gone().spent - _after(budget, costs)
+    return max(most(lambda steps: cost_of_all(jobs, costs, trials, steps), left), least)
+
+
+def cost_of_all(jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[float], main_steps: int) -> float:
+    """Seconds of training all jobs; with `trials` of trying all and training the dearest and the first."""
+    whole = [_seconds(job, cost, main_steps) for job, cost in zip(jobs, costs, strict=True)]
+    if not trials:
+        return sum(whole)
+    tried = [
+        _seconds(job, cost, round(share * main_steps)) + cost.whole_pass
+        for job, cost in zip(jobs, costs, strict=True)
+        for share in trials
+    ]
+    return sum(tried) + max(whole) + whole[0]
+
+
+def _refuse_too_short(
+    budget: Budget, jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[float], doubt: float = 1.0
+) -> None:
+    """Raises RequestError where the shortest run takes `doubt` times longer than the budget."""
+    shortest = cost_of_all(jobs, costs, trials, WARM_UP_STEPS) + _after(budget, costs)
+    if budget.spent + shortest / doubt > budget.seconds * (1 - RESERVE):
+        raise too_short(budget.seconds, budget.spent + shortest)
+
+
+def too_short(seconds: float, needed: float) -> RequestError:
+    """The refusal of a budget where the shortest run needs so many seconds, with the one that would do."""
+    enough = whole_duration(MARGIN * needed / (1 - RESERVE))
+    return RequestError(
+        f"--budget of {duration(seconds)} is too short here, with reading, measuring and reporting; give at least "
+        f"{enough}, or less to do: fewer examples, a smaller --image-size or --model."
+    )
+
+
+def _after(budget: Budget, costs: Sequence[JobCost]) -> float:
+    return budget.closing + budget.passes * max(cost.whole_pass for cost in costs)
 
 
 def most(cost: Callable[[int], float], limit: float) -> int:
@@ -104,43 +135,5 @@ def most(cost: Callable[[int], float], limit: float) -> int:
     return bisect_right(range(beyond), limit, key=cost) - 1 if cost(0) <= limit else 0
 
 
-def _seconds(job: Job, phases: Sequence[PhaseCost], main_steps: int) -> float:
-    return cost_of(lengths_of(job.recipe, job.lengths.steps_per_epoch, max(1, main_steps)), phases)
-
-
-def _time_phase(job: Job, index: int) -> PhaseCost:
-    """Seconds of a step, of the first refresh, and of a later refresh with the checkpoint that follows."""
-    rehearsal = replace(
-        job,
-        lengths=Lengths((WARM_UP_STEPS,) * len(job.recipe.phases), WARM_UP_STEPS),
-        meter=WorkMeter(1),
-        clock=StageClock(),
-        checkpoints=None,
-        history=None,
-        monitor=None,
-        callbacks=Callbacks(),
-    )
-    phase = PhaseRun(rehearsal, job.build().to(job.fabric.device), index, {}, None)
-    began = time.perf_counter()
-    phase.refresh(0)
-    refreshed = time.perf_counter()
-    phase.epoch(0)  # the first one also pays for warming up; only the second counts
-    again = time.perf_counter()
-    phase.refresh(1)
-    warm = time.perf_counter()
-    phase.epoch(0)
-    step = (time.perf_counter() - warm) / WARM_UP_STEPS
-    return PhaseCost(step, refreshed - began, warm - again + _time_checkpoint(job, phase))
-
-
-def _time_checkpoint(job: Job, phase: PhaseRun) -> float:
-    """Seconds of the second of two checkpoints, on the run's disk: with short epochs they take most of the time."""
-    if job.checkpoints is None:
-        return 0.0
-    place = next(folder for folder in job.checkpoints.folder.parents if folder.is_dir())
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        trial = Checkpoints(Path(folder))
-        trial.save(1, phase.tensors(), {})
-        began = time.perf_counter()
-        trial.save(2, phase.tensors(), {})
-        return time.perf_counter() - began
+def _seconds(job: Job, cost: JobCost, main_steps: int) -> float:
+    return cost_of(lengths_of(job.recipe, job.lengths.steps_per_epoch, max(1, main_steps)), cost.phases)

@@ -23,7 +23,7 @@ def run(job: Job) -> TrainedNetwork:
         if found:
             restore_module("net", net, tensors)
             job.clock.restore(state.get("stages", {}))
-            job.meter.skip(job.lengths.steps_before(state["phase"], state["epoch"]))
+            job.meter.skip(job.passes(job.lengths.taken(state["phase"], state["epoch"])))
             done, phases = state["epoch"], job.recipe.phases
             of = f"{job.lengths.epochs(state['phase'])} of {phases[state['phase']].name}"
             job.meter.reporter.say(f"{job.label}: resumed at epoch {done} of {of}")

@@ -155,9 +155,8 @@ class PhaseRun:
             for offset, batch in enumerate(job.loader.batches(drawn, self.method.needs, job.task, generator)):
                 progress = Progress(first + offset, job.lengths.steps[self.index], epoch, job.lengths.steps_per_epoch)
                 lr = self._step(batch, progress, mean)
-                job.meter.advance(
-                    f"{job.label}, {self.spec.name}, epoch {epoch + 1} of {job.lengths.epochs(self.index)}"
-                )
+                stage = f"{job.label}, {self.spec.name}, epoch {epoch + 1} of {job.lengths.epochs(self.index)}"
+                job.meter.advance(stage, job.step_passes(self.index))
                 job.callbacks.tell("on_step", replace(progress, step=progress.step + 1))
             terms = mean.finish()
         self.losses = [*self.losses, terms["loss"]]

@@ -12,6 +12,7 @@ import torch
 
 from labelprop.core.cache import Cache
 from labelprop.core.errors import StorageError
+from labelprop.core.progress import advance
 from labelprop.data.contents import shared_tensor
 from labelprop.data.images.pixels import ImageFormat, failure_reason, to_pixels
 from labelprop.data.images.streamed import ahead
@@ -31,8 +32,9 @@ def over_rows(function: Callable[[int], Result], rows: np.ndarray) -> Iterator[R
     chunks = [rows[start : start + _TASK] for start in range(0, len(rows), _TASK)]
     with warnings.catch_warnings():  # Pillow warns about odd metadata; only unreadable pixels matter here
         warnings.simplefilter("ignore")
-        for results in ahead(block, chunks):
+        for number, results in enumerate(ahead(block, chunks), start=1):
             yield from results
+            advance("reading images", number, len(chunks))
 
 
 def _attempt(function: Callable[[int], Result], row: int) -> Result | str:

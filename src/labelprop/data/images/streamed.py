@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import WorkError
+from labelprop.core.threads import usable_cores
 from labelprop.data.contents import Content, as_index
 from labelprop.data.images.pixels import ImageFormat, failure_reason, to_pixels
 from labelprop.data.source import Originals
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 def workers() -> int:
     """Threads that decode; Pillow releases the interpreter lock while it does."""
-    return max(1, min(8, os.cpu_count() or 1))
+    return min(8, usable_cores())
 
 
 def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

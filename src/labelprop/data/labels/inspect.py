@@ -13,8 +13,9 @@ from labelprop.data.labels.checks import check_class_names, check_counts
 from labelprop.data.labels.content_checks import check_copies, check_ids, check_sizes, check_skipped, check_vectors
 from labelprop.data.labels.findings import Finding, blocking, note
 from labelprop.data.labels.join import join
+from labelprop.data.labels.label_files import label_files
 from labelprop.data.labels.options import USUAL, LabelOptions
-from labelprop.data.labels.table import label_files, read_label_table
+from labelprop.data.labels.table import read_label_table
 from labelprop.data.samples import Samples, open_samples
 from labelprop.data.source import NO_COLUMNS, Columns
 

@@ -14,7 +14,8 @@ AROUND = ("baselines", "report")
 
 # Measured with benchmarks/forecast.py.
 BASELINE_FITS, BASELINE_STEPS = 8, 150  # of logistic regressions (a few C and folds), and steps of each
-REPORT_BYTES, MAP_PASSES, MAP_ROWS = 100 * 2**20, 1.8e7, 3000  # of the page; a row of its map, and how many it shows
+BASELINE_SECONDS = 0.5  # of fits that are small
+REPORT_BYTES = 100 * 2**20  # of the page; its seconds are known to the one who makes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,12 @@ class Forecast:
 def forecast(method: str, parameters: Mapping[str, Any], size: Size) -> Forecast:
     """The forecast for `method` with these parameters (its defaults for the others)."""
     cost = registry.lookup("propagators", method).load()(**parameters).cost(size)
-    report = Stage("report", REPORT_BYTES, passes=MAP_PASSES * min(size.n, MAP_ROWS))
+    report = Stage("report", REPORT_BYTES)
     stages = [*cost.stages, *([_baselines(size)] if size.baselines else []), report]
     pace = measured_pace("cuda" if size.on_gpu else "cpu")
-    seconds = {stage.name: stage.products / pace.products + stage.passes / pace.passes for stage in stages}
+    seconds = {
+        stage.name: stage.fixed + stage.products / pace.products + stage.passes / pace.passes for stage in stages
+    }
     nbytes = int(max(stage.nbytes for stage in stages))
     return Forecast(method, parameters, size, cost.search, cost.n_neighbors, nbytes, seconds)
 
@@ -64,4 +67,5 @@ def _baselines(size: Size) -> Stage:
         nearest.nbytes + 3 * m * (d + c) * size.float_bytes,
         products=nearest.products + 2 * n * d * c + BASELINE_FITS * BASELINE_STEPS * 4 * m * d * c,
         passes=nearest.passes + n * (d + c),
+        fixed=BASELINE_SECONDS,
     )

@@ -40,13 +40,12 @@ def measured_pace(device: str = "cpu") -> Pace:
 
 
 def _seconds(work: Callable[[], Any]) -> float:
-    """The least time of a few runs."""
+    """The mean time of a few runs: on a busy machine, what is left of it."""
     work()
-    began, least = time.perf_counter(), float("inf")
-    while time.perf_counter() - began < TRIAL_SECONDS:
-        started = time.perf_counter()
+    began, runs = time.perf_counter(), 0
+    while not runs or time.perf_counter() - began < TRIAL_SECONDS:
         work()
         if torch.cuda.is_available():
             torch.cuda.synchronize()
-        least = min(least, time.perf_counter() - started)
-    return least
+        runs += 1
+    return (time.perf_counter() - began) / runs

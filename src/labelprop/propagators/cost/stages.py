@@ -53,12 +53,13 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage: the most bytes it holds beyond what was held before, and its operations."""
+    """One stage: the most bytes it holds beyond what was held before, its operations, and seconds at any size."""
 
     name: str
     nbytes: float
     products: float = 0.0  # multiplications and additions of dense products
     passes: float = 0.0  # edges times columns of sparse products, and numbers moved
+    fixed: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import torch
 from scipy import sparse
 
 from labelprop.core.errors import DataError
+from labelprop.core.threads import usable_cores
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors import as_queries
@@ -196,7 +196,7 @@ def threads(n_jobs: int | None) -> Iterator[None]:
         yield
         return
     before = torch.get_num_threads()
-    torch.set_num_threads(n_jobs if n_jobs > 0 else max(1, (os.cpu_count() or 1) + 1 + n_jobs))
+    torch.set_num_threads(n_jobs if n_jobs > 0 else max(1, usable_cores() + 1 + n_jobs))
     try:
         yield
     finally:

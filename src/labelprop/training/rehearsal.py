@@ -1,0 +1,163 @@
+"""What a training costs here: passes, steps and refreshes, timed on throw-away networks within a time allowed.
+
+A forward pass of a few examples comes first, and gives a rough cost of everything. Each phase is then timed by up to
+20 steps, and its refreshes on as many rows as there is time for; phases that no time is left for cost what the pass
+says, times what the timed ones turned out to cost of that.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from labelprop.core.callbacks import Callbacks
+from labelprop.core.clock import StageClock
+from labelprop.core.types import Task
+from labelprop.data.views.batches import Loader
+from labelprop.training.checkpoint import Checkpoints
+from labelprop.training.job import STEP_PASSES, Job, Lengths, WorkMeter
+from labelprop.training.outputs import collect_outputs
+from labelprop.training.phase_run import PhaseRun
+
+WARM_UP_STEPS = 20  # that are timed of a phase, if there is time
+PASSED = 256  # rows of the pass at most
+PASS_SECONDS = 0.2  # of it, after which no more rows are added
+FEWEST_ROWS = 64  # of a rehearsal
+EPOCHS = 1000  # that a rehearsal pretends to have: it stands in the middle of a training
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCost:
+    """The cost of a phase's step, of its first refresh, and of a later one, in seconds or another unit."""
+
+    step: float
+    first: float
+    later: float
+
+    def times(self, factor: float) -> PhaseCost:
+        return PhaseCost(self.step * factor, self.first * factor, self.later * factor)
+
+
+@dataclass(frozen=True, slots=True)
+class JobCost:
+    """Of each phase, and of a pass over all examples, in seconds."""
+
+    phases: tuple[PhaseCost, ...]
+    whole_pass: float
+
+
+def pass_seconds(job: Job, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds of the network's forward pass over an example, with reading it."""
+    net = job.build().to(job.fabric.device)
+    n = min(8, job.task.n)
+    collect_outputs(net, job.loader, np.arange(n), n)  # the first pays for warming up
+    while True:
+        began = clock()
+        collect_outputs(net, job.loader, np.arange(n), n)
+        seconds = clock() - began
+        if seconds > PASS_SECONDS or n >= min(PASSED, job.task.n):
+            return seconds / n
+        n = min(4 * n, PASSED, job.task.n)
+
+
+def roughly(job: Job, row: float) -> JobCost:
+    """From the seconds of an example's pass: a refresh is one over all examples, where a method has any."""
+    whole = row * job.task.n
+    refreshes = [whole if phase.method.refreshes else 0.0 for phase in job.recipe.phases]
+    steps = [STEP_PASSES * row * phase.needs.passes for phase in job.recipe.phases]
+    return JobCost(tuple(map(PhaseCost, steps, refreshes, refreshes)), whole)
+
+
+def rehearse(
+    jobs: Sequence[Job], rough: Sequence[JobCost], allowed: float, clock: Callable[[], float] = time.perf_counter
+) -> list[JobCost]:
+    """The cost of each job, timed in about so many seconds."""
+    until, left = clock() + allowed, sum(len(job.recipe.phases) for job in jobs)
+    found, ratios = [], []
+    for job, guess in zip(jobs, rough, strict=True):
+        phases = []
+        for index, rough_phase in enumerate(guess.phases):
+            share = job.group.first((until - clock()) / left)  # all processes take the same steps
+            left -= 1
+            if share > 0:
+                phases.append(_time_phase(job, index, share, guess.whole_pass, clock))
+                ratios.append(phases[-1].step / rough_phase.step)
+            else:
+                phases.append(rough_phase.times(max(ratios, default=1.0)))
+        found.append(replace(guess, phases=tuple(phases)))
+    return found
+
+
+def _time_phase(job: Job, index: int, share: float, whole_pass: float, clock: Callable[[], float]) -> PhaseCost:
+    """Seconds of a step, of the first refresh, and of a later refresh with the checkpoint that follows."""
+    n, began = job.task.n, clock()
+    fitting = n if 4 * whole_pass <= share else max(FEWEST_ROWS, int(n * share / 4 / whole_pass))
+    rehearsed = _on_rows(job, np.arange(n)[:: -(-n // fitting)] if fitting < n else None)
+    more = n / rehearsed.task.n
+    phase = PhaseRun(rehearsed, job.build().to(job.fabric.device), index, {}, None)
+    first = _seconds(lambda: phase.refresh(0), clock)
+    step = _steps(phase, 1, clock)  # this one also pays for warming up
+    fits = job.group.first(min(WARM_UP_STEPS, int((share - (clock() - began)) / 2 / step)))
+    if fits > 0:
+        step = _steps(phase, fits, clock)
+    later = _seconds(lambda: phase.refresh(1), clock)
+    return PhaseCost(step, more * first, more * later + _time_checkpoint(job, phase, clock))
+
+
+def _on_rows(job: Job, rows: np.ndarray | None) -> Job:
+    """A rehearsal of this job, on some rows alone."""
+    task, loader, monitor = job.task, job.loader, job.monitor
+    if rows is not None:
+        rows = np.union1d(rows, _one_a_class(task))
+        places = torch.from_numpy(rows).to(task.labels_N.device)
+        task = Task(task.labels_N[places], task.weights_N[places], task.n_classes, task.seed)
+        loader, monitor = Loader.over(loader.content.take(rows), loader.views, loader.device), None
+    return replace(
+        job,
+        task=task,
+        loader=loader,
+        lengths=Lengths((EPOCHS * WARM_UP_STEPS,) * len(job.recipe.phases), WARM_UP_STEPS),
+        meter=WorkMeter(1),
+        clock=StageClock(),
+        checkpoints=None,
+        history=None,
+        callbacks=Callbacks(),
+        monitor=None if monitor is None else monitor.rehearsing(),
+    )
+
+
+def _one_a_class(task: Task) -> np.ndarray:
+    labels_N = task.labels_N.cpu().numpy()
+    return np.unique(labels_N, return_index=True)[1]
+
+
+def _steps(phase: PhaseRun, n: int, clock: Callable[[], float]) -> float:
+    """Seconds of a step, of `n` in a row."""
+    job = phase.job
+    phase.job = replace(job, lengths=replace(job.lengths, steps_per_epoch=n))
+    seconds = _seconds(lambda: phase.epoch(0), clock)
+    phase.job = job
+    return seconds / n
+
+
+def _seconds(work: Callable[[], object], clock: Callable[[], float]) -> float:
+    began = clock()
+    work()
+    return clock() - began
+
+
+def _time_checkpoint(job: Job, phase: PhaseRun, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds of the second of two checkpoints, on the run's disk: with short epochs they take most of the time."""
+    if job.checkpoints is None:
+        return 0.0
+    place = next(folder for folder in job.checkpoints.folder.parents if folder.is_dir())
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        trial = Checkpoints(Path(folder))
+        trial.save(1, phase.tensors(), {})
+        return _seconds(lambda: trial.save(2, phase.tensors(), {}), clock)
