@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
 from labelprop.core import registry
-from labelprop.graph.seeds import SeedKFold
+from labelprop.data.labels.folds import SeedKFold
 
 NAMES = tuple(registry.entries("propagators"))
 

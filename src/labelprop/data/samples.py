@@ -15,7 +15,7 @@ from labelprop.core.cache import Cache
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.files import Digest, content_key
 from labelprop.core.registry import entries
-from labelprop.core.text import counted, quoted
+from labelprop.core.text import composed, counted, quoted
 from labelprop.data.contents import Content
 from labelprop.data.files.listing import shown_name
 from labelprop.data.files.skipped import Skipped, by_reason
@@ -27,6 +27,7 @@ from labelprop.data.repeated import place_of, repeated_ids
 from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, Source, as_path
 from labelprop.data.sources.image import is_image_file
 from labelprop.data.tables.kinds import TABLES, how_to_convert
+from labelprop.data.tables.values import LabelType, label_text
 from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Samples:
     declared: tuple[str, ...] = ()
     originals: Originals | None = None
     lines: Sequence[int] | None = None  # line numbers of the rows of the source, where that is a text file
+    label_type: LabelType | None = None  # of the given labels, where they were no texts
     unit: Literal["file", "row"] = "row"
     n_beside: int = 0
     findings: tuple[Finding, ...] = ()
@@ -105,15 +107,22 @@ def read_source(data: Any, columns: Columns) -> RawData:
     for entry in entries("sources").values():
         source: Source = entry.load()()
         if source.claims(data):
-            return source.read(data, columns)
+            return _composed(source.read(data, columns))
     if isinstance(data, str | Path) and not Path(data).expanduser().exists():
         raise RequestError(f"no file or folder '{data}'. Check the path.")
     shown = f"'{data}'" if isinstance(data, str | Path) else f"an object of type {type(data).__name__}"
     remedy = how_to_convert(Path(data)) if isinstance(data, str | Path) else ""
     raise RequestError(
         f"cannot read {shown}: DATA is a folder of images, a table ({TABLES}; text also packed as .gz) or a folder "
-        f"of such, an array (.npy .npz, NumPy or torch) or a HuggingFace data set.{remedy}"
+        "of such, an array (.npy .npz, NumPy or torch), a frame (pandas, polars, Arrow) or a HuggingFace data "
+        f"set.{remedy}"
     )
+
+
+def _composed(raw: RawData) -> RawData:
+    """With ids and labels as the rules want them, also those of another package's source."""
+    declared = tuple(dict.fromkeys(map(composed, raw.declared)))
+    return replace(raw, ids=[*map(composed, raw.ids)], given=[*map(label_text, raw.given)], declared=declared)
 
 
 def open_samples(
@@ -241,6 +250,7 @@ def _samples(raw: RawData, rows: np.ndarray, skipped: Sequence[Skipped] = (), **
         skipped=(*skipped, *raw.skipped),
         declared=raw.declared,
         lines=raw.lines,
+        label_type=raw.label_type,
         shown=tuple(raw.shown[row] for row in rows) if raw.shown is not None else None,
         unit=raw.unit,
         n_beside=raw.n_beside,
