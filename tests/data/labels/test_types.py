@@ -55,6 +55,13 @@ def test_numbers_of_the_data_joined_with_text(tmp_path: Path) -> None:
     assert any("are numbers ('1', '2')" in text and "are names ('cat')" in text for text in several.warnings)
 
 
+def test_a_column_without_a_label_has_no_say() -> None:
+    empty = pa.table({"embedding": [[1.0], [2.0]], "label": pa.nulls(2, pa.float64())})
+    assert join_labels(open_samples(empty), {0: 3, 1: 10}).type == "integer"
+    halves = pa.table({"embedding": [[1.0], [2.0]], "label": [0.5, None]})
+    assert join_labels(open_samples(halves), {1: 10}).type == "float"
+
+
 def test_columns_with_names_for_numbers_are_text(tmp_path: Path) -> None:
     pq.write_table(pa.table({"embedding": [[1.0], [2.0]], "label": [1, None]}), tmp_path / "t.parquet")
     assert open_samples(tmp_path / "t.parquet").label_type == "integer"

@@ -137,7 +137,8 @@ def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USU
         *_note(weightless, "of weight 0", "These examples count as unlabeled."),
         *numbers_and_names(samples, rows),
     ]
-    types = frozenset({samples.label_type, *(row.type for row in known.values())})
+    of_data = {samples.label_type} if any(text is not None for text in samples.given) else set()
+    types = frozenset(of_data.union(row.type for row in known.values()))
     return Joined(tuple(texts), tuple(weight or 1.0 for weight in weights), tuple(findings), types)
 
 
