@@ -48,7 +48,7 @@ def test_two_files_of_one_id_are_refused_with_both_names(tmp_path: Path, put_ima
     assert repr(f"{ONE}/1.png".encode()) in str(caught.value)
     assert repr(f"{TWO}/1.png".encode()) in str(caught.value)
     _, findings = inspect_data(tmp_path / "photos")
-    assert [found.severity for found in findings] == ["blocking"]
+    assert [found.text for found in findings if found.severity == "blocking"] == [str(caught.value)]
 
 
 def test_two_rows_of_one_id_are_refused(tmp_path: Path) -> None:
