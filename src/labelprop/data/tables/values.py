@@ -101,7 +101,13 @@ def label_type(column: Any) -> LabelType | None:
     values = column if isinstance(column, list) else as_column(column)
     if not isinstance(values, list) and values.dtype.kind != "O":
         return _TYPES.get(values.dtype.kind)
-    return _one_type({_type_of(value) for value in values if not is_unlabeled(value)})
+    kinds: set[LabelType | None] = set()
+    for value in values:
+        if not is_unlabeled(value):
+            kinds.add(_type_of(value))
+            if None in kinds:
+                return None
+    return _one_type(kinds)
 
 
 def _type_of(value: Any) -> LabelType | None:
