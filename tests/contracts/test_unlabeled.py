@@ -89,6 +89,15 @@ def arrow(dtype: Any) -> Callable[[list[Any]], Any]:
     return lambda cells: pa.chunked_array([pa.array(cells[:2], dtype), pa.array(cells[2:], dtype)])
 
 
+def of_dataset(dtype: str) -> Callable[[list[Any]], Any]:
+    def make(cells: list[Any]) -> Any:
+        datasets = pytest.importorskip("datasets")
+        features = datasets.Features({"y": datasets.Value(dtype)})
+        return datasets.Dataset.from_dict({"y": cells}, features=features)["y"]
+
+    return make
+
+
 COLUMNS = {
     "list of text": Column(list, TEXT, (*WORDS, NONE, NAN, NA, -1, -1.0), ""),
     "list of numbers": Column(list, WHOLE, (-1, NAN), -1),
@@ -138,6 +147,9 @@ COLUMNS = {
     "arrow uint8": Column(arrow(pa.uint8()), WHOLE, (NONE,), -1),
     "arrow double": Column(arrow(pa.float64()), REAL, (-1.0, NAN, NONE), -1),
     "arrow bool": Column(arrow(pa.bool_()), TRUTH, (NONE,), None),
+    "column of a data set, text": Column(of_dataset("string"), TEXT, (*WORDS, NONE), ""),
+    "column of a data set, int64": Column(of_dataset("int64"), WHOLE, (-1,), -1),
+    "column of a data set, float32": Column(of_dataset("float32"), REAL, (-1.0, NAN), -1),
 }
 if pl is not None:
     COLUMNS |= {

@@ -100,7 +100,7 @@ def _has_ids(series: Any, samples: Samples) -> bool:
 
 def _table_in_memory(labels: Any) -> Table | None:
     """A data set, or a frame of several columns, as a table; a frame of one column is aligned with the rows."""
-    if made_by(labels, "datasets") and hasattr(labels, "features"):
+    if made_by(labels, "datasets") and hasattr(labels, "with_format"):  # a column of one has none
         return dataset_table(labels, "labels")
     return frame_table(labels, "labels") if is_frame(labels) and labels.shape[1] > 1 else None
 
