@@ -12,7 +12,7 @@ from labelprop.core.threads import bound_spin
 if TYPE_CHECKING:
     __version__: str
     from labelprop.core.errors import LabelpropError as LabelpropError
-    from labelprop.graph.seeds import SeedKFold as SeedKFold
+    from labelprop.data.labels.folds import SeedKFold as SeedKFold
     from labelprop.propagators.auto import AutoPropagation as AutoPropagation
     from labelprop.propagators.diffusion import Diffusion as Diffusion
     from labelprop.propagators.label_propagation import LabelPropagation as LabelPropagation

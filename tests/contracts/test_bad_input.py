@@ -236,11 +236,3 @@ def test_distances_that_unit_vectors_cannot_have_are_refused_where_cosines_are_r
     estimator = registry.lookup("propagators", name).load()(metric="precomputed_distances")
     with pytest.raises(DataError, match=r"row 0 of the precomputed distances holds .* unit length"):
         estimator.fit(graph, y)
-
-
-def test_the_text_minus_one_is_a_class_and_that_is_said() -> None:
-    X = np.random.default_rng(0).normal(size=(12, 3))
-    y = np.array(["a", "b", "-1"] + [""] * 9)
-    with pytest.warns(UserWarning, match="text '-1', which is a class"):
-        found = registry.lookup("propagators", "weighted-knn").load()().fit(X, y)
-    assert found.classes_.tolist() == ["-1", "a", "b"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 import torch
@@ -21,7 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 
 from labelprop.core import registry
-from labelprop.graph.seeds import SeedKFold
+from labelprop.data.labels.folds import SeedKFold
 
 NAMES = tuple(registry.entries("propagators"))
 
@@ -46,6 +47,19 @@ def test_grid_search_over_hidden_seeds(estimator: Any) -> None:
     search = GridSearchCV(estimator, {name: [2, 4]}, cv=SeedKFold(2), error_score="raise").fit(X, y)
     assert search.best_score_ > 0.9
     assert (search.predict(X) == truth).mean() > 0.9
+
+
+@pytest.mark.parametrize("as_y", [lambda cells: np.array(cells, dtype=object), pd.Series], ids=["objects", "series"])
+def test_a_search_over_names_scores_unreached_rows_as_wrong(estimator: Any, as_y: Any) -> None:
+    """A hidden seed far from all others is reached by no graph of one neighbor."""
+    X, y, _ = blobs()
+    X = np.concatenate([X, -200 * np.eye(3, 8).repeat(2, axis=0)])
+    names = [("ant", "bee", "cat")[label] if label >= 0 else "" for label in [*y, 0, -1, 1, -1, 2, -1]]
+    name = "cv" if "cv" in estimator.get_params() else "n_neighbors"
+    search = GridSearchCV(estimator, {name: [2]}, cv=SeedKFold(3), error_score="raise").fit(X, as_y(names))
+    scores = np.array([search.cv_results_[f"split{fold}_test_score"][0] for fold in range(3)])
+    assert np.isfinite(scores).all()
+    assert ((scores >= 0.5) & (scores <= 1)).all()
 
 
 def test_cross_validation_scores_hidden_seeds_only(estimator: Any) -> None:

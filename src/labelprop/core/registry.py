@@ -97,6 +97,7 @@ SOURCES: dict[str, Entry] = {
     "image": Entry("labelprop.data.sources.image:ImageSource", "The file of one image, for predict."),
     "table": Entry("labelprop.data.sources.table:TableSource", "A CSV, Parquet or JSONL table."),
     "arrays": Entry("labelprop.data.sources.arrays:ArraySource", "A .npy or .npz file of vectors or images."),
+    "frame": Entry("labelprop.data.sources.frame:FrameSource", "A pandas or polars frame, or an Arrow table."),
     "hf": Entry("labelprop.data.sources.hf:HfSource", "A HuggingFace dataset on disk or by name (extra `hf`)."),
 }
 

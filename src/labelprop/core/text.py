@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -83,3 +84,8 @@ def parse_value(what: str, text: str, default: Any) -> Any:
         except ValueError:
             continue
     raise RequestError(f"{what}={text} must be a {'number' if float in kinds or int in kinds else 'text'}.")
+
+
+def composed(text: str) -> str:
+    """The text in Unicode's composed form, NFC: one name, whether its é is one letter or an e with an accent."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)

@@ -25,5 +25,6 @@ def source_of(data: Any) -> Source:
     remedy = "" if path is None else how_to_convert(path)
     raise RequestError(
         f"cannot read {shown}: DATA is a folder of images, a table ({TABLES}; text also packed as .gz) or a folder "
-        f"of such, an array (.npy .npz, NumPy or torch) or a HuggingFace data set.{remedy}"
+        "of such, an array (.npy .npz, NumPy or torch), a frame (pandas, polars, Arrow) or a HuggingFace data "
+        f"set.{remedy}"
     )

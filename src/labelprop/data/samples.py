@@ -14,7 +14,7 @@ import numpy as np
 from labelprop.core.cache import Cache
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.files import Digest, content_key
-from labelprop.core.text import counted, quoted
+from labelprop.core.text import composed, counted, quoted
 from labelprop.data.contents import Content
 from labelprop.data.files.listing import shown_name
 from labelprop.data.files.skipped import Skipped, by_reason
@@ -26,6 +26,7 @@ from labelprop.data.labels.findings import Finding
 from labelprop.data.repeated import place_of, repeated_ids
 from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, as_path
 from labelprop.data.sources.image import is_image_file
+from labelprop.data.tables.values import LabelType, label_text
 from labelprop.data.tables.vectors import describe_bad_row, scan, vector_content
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Samples:
     declared: tuple[str, ...] = ()
     originals: Originals | None = None
     lines: Sequence[int] | None = None  # line numbers of the rows of the source, where that is a text file
+    label_type: LabelType | None = None  # of the given labels, where they were no texts
     unit: Literal["file", "row"] = "row"
     n_beside: int = 0
     findings: tuple[Finding, ...] = ()
@@ -101,7 +103,13 @@ def read_source(data: Any, columns: Columns) -> RawData:
 
     Raises RequestError where no source does.
     """
-    return source_of(data).read(data, columns)
+    return _composed(source_of(data).read(data, columns))
+
+
+def _composed(raw: RawData) -> RawData:
+    """With ids and labels as the rules want them, also those of another package's source."""
+    declared = tuple(dict.fromkeys(map(composed, raw.declared)))
+    return replace(raw, ids=[*map(composed, raw.ids)], given=[*map(label_text, raw.given)], declared=declared)
 
 
 def open_samples(
@@ -229,6 +237,7 @@ def _samples(raw: RawData, rows: np.ndarray, skipped: Sequence[Skipped] = (), **
         skipped=(*skipped, *raw.skipped),
         declared=raw.declared,
         lines=raw.lines,
+        label_type=raw.label_type,
         shown=tuple(raw.shown[row] for row in rows) if raw.shown is not None else None,
         unit=raw.unit,
         n_beside=raw.n_beside,

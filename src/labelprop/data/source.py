@@ -14,6 +14,8 @@ from labelprop.data.labels.findings import Finding
 if TYPE_CHECKING:
     from PIL import Image
 
+    from labelprop.data.tables.values import LabelType
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -85,6 +87,7 @@ class RawData:
     note: str | None = None  # what was taken for what, where that needs saying
     declared: tuple[str, ...] = ()
     lines: Sequence[int] | None = None  # line numbers of the rows in a text file
+    label_type: LabelType | None = None  # of the labels, where they were no texts
     unit: Literal["file", "row"] = "row"
     skipped: tuple[Skipped, ...] = ()
     n_beside: int = 0

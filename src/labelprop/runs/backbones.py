@@ -18,8 +18,10 @@ from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
 from labelprop.data.files.listing import list_files
 from labelprop.data.images.pixels import ImageFormat
+from labelprop.data.labels.column import made_by
 from labelprop.data.samples import Samples
 from labelprop.data.source import as_path
+from labelprop.data.tables.frames import is_frame
 from labelprop.data.tables.kinds import table_kind
 from labelprop.models.adapt import as_feature
 from labelprop.models.backbone import Backbone, load_backbone, weights_digest
@@ -120,9 +122,12 @@ RunReading = TypeVar("RunReading", bound=Reading)
 def with_columns(folder: RunFolder, request: RunReading) -> RunReading:
     """With the columns of a table that were named for training; new tables have them unless it names others."""
     path, named = as_path(request.data), folder.read_json("run.json").get("columns", {})
-    if path is None or not named:
+    if not named:
         return request
-    is_table = bool(list_files(path).shards) if path.is_dir() else table_kind(path) is not None
+    if path is None:
+        is_table = is_frame(request.data) or made_by(request.data, "datasets")
+    else:
+        is_table = bool(list_files(path).shards) if path.is_dir() else table_kind(path) is not None
     return replace(request, **named | request.content_columns) if is_table else request
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
+from labelprop.core.run_folder import RunFolder
 from labelprop.data.samples import Samples
 from labelprop.models.backbone import Backbone
 from labelprop.runs.backbones import format_of, trained_on, with_columns
@@ -20,7 +21,7 @@ from labelprop.runs.embed import embedded_batches, raw_batches
 from labelprop.runs.inputs import open_data
 from labelprop.runs.requests import Classifying, PredictRequest, SelectRequest
 from labelprop.runs.select import BestOfClasses, selection_table, what_was_selected
-from labelprop.runs.tables import predictions_table
+from labelprop.runs.tables import as_given, label_type_of, predictions_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -57,6 +58,16 @@ class NewData:
 
 
 def predict(request: PredictRequest) -> pa.Table:
+    """`predict_texts`, with labels of the type that the run was given."""
+    return as_given(predict_texts(request), label_type_of(RunFolder(request.run)))
+
+
+def select(request: SelectRequest) -> pa.Table:
+    """`select_texts`, with labels of the type that the run was given."""
+    return as_given(select_texts(request), label_type_of(RunFolder(request.run)))
+
+
+def predict_texts(request: PredictRequest) -> pa.Table:
     """`id, label, certainty, margin` of new data, in input order; with `proba` the distribution too."""
     new = open_new_data(request)
     embedded = embed_content(new.samples, new.backbone, new.device, request)
@@ -65,7 +76,7 @@ def predict(request: PredictRequest) -> pa.Table:
     return predictions_table(new.samples.ids, distributions_NC, new.classifier.classes, request.proba)
 
 
-def select(request: SelectRequest) -> pa.Table:
+def select_texts(request: SelectRequest) -> pa.Table:
     """The `per_class` examples of a pool that score highest in each class: `id, label, score, rank`.
 
     The pool is scored once, batch by batch, and only the candidates are held.

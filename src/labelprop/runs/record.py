@@ -64,6 +64,7 @@ def head(request: NewRun, inputs: Inputs) -> dict[str, Any]:
         "data": inputs.samples.digest,
         "labels": labels_digest(inputs.given),
         "classes": list(inputs.given.classes),
+        "label_type": inputs.given.type,
         "skipped": [_listed(skipped) for skipped in inputs.samples.skipped],
         "request": request.to_json(),
     }

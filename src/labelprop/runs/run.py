@@ -16,6 +16,7 @@ from labelprop.runs.parameter_names import parameters_named
 from labelprop.runs.predict import predict, select
 from labelprop.runs.requests import EmbedRequest, PredictRequest, SelectRequest
 from labelprop.runs.shown import run_html
+from labelprop.runs.tables import as_given, label_type_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,8 +39,8 @@ class Run:
 
     @property
     def labels(self) -> pa.Table:
-        """labels.parquet: one row an example, input order."""
-        return self._folder.read_table("labels.parquet")
+        """labels.parquet: one row an example, input order; labels of the type they were given in."""
+        return as_given(self._folder.read_table("labels.parquet"), label_type_of(self._folder))
 
     @property
     def metrics(self) -> dict[str, Any]:

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from labelprop.core.run_folder import RunFolder
 from labelprop.core.types import UNLABELED
 from labelprop.data.images.streamed import ahead
 from labelprop.data.samples import Samples
+from labelprop.data.tables.values import LabelType
 from labelprop.report.draw.pictures import LARGE, QUALITY
 
 BLOCK_ELEMENTS = 1 << 22  # shares looked at at once
@@ -106,6 +109,26 @@ def names_of(codes_N: np.ndarray, classes: Sequence[str]) -> pa.Array:
     """Class indices to label texts; null where negative."""
     codes = pa.array(codes_N, pa.int64(), mask=codes_N < 0)
     return pa.array(list(classes), pa.string()).take(codes)
+
+
+def label_type_of(folder: RunFolder) -> LabelType | None:
+    """What the labels of a run came as; None for text."""
+    kind: LabelType | None = folder.read_json("run.json").get("label_type")
+    return kind
+
+
+def as_given(table: pa.Table, kind: LabelType | None) -> pa.Table:
+    """The table with its column `label` in the type that labels came in; files hold text.
+
+    The names in the metadata go with the texts: a number would be taken for the place of one.
+    """
+    if kind is None:
+        return table
+    place = table.schema.get_field_index("label")
+    texts = table.column(place)
+    number = pa.int64() if kind == "integer" else pa.float64()
+    labels = pc.equal(texts, "true") if kind == "boolean" else texts.cast(number)
+    return table.set_column(place, "label", labels).replace_schema_metadata(None)
 
 
 def id_array(ids: Sequence[str]) -> pa.Array:

@@ -39,9 +39,10 @@ __all__ = ["doctor", "embed", "embed_with_ids", "load", "predict", "propagate", 
 def train(request: TrainRequest) -> Run:
     """Trains `recipe` on a few labels and many unlabeled examples; writes the run folder `out`.
 
-    `data` and `labels` are paths, arrays, a `datasets.Dataset`, or (labels) a mapping id -> label. `recipe` is a name
-    or a `Recipe` made in Python; `settings` are for the former. `devices` beyond 1 are as many processes: a script
-    then needs `if __name__ == "__main__":`. `model` is a name, or a `torch.nn.Module` whose forward gives features.
+    `data` and `labels` are paths, arrays, frames, a `datasets.Dataset`, or (labels) a mapping id -> label. `recipe`
+    is a name or a `Recipe` made in Python; `settings` are for the former. `devices` beyond 1 are as many processes: a
+    script then needs `if __name__ == "__main__":`. `model` is a name, or a `torch.nn.Module` whose forward gives
+    features.
     """
     from labelprop.runs.run import Run
     from labelprop.runs.train import train as run_training

@@ -156,7 +156,8 @@ def check_markers(make: Make) -> None:
     text = np.array(["cat", "dog", "emu"])
     forms: list[tuple[np.ndarray, Any]] = [
         (np.where(codes >= 0, text[codes], ""), ""),
-        (np.array([text[code] if code >= 0 else None for code in codes], dtype=object), None),
+        (np.array([text[code] if code >= 0 else None for code in codes], dtype=object), ""),
+        (np.array([code + 5 if code >= 0 else None for code in codes], dtype=object), None),
         (np.where(codes >= 0, codes + 5.0, -1.0), -1.0),
     ]
     for y, marker in forms:

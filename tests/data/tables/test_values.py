@@ -21,12 +21,12 @@ def test_cells_become_text_without_inference(value: object, text: str | None) ->
     assert plain_text(value) == text
 
 
-@pytest.mark.parametrize("value", ["", "-1", -1, -1.0, np.int64(-1), None, math.nan])
+@pytest.mark.parametrize("value", ["", "-1", "-1.0", -1, -1.0, np.int64(-1), None, math.nan, np.ma.masked])
 def test_markers_of_unlabeled(value: object) -> None:
     assert label_text(value) is None
 
 
-@pytest.mark.parametrize("value", ["NA", "None", "nan", "0", "-1.0", " ", "-2"])
+@pytest.mark.parametrize("value", ["NA", "None", "nan", "<NA>", "0", "-1.00", " -1", " ", "-2"])
 def test_other_texts_are_classes(value: str) -> None:
     assert label_text(value) == value
 

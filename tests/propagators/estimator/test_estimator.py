@@ -18,7 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from labelprop.core import registry
 from labelprop.core.errors import DataError, RequestError
-from labelprop.graph.seeds import SeedKFold
+from labelprop.data.labels.folds import SeedKFold
 from labelprop.propagators.diffusion import Diffusion
 
 EXPECTED_FAILURES = {

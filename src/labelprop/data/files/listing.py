@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from labelprop.core.errors import RequestError
+from labelprop.core.text import composed
 from labelprop.data.files.skipped import Kind, Skipped
 from labelprop.data.images.kinds import is_image_name
 from labelprop.data.tables.kinds import table_kind
@@ -53,8 +54,8 @@ def is_hf_folder(path: Path) -> bool:
 
 
 def shown_name(name: str) -> str:
-    """A file name as text: `/` between folders, bytes that are not UTF-8 as \\xNN."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace").replace(os.sep, "/")
+    """A file name as text, composed: `/` between folders, bytes that are not UTF-8 as \\xNN."""
+    return composed(os.fsencode(name).decode("utf-8", "backslashreplace").replace(os.sep, "/"))
 
 
 def list_files(root: Path) -> FolderFiles:

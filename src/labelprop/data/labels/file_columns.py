@@ -9,7 +9,7 @@ from labelprop.core.errors import DataError, UnknownNameError
 from labelprop.core.text import quoted
 from labelprop.data.labels.options import LabelOptions
 from labelprop.data.tables.table import Table
-from labelprop.data.tables.values import plain_text
+from labelprop.data.tables.values import id_text
 
 IDS = (
     *("id", "filename", "file_name", "file", "image", "path", "image_id", "img", "image_name", "image_path"),
@@ -67,7 +67,7 @@ def _usual(table: Table, names: Sequence[str]) -> list[str]:
 
 
 def _texts(table: Table, name: str) -> list[str]:
-    return [plain_text(value) or "" for value in table.values(name)]
+    return [id_text(value) for value in table.values(name)]
 
 
 def _say_which(table: Table) -> str:

@@ -16,12 +16,18 @@ from labelprop.data.labels.albums import say_albums
 from labelprop.data.labels.file_names import FileNames
 from labelprop.data.labels.findings import Finding, blocking, warning
 from labelprop.data.labels.lost_classes import lost_classes
-from labelprop.data.labels.matching import by_file_names, corrected, lists_of_labels, repeated_labels
+from labelprop.data.labels.matching import (
+    by_file_names,
+    corrected,
+    lists_of_labels,
+    numbers_and_names,
+    repeated_labels,
+)
 from labelprop.data.labels.options import USUAL, LabelOptions
 from labelprop.data.labels.table import LabelRow, read_label_table
 from labelprop.data.samples import Samples, read_source
 from labelprop.data.source import NO_COLUMNS, Columns
-from labelprop.data.tables.values import sort_classes
+from labelprop.data.tables.values import LabelType, common_type, sort_classes
 
 _COMPARED = 20_000  # ids that are compared letter by letter in search of the nearest
 _EXAMPLES = 5  # shown of each kind of problem; the finding carries more ids
@@ -36,6 +42,7 @@ class GivenLabels:
     weights_N: np.ndarray  # float32; 1 unless LABELS has weights
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # good to know: what was taken for what
+    type: LabelType | None = None  # what the labels came as, where that was no text
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +52,7 @@ class Joined:
     texts: tuple[str | None, ...]
     weights: tuple[float, ...]
     findings: tuple[Finding, ...]
+    types: frozenset[LabelType | None] = frozenset()
 
     def refuse_blocking(self, what: str = "") -> None:
         """Raises DataError with all that keeps the labels from being used."""
@@ -80,7 +88,8 @@ def join_labels(samples: Samples, labels: Any = None, options: LabelOptions = US
     for finding in joined.findings:
         texts_of[finding.severity].append(finding.text)
     weights_N = np.array(joined.weights, dtype=np.float32)
-    return GivenLabels(classes, labels_N, weights_N, tuple(texts_of["warning"]), (*told, *texts_of["note"]))
+    warnings, notes = tuple(texts_of["warning"]), (*told, *texts_of["note"])
+    return GivenLabels(classes, labels_N, weights_N, warnings, notes, common_type(joined.types, classes))
 
 
 def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USUAL) -> Joined:
@@ -126,8 +135,11 @@ def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USU
         *_note(lost, "for examples that cannot be read", "Left out."),
         *lost_classes(samples.skipped, rows, texts),
         *_note(weightless, "of weight 0", "These examples count as unlabeled."),
+        *numbers_and_names(samples, rows),
     ]
-    return Joined(tuple(texts), tuple(weight or 1.0 for weight in weights), tuple(findings))
+    of_data = {samples.label_type} if any(text is not None for text in samples.given) else set()
+    types = frozenset(of_data.union(row.type for row in known.values()))
+    return Joined(tuple(texts), tuple(weight or 1.0 for weight in weights), tuple(findings), types)
 
 
 def best_scored(rows: Sequence[LabelRow]) -> tuple[list[LabelRow], list[str]]:

@@ -10,6 +10,7 @@ from labelprop.data.labels.findings import Finding, blocking, note, warning
 from labelprop.data.labels.lists import listed
 from labelprop.data.labels.table import LabelRow
 from labelprop.data.samples import Samples
+from labelprop.data.tables.values import is_integer, sort_classes
 
 _EXAMPLES = 3  # shown of each kind of problem
 
@@ -112,4 +113,20 @@ def lists_of_labels(samples: Samples, rows: Sequence[LabelRow]) -> Iterator[Find
             f"lists in the place of {counted(len(found), 'label')}: {shown}. An example has one label: keep one, "
             "or leave the cell empty. If these are names of classes, say so with --literal-labels.",
             [places[label][1] for label in found],
+        )
+
+
+def numbers_and_names(samples: Samples, rows: Sequence[LabelRow]) -> Iterator[Finding]:
+    """Labels of one place that are whole numbers, beside those of another of which none is."""
+    by_place: dict[str, set[str]] = {f"'{samples.name}'": {text for text in samples.given if text is not None}}
+    for row in rows:
+        if row.label is not None:
+            by_place.setdefault(row.where.rpartition(", ")[0] or "the labels", set()).add(row.label)
+    numbers = {place: found for place, found in by_place.items() if found and all(map(is_integer, found))}
+    names = {place: found for place, found in by_place.items() if found and not any(map(is_integer, found))}
+    if numbers and names:
+        (one, numbered), (other, named) = next(iter(numbers.items())), next(iter(names.items()))
+        yield warning(
+            f"the labels in {one} are numbers ({quoted(sort_classes(numbered))}) and those in {other} are names "
+            f"({quoted(sort_classes(named))}). They count as different classes; write both in the same way."
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.data.labels.column import as_column, made_by
 from labelprop.data.labels.file_columns import FileColumns, check_named, find_columns
 from labelprop.data.labels.file_names import FileNames
 from labelprop.data.labels.label_files import check_files, label_files
@@ -16,10 +17,11 @@ from labelprop.data.labels.options import USUAL, LabelOptions
 from labelprop.data.samples import Samples
 from labelprop.data.sources.arrays import load_arrays
 from labelprop.data.tables.arrow import dataset_table
+from labelprop.data.tables.frames import frame_table, is_frame
 from labelprop.data.tables.kinds import table_kind
 from labelprop.data.tables.read import read_table
 from labelprop.data.tables.table import Table
-from labelprop.data.tables.values import label_text, plain_text
+from labelprop.data.tables.values import LabelType, id_text, label_texts, label_type
 
 PERSONS = (None, "", "given", "accepted")  # values of `source` for labels that a person gave or accepted
 
@@ -28,7 +30,7 @@ class LabelRow(NamedTuple):
     """One row of LABELS; `label` is None where it is unlabeled.
 
     `score` is how well the example fits the label, where LABELS are a table that `labelprop select` wrote. `guessed`
-    says whether the label is a run's and not a person's.
+    says whether the label is a run's and not a person's; `type` is what it came as, where that was no text.
     """
 
     id: str
@@ -37,6 +39,7 @@ class LabelRow(NamedTuple):
     where: str
     score: float | None = None
     guessed: bool = False
+    type: LabelType | None = None
 
 
 def read_label_table(
@@ -47,23 +50,23 @@ def read_label_table(
     *,
     of_others: bool = False,
 ) -> list[LabelRow]:
-    """Rows of a table file (or a list of such files), a `.npy`, an array aligned with the rows, a data set, or a
-    mapping id -> label. `tell` gets a note where columns of other names than id and label are taken.
-    Columns that the options name must be there, unless they are those `of_others`.
+    """Rows of a table file (or a list of such files), a `.npy`, an array or series aligned with the rows, a frame or
+    data set with the columns of a table, a mapping id -> label, or a pandas series with ids as its index. `tell` gets
+    a note where columns of other names than id and label are taken. Columns that the options name must be there,
+    unless they are those `of_others`.
 
     Raises RequestError or DataError naming file, row or column.
     """
     if isinstance(labels, Mapping):
-        return [
-            LabelRow(plain_text(key) or "", label_text(value), 1.0, f"labels[{key!r}]")
-            for key, value in labels.items()
-        ]
-    files = label_files(labels)
-    if not files and type(labels).__module__.partition(".")[0] != "datasets":
+        return _by_id(labels, list(labels.values()))
+    if _has_ids(labels, samples):
+        return _by_id(labels.index, labels)
+    files, in_memory = label_files(labels), _table_in_memory(labels)
+    if not files and in_memory is None:
         return _aligned(labels, samples, "labels")
     check_files(files, "labels")
     tables = {path: read_table(path, options.encoding) for path in files if table_kind(path) is not None}
-    opened = [*tables.values()] if files else [dataset_table(labels, "labels")]
+    opened = [*tables.values()] if in_memory is None else [in_memory]
     if not of_others:
         check_named(opened, options)
     names = FileNames(samples.ids, (skip.id for skip in samples.skipped))
@@ -78,9 +81,31 @@ def read_label_table(
     return rows
 
 
+def _by_id(ids: Iterable[Any], labels: Any) -> list[LabelRow]:
+    texts, kind = label_texts(labels), label_type(labels)
+    return [
+        LabelRow(id_text(name), text, 1.0, f"labels[{name!r}]", type=kind)
+        for name, text in zip(ids, texts, strict=True)
+    ]
+
+
+def _has_ids(series: Any, samples: Samples) -> bool:
+    """Whether it is one of pandas, with ids as its index. Numbers are none: rows keep theirs in a shuffled frame."""
+    if not made_by(series, "pandas") or series.ndim != 1 or not hasattr(series, "index"):
+        return False
+    return series.index.inferred_type == "string" and set(samples.ids).issuperset(map(id_text, series.index))
+
+
+def _table_in_memory(labels: Any) -> Table | None:
+    """A data set, or a frame of several columns, as a table; a frame of one column is aligned with the rows."""
+    if made_by(labels, "datasets") and hasattr(labels, "with_format"):  # a column of one has none
+        return dataset_table(labels, "labels")
+    return frame_table(labels, "labels") if is_frame(labels) and labels.shape[1] > 1 else None
+
+
 def _from_table(table: Table, columns: FileColumns) -> list[LabelRow]:
     """Rows that name an example; one without id and label says nothing. Raises DataError where only the id lacks."""
-    labels = table.labels(columns.label)
+    labels, kind = table.labels(columns.label), table.label_type(columns.label)
     ids = table.ids(columns.id, labels)
     selected = {"score", "rank"} <= set(table.names)  # as `labelprop select` writes them
     ours = {"source", "certainty"} <= set(table.names)  # the labels that a run wrote
@@ -102,7 +127,7 @@ def _from_table(table: Table, columns: FileColumns) -> list[LabelRow]:
         fits = _number(score) if selected else None
         if fits is not None and math.isnan(fits):
             raise DataError(f"{where}: score {score!r} must be a number, as `labelprop select` writes it.")
-        rows.append(LabelRow(name, label, trust, where, fits, guessed[index]))
+        rows.append(LabelRow(name, label, trust, where, fits, guessed[index], kind))
     return rows
 
 
@@ -128,33 +153,20 @@ def _aligned(values: Any, samples: Samples, where: str) -> list[LabelRow]:
             f"one a row. Use a table with columns id and label for some of the rows.{hint}"
         )
     chosen = samples.rows.tolist() if len(array) == samples.n_rows else range(len(samples))
-    texts = _texts(array)
+    texts, kind = label_texts(array, where=where), label_type(array)
     return [
-        LabelRow(name, text, 1.0, f"{where}, row {row}")
+        LabelRow(name, text, 1.0, f"{where}, row {row}", type=kind)
         for name, row in zip(samples.ids, chosen, strict=True)
         if (text := texts[row]) is not None
     ]
 
 
-def _texts(array: np.ndarray) -> list[str | None]:
-    """The label text of each entry; equal numbers are looked at once."""
-    if array.dtype.kind not in "iub":
-        return [label_text(value) for value in array]
-    values, places = np.unique(array, return_inverse=True)
-    texts = [label_text(value) for value in values]
-    return [texts[place] for place in places.tolist()]
-
-
 def _as_array(values: Any, where: str) -> np.ndarray:
-    if hasattr(values, "detach"):
-        return np.asarray(values.detach().cpu())
-    if isinstance(values, np.ndarray):
-        return values
-    if isinstance(values, Sequence) and not isinstance(values, str | bytes):
-        array = np.empty(len(values), dtype=object)  # NumPy would turn [1, "a"] and [None, 2] into something else
+    if isinstance(values, list | tuple):
+        array = np.empty(len(values), dtype=object)  # NumPy would turn [None, 2] into something else
         for place, value in enumerate(values):
             array[place] = value
         return array
-    if hasattr(values, "to_numpy"):
-        return np.asarray(values.to_numpy())
-    raise RequestError(f"{where}: labels cannot be read from an object of type {type(values).__name__}.")
+    if not hasattr(values, "__len__"):
+        raise RequestError(f"{where}: labels cannot be read from an object of type {type(values).__name__}.")
+    return as_column(values)

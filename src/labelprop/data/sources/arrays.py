@@ -11,7 +11,7 @@ import numpy as np
 from labelprop.core.errors import DataError, RequestError
 from labelprop.data.images.originals import PixelArray
 from labelprop.data.source import Columns, RawData, as_path
-from labelprop.data.tables.values import label_text, plain_text
+from labelprop.data.tables.values import id_text, label_texts, label_type
 
 _LOCAL_HEADER = 30  # bytes of a ZIP member's header before its name
 
@@ -35,14 +35,15 @@ class ArraySource:
         array = arrays["X"]
         n_rows = len(array) if array.ndim else 0
         images = array.ndim in (3, 4)
-        ids = [plain_text(value) or "" for value in _column(arrays, "ids", n_rows, where) or range(n_rows)]
+        named, y = _column(arrays, "ids", n_rows, where), _column(arrays, "y", n_rows, where)
+        ids = [id_text(value) for value in (range(n_rows) if named is None else named.tolist())]
         if "" in ids:
             raise DataError(f"{where}: 'ids' has no value for row {ids.index('')}.")
-        labels = _column(arrays, "y", n_rows, where) or [None] * n_rows
         return RawData(
             name=name,
             ids=ids,
-            given=[label_text(value) for value in labels],
+            given=[None] * n_rows if y is None else label_texts(y, where=f"{where}, 'y'"),
+            label_type=None if y is None else label_type(y),
             images=PixelArray(_pixels(array, where)) if images else None,
             vectors=None if images else array,
         )
@@ -60,13 +61,13 @@ def _pixels(array: Any, where: str) -> np.ndarray:
     return pixels
 
 
-def _column(arrays: dict[str, Any], key: str, n_rows: int, where: str) -> list[Any] | None:
+def _column(arrays: dict[str, Any], key: str, n_rows: int, where: str) -> np.ndarray | None:
     """The values of an array beside X, one a row of it; None where there is no such array."""
     if key not in arrays:
         return None
     if np.shape(arrays[key]) not in ((n_rows,), (n_rows, 1)):
         raise DataError(f"{where}: '{key}' has shape {np.shape(arrays[key])} where X has {n_rows} rows.")
-    return list(np.asarray(arrays[key]).reshape(-1).tolist())
+    return np.asarray(arrays[key]).reshape(-1)
 
 
 def load_arrays(path: Path) -> dict[str, Any]:

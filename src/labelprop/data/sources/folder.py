@@ -60,7 +60,10 @@ def _images(found: FolderFiles, columns: Columns) -> RawData:
     ids = {shown_name(name): name for name in found.images}
     if len(ids) < len(found.images):
         clash = next(name for name in found.images if ids[shown_name(name)] != name)
-        raise DataError(f"two files in '{found.root}' are both shown as '{shown_name(clash)}'; rename one of them.")
+        both = f"{os.fsencode(clash)!r} and {os.fsencode(ids[shown_name(clash)])!r}"
+        raise DataError(
+            f"two files in '{found.root}' are both shown as '{shown_name(clash)}': {both}; rename one of them."
+        )
     metadata = read_metadata(found, tables, ids, columns)
     no_classes = _no_classes(metadata.labels)
     by_folder = {name: _label(name, no_classes) for name in ids}

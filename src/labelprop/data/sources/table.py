@@ -68,6 +68,7 @@ def data_in_table(table: Table, columns: Columns, name: str) -> RawData:
         note=note,
         declared=table.codes(label) if label is not None else (),
         lines=table.lines,
+        label_type=table.label_type(label) if label is not None else None,
     )
 
 

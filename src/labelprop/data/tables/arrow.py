@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def read_parquet(path: Path) -> Table:
         except pa.ArrowException as error:
             raise DataError(f"cannot read {', '.join(names[:3])} of '{path}': {error}") from error
 
-    class_names = _declared_names(schema.metadata or {})
+    class_names = declared_names(schema.metadata or {})
     return Table(str(path), path.parent, tuple(schema.names), file.metadata.num_rows, load, stream, class_names)
 
 
@@ -64,7 +64,7 @@ def _rows_of_a_batch(metadata: Any, names: Sequence[str]) -> int:
     return max(1, min(rows_at_once(len(names)), _BATCH_BYTES * rows // max(nbytes, 1)))
 
 
-def _declared_names(metadata: dict[bytes, bytes]) -> dict[str | None, tuple[str, ...]]:
+def declared_names(metadata: dict[bytes, bytes]) -> dict[str | None, tuple[str, ...]]:
     """Class names by column (the HuggingFace convention), and those under `class_names`, from schema metadata."""
     found: dict[str | None, tuple[str, ...]] = {}
     try:
@@ -81,15 +81,21 @@ def _declared_names(metadata: dict[bytes, bytes]) -> dict[str | None, tuple[str,
 
 def dataset_table(dataset: Any, name: str) -> Table:
     """A `datasets.Dataset` as a table; its ClassLabel features name the classes."""
-    table = dataset.with_format("arrow")[:]
+    table: Any = dataset.with_format("arrow")[:]
     class_names: dict[str | None, tuple[str, ...]] = {
         column: tuple(feature.names)
         for column, feature in dataset.features.items()
         if type(feature).__name__ == "ClassLabel" and feature.names
     }
+    return arrow_table(table, name, class_names)
+
+
+def arrow_table(table: Any, where: str, class_names: Mapping[str | None, tuple[str, ...]] | None = None) -> Table:
+    """A `pyarrow.Table`; `class_names` are by default those that its schema declares."""
 
     def stream(names: Sequence[str]) -> Iterator[list[Any]]:
         for batch in table.select(list(names)).to_batches(max_chunksize=rows_at_once(len(names))):
             yield batch.columns
 
-    return Table(name, Path(), tuple(table.column_names), table.num_rows, table.column, stream, class_names)
+    names = declared_names(table.schema.metadata or {}) if class_names is None else class_names
+    return Table(where, Path(), tuple(table.column_names), table.num_rows, table.column, stream, names)

@@ -9,7 +9,7 @@ from typing import Any
 
 from labelprop.core.errors import DataError, UnknownNameError
 from labelprop.data.repeated import place_of
-from labelprop.data.tables.values import label_texts, plain_text
+from labelprop.data.tables.values import LabelType, id_text, label_texts, label_type
 
 BATCH_ROWS = 4096  # of columns that are read in parts, at most
 _BATCH_CELLS = 2**20
@@ -84,17 +84,25 @@ class Table:
 
         Raises DataError naming the row that holds several.
         """
-        for row, value in enumerate(self.values(name)):
+        import pyarrow as pa
+
+        column = self.column(name)
+        nested = isinstance(column, list) or pa.types.is_nested(column.type)
+        for row, value in enumerate(self.values(name) if nested else ()):
             if isinstance(value, list | dict):
                 raise DataError(
                     f"{self.row(row)}: column '{name}' holds a list of labels, {value!r:.60}. An example has one "
                     "label here: keep one of them, as a text or a number, or leave the cell empty."
                 )
-        return label_texts(self.texts(name), self.codes(name), self.where)
+        return label_texts(self.texts(name) if isinstance(column, list) else column, self.codes(name), self.where)
+
+    def label_type(self, name: str) -> LabelType | None:
+        """What the labels in the column came as; None for text, and for codes of names."""
+        return None if self.codes(name) else label_type(self.column(name))
 
     def ids(self, name: str, needed: Sequence[object] | None = None) -> list[str]:
         """The column as ids. Raises DataError naming the row without one; where `needed` is None, '' is one."""
-        found = [plain_text(value) or "" for value in self.values(name)]
+        found = [id_text(value) for value in self.values(name)]
         for row, text in enumerate(found):
             if not text and (needed is None or needed[row] is not None):
                 raise DataError(f"{self.row(row)}: column '{name}' is empty; every row needs an id.")

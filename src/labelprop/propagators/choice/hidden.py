@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labelprop.core.types import UNLABELED
-from labelprop.graph.seeds import SeedKFold
+from labelprop.data.labels.folds import SeedKFold
 
 # Labels (N,) with the hidden ones -1, and the hidden rows (H,) -> predicted classes (H,), -1 where there is none.
 Fit = Callable[[np.ndarray, np.ndarray], np.ndarray]

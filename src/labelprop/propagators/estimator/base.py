@@ -17,14 +17,15 @@ import torch
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_is_fitted
 
 from labelprop.core import registry
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.progress import say
 from labelprop.core.types import Propagation
+from labelprop.data.labels.targets import read_targets
 from labelprop.graph.affinity import AffinityGraph
-from labelprop.graph.seeds import Seeds, as_array, read_targets, unlabeled
+from labelprop.graph.seeds import Seeds
 from labelprop.propagators.cost.stages import Cost, Size, graph_cost
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.inputs import read_features, read_graph, read_weights
@@ -139,7 +140,8 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         ----------
         X : features (n, d): array, memory-mapped array, torch tensor, frame or SciPy CSR; or, with a precomputed
             metric, a graph: SciPy CSR (n, n) or a pair (indices (n, k), values (n, k)).
-        y : (n,) labels with the marker where unlabeled (-1 in numbers, "" in text, None in objects), or floating
+        y : (n,) labels: an array, tensor, list, pandas or polars series, or Arrow array. Unlabeled is -1 or NaN in
+            numbers, what is missing (None, NA, null, masked) in any, and "", "-1" and "-1.0" in text. Or floating
             (n, C >= 2) soft labels with zero or NaN rows where unlabeled.
         sample_weight : (n,) multiplies a seed's row of Y; a seed of weight 0 is an unlabeled row.
 
@@ -152,21 +154,25 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         self.validate()
         given = self._checked(X, fitting=True)
         n = int(given.shape[0])
-        targets = read_targets(_one_column(y))
+        targets = read_targets(y)
         if len(targets.codes_N) != n:
             raise DataError(f"y has {len(targets.codes_N)} rows and X has {n}; they must belong together row by row.")
         seeds = targets.seeds(read_weights(sample_weight, n))
         self.check_seeds(seeds)
         self.classes_ = targets.classes
-        self._marker_targets, self._seed_codes = targets, seeds.labels_N.numpy()
+        self._targets, self._seed_codes = targets, seeds.labels_N.numpy()
         self._store(self.spread(given, seeds))
         return self
 
     def predict(self, X: Any) -> np.ndarray:
         """Labels (m,) of new rows from the fitted ones around them; the marker where none of these is reached."""
+        codes_M = self._predicted_codes(X)  # refuses one that is not fitted
+        return self._targets.decode(codes_M)
+
+    def _predicted_codes(self, X: Any) -> np.ndarray:
+        """Class numbers (m,), -1 where unreached."""
         votes = self.votes(self._checked(X, fitting=False))
-        codes = [np.where(found_B, means_BC.argmax(axis=1), -1) for means_BC, found_B in votes]
-        return self._marker_targets.decode(np.concatenate(codes))
+        return np.concatenate([np.where(found_B, means_BC.argmax(axis=1), -1) for means_BC, found_B in votes])
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Distributions (m, C) of new rows from the fitted ones around them; uniform where none of these is reached.
@@ -176,18 +182,16 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         return np.concatenate([means_BC for means_BC, _ in self.votes(self._checked(X, fitting=False))])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy of `predict(X)` on the rows of y that carry a label; rows with the marker are left out."""
-        from sklearn.metrics import accuracy_score
-
-        labels = as_array(y)
-        known = ~unlabeled(labels)
-        if not known.any():
+        """Accuracy of `predict(X)` on the rows of y that have a label, any type of them; unreached rows are wrong."""
+        codes_M = self._predicted_codes(X)
+        truth_M = self._targets.codes_of(y)
+        if len(truth_M) != len(codes_M):
+            raise DataError(f"y has {len(truth_M)} rows and X has {len(codes_M)}; they belong together row by row.")
+        known_M = truth_M >= 0
+        if not known_M.any():
             raise DataError("y holds no labels to score against: every row carries the marker.")
-        predicted = self.predict(X)
-        weights = None if sample_weight is None else np.asarray(sample_weight)[known]
-        if labels.ndim == 2 and labels.shape[1] > 1:
-            labels = self.classes_[np.nan_to_num(labels).argmax(axis=1)]
-        return float(accuracy_score(labels[known], predicted[known], sample_weight=weights))
+        weights = None if sample_weight is None else np.asarray(sample_weight)[known_M]
+        return float(np.average(codes_M[known_M] == truth_M[known_M], weights=weights))
 
     def validate(self) -> None:
         """Raises one RequestError that names every parameter with a value it cannot have."""
@@ -195,7 +199,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
 
     def take_labels_of(self, fitted: Propagator) -> None:
         """Takes over the labels that another propagator found for the same rows, to predict from them."""
-        names = ("classes_", "label_distributions_", "reached_", "_seed_codes", "_marker_targets")
+        names = ("classes_", "label_distributions_", "reached_", "_seed_codes", "_targets")
         self.__dict__.update({name: vars(fitted)[name] for name in names})
 
     def device_of(self, X: Any) -> torch.device:
@@ -227,7 +231,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         if self.top_classes is not None and found.scores_NC.layout is torch.strided:
             found = compact(found, self.top_classes)
         self.scores_, self.label_distributions_ = _numpy(found.scores_NC), _numpy(found.distributions_NC)
-        self.transduction_ = self._marker_targets.decode(_numpy(found.labels_N))
+        self.transduction_ = self._targets.decode(_numpy(found.labels_N))
         self.certainty_, self.reached_ = _numpy(found.certainty_N), _numpy(found.reached_N)
         self.class_weight_ = _numpy(found.class_weight_C)
         least = 1 if "max_iter" in self.get_params(deep=False) else 0  # scikit-learn asks for 1 there
@@ -246,13 +250,6 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         tags.input_tags.sparse = True
         tags.input_tags.pairwise = self.metric in PRECOMPUTED
         return tags
-
-
-def _one_column(y: Any) -> np.ndarray:
-    """y as an array; columns of labels are raveled with scikit-learn's usual warning, soft labels stay."""
-    array = as_array(y)
-    soft = array.ndim == 2 and array.dtype.kind == "f" and array.shape[1] >= 2
-    return array if soft or array.ndim == 1 else column_or_1d(array, warn=True)
 
 
 def _numpy(tensor: torch.Tensor) -> Any:
