@@ -77,6 +77,7 @@ def make_hostile(root: Path, put_image: Callable[..., Path]) -> None:
     (root / "nowhere.png").symlink_to(root / "none.png")
     (root / "nowhere.txt").symlink_to(root / "none.txt")
     (root / "link.png").symlink_to(root / "green" / "1.png")
+    (root / "dark.png").symlink_to("/proc/self/mem")  # a file that even root cannot read from its beginning
     os.mkfifo(root / "pipe.png")
     with open(os.fsencode(root) + b"/caf\xe9.png", "wb") as handle:
         handle.write(whole)
@@ -87,13 +88,14 @@ def test_the_files_of_a_hostile_tree_add_up(tmp_path: Path, put_image: Callable[
     samples, findings = inspect_data(tmp_path, {"green/1.png": "red", "red/0.png": "red"})
     assert samples is not None
     assert samples.ids == ("caf\\xe9.png", "green/1.png", "link.png", "red/0.png", "x.jpg/in/2.png")
-    why = "9 cannot be read, 4 not read as examples, 2 hidden or of the system"
-    assert findings[-1].text == f"20 files: 4 used, 15 skipped ({why}), 1 refused."
-    assert sum(len(files) for _, _, files in os.walk(tmp_path)) == 20
-    assert samples.n_rows == 5 + 9
+    why = "10 cannot be read, 4 not read as examples, 2 hidden or of the system"
+    assert findings[-1].text == f"21 files: 4 used, 16 skipped ({why}), 1 refused."
+    assert sum(len(files) for _, _, files in os.walk(tmp_path)) == 21
+    assert samples.n_rows == 5 + 10
     reasons = {skip.id: skip.reason for skip in samples.skipped}
     assert "symbolic links" in reasons["self.png"]
     assert reasons["nowhere.png"] == "the file does not exist"
+    assert reasons["dark.png"] == "input/output error"
     assert reasons["pipe.png"].startswith("a pipe or device")
     assert reasons["blue/a.HEIC"].startswith("no reader for .heic here: pip install pillow-heif")
 

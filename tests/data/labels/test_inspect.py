@@ -161,6 +161,15 @@ def test_which_columns_were_taken_is_a_note(tmp_path: Path) -> None:
     assert one(inspect(open_samples(random_vectors()), tmp_path / "l.csv"), "labels from 'class'").severity == "note"
 
 
+def test_rows_of_a_table_are_accounted_for(tmp_path: Path, put_image: Callable[..., Path]) -> None:
+    put_image(tmp_path / "a.png")
+    (tmp_path / "t.csv").write_text("id,image\n1,a.png\n2,none.png\n3,b.heic\n4,a.png\n4,a.png\n")
+    _, findings = inspect_data(tmp_path / "t.csv")
+    assert one(findings, "1 row cannot be read, skipped (the file does not exist): '2'").rows == ("2",)
+    assert one(findings, "1 row cannot be read, skipped (no reader for .heic here").rows == ("3",)
+    assert findings[-1].text == "5 rows: 1 used, 2 skipped (2 cannot be read), 2 refused."
+
+
 def test_albums_taken_for_classes_are_said(tmp_path: Path, put_image: Callable[..., Path]) -> None:
     names = [f"{album}/{number}.png" for album in ("2023", "2024") for number in range(3)]
     for seed, name in enumerate(names):

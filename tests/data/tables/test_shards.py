@@ -151,6 +151,12 @@ def _counting(spool: type[embedding_column.Spool]) -> type:
     return Counting
 
 
+def test_a_column_may_be_text_here_and_numbers_there(folder: Path) -> None:
+    for name, labels in {"a": [1, 2], "b": ["1", ""]}.items():
+        pq.write_table(pa.table({"text": ["x", "y"], "label": labels}), folder / f"{name}.parquet")
+    assert open_samples(folder).given == ("1", "2", "1", None)
+
+
 def test_images_are_found_beside_their_shard(folder: Path, put_image: Callable[..., Path]) -> None:
     paths = [put_image(folder.parent / "pictures" / f"{seed}.png", seed=seed) for seed in range(3)]
     for number, path in enumerate(paths):

@@ -58,8 +58,18 @@ def read_shards(paths: Sequence[Path], read: Callable[[Path], Table]) -> Table:
         folder=paths[0].parent,
         names=first.names,
         n_rows=sum(shard.n_rows for shard in shards),
-        load=lambda name: [value for shard in shards for value in shard.values(name)],
+        load=lambda name: _joined([shard.column(name) for shard in shards]),
         stream=lambda names: (part for shard in shards for part in shard.stream(names)),
         class_names=first.class_names,
         shards=tuple(shards),
     )
+
+
+def _joined(columns: Sequence[Any]) -> Any:
+    """One column of several: as they are where all are Arrow's of one type, else a list."""
+    import pyarrow as pa
+
+    kinds = {None if isinstance(column, list) else column.type for column in columns}
+    if len(kinds) == 1 and None not in kinds:
+        return pa.chunked_array([chunk for column in columns for chunk in column.chunks], type=kinds.pop())
+    return [value for column in columns for value in (column if isinstance(column, list) else column.to_pylist())]
