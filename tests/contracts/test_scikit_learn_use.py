@@ -122,8 +122,10 @@ def test_what_was_fitted_sparse_predicts_dense_and_the_other_way(estimator: Any,
         np.testing.assert_allclose(dense.predict_proba(form(X[:9])), wanted, rtol=1e-5, atol=1e-7)
     if search == "exact":  # no other takes sparse rows
         fitted = clone(estimator).fit(sparse.csr_array(X), y)
-        for form in (np.asarray, np.float32, sparse.csr_array):
+        for form in (np.asarray, np.float32, torch.tensor, sparse.csr_array):
             np.testing.assert_allclose(fitted.predict_proba(form(X[:9])), wanted, rtol=1e-4, atol=1e-6)
+        rounded = fitted.predict_proba(torch.tensor(X[:9], dtype=torch.bfloat16))
+        np.testing.assert_allclose(rounded, wanted, atol=0.05)
 
 
 def test_verbose_and_parameters_of_numpy_are_taken(estimator: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from labelprop.bench.cells import CELLS, Work
 from labelprop.core import registry
 from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.files import json_setting
 from labelprop.core.run_folder import RunFolder
 from labelprop.runs.requests import BenchRequest
 
@@ -42,7 +43,7 @@ def run_bench(request: BenchRequest) -> str:
 
     run = registry.lookup("benches", name).load()
     work: Work = run(request.data, **settings)  # refuses what it must before anything is replaced
-    asked = {"bench": name, "settings": {**defaults, **settings}}
+    asked = {"bench": name, "settings": json_setting({**defaults, **settings})}
     if out.exists() and not request.overwrite:
         _check_same(out, asked)
     folder = RunFolder.open(out, "overwrite" if request.overwrite else "resume")

@@ -78,8 +78,7 @@ class AutoPropagation(Propagator):
     for "labels-only" and for given graphs, which are not cut), `metric_` and `sharpness_` (None where a method has
     none), `reason_`, and `trials_`: of each candidate that was tried on all hidden seeds its name, number of
     neighbors, seeds labeled right, and seeds; the chosen one first, empty where none could be hidden. `certainty_` is
-    the share of the label,
-    whatever was chosen.
+    the share of the label, whatever was chosen.
 
     Examples
     --------

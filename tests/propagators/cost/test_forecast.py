@@ -129,3 +129,12 @@ def test_the_forecast_of_memory_holds_within_half(
     row = json.loads(done.stdout.splitlines()[-1])
     assert 1 / 1.5 <= row["memory_ratio"] <= 1.5, row
     assert np.isfinite(row["time_ratio"])
+
+
+def test_a_search_by_distance_takes_longer_than_one_by_cosine() -> None:
+    size = Size(n=10_000, d=64, n_classes=10, n_seeds=100)
+    by_distance, by_cosine = (
+        forecast("poisson", given, size).seconds_by_stage for given in ({}, {"metric": "cosine"})
+    )
+    assert by_distance["search"] == pytest.approx(2.5 * by_cosine["search"])
+    assert by_distance["solve"] == by_cosine["solve"]

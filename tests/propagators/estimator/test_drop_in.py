@@ -94,6 +94,15 @@ def test_a_kernel_that_is_not_mutual_warns_and_wrong_ones_are_refused() -> None:
             LabelPropagation(wrong).fit(X, y)
 
 
+@pytest.mark.parametrize("kind", BOTH)
+def test_the_rbf_kernel_crosses_sparse_and_dense(kind: Any) -> None:
+    X, y = oracle.blobs(60, 3, 4)
+    dense, packed = (kind("rbf", gamma=0.5).fit(form(X), y) for form in (np.asarray, sparse.csr_array))
+    wanted = dense.predict_proba(X[:9] + 0.1)
+    for found in (dense.predict_proba(sparse.csr_array(X[:9] + 0.1)), packed.predict_proba(X[:9] + 0.1)):
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_array, np.float32])
 def test_the_features_are_kept_as_they_were_fitted(form: Callable[[Any], Any]) -> None:
     X, y = oracle.blobs(30, 2, 4)

@@ -59,8 +59,8 @@ def as_queries(queries: Any, rows: Rows) -> Rows:
     Raises RequestError for another number of columns.
     """
     if isinstance(rows, SparseRows) and not (hasattr(queries, "tocsr") or isinstance(queries, SparseRows)):
-        queries = queries.read(0, queries.n) if isinstance(queries, DenseRows) else queries
-        queries = sparse.csr_array(queries.cpu() if hasattr(queries, "cpu") else queries)
+        read = as_rows(queries, rows.device, queries.metric if isinstance(queries, DenseRows) else rows.metric)
+        queries = sparse.csr_array(read.read(0, read.n).cpu())
     if isinstance(rows, DenseRows) and hasattr(queries, "tocsr"):
         looked_up: Rows = DenseRows(queries.tocsr(), rows.device, rows.metric)  # filled up block by block
     else:
