@@ -104,8 +104,8 @@ def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
 ) -> None:
     asked = []
 
-    def steps(seconds, jobs, *, spent, closing, trials=(), least=0):
-        asked.append((len(jobs), spent, len(trials)))
+    def steps(budget, jobs, *, trials=(), least=0):
+        asked.append((len(jobs), budget.spent, len(trials)))
         return least or 16
 
     monkeypatch.setattr(phases, "MIN_STEPS", 40)  # for dlp to win
