@@ -17,6 +17,7 @@ from sklearn.datasets import make_moons
 from sklearn.neighbors import KNeighborsTransformer
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.core.progress import reporting_to
 from labelprop.core.registry import HEADS, PROPAGATORS
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.auto import AutoPropagation
@@ -519,3 +520,34 @@ class TestCandidates:
         lines = list_candidates(["diffusion"], 15, 3, given_graph=False)
         assert {candidate.n_neighbors for candidate in lines} == {10, 14}
         assert len(lines) == 2
+
+
+class Heard:
+    """A reporter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.stages: list[tuple[str, float, float]] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        self.stages.append((stage, done, total))
+
+
+@pytest.mark.parametrize("per_class", [1, 5])
+def test_trials_are_one_stage_that_says_nothing_until_the_choice(per_class: int) -> None:
+    X, truth = blobs()
+    heard = Heard()
+    with reporting_to(heard):
+        AutoPropagation(random_state=0).fit(X, seeds_of(truth, per_class))
+    kinds = [text.split(":")[0] for text in heard.said]
+    before, after = kinds[: kinds.index("choice")], kinds[kinds.index("choice") + 1 :]
+    assert {text.split()[0] for text in before} == {"search"}
+    assert after in ([], ["propagation"]), "the chosen one alone"
+    trials = [(done, total) for stage, done, total in heard.stages if stage == "choice"]
+    assert [done for done, _ in trials] == list(range(1, len(trials) + 1))
+    assert len(trials) > 10 if per_class > 1 else not trials
+    assert all(done <= total for done, total in trials)
+    assert {stage for stage, _, _ in heard.stages} <= {"search", "choice", "solve"}

@@ -205,10 +205,12 @@ def test_given_labels_are_corrected_too(browser, pages):
         assert download.value.path().read_text() == f"id,label\n{given},4\n"
 
 
-def test_the_table_of_confusions_scrolls_inside_itself_with_a_cue(browser, pages):
+def test_the_table_of_confusions_scrolls_inside_itself_with_a_cue(browser, tmp_path):
+    names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+    path = write_report(write_run(tmp_path, Spec(n=300, classes=names)))
     shown = "!document.querySelector('.cue').hidden"
     fades = "document.querySelector('.cue + .wide').matches('.after')"
-    with opened(browser, pages("truth"), 390) as found:
+    with opened(browser, path, 390) as found:
         assert found.run(OVERFLOW) <= 0
         assert found.run(shown)
         assert found.run(fades)

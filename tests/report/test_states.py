@@ -71,6 +71,7 @@ def test_the_summary_counts_what_the_tables_hold(made, state):
     elif not known:
         measured = json.loads((folder / "metrics.json").read_text())
         assert "--truth" in step
+        assert '<code class="nowrap">--truth</code>' in page
         assert (UNMEASURED in trust) == headline.startswith(UNMEASURED) == (judge(measured).grade == "not measured")
         assert "%" not in headline or "hidden" in headline or "test" in headline
     else:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
+from labelprop.core.progress import only
 from labelprop.core.registry import HEADS
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
@@ -120,13 +121,16 @@ class AutoPropagation(Propagator):
         fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
         if fewest >= FEWEST:
             hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
-            tallies = fits.select(with_kernels(fits, candidates, self.metric, seeds, self.cv), seeds, hidden)
+            with only("search"):
+                candidates = with_kernels(fits, candidates, self.metric, seeds, self.cv)
+            tallies = fits.select(candidates, seeds, hidden)
             chosen, self.reason_ = tallies[0].candidate, _hidden_reason(tallies, len(hidden.folds))
             self.trials_ = [(t.candidate.method, t.candidate.n_neighbors, t.right, len(t.right_H)) for t in tallies]
         else:
             self.trials_ = []
-            candidates = with_kernels(fits, candidates, self.metric, None, self.cv)
-            chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
+            with only("search"):
+                candidates = with_kernels(fits, candidates, self.metric, None, self.cv)
+                chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
         if left_out:
             self.reason_ += f" Left out: {', '.join(left_out)}."
         self.say(f"choice: {self.reason_}", started)

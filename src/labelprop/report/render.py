@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from labelprop.core.files import write_text
 from labelprop.core.text import counted
@@ -94,10 +95,16 @@ def _environment() -> Environment:
         "brief": brief,
         "visible": visible,
         "certainty": certainty_text,
+        "flags": flags_as_code,
         "excerpt": lambda text: excerpt(text or "", EXCERPT),
     }
     environment.filters.update(filters)
     return environment
+
+
+def flags_as_code(text: str) -> Markup:
+    """A text in which flags stand as code and are not broken at their dashes."""
+    return Markup(re.sub(r"--[a-z][a-z-]*", r'<code class="nowrap">\g<0></code>', str(escape(text))))
 
 
 def _part(name: str) -> str:

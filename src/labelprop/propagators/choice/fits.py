@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
+from labelprop.core.progress import advance, only
 from labelprop.core.registry import HEADS, parameters
 from labelprop.core.types import UNLABELED, Propagation
 from labelprop.graph.affinity import AffinityGraph
@@ -18,7 +20,7 @@ from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice import heads
 from labelprop.propagators.choice.candidates import LABELS_ONLY, Candidate, propagator
 from labelprop.propagators.choice.hidden import HiddenLabels
-from labelprop.propagators.choice.selection import Tally, select_candidate
+from labelprop.propagators.choice.selection import MOST_CANDIDATES, Tally, select_candidate
 from labelprop.propagators.choice.shared_search import SharedSearch
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 
@@ -106,10 +108,18 @@ class CandidateFits:
         return heads.soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
 
     def select(self, candidates: list[Candidate], seeds: Seeds, hidden: HiddenLabels) -> list[Tally[Candidate]]:
-        """The candidates that were tried on all folds of hidden seeds, the chosen one first."""
+        """The candidates that were tried on all folds of hidden seeds, the chosen one first.
+
+        All trials are one stage, "choice": of what is reported inside one only a search is passed on.
+        """
+        most = len(candidates) + (len(hidden.folds) - 1) * min(len(candidates), MOST_CANDIDATES)
+        tried = itertools.count(1)
 
         def is_right(candidate: Candidate, fold: int) -> np.ndarray:
-            return self.right(candidate, seeds, hidden, fold)
+            with only("search"):
+                right_H = self.right(candidate, seeds, hidden, fold)
+            advance("choice", next(tried), most)
+            return right_H
 
         return select_candidate(candidates, len(hidden.folds), is_right, self.forget)
 

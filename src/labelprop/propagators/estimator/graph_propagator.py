@@ -18,6 +18,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.distributed import SOLO, Group
+from labelprop.core.text import counted
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph, neighbor_matrix
 from labelprop.graph.neighbors import nearest
@@ -100,7 +101,8 @@ class GraphPropagator(Propagator):
         """Labels of all rows of `graph_` from these seeds, which may be on any device."""
         started = time.perf_counter()
         found = self.propagate(self.graph_, seeds.to(self.graph_.device))
-        self.say(f"propagation: {found.steps} steps, residual {found.residual:.2g}", started)
+        how = f"{counted(found.steps, 'step')}, residual {found.residual:.2g}" if found.steps else "solved directly"
+        self.say(f"propagation: {how}", started)
         text = self.warning_text(found)
         if text is not None:
             warnings.warn(text, ConvergenceWarning, stacklevel=3)

@@ -40,7 +40,8 @@ function keep(count, threshold = null) {
   if (threshold === null) $("#least").value = certaintyText(trust.threshold);
   $("#reading").replaceChildren(...reading());
   $("#slider").setAttribute("aria-valuetext", $("#reading").textContent);
-  $$("#targets button").forEach(button => button.setAttribute("aria-pressed", String(!button.disabled && +button.value === trust.kept)));
+  const targets = $$("#targets button"), shown = targets.findLast(button => !button.disabled && +button.value === trust.kept);
+  targets.forEach(button => button.setAttribute("aria-pressed", String(button === shown)));
   trust.listeners.forEach(listener => listener());
 }
 

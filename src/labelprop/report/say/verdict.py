@@ -93,5 +93,5 @@ def last_line(verdict: Verdict, asked: Asked, labeled: int) -> str:
         return f"{found} Do not use these labels yet. What helps most comes first: {steps}."
     if not verdict.pays:
         simpler = Share(verdict.simpler or 0, verdict.n)
-        return f"{found} The given labels alone do as well: {simpler.percent}."
+        return f"{found} The given labels alone get {simpler.percent}."
     return found

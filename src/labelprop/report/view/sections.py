@@ -12,7 +12,7 @@ from labelprop.report.draw.pictures import Sheets
 from labelprop.report.gather.classes import Classes
 from labelprop.report.gather.comparison import Comparison, comparisons
 from labelprop.report.gather.finished_run import FinishedRun
-from labelprop.report.gather.numbers import TARGETS, Share, percent_of
+from labelprop.report.gather.numbers import TARGETS, Share, Trust, percent_of
 from labelprop.report.say import facts, findings
 from labelprop.report.say import verdict as say_verdict
 from labelprop.report.say.verdict import Asked
@@ -59,7 +59,7 @@ def make_view(run: FinishedRun, sheets: Sheets | None, other: FinishedRun | None
         "trust_section": {
             "heading": findings.trust_heading(run),
             "bands_heading": findings.bands_heading(run.trust, run.noun),
-            "targets": [(f"{target:.0%} right", run.trust.reach(target)) for target in TARGETS],
+            "targets": _targets(run.trust),
         },
         "map_section": _map(run, classes) if run.has_map else None,
         "check_section": _check(run),
@@ -97,6 +97,13 @@ def _judged(run: FinishedRun, classes: Classes) -> dict[str, Any]:
         "threshold": findings.threshold(run),
         "next_step": findings.next_step(run),
     }
+
+
+def _targets(trust: Trust) -> list[tuple[str, int, bool]]:
+    """Name of each target, how many rows are kept for it (0: none), and whether it is the highest that is shown."""
+    reached = [trust.reach(target) for target in TARGETS]
+    shown = max((at for at, kept in enumerate(reached) if kept and kept == trust.kept), default=-1)
+    return [(f"{target:.0%} right", reached[at], at == shown) for at, target in enumerate(TARGETS)]
 
 
 def _sprites(run: FinishedRun, sheets: Sheets | None) -> dict[int, tuple[int, int, int]]:
