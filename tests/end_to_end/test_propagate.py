@@ -394,6 +394,6 @@ def test_one_hidden_label_more_is_no_reason_to_warn() -> None:
         "nearest_label": {"unlabeled": None},
         "hidden_labels": {"n": 30, "right": 28, "baseline_right": 29, "nearest_label_right": 20},
     }
-    assert propagation_pays_not(metrics) == []
+    assert propagation_pays_not(metrics, "diffusion") == []
     metrics["hidden_labels"]["right"] = 20
-    assert "may not pay" in propagation_pays_not(metrics)[0]
+    assert "may not pay" in propagation_pays_not(metrics, "diffusion")[0]

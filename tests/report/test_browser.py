@@ -16,19 +16,6 @@ PAINTED = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame
 KEPT = r"([\d,]+) of ([\d,]+) images kept"
 
 
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory):
-    """Pages by state, each written once."""
-    written = {}
-
-    def page(state):
-        if state not in written:
-            written[state] = write_report(write_run(tmp_path_factory.mktemp(state), STATES[state]))
-        return written[state]
-
-    return page
-
-
 def quiet(found, path):
     """No message, and no request but the page itself and its own pictures."""
     assert found.messages == []
@@ -203,6 +190,10 @@ def test_given_labels_are_corrected_too(browser, pages):
         with found.page.expect_download() as download:
             found.page.click("#save")
         assert download.value.path().read_text() == f"id,label\n{given},4\n"
+        assert found.text("#again").endswith(" --prefer labels")
+        assert found.page.is_visible("#given-note")
+        found.page.select_option("#rows select >> nth=0", "")
+        assert "--prefer" not in found.text("#again")
 
 
 def test_the_table_of_confusions_scrolls_inside_itself_with_a_cue(browser, tmp_path):

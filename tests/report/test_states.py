@@ -11,10 +11,8 @@ import pytest
 from scipy.stats import binomtest
 
 from labelprop.evaluation.verdict import judge
-from labelprop.report.render import write_report
 from report.pages import said
 from report.states import STATES
-from report.synthetic import write_run
 
 ALWAYS = {"trust", "map", "check", "classes", "run"}
 UNMEASURED = "Not measured"
@@ -34,16 +32,13 @@ def paragraphs(words):
     return found + re.findall(r"^dd: (.*)$", summary, re.M)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """By state: the folder of the run and its page, each made once."""
-    pages = {}
+@pytest.fixture
+def made(pages):
+    """By state: the folder of the run and its page."""
 
     def page(state):
-        if state not in pages:
-            folder = write_run(tmp_path_factory.mktemp(state), STATES[state])
-            pages[state] = folder, write_report(folder).read_text(encoding="utf-8")
-        return pages[state]
+        path = pages(state)
+        return path.parent, path.read_text(encoding="utf-8")
 
     return page
 

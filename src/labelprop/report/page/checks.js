@@ -1,7 +1,8 @@
 /* The table of labels to check, and the labels a reader sets in it. */
 
 const PAGE = 25, MOST_ADDED = 100, LIST_FROM = 60;
-const checks = { sort: "certainty", direction: 1, limit: PAGE, label: "", text: "", fixed: new Map(), saved: true };
+const UNSAVED = "CORRECTIONS.csv";  // in the command, until the file has a name
+const checks = { sort: "certainty", direction: 1, limit: PAGE, label: "", text: "", fixed: new Map(), saved: true, file: UNSAVED };
 
 const ORDER = {
   certainty: i => rows.certainty[i],
@@ -36,14 +37,26 @@ function matching() {
 function setLabel(i, code) {
   if (code === null) checks.fixed.delete(i); else checks.fixed.set(i, code);
   checks.saved = !checks.fixed.size;
+  checks.file = UNSAVED;
   $(`#rows tr[data-row="${i}"]`)?.classList.toggle("set", code !== null);
   showSave();
+  showAgain();
 }
 
 function showSave() {
   const n = checks.fixed.size, save = $("#save");
   save.disabled = !n;
   save.textContent = n ? `Save ${number(n)} label${n > 1 ? "s" : ""} as CSV` : "Save your labels as CSV";
+}
+
+/** The command for the next run: the name of the saved file, and what makes corrections of given labels count. */
+function showAgain() {
+  const again = $("#again"), given = [...checks.fixed.keys()].some(isGiven);
+  if (!again) return;
+  again.dataset.command ??= again.textContent;
+  const command = again.dataset.command.replace(/CORRECTIONS\.csv(?= --out)/, checks.file);
+  again.textContent = command + (given && !command.includes(" --prefer ") ? " --prefer labels" : "");
+  $("#given-note").hidden = !given;
 }
 
 function picker(i) {
@@ -86,7 +99,8 @@ function saveLabels() {
   el("a", { href: file, download }).click();
   setTimeout(() => URL.revokeObjectURL(file), 1000);
   checks.saved = true;
-  if ($("#again")) $("#again").textContent = $("#again").textContent.replace(/\S+\.csv(?= --out)/, download);
+  checks.file = download;
+  showAgain();
 }
 
 /* ---- the table ---- */
