@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -66,6 +67,8 @@ def test_train_predict_report(patterns, tmp_path) -> None:
     assert "augmentation: shift (" in done.stderr
     assert "model: small_cnn (" in done.stderr
     assert "accuracy on the 48 unlabeled images: dlp" in done.stderr
+    verdict = json.loads((run / "metrics.json").read_text())["verdict"]
+    assert done.stderr.splitlines()[-1].startswith(f"{verdict}: ")
     for name, started in (("predictions.parquet", in_a_process), ("predictions.csv", labelprop)):
         done = started("predict", run, folder, "--out", tmp_path / name, "--proba", "--quiet")
         assert done.returncode == 0, done.stderr

@@ -77,6 +77,13 @@ def test_every_method_labels_vectors_and_is_compared(method: str, problem) -> No
     assert f"plan: {method}, " in said
     assert re.search(r"plan: peak memory about \d+ MB \(.* free\); ", said)
     assert f"accuracy on the 78 unlabeled examples: {method} " in said
+    metrics = read(folder)
+    verdict, page = metrics["verdict"], (folder / "run" / "report.html").read_text()
+    assert said.splitlines()[-1].startswith(f"{verdict}: ")
+    assert f"<h1>{verdict.capitalize()}: " in page
+    assert metrics["estimate"]["accuracy"] == metrics["unlabeled"]["accuracy"]
+    assert metrics["estimate"]["kind"] == "measured"
+    assert method != "auto" or "--method auto" not in said
     assert re.search(r"\(logistic regression \d+\.\d\d%, nearest given label \d+\.\d\d%\)", said)
     table, metrics = labels_of(folder), read(folder)
     right = np.array(table.column("label").to_pylist()) == truth.astype(str)
@@ -104,6 +111,9 @@ def test_without_truth_given_labels_are_hidden_in_turn(problem) -> None:
     assert (hidden["n"], hidden["folds"]) == (12, 4)
     assert all(6 < hidden[key] <= 12 for key in ("right", "baseline_right", "nearest_label_right"))
     assert "of the 12 given labels, hidden in turn, diffusion " in said
+    assert read(folder)["verdict"] == "not measured", "twelve are too few to tell"
+    assert said.splitlines()[-1].startswith("not measured: ")
+    assert "<h1>Not measured: " in (folder / "run" / "report.html").read_text()
     assert read(folder)["baseline"]["unlabeled"] is None
     assert "Compared on the same 12 given labels, each hidden once" in (folder / "run" / "report.html").read_text()
 
@@ -397,3 +407,15 @@ def test_one_hidden_label_more_is_no_reason_to_warn() -> None:
     assert propagation_pays_not(metrics, "diffusion") == []
     metrics["hidden_labels"]["right"] = 20
     assert "may not pay" in propagation_pays_not(metrics, "diffusion")[0]
+    assert "--method auto" in propagation_pays_not(metrics, "diffusion")[0]
+    assert "--method auto" not in propagation_pays_not(metrics, "auto")[0]
+
+
+def test_hidden_labels_are_an_estimate_where_there_are_twenty(problem) -> None:
+    _, truth, folder = problem
+    np.save(folder / "y.npy", np.where(np.arange(N) < 60, truth, -1))
+    said, metrics = done(folder), read(folder)
+    assert metrics["estimate"]["kind"] == "estimated"
+    assert metrics["estimate"]["n_eff"] == metrics["hidden_labels"]["n"] == 60
+    assert metrics["estimate"]["accuracy"] == metrics["hidden_labels"]["right"] / 60
+    assert said.splitlines()[-1].startswith(f"{metrics['verdict']}: ")
