@@ -304,6 +304,7 @@ CUT = """() => [...document.querySelectorAll("#embedding svg text, #against svg 
 }).map(text => text.textContent)"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["analyses", "analyses_15", "hostile"])
 def test_no_text_of_the_analyses_is_cut_at_any_width(browser, tmp_path, state):
     run, other = write_run(tmp_path / "run", STATES[state]), write_run(tmp_path / "other", STATES[state])

@@ -75,11 +75,10 @@ def _truth(metrics: Mapping[str, Any]) -> Verdict:
 
 def _test(metrics: Mapping[str, Any]) -> Verdict:
     part = metrics.get("test") or {}
-    accuracy, n = part.get("accuracy"), int(part.get("n") or 0)
+    accuracy = part.get("accuracy")
+    n = int(part.get("n") or 0) if accuracy is not None else 0
     alone = (metrics.get("baseline") or {}).get("test")
-    return Verdict(
-        "not measured", "test", round((accuracy or 0) * n), 0 if accuracy is None else n, _most([alone], n)
-    )
+    return Verdict("not measured", "test", round((accuracy or 0) * n), n, _most([alone], n))
 
 
 def _hidden(metrics: Mapping[str, Any]) -> Verdict:
