@@ -1,6 +1,7 @@
 """Every heading at its edges: none, one, all, ties."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -101,6 +102,27 @@ def test_trust_heading_without_truth_gives_the_ends_of_the_certainty(make):
 def test_a_threshold_is_offered_for_a_share_right_or_none(make, truth, said):
     found = findings.threshold(make(["cat"] * 40, spread(40), truth))
     assert found == said or (said is None and "was not measured" in found)
+
+
+@pytest.mark.parametrize(
+    ("right", "alone", "grade", "said"),
+    [
+        (100, 90, "good", "can be used as they are"),
+        (100, 100, "usable", "the given labels alone are as good"),
+        (85, 80, "usable", "Use the 89 most certain, and check the other 11 first."),
+        (85, 90, "usable", "Use the 89 most certain, and check the other 11 first."),
+        (None, None, "not measured", "Measure first."),
+    ],
+)
+def test_the_next_step_follows_the_verdict(make, right, alone, grade, said):
+    truth = None if right is None else ["cat"] * right + ["dog"] * (100 - right)
+    run = make(["cat"] * 100, np.linspace(0.99, 0.5, 100).tolist(), truth)
+    if right is not None:
+        run = replace(
+            run, metrics={"unlabeled": {"n": 100, "accuracy": right / 100}, "baseline": {"unlabeled": alone / 100}}
+        )
+    assert run.verdict.grade == grade
+    assert said in findings.next_step(run)
 
 
 def test_bands_heading_counts_the_errors_of_the_least_certain(make):

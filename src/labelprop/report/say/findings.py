@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from labelprop.core.text import counted
+from labelprop.evaluation.verdict import GOOD
 from labelprop.report.gather.classes import Classes, Confusion, firm_errors
 from labelprop.report.gather.comparison import Comparison
 from labelprop.report.gather.finished_run import FinishedRun
 from labelprop.report.gather.history import NamedCurve
-from labelprop.report.gather.numbers import Trust, certainty_text
+from labelprop.report.gather.numbers import Share, Trust, certainty_text
 from labelprop.report.words import brief, by_class, number
 
 FEWEST_ALIKE = 2  # errors that make a kind, but where there is only one
@@ -66,6 +67,8 @@ def next_step(run: FinishedRun) -> str:
         return "Measure first."
     if grade == "good":
         return "The labels can be used as they are."
+    if not run.verdict.pays and Share(run.verdict.right, run.verdict.n).bounds[0] >= GOOD:
+        return "The labels can be used, but those from the given labels alone are as good."
     if trust.is_measured and trust.rest and trust.reach(trust.target):
         return f"Use the {number(trust.kept)} most certain, and check the other {number(trust.rest)} first."
     return "Check some before you use them."
