@@ -47,6 +47,17 @@ def test_stages_add_up_over_interruptions() -> None:
     assert clock.seconds == pytest.approx(3.5, abs=0.1)
 
 
+def test_stages_that_were_kept_come_back_once() -> None:
+    kept = {"dlp: steps": {"seconds": 5.0, "peak_memory_bytes": 7}}
+    clock = StageClock({"read": {"seconds": 2.0, "peak_memory_bytes": 5}})
+    clock.restore(kept)
+    clock.restore(kept)
+    clock.add("dlp: steps", {"seconds": 1.0, "peak_memory_bytes": 3})
+    assert clock.of("dlp: ") == {"dlp: steps": {"seconds": 6.0, "peak_memory_bytes": 7}}
+    clock.restore(kept)
+    assert clock.seconds == 8.0, "what it has already is not made less"
+
+
 class Heard:
     """A reporter that remembers."""
 

@@ -108,9 +108,7 @@ def test_kill_and_resume_equals_unbroken(unbroken, tmp_path, moment: str) -> Non
     lines = [json.loads(line) for line in (resumed.path / "history.jsonl").read_text().splitlines()]
     for training in ("baseline", "dlp"):
         spent = sum(line["seconds"] for line in lines if line["training"] == training)
-        assert stages[f"{training}: steps"]["seconds"] == pytest.approx(spent, rel=0.1, abs=0.1), (
-            "both processes count"
-        )
+        assert 0.5 * spent < stages[f"{training}: steps"]["seconds"] < 1.5 * spent, "of both processes, once"
     looks = sorted(path.name for path in (run.path / "analyses").iterdir())
     assert looks == sorted(path.name for path in (resumed.path / "analyses").iterdir())
     assert len(looks) > 3
