@@ -7,7 +7,7 @@ import pytest
 
 from labelprop.core import progress
 from labelprop.core.clock import StageClock
-from labelprop.core.progress import Bounded, Eta, ProgressLines, Silent, Staged, advance, reporting_to, say
+from labelprop.core.progress import Bounded, Eta, ProgressLines, Silent, Staged, advance, only, reporting_to, say
 
 
 @pytest.fixture
@@ -90,6 +90,20 @@ def test_code_without_a_reporter_is_heard_by_the_one_that_listens() -> None:
         advance("search", 1, 2)
     say("nobody")
     assert heard.said == ["somebody", ("search", 1, 2)]
+
+
+def test_of_many_trials_one_stage_is_heard() -> None:
+    heard = Heard()
+    with reporting_to(heard):
+        with only("search"):
+            say("search: 90 rows")
+            say("propagation: 3 steps")
+            advance("search", 1, 2)
+            advance("solve", 1, 2)
+        say("choice: made")
+    with only("search"):
+        say("search: nobody listens")
+    assert heard.said == ["search: 90 rows", ("search", 1, 2), "choice: made"]
 
 
 def test_stages_add_up_to_the_whole_job() -> None:

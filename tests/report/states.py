@@ -33,6 +33,7 @@ STATES = {
     "nothing_to_check": Spec(n=120, certainty=1.0, truth=0),
     "nothing_to_check_truth": Spec(n=120, certainty=1.0),
     "all_given": Spec(n=30, given=3),
+    "all_given_test": Spec(n=30, given=3, test=200),
     "one_class": Spec(n=80, classes=("cat",), truth=0, baseline_errors=None),
     "one_class_truth": Spec(n=80, classes=("cat",), baseline_errors=0),
     "classes_15": Spec(n=300, classes=SPECIES),

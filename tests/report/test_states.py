@@ -116,6 +116,10 @@ def test_no_error_names_what_the_interval_still_allows(made):
     assert "no label was taken for another" in page
 
 
+def test_a_test_set_is_told_where_nothing_was_left_to_label(made):
+    assert "On your 200 test examples: 96.0% right" in paragraphs(of_state(made, "all_given_test"))[2]
+
+
 def test_nothing_to_check_is_one_sentence(made):
     assert "share the lowest certainty, 1." in of_state(made, "nothing_to_check")
     assert "Every image carries the label you gave." in of_state(made, "all_given")

@@ -68,6 +68,29 @@ def advance(stage: str, done: float, total: float) -> None:
         reporter.advance(stage, done, total)
 
 
+@contextmanager
+def only(stage: str) -> Iterator[None]:
+    """Inside, nothing but this stage is reported: its progress, and messages that begin with its name."""
+    reporter = _REPORTER.get()
+    with reporting_to(Silent() if reporter is None else _Only(reporter, stage)):
+        yield
+
+
+class _Only:
+    """Passes on what belongs to one stage."""
+
+    def __init__(self, reporter: Reporter, stage: str) -> None:
+        self._reporter, self._stage = reporter, stage
+
+    def say(self, text: str) -> None:
+        if text.startswith(self._stage):
+            self._reporter.say(text)
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        if stage == self._stage:
+            self._reporter.advance(stage, done, total)
+
+
 class Staged:
     """Turns the progress of one stage into that of the whole job, by the seconds each stage is expected to take."""
 

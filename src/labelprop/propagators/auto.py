@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,16 +11,14 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
-from labelprop.core.progress import Silent, advance, reporting_to
+from labelprop.core.progress import only
 from labelprop.core.registry import HEADS
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors.rows import as_rows
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice.candidates import (
-    METRICS,
     NEIGHBORS,
-    SHARPNESS,
     SOFT_HEAD,
     Candidate,
     CandidateNames,
@@ -31,7 +28,7 @@ from labelprop.propagators.choice.candidates import (
 from labelprop.propagators.choice.fits import CandidateFits
 from labelprop.propagators.choice.heads import Head, label_all
 from labelprop.propagators.choice.hidden import HiddenLabels
-from labelprop.propagators.choice.selection import MOST_CANDIDATES, Tally
+from labelprop.propagators.choice.selection import Tally
 from labelprop.propagators.choice.settled import possible, with_kernels
 from labelprop.propagators.choice.shared_search import SharedSearch
 from labelprop.propagators.choice.shown import choice_html
@@ -125,17 +122,15 @@ class AutoPropagation(Propagator):
         fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
         if fewest >= FEWEST:
             hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
-            n_folds = len(hidden.folds)
-            most = n_folds * (len(METRICS) + len(SHARPNESS)) + len(candidates) + (n_folds - 1) * MOST_CANDIDATES
-            done = itertools.count(1)
-            fits.tried = lambda: advance("choice", next(done), most)
-            tallies = fits.select(with_kernels(fits, candidates, self.metric, seeds, self.cv), seeds, hidden)
-            chosen, self.reason_ = tallies[0].candidate, _hidden_reason(tallies, n_folds)
+            with only("search"):
+                candidates = with_kernels(fits, candidates, self.metric, seeds, self.cv)
+            tallies = fits.select(candidates, seeds, hidden)
+            chosen, self.reason_ = tallies[0].candidate, _hidden_reason(tallies, len(hidden.folds))
             self.trials_ = [(t.candidate.method, t.candidate.n_neighbors, t.right, len(t.right_H)) for t in tallies]
         else:
             self.trials_ = []
-            candidates = with_kernels(fits, candidates, self.metric, None, self.cv)
-            with reporting_to(Silent()):
+            with only("search"):
+                candidates = with_kernels(fits, candidates, self.metric, None, self.cv)
                 chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
         if left_out:
             self.reason_ += f" Left out: {', '.join(left_out)}."

@@ -25,8 +25,9 @@ def say_results(results: Results, metrics: Mapping[str, Any], asked: Asked) -> N
     pays_not = training_pays_not if asked.verb == "train" else propagation_pays_not
     for text in (*pays_not(metrics, asked.method), *empty_classes(results)):
         reporter.say(f"warning: {text}")
-    if n:
-        reporter.say(last_line(judge(metrics), asked, n - metrics["unlabeled"].get("unreached", 0)))
+    verdict = judge(metrics)
+    if n or verdict.grade != "not measured":
+        reporter.say(last_line(verdict, asked, n - metrics["unlabeled"].get("unreached", 0)))
 
 
 def asked_of(request: TrainRequest | PropagateRequest, inputs: Inputs) -> Asked:

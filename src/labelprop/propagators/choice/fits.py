@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 
-from labelprop.core.progress import Silent, reporting_to
+from labelprop.core.progress import advance, only
 from labelprop.core.registry import HEADS, parameters
 from labelprop.core.types import UNLABELED, Propagation
 from labelprop.graph.affinity import AffinityGraph
@@ -19,7 +20,7 @@ from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice import heads
 from labelprop.propagators.choice.candidates import LABELS_ONLY, Candidate, propagator
 from labelprop.propagators.choice.hidden import HiddenLabels
-from labelprop.propagators.choice.selection import Tally, select_candidate
+from labelprop.propagators.choice.selection import MOST_CANDIDATES, Tally, select_candidate
 from labelprop.propagators.choice.shared_search import SharedSearch
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 
@@ -36,7 +37,6 @@ class CandidateFits:
     classes: np.ndarray
     settings: Mapping[str, Any]
     base: Candidate  # whose labels the soft head takes: where seeds are hidden, the best of the first fold so far
-    tried: Callable[[], None] = lambda: None  # called after each candidate and fold
     _most: int = -1  # seeds that the base found
     _estimators: dict[Candidate, Any] = field(default_factory=dict)
     _graphs: dict[Any, AffinityGraph] = field(default_factory=dict)
@@ -108,10 +108,18 @@ class CandidateFits:
         return heads.soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
 
     def select(self, candidates: list[Candidate], seeds: Seeds, hidden: HiddenLabels) -> list[Tally[Candidate]]:
-        """The candidates that were tried on all folds of hidden seeds, the chosen one first."""
+        """The candidates that were tried on all folds of hidden seeds, the chosen one first.
+
+        All trials are one stage, "choice": of what is reported inside one only a search is passed on.
+        """
+        most = len(candidates) + (len(hidden.folds) - 1) * min(len(candidates), MOST_CANDIDATES)
+        tried = itertools.count(1)
 
         def is_right(candidate: Candidate, fold: int) -> np.ndarray:
-            return self.right(candidate, seeds, hidden, fold)
+            with only("search"):
+                right_H = self.right(candidate, seeds, hidden, fold)
+            advance("choice", next(tried), most)
+            return right_H
 
         return select_candidate(candidates, len(hidden.folds), is_right, self.forget)
 
@@ -127,9 +135,7 @@ class CandidateFits:
             head = self.head(candidate, shown, rough=True)
             return head.logits(self.shared.rows().take(places_H)).argmax(dim=1).cpu().numpy()
 
-        with reporting_to(Silent()):  # all of them are one stage
-            found = hidden.ask(fold, fit)
-        self.tried()
+        found = hidden.ask(fold, fit)
         if fold == 0 and candidate.method not in HEADS and found.right > self._most:
             self._most, self.base = found.right, candidate
         return found.right_H

@@ -90,7 +90,7 @@ def _sampled(fits: CandidateFits, seeds: Seeds) -> tuple[CandidateFits, Seeds]:
     soft_NC = None if seeds.soft_NC is None else seeds.soft_NC[places_M.to(seeds.soft_NC.device)]
     places_on = places_M.to(seeds.labels_N.device)
     some = Seeds(seeds.labels_N[places_on], seeds.weights_N[places_on], seeds.n_classes, soft_NC)
-    return CandidateFits(shared.of_rows(places_M), fits.classes, fits.settings, fits.base, fits.tried), some
+    return CandidateFits(shared.of_rows(places_M), fits.classes, fits.settings, fits.base), some
 
 
 def _metrics(shared: SharedSearch) -> tuple[str, ...]:
