@@ -71,7 +71,7 @@ class Labeled(Reading):
     )
     labels_id_col: str | None = option("Column of --labels with the ids.", "data", None)
     labels_label_col: str | None = option("Column of --labels with the labels.", "data", None)
-    prefer: str | None = option("labels: where DATA and --labels disagree, --labels count.", "data", None)
+    prefer: str | None = option("labels: --labels correct DATA, and a later file an earlier one.", "data", None)
     literal_labels: bool = option("Labels like 'cat|dog' are names of classes, not lists.", "data", False)
 
 

@@ -265,6 +265,25 @@ def test_labels_that_a_run_found_are_said_to_be_such(vectors: Samples, tmp_path:
     assert not any("a run found" in text for text in join_labels(vectors, tmp_path / "mine.parquet").warnings)
 
 
+def test_a_later_file_may_correct_an_earlier_one(photos: Samples, tmp_path: Path) -> None:
+    rows = {"first.csv": "id,label\n4.png,cat\n", "array.npy": None, "last.csv": "id,label\n4.png,dog\n5.png,\n"}
+    for name, text in rows.items():
+        if text is not None:
+            (tmp_path / name).write_text(text, encoding="utf-8")
+    np.save(tmp_path / "array.npy", np.array(["", "", "", "", "dog"]))
+    files = [tmp_path / name for name in rows]
+    index = photos.ids.index("4.png")
+    for order, label in ((files, "dog"), ([files[2], files[1], files[0]], "cat")):
+        given = join_labels(photos, order, LabelOptions(prefer="labels"))
+        assert given.classes[given.labels_N[index]] == label
+        assert any("'4.png' is" in text and "1 label of an earlier file" in text for text in given.notes)
+    with pytest.raises(DataError, match="let the later file count with --prefer labels"):
+        join_labels(photos, files)
+    (tmp_path / "twice.csv").write_text("id,label\n4.png,cat\n4.png,dog\n", encoding="utf-8")
+    with pytest.raises(DataError, match="Keep one row for each\\."):
+        join_labels(photos, tmp_path / "twice.csv", LabelOptions(prefer="labels"))
+
+
 def test_labels_may_correct_those_of_a_folder(photos: Samples, tmp_path: Path) -> None:
     path = table(tmp_path, "cat/1.png,dog", "cat/2.png,", "dog/3.png,dog", "4.png,dog")
     given = join_labels(photos, path, LabelOptions(prefer="labels"))

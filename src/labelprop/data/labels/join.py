@@ -19,6 +19,7 @@ from labelprop.data.labels.lost_classes import lost_classes
 from labelprop.data.labels.matching import (
     by_file_names,
     corrected,
+    later_files,
     lists_of_labels,
     numbers_and_names,
     repeated_labels,
@@ -102,16 +103,20 @@ def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USU
     known: dict[str, LabelRow] = {}
     conflicting: dict[str, tuple[LabelRow, LabelRow]] = {}
     repeated: list[tuple[LabelRow, LabelRow]] = []
+    overruled: list[tuple[LabelRow, LabelRow]] = []
     for row in rows:
         if row.label is None or row.id not in index:
             continue
         first = known.setdefault(row.id, row)
         if first is row:
             continue
-        if (first.label, first.weight) != (row.label, row.weight):
-            conflicting.setdefault(row.id, (first, row))
-        else:
+        if (first.label, first.weight) == (row.label, row.weight):
             repeated.append((first, row))
+        elif options.prefer == "labels" and first.file != row.file:
+            known[row.id] = row
+            overruled.append((row, first))
+        else:
+            conflicting.setdefault(row.id, (first, row))
     texts, weights = list(samples.given), [1.0] * len(samples)
     disagreeing = []
     for name, row in known.items():
@@ -128,6 +133,7 @@ def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USU
         *_unknown(unknown, samples),
         *_conflicting(list(conflicting.values())),
         *(corrected if options.prefer == "labels" else _disagreeing)(disagreeing, samples),
+        *later_files(overruled),
         *([] if options.literal else lists_of_labels(samples, rows)),
         *repeated_labels(repeated),
         *_note(outscored, "of examples selected for several classes", "The class with the best score counts."),
@@ -189,8 +195,10 @@ def _conflicting(pairs: Sequence[tuple[LabelRow, LabelRow]]) -> list[Finding]:
         else f"'{first.id}' has weight {first.weight:g} ({first.where}) and {second.weight:g} ({second.where})"
         for first, second in pairs[:_EXAMPLES]
     )
-    text = f"two different labels or weights for {counted(len(pairs), 'id')}: {examples}. Keep one row for each."
-    return _blocking([first.id for first, _ in pairs], text)
+    text = f"two different labels or weights for {counted(len(pairs), 'id')}: {examples}. Keep one row for each"
+    if any(first.file != second.file for first, second in pairs):
+        text += ", or let the later file count with --prefer labels"
+    return _blocking([first.id for first, _ in pairs], f"{text}.")
 
 
 def _disagreeing(pairs: Sequence[tuple[LabelRow, str | None]], samples: Samples) -> list[Finding]:

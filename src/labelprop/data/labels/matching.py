@@ -27,7 +27,7 @@ def by_file_names(rows: Sequence[LabelRow], names: FileNames) -> tuple[list[Labe
             continue
         matched.append(row._replace(id=ids[0]) if ids else row)
         if ids and row.label is not None:
-            first = written.setdefault((row.where.rpartition(", ")[0], ids[0]), row)
+            first = written.setdefault((row.file, ids[0]), row)
             if first.id.replace("\\", "/") != row.id.replace("\\", "/"):
                 twice.append((first, row, ids[0]))
         if ids and ids[0] != row.id.replace("\\", "/"):
@@ -80,6 +80,20 @@ def corrected(pairs: Sequence[tuple[LabelRow, str | None]], samples: Samples) ->
         )
 
 
+def later_files(pairs: Sequence[tuple[LabelRow, LabelRow]]) -> Iterator[Finding]:
+    """Rows of a file of LABELS that count in place of those of an earlier one."""
+    if pairs:
+        shown = "; ".join(
+            f"'{row.id}' is '{row.label}' ({row.where}), not '{first.label}' ({first.where})"
+            for row, first in pairs[:_EXAMPLES]
+        )
+        yield note(
+            f"{counted(len(pairs), 'label')} of an earlier file corrected by a later one, as --prefer labels says: "
+            f"{shown}.",
+            [row.id for row, _ in pairs],
+        )
+
+
 def repeated_labels(pairs: Sequence[tuple[LabelRow, LabelRow]]) -> Iterator[Finding]:
     """The same label of an example in two rows."""
     if pairs:
@@ -121,7 +135,7 @@ def numbers_and_names(samples: Samples, rows: Sequence[LabelRow]) -> Iterator[Fi
     by_place: dict[str, set[str]] = {f"'{samples.name}'": {text for text in samples.given if text is not None}}
     for row in rows:
         if row.label is not None:
-            by_place.setdefault(row.where.rpartition(", ")[0] or "the labels", set()).add(row.label)
+            by_place.setdefault(row.file or "the labels", set()).add(row.label)
     numbers = {place: found for place, found in by_place.items() if found and all(map(is_integer, found))}
     names = {place: found for place, found in by_place.items() if found and not any(map(is_integer, found))}
     if numbers and names:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,11 @@ class LabelRow(NamedTuple):
     guessed: bool = False
     type: LabelType | None = None
 
+    @property
+    def file(self) -> str:
+        """The file it stands in; "" where it is not from a file."""
+        return self.where.rpartition(", ")[0]
+
 
 def read_label_table(
     labels: Any,
@@ -65,20 +71,25 @@ def read_label_table(
     if not files and in_memory is None:
         return _aligned(labels, samples, "labels")
     check_files(files, "labels")
-    tables = {path: read_table(path, options.encoding) for path in files if table_kind(path) is not None}
-    opened = [*tables.values()] if in_memory is None else [in_memory]
+    sources = [_opened(path, options) for path in files] if in_memory is None else [in_memory]
     if not of_others:
-        check_named(opened, options)
+        check_named([source for source in sources if isinstance(source, Table)], options)
     names = FileNames(samples.ids, (skip.id for skip in samples.skipped))
-    rows = [
-        row for path in files if path not in tables for row in _aligned(load_arrays(path)["X"], samples, str(path))
-    ]
-    for table in opened:
-        columns = find_columns(table, options, lambda text: bool(names.find(text)))
+    rows: list[LabelRow] = []
+    for source in sources:
+        if isinstance(source, Path):
+            rows += _aligned(load_arrays(source)["X"], samples, str(source))
+            continue
+        columns = find_columns(source, options, lambda text: bool(names.find(text)))
         if columns.note is not None:
             tell(columns.note)
-        rows += _from_table(table, columns)
+        rows += _from_table(source, columns)
     return rows
+
+
+def _opened(path: Path, options: LabelOptions) -> Table | Path:
+    """A table, or the path of an array."""
+    return read_table(path, options.encoding) if table_kind(path) is not None else path
 
 
 def _by_id(ids: Iterable[Any], labels: Any) -> list[LabelRow]:
