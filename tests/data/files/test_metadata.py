@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -60,6 +61,25 @@ def test_class_numbers_have_the_declared_names(folder: Path) -> None:
     samples = opened(folder)
     assert samples.given == ("green", None, "red", None, None)
     assert samples.declared == ("red", "green", "blue")
+
+
+@pytest.mark.parametrize(("labels", "kind"), [([3, 7, -1], "integer"), (["3", "7", ""], None)])
+def test_labels_have_the_type_they_came_as_unless_a_folder_gives_some(
+    folder: Path, put_image: Callable[..., Path], labels: list[Any], kind: str | None
+) -> None:
+    table = pa.table({"file_name": ["0.png", "1.png", "2.png"], "label": labels})
+    pq.write_table(table, folder / "metadata.parquet")
+    samples = opened(folder)
+    assert (samples.given[:3], samples.label_type) == (("3", "7", None), kind)
+    put_image(folder / "5" / "x.png")
+    assert opened(folder).label_type is None
+
+
+def test_names_may_be_composed_in_one_place_and_not_in_the_other(folder: Path) -> None:
+    (folder / "0.png").rename(folder / "cafe\u0301.png")
+    write_csv(folder / "metadata.csv", [("caf\u00e9.png", "re\u0301d")])
+    samples = opened(folder)
+    assert samples.given[samples.ids.index("caf\u00e9.png")] == "r\u00e9d"
 
 
 def test_names_are_relative_to_the_metadata_and_parts_are_no_classes(folder: Path) -> None:

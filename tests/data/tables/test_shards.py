@@ -164,3 +164,10 @@ def test_images_are_found_beside_their_shard(folder: Path, put_image: Callable[.
     samples = open_samples(folder)
     assert len(samples) == 3
     assert samples.picture(2) is not None
+
+
+def test_whole_numbers_stay_what_they_are(folder: Path) -> None:
+    for name in ("a", "b"):
+        pq.write_table(pa.table({"text": ["x", "y"], "label": [1, -1]}), folder / f"{name}.parquet")
+    samples = open_samples(folder)
+    assert (samples.given, samples.label_type) == (("1", None) * 2, "integer")

@@ -15,6 +15,7 @@ from labelprop.data.source import Columns
 from labelprop.data.sources.table import label_column
 from labelprop.data.tables.read import read_table
 from labelprop.data.tables.table import Table
+from labelprop.data.tables.values import LabelType
 
 _STEM, _FILE_NAME = "metadata", "file_name"
 
@@ -33,6 +34,7 @@ class Metadata:
     files: frozenset[str] = frozenset()
     labels: dict[str, MetadataLabel] = field(default_factory=dict)
     declared: tuple[str, ...] = ()
+    types: set[LabelType | None] = field(default_factory=set)  # that labels came as
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -68,7 +70,8 @@ def _add(metadata: Metadata, table: Table, folder: str, known: Collection[str], 
         )
     labels = table.labels(column) if column is not None else [None] * table.n_rows
     n_labels = sum(label is not None for label in labels)
-    if n_labels:
+    if column is not None and n_labels:
+        metadata.types.add(table.label_type(column))
         metadata.findings.append(note(f"{counted(n_labels, 'label')} found in {table.where}"))
     if column is not None:
         metadata.declared = tuple(dict.fromkeys([*metadata.declared, *table.codes(column)]))

@@ -67,6 +67,7 @@ def _images(found: FolderFiles, columns: Columns) -> RawData:
     metadata = read_metadata(found, tables, ids, columns)
     no_classes = _no_classes(metadata.labels)
     by_folder = {name: _label(name, no_classes) for name in ids}
+    types = metadata.types | ({None} if any(by_folder.values()) else set())  # names of folders are text
     declared = [shown_name(folder) for folder in found.folders]
     declared = [folder for folder in declared if folder != UNLABELED_FOLDER and folder not in no_classes]
     return RawData(
@@ -76,6 +77,7 @@ def _images(found: FolderFiles, columns: Columns) -> RawData:
         images=EncodedImages([os.path.join(found.root, name) for name in ids.values()]),
         declared=tuple(dict.fromkeys([*declared, *metadata.declared])),
         skipped=tuple(found.skipped),
+        label_type=types.pop() if len(types) == 1 else None,
         unit="file",
         n_beside=len(metadata.files),
         findings=(*metadata.findings, *_compare(metadata.labels, by_folder, no_classes)),
