@@ -53,6 +53,8 @@ golden: setup-dev
 bench: setup-dev
 	$(BIN)/python benchmarks/demo_seeds.py
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA)
+	$(BIN)/python benchmarks/busy_neighbors.py
+	$(BIN)/python benchmarks/forecasts.py --data $(DATA)
 	$(BIN)/labelprop bench small --data $(DATA)
 	for part in compare warm auto million scaling; do $(BIN)/python benchmarks/propagation.py $$part || exit 1; done
 	$(BIN)/python benchmarks/propagation.py compare --blas $(BLAS)

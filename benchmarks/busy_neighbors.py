@@ -35,7 +35,7 @@ SETTINGS = {
     "labelprop": {},
 }
 CHOSEN = ("OMP_WAIT_POLICY", "OMP_NUM_THREADS", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
-OTHERS = 0.1  # cores that the rest of the machine may take in a burst that counts
+OTHERS = 0.15  # cores that the rest of the machine may take in a burst that counts
 
 
 def train_in_bursts() -> None:

@@ -162,3 +162,9 @@ def test_what_no_file_can_hold_must_be_given_again(tmp_path: Path) -> None:
 def test_a_run_without_a_kept_request_is_resumed_as_it_is_asked(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     assert resumed(tmp_path, seed=3).seed == 3
+
+
+def test_a_continued_run_keeps_its_number_of_threads(tmp_path) -> None:
+    write_json(tmp_path / "run.json", {"threads": 3})
+    assert TrainRequest(data="x.npy", out=tmp_path, resume=True).kept_threads == 3
+    assert TrainRequest(data="x.npy", out=tmp_path, overwrite=True).kept_threads is None
