@@ -47,7 +47,7 @@ def trained(tmp_path_factory):
 
 
 def by_hand(run: labelprop.Run, pool, per_image: int, per_class: int) -> list[tuple[str, str, int]]:
-    """(label, id, rank) from the whole distribution of every example."""
+    """(label as text, id, rank) from the whole distribution of every example."""
     table = run.predict(pool, proba=True)
     ids, classes = table.column("id").to_pylist(), run.model.classes
     scores_NC = np.array(table.column("probabilities").to_pylist(), np.float32)
@@ -80,7 +80,7 @@ def test_vectors_on_disk_are_read_once_and_in_batches(tmp_path, monkeypatch) -> 
     run = labelprop.train(
         np.load(tmp_path / "X.npy")[:90], y, out=tmp_path / "run", recipe="supervised", epochs=3, settings=SMALL
     )
-    expected = by_hand(run, tmp_path / "X.npy", 2, 40)
+    expected = [(int(label), name, rank) for label, name, rank in by_hand(run, tmp_path / "X.npy", 2, 40)]
     opened = predict.open_new_data(SelectRequest(run=run.path, data=tmp_path / "X.npy"))
     read: list[np.ndarray] = []
     whole = TensorContent.read
