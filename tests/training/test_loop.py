@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -147,3 +148,15 @@ def test_a_sum_trains_its_parts_on_one_forward_pass() -> None:
     assert set(history[0]["terms"]) == {"diffusion_labels", "diffusion_labels.1"}
     assert history[0]["terms"]["diffusion_labels"] == history[0]["terms"]["diffusion_labels.1"]
     assert history[0]["loss"] == pytest.approx(2 * history[0]["terms"]["diffusion_labels"])
+
+
+def test_what_follows_training_counts_as_work_at_its_pace(monkeypatch) -> None:
+    """10 passes a second, so 5 seconds of closing are 50 passes beside the 100 of training."""
+    now, told = [0.0], []
+    monkeypatch.setattr("labelprop.training.job.time.perf_counter", lambda: now[0])
+    reporter = SimpleNamespace(advance=lambda stage, done, total: told.append((done, total)))
+    meter = WorkMeter(100, reporter, closing=5, began=0.0)
+    meter.skip(40)
+    for now[0] in (1.0, 2.0):
+        meter.advance("main", 10)
+    assert told == [(50, 150), (60, 150)]

@@ -30,6 +30,7 @@ from labelprop.evaluation.snapshots import FOLDER, VectorWriter, choose_followed
 from labelprop.methods.base import Method
 from labelprop.methods.phases import MIN_STEPS
 from labelprop.methods.settings import FIRST_SHARE
+from labelprop.runs.closing import closing_seconds
 from labelprop.runs.design import labels_only, resolve_device
 from labelprop.runs.inputs import Inputs, truth_of
 from labelprop.runs.prepare import PreparedTraining, prepare_training
@@ -159,7 +160,8 @@ def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
     }
     if folder is not None:
         folder.write_json("run.json", record | {"stages": clock.stages})
-    meter = WorkMeter(sum(job.passes(job.lengths.steps) for job in jobs), request.reporter)
+    work, closing_up = sum(job.passes(job.lengths.steps) for job in jobs), closing_seconds(prepared.inputs.samples)
+    meter = WorkMeter(work, request.reporter, closing_up)
     trained = [loop.run(replace(job, meter=meter)) for job in jobs]
     if folder is not None:
         write_trained(Trained(prepared, folder, trained, jobs[-1].loader, clock, record))

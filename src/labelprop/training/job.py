@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,19 +79,27 @@ class Lengths:
 
 @dataclass(slots=True)
 class WorkMeter:
-    """Counts the work of all jobs for the progress display, in passes of an example (`Job.step_passes`)."""
+    """Counts the work of all jobs for the progress display, in passes of an example (`Job.step_passes`).
+
+    `closing` are seconds that follow training: as many passes as are done in that time.
+    """
 
     total: float
     reporter: Reporter = field(default_factory=Silent)
+    closing: float = 0.0
     done: float = 0
+    skipped: float = 0
+    began: float = field(default_factory=time.perf_counter)
 
     def skip(self, work: float) -> None:
         """What an interrupted run did already."""
         self.done += work
+        self.skipped += work
 
     def advance(self, stage: str, work: float) -> None:
         self.done += work
-        self.reporter.advance(stage, min(self.done, self.total), self.total)
+        pace = (self.done - self.skipped) / max(time.perf_counter() - self.began, 1e-9)
+        self.reporter.advance(stage, min(self.done, self.total), self.total + self.closing * pace)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
