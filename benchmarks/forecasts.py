@@ -117,7 +117,7 @@ def forecast_of(words: list[str], said: list[tuple[float, str]], seconds: float,
         promised = sum(json.loads((out / "run.json").read_text())["plan"]["seconds"].values())
     else:
         found = [(when, LEFT.search(line)) for when, line in said]
-        lines = [(when, one) for when, one in found if one and int(one[1]) >= 5]
+        lines = [(when, one) for when, one in found if one and int(one[1]) >= 5 and "epoch" in one.string]
         if not lines:
             return {"forecast": None, "taken": round(seconds, 1), "ratio": None}
         at, one = lines[0]

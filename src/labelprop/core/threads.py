@@ -22,7 +22,7 @@ from labelprop.core.progress import Reporter
 
 ROOT = Path("/")
 COUNT, COUNTS = "OMP_NUM_THREADS", ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-SPINS = "GOMP_SPINCOUNT", "5000"  # of GNU's OpenMP (torch for Linux): 0.1 to 0.3 ms; its own is 60 times as much
+SPINS = "GOMP_SPINCOUNT", "10000"  # of GNU's OpenMP (torch for Linux): 0.2 to 0.6 ms; its own is 30 times as much
 BLOCK_MS = "KMP_BLOCKTIME", "1"  # of LLVM's and Intel's (torch for macOS and from conda); their own is 200
 WAITS = ("OMP_WAIT_POLICY", SPINS[0], BLOCK_MS[0])
 LOOKS, BETWEEN_S = 20, 0.0025  # at what else runs
