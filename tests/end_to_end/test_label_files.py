@@ -135,7 +135,7 @@ LABELS = "id,label\n0,Käse\n1,Öl\n2,Käse\n3,Öl\n"
     [
         ("l.csv", LABELS.encode("utf-16"), []),
         ("l.csv", LABELS.replace(",", "\t").encode("utf-16"), []),  # "Unicode text" of a spreadsheet
-        ("l.csv.gz", gzip.compress(LABELS.encode()), []),
+        ("l.csv.gz", gzip.compress(LABELS.encode(), mtime=0), []),
         ("l.csv", LABELS.encode("cp1252"), ["--encoding", "cp1252"]),
         ("l.csv", LABELS.encode("utf-8-sig") + b",\n", ["--encoding", "cp1252"]),
     ],
