@@ -37,6 +37,24 @@ def test_an_eta_appears_early_and_then_not_too_often(clock) -> None:
     assert clock[0] > progress.FIRST_LINE_AFTER_S
 
 
+def test_no_time_left_is_shown_before_the_pace_tells_anything(clock) -> None:
+    stream = io.StringIO()
+    lines = ProgressLines(stream)
+    clock[0] = 4.0  # reading took this long
+    lines.advance("choice", 0, 100)
+    clock[0] = 6.0
+    lines.advance("choice", 0.1, 100)
+    assert stream.getvalue() == "", "2 s for a thousandth are no half hour"
+    lines.advance("choice", 6, 100)
+    assert "6%" in stream.getvalue()
+    slow = io.StringIO()
+    lines = ProgressLines(slow)
+    for second in range(4):
+        clock[0] = 10 + 3 * second
+        lines.advance("solve", 0.001 * second, 1)
+    assert len(slow.getvalue().splitlines()) == 1, "long work is told of after some seconds"
+
+
 def test_what_a_stage_will_take_is_foreseen_from_its_pace(clock) -> None:
     seen: list[float] = []
     bounded = Bounded(Silent(), seen.append)

@@ -20,7 +20,6 @@ from labelprop.core import registry
 from labelprop.core.errors import UnknownNameError
 from labelprop.data.tables import spool
 from labelprop.runs import plan as plan_module
-from labelprop.runs.summary import propagation_pays_not
 
 N = 90
 
@@ -394,21 +393,6 @@ def test_negative_class_names_and_equal_vectors_are_said(problem) -> None:
     said = done(folder, "--no-baselines")
     assert "warning: '-2' is taken as a class; only -1 and empty cells mark unlabeled examples." in said
     assert "warning: all vectors are equal" in said
-
-
-def test_one_hidden_label_more_is_no_reason_to_warn() -> None:
-    metrics = {
-        "recipe": "poisson",
-        "unlabeled": {"scored": 0, "accuracy": None},
-        "baseline": {"unlabeled": None},
-        "nearest_label": {"unlabeled": None},
-        "hidden_labels": {"n": 30, "right": 28, "baseline_right": 29, "nearest_label_right": 20},
-    }
-    assert propagation_pays_not(metrics, "diffusion") == []
-    metrics["hidden_labels"]["right"] = 20
-    assert "may not pay" in propagation_pays_not(metrics, "diffusion")[0]
-    assert "--method auto" in propagation_pays_not(metrics, "diffusion")[0]
-    assert "--method auto" not in propagation_pays_not(metrics, "auto")[0]
 
 
 def test_hidden_labels_are_an_estimate_where_there_are_twenty(problem) -> None:

@@ -85,6 +85,21 @@ def test_hidden_labels_that_the_run_was_not_asked_for_say_nothing() -> None:
     assert judge(found).grade == "not measured"
 
 
+@pytest.mark.parametrize(
+    ("found", "ahead"),
+    [
+        (metrics(hidden=(14, 68, 70)), ("baseline", 68)),
+        (metrics(hidden=(28, 29, 30)), None),
+        (metrics(700, 1000, alone=0.75), ("baseline", 750)),
+        (metrics(700, 1000, alone=0.72), None),
+        (metrics(700, 1000, alone=0.75) | {"propagation_only": {"unlabeled": 0.8}}, ("propagation_only", 800)),
+        (metrics(), None),
+    ],
+)
+def test_a_simpler_way_is_ahead_where_chance_does_not_explain_it(found, ahead) -> None:
+    assert judge(found).ahead == ahead
+
+
 def test_metrics_of_older_runs_are_judged() -> None:
     assert judge({"unlabeled": {"n": 100, "accuracy": 0.99}, "test": None}).grade == "good"
 

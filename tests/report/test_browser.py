@@ -183,6 +183,12 @@ def test_pictures_of_photos_are_larger_there_than_in_the_table(browser, tmp_path
 
 def test_given_labels_are_corrected_too(browser, pages):
     with opened(browser, pages("truth")) as found:
+        own = found.text("#h-check")
+        found.page.select_option("#by-label", "given")
+        assert found.text("#h-check").startswith("Labels you gave: ")
+        assert found.run("document.querySelector('#checks caption').textContent") == "Labels you gave"
+        found.page.select_option("#by-label", "")
+        assert found.text("#h-check") == own
         found.page.select_option("#by-label", "given")
         assert found.text("#count") == "25 of 100 shown"
         given = found.run("document.querySelector('#rows .n').innerText")

@@ -18,6 +18,7 @@ from labelprop.core.text import duration
 
 FIRST_LINE_AFTER_S = 3.0  # work that ends sooner needs no line
 FORESEEN_AFTER_S = 1.0  # the pace of less says little
+SETTLED_SHARE, SETTLED_S = 0.05, 5.0  # of the work, or seconds of it: before, no time left is shown
 LINE_EVERY_S = 15.0  # often enough to see it live, seldom enough for a log
 
 
@@ -133,9 +134,13 @@ class Bounded:
 
 
 class Eta:
-    """Seconds left, from the pace since the first report (a resumed job starts in the middle)."""
+    """Seconds left, from the pace since the first report (a resumed job starts in the middle).
 
-    def __init__(self) -> None:
+    None until a share of the work or some seconds of it are done, where given: first steps tell little of the others.
+    """
+
+    def __init__(self, share: float = 0.0, seconds: float = 0.0) -> None:
+        self._share, self._seconds = share, seconds
         self._start: tuple[float, float] | None = None
         self._last = 0.0
 
@@ -145,7 +150,8 @@ class Eta:
             self._start = (now, done)
         self._last = done
         began, at = self._start
-        return (now - began) / (done - at) * (total - done) if done > at else None
+        settled = done - at >= self._share * total or now - began >= self._seconds
+        return (now - began) / (done - at) * (total - done) if done > at and settled else None
 
 
 def _remaining(seconds: float) -> str:
@@ -157,7 +163,7 @@ class ProgressLines:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._eta = Eta()
+        self._eta = Eta(SETTLED_SHARE, SETTLED_S)
         self._next = time.monotonic() + FIRST_LINE_AFTER_S
 
     def say(self, text: str) -> None:
@@ -189,7 +195,7 @@ class ProgressBar:
             redirect_stderr=sys.stderr.isatty(),
         )
         self._task = self._progress.add_task("", total=1.0, left="")
-        self._eta = Eta()
+        self._eta = Eta(SETTLED_SHARE, SETTLED_S)
 
     def __enter__(self) -> Self:
         self._progress.start()

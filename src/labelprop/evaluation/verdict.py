@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from labelprop.evaluation.metrics import wilson
+from labelprop.evaluation.metrics import hidden_noise, wilson
 
 GOOD, USABLE = 0.9, 0.7  # of the lower end of the 95% interval
 FEWEST = 20  # examples that tell anything: of 20, even all right leaves up to 16% wrong
 
 Grade = Literal["good", "usable", "weak", "not measured"]
+Simpler = Literal["baseline", "nearest_label", "propagation_only"]  # as metrics.json names them
+LABELS_ALONE: tuple[Simpler, ...] = ("baseline", "nearest_label")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Verdict:
 
     `examples`: "unlabeled" ones with a truth or those of the "test" set (measured), or "hidden" ones: given labels,
     each hidden from the run that was asked for it (estimated). `simpler`: how many of them the given labels alone get
-    right; None where that was not tried.
+    right; None where that was not tried. `ahead`: the best of the simpler ways that were tried, and how many it gets
+    right, where these are more than chance explains.
     """
 
     grade: Grade
@@ -28,6 +31,7 @@ class Verdict:
     right: int = 0
     n: int = 0
     simpler: int | None = None
+    ahead: tuple[Simpler, int] | None = None
 
     @property
     def kind(self) -> str:
@@ -61,7 +65,7 @@ def judge(metrics: Mapping[str, Any]) -> Verdict:
     if best.n < FEWEST and high >= USABLE:
         return best
     grade: Grade = "weak" if low < USABLE else "good" if low >= GOOD and best.pays else "usable"
-    return Verdict(grade, best.examples, best.right, best.n, best.simpler)
+    return replace(best, grade=grade)
 
 
 def _truth(metrics: Mapping[str, Any]) -> Verdict:
@@ -69,25 +73,38 @@ def _truth(metrics: Mapping[str, Any]) -> Verdict:
     part = metrics.get("unlabeled") or {}
     accuracy = part.get("accuracy")
     n = int(part.get("scored", part.get("n")) or 0) if accuracy is not None else 0
-    shares = [(metrics.get(name) or {}).get("unlabeled") for name in ("baseline", "nearest_label")]
-    return Verdict("not measured", "unlabeled", round((accuracy or 0) * n), n, _most(shares, n))
+    return _beside("unlabeled", round((accuracy or 0) * n), n, _counts(metrics, "unlabeled", n))
 
 
 def _test(metrics: Mapping[str, Any]) -> Verdict:
     part = metrics.get("test") or {}
     accuracy = part.get("accuracy")
     n = int(part.get("n") or 0) if accuracy is not None else 0
-    alone = (metrics.get("baseline") or {}).get("test")
-    return Verdict("not measured", "test", round((accuracy or 0) * n), n, _most([alone], n))
+    return _beside("test", round((accuracy or 0) * n), n, _counts(metrics, "test", n))
 
 
 def _hidden(metrics: Mapping[str, Any]) -> Verdict:
     part = metrics.get("hidden_labels") or {}
     right, n = part.get("right"), int(part.get("n") or 0)
-    alone = [part[name] for name in ("baseline_right", "nearest_label_right") if part.get(name) is not None]
-    return Verdict("not measured", "hidden", right or 0, 0 if right is None else n, max(alone, default=None))
+    found: dict[Simpler, int] = {
+        name: part[f"{name}_right"] for name in LABELS_ALONE if part.get(f"{name}_right") is not None
+    }
+    return _beside("hidden", right or 0, 0 if right is None else n, found)
 
 
-def _most(shares: list[float | None], n: int) -> int | None:
-    """The largest of the known shares as a count."""
-    return max((round(share * n) for share in shares if share is not None), default=None)
+def _counts(metrics: Mapping[str, Any], examples: str, n: int) -> dict[Simpler, int]:
+    """How many of the examples each simpler way gets right, as far as it was tried."""
+    names: tuple[Simpler, ...] = (*LABELS_ALONE, "propagation_only")
+    shares = {name: (metrics.get(name) or {}).get(examples) for name in names}
+    return {name: round(share * n) for name, share in shares.items() if share is not None}
+
+
+def _beside(
+    examples: Literal["unlabeled", "test", "hidden"], right: int, n: int, others: Mapping[Simpler, int]
+) -> Verdict:
+    """Evidence without a grade, with the simpler ways. What was measured must lie above the run's 95% interval."""
+    simpler = max((others[name] for name in LABELS_ALONE if name in others), default=None)
+    most = right + hidden_noise(n) if examples == "hidden" else n * wilson(right, n)[1]
+    best = max(others, key=lambda name: others[name], default=None)
+    ahead = (best, others[best]) if best is not None and others[best] > most else None
+    return Verdict("not measured", examples, right, n, simpler, ahead)

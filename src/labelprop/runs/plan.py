@@ -8,10 +8,11 @@ from labelprop.core.memory import available_bytes, held_bytes
 from labelprop.core.text import byte_size, counted, duration
 from labelprop.propagators.cost.forecast import Forecast, forecast
 from labelprop.propagators.cost.stages import ALL_PAIRS
+from labelprop.report.say.verdict import AUTO, USUAL_NEIGHBORS, WITHOUT_GRAPH, fewer_neighbors
 
 TIGHT = 0.8  # of what is available
 FEWER_NEIGHBORS, FEWER_CLASSES = (20, 10, 5), 16  # what to advise where memory will not do
-WITHOUT_GRAPH = ("local", "weighted-knn")
+MANY_NEIGHBORS = 1 / 3  # of all rows: the graph then connects nearly everything
 
 
 def plan_lines(plan: Forecast, dtype: str) -> list[str]:
@@ -32,7 +33,15 @@ def plan_lines(plan: Forecast, dtype: str) -> list[str]:
     ]
     if free is not None and TIGHT * free < plan.nbytes <= free:
         lines.append("warning: that is close to all the memory that is free")
-    return lines
+    return lines + _many_neighbors(plan)
+
+
+def _many_neighbors(plan: Forecast) -> list[str]:
+    n, k = plan.size.n, plan.n_neighbors
+    fewer = fewer_neighbors(plan.method, k, n, plan.size.n_classes) or max(1, min(USUAL_NEIGHBORS, n // 10))
+    if plan.search == ALL_PAIRS or plan.method in (AUTO, *WITHOUT_GRAPH) or k < MANY_NEIGHBORS * n or fewer >= k:
+        return []
+    return [f"warning: {counted(k, 'neighbor')} of {n:,} rows blur the classes; try --n-neighbors {fewer}"]
 
 
 def _metric(plan: Forecast) -> str:

@@ -75,7 +75,7 @@ def write_propagated(
         projection = results.write_evidence(prepared.vectors_ND)
     results.write_metrics(metrics)
     results.finish(record | {"projection": projection})
-    say_results(results, metrics, asked_of(prepared.request, prepared.inputs))
+    say_results(results, metrics, asked_of(prepared.request, prepared.inputs, found.settings.get("n_neighbors")))
 
 
 def _metrics(method: str, results: Results, found: Propagated) -> dict[str, Any]:

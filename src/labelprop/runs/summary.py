@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from labelprop.evaluation.metrics import hidden_noise
-from labelprop.evaluation.verdict import judge
-from labelprop.report.say.verdict import AUTO, Asked, last_line
-from labelprop.report.words import by_class
+from labelprop.evaluation.verdict import Verdict, judge
+from labelprop.report.say.verdict import Asked, fewer_neighbors, last_line, other_way, simpler_way
+from labelprop.report.words import by_class, capital
 from labelprop.runs.inputs import Inputs
 from labelprop.runs.requests import PropagateRequest, TrainRequest
 from labelprop.runs.results import Results
@@ -22,16 +21,15 @@ def say_results(results: Results, metrics: Mapping[str, Any], asked: Asked) -> N
     """Reports results and warnings, and last the verdict."""
     reporter, n = results.reporter, metrics["unlabeled"]["n"]
     reporter.say(summary(metrics, asked.noun))
-    pays_not = training_pays_not if asked.verb == "train" else propagation_pays_not
-    for text in (*pays_not(metrics, asked.method), *empty_classes(results)):
-        reporter.say(f"warning: {text}")
     verdict = judge(metrics)
+    for text in (*pays_not(verdict, asked, metrics["recipe"]), *empty_classes(results)):
+        reporter.say(f"warning: {text}")
     if n or verdict.grade != "not measured":
         reporter.say(last_line(verdict, asked, n - metrics["unlabeled"].get("unreached", 0)))
 
 
-def asked_of(request: TrainRequest | PropagateRequest, inputs: Inputs) -> Asked:
-    """What the run was asked to do."""
+def asked_of(request: TrainRequest | PropagateRequest, inputs: Inputs, n_neighbors: int | None = None) -> Asked:
+    """What the run was asked to do; `n_neighbors` of its graph, where it has one."""
     named = request.recipe if isinstance(request, TrainRequest) else request.method
     labels_N, classes = inputs.given.labels_N, inputs.given.classes
     return Asked(
@@ -40,6 +38,7 @@ def asked_of(request: TrainRequest | PropagateRequest, inputs: Inputs) -> Asked:
         backbone=request.backbone is not None,
         noun=inputs.noun,
         given=by_class(np.bincount(labels_N[labels_N >= 0], minlength=len(classes)).tolist()),
+        n_neighbors=fewer_neighbors(str(named), n_neighbors, len(labels_N), len(classes)),
     )
 
 
@@ -86,48 +85,23 @@ def _hidden_summary(metrics: Mapping[str, Any]) -> str:
     return f"; of the {hidden['n']:,} given labels, hidden in turn, {', '.join(shares)} came out right{slow}"
 
 
-def training_pays_not(metrics: Mapping[str, Any], asked: str) -> list[str]:
-    """A warning where a simpler method than the training does better on the unlabeled rows."""
-    own, method = metrics["unlabeled"]["accuracy"], metrics["recipe"]
-    others = {
-        "the same network on the given labels alone": metrics["baseline"]["unlabeled"],
-        "propagation on the raw data": metrics["propagation_only"]["unlabeled"],
-    }
-    other = "" if asked == AUTO else ", or take another recipe (--recipe auto tries some)"
+def pays_not(verdict: Verdict, asked: Asked, method: str) -> list[str]:
+    """A warning where a simpler way does better than the run, by the evidence of the verdict."""
+    if verdict.ahead is None:
+        return []
+    way, right = verdict.ahead
+    on = {
+        "unlabeled": "of the unlabeled rows",
+        "test": "of the test set",
+        "hidden": f"of {verdict.n:,} given labels that were hidden in turn",
+    }[verdict.examples or "unlabeled"]
+    what = "this training" if asked.verb == "train" else "on these vectors the propagation"
+    text, flag = other_way(asked, way)
     return [
-        f"{name} gets {share:.2%} right, {method} {own:.2%}: this training does not pay. Train longer{other}."
-        for name, share in _best_above(own, others)
+        f"{simpler_way(way, asked.verb)} gets {right / verdict.n:.2%} {on} right, {method} "
+        f"{verdict.right / verdict.n:.2%}: {what} {'may' if verdict.examples == 'hidden' else 'does'} not pay. "
+        f"{capital(text)}{f' ({flag})' if flag else ''}."
     ]
-
-
-def propagation_pays_not(metrics: Mapping[str, Any], asked: str) -> list[str]:
-    """A warning where the given labels alone do better, by the truth or else by hidden labels."""
-    own, method = metrics["unlabeled"]["accuracy"], metrics["recipe"]
-    others = {
-        "a logistic regression on the given labels": metrics["baseline"]["unlabeled"],
-        "the nearest given label": metrics["nearest_label"]["unlabeled"],
-    }
-    how, pays, noise = "of the unlabeled rows", "does not pay", 0.0
-    hidden = metrics["hidden_labels"]
-    if own is None and hidden is not None and hidden["right"] is not None:
-        own = hidden["right"] / hidden["n"]
-        names = ("baseline_right", "nearest_label_right")
-        others = {name: hidden[key] / hidden["n"] for name, key in zip(others, names, strict=True)}
-        how, pays = f"of {hidden['n']:,} given labels that were hidden in turn", "may not pay"
-        noise = hidden_noise(hidden["n"]) / hidden["n"]
-    return [
-        f"{name} gets {share:.2%} {how} right, {method} {own:.2%}: on these vectors the propagation {pays}. "
-        f"Try {'' if asked == AUTO else '--method auto or '}other vectors, or use the simpler labels."
-        for name, share in _best_above(None if own is None else own + noise, others)
-    ]
-
-
-def _best_above(own: float | None, others: Mapping[str, float | None]) -> list[tuple[str, float]]:
-    """Name and share of the best that does better than `own`; empty where none does, or `own` is unknown."""
-    better = [
-        (name, value) for name, value in others.items() if value is not None and own is not None and value > own
-    ]
-    return [max(better, key=lambda found: found[1])] if better else []
 
 
 def empty_classes(results: Results) -> list[str]:

@@ -43,6 +43,24 @@ def test_larger_problems_take_no_less(method: str, larger: dict[str, int]) -> No
     assert large.seconds >= 0.99 * small.seconds
 
 
+@pytest.mark.parametrize(
+    ("method", "n", "k", "advised"),
+    [
+        ("diffusion", 150, 50, 10),
+        ("diffusion", 15, 50, 3),
+        ("diffusion", 151, 50, 0),
+        ("poisson", 150, 10, 0),
+        ("local", 15, 50, 0),
+        ("auto", 15, 50, 0),
+    ],
+)
+def test_a_plan_warns_of_neighbors_that_are_a_third_of_all_rows(method: str, n: int, k: int, advised: int) -> None:
+    parameters = {} if method == "auto" else {"n_neighbors": k}
+    said = plan_lines(forecast(method, parameters, Size(n=n, d=9, n_classes=5, n_seeds=9)), "float32")
+    flags = [line.split("--n-neighbors ")[1] for line in said if "--n-neighbors" in line]
+    assert flags == ([str(advised)] if advised else [])
+
+
 def test_neighbors_and_classes_count_in_memory() -> None:
     usual = forecast("diffusion", {}, SIZE)
     assert forecast("diffusion", {"n_neighbors": 200}, SIZE).nbytes > 2 * usual.nbytes

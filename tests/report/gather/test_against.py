@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import labelprop
 from labelprop.cli.main import app
 from labelprop.core.errors import RequestError
-from labelprop.report.gather.against import RowsOfBoth, join_rows, read_other
+from labelprop.report.gather.against import RowsOfBoth, changed_rows, join_rows, read_other
 from labelprop.report.gather.finished_run import read_run
 from labelprop.report.render import write_report
 from labelprop.report.say.against import against_heading, aggregation_heading, difference_sentence
@@ -81,6 +81,49 @@ def test_rows_given_in_either_run_do_not_count_and_a_truth_known_to_one_counts_f
     assert found.n == found.known == 249
 
 
+def test_the_labels_that_changed_are_those_that_differ_by_id(two) -> None:
+    a, b = two
+    ours, theirs = (
+        {row["id"]: row for row in pq.read_table(folder / "labels.parquet").to_pylist()} for folder in two
+    )
+    run, other = read_run(a), read_run(b)
+    found, both = changed_rows(run, other), join_rows(run, other)
+    expected = {key: (theirs[key]["label"], row["label"]) for key, row in ours.items()}
+    expected = {key: pair for key, pair in expected.items() if pair[0] != pair[1]}
+    assert {run.rows.ids[entry.row]: (entry.other, entry.own) for entry in found} == expected
+    assert len(found) == both.n - both.same > 50
+    certainties = [ours[run.rows.ids[entry.row]]["certainty"] for entry in found]
+    assert certainties == sorted(certainties, reverse=True)
+    assert sum(entry.own_right and not entry.other_right for entry in found) == both.only_own
+    assert {entry.given for entry in found} == {""}
+    page = write_report(a, b).read_text()
+    words, listed = part(page), page[page.index('<details id="changed">') :].split("</table>")[0]
+    assert f"{len(found)} images with another label" in words
+    assert f"for the better {both.only_own}, for the worse {both.only_other}." in words
+    assert listed.count(", right</td>") == both.only_own + both.only_other
+
+
+def test_a_corrected_label_is_marked_and_comes_last_and_the_list_ends_at_a_hundred(tmp_path) -> None:
+    spec = Spec(n=600, given=5, truth=0)
+    a, b = write_run(tmp_path / "a", spec), other_run(tmp_path / "b", spec)
+    run = read_run(a)
+    first = run.rows.ids[changed_rows(run, read_run(b))[0].row]
+    table = pq.read_table(a / "labels.parquet")
+    place, at = table.column("id").to_pylist().index(first), table.column_names.index("source")
+    sources = table.column("source").to_pylist()
+    sources[place] = "given"
+    pq.write_table(table.set_column(at, "source", [sources]), a / "labels.parquet")
+    found = changed_rows(read_run(a), read_run(b))
+    assert (run.rows.ids[found[-1].row], found[-1].given) == (first, "this")
+    assert len(found) > 100
+    page = write_report(a, b).read_text()
+    table_of = page[page.index('<details id="changed">') :].split("</table>")[0]
+    assert table_of.count('<th scope="row">') == 100
+    assert f"the first 100 of {len(found)}" in table_of
+    assert "1 of them where you gave the label." in page
+    assert "No image has another label." in part(write_report(a, a).read_text())
+
+
 def test_the_difference_and_its_interval_by_hand() -> None:
     paired = RowsOfBoth(n=1000, same=950, known=1000, only_own=31, only_other=12)
     middle, low, high = paired.difference
@@ -126,7 +169,7 @@ def test_the_part_has_curves_scatter_and_sentence(two) -> None:
     page = write_report(a, b).read_text()
     words = part(page)
     assert "p: Of the 250 images with truth that neither run was given" in words
-    assert "The other run: recipe dlp, 20 November 2026." in words
+    assert "The other run, in the folder b: recipe dlp, 20 November 2026." in words
     for what in ("Share right", "Aggregation", "Nearest neighbor", "Pseudo-labels"):
         assert f"h3: {what}: " in words
     assert "h3: Classes whose examples lie closer together in this run: 0 of 10" in words
@@ -150,7 +193,7 @@ def test_runs_without_training_or_truth_share_what_they_have(tmp_path) -> None:
     page = write_report(write_run(tmp_path / "a", spec), other_run(tmp_path / "b", spec)).read_text()
     assert "h2: Both runs give the same label to" in part(page)
     assert "h3" not in part(page)
-    assert "The other run: method diffusion" in part(page)
+    assert "The other run, in the folder b: method diffusion" in part(page)
 
 
 def test_more_than_a_hundred_classes_keep_the_table_short(tmp_path) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from labelprop.evaluation.verdict import Verdict
-from labelprop.report.say.verdict import Asked, headline, last_line, remedies
+from labelprop.report.say.verdict import Asked, fewer_neighbors, headline, last_line, remedies
+from labelprop.runs.summary import pays_not
 
 ASKED = Asked("train", "dlp", backbone=False, noun="image", given="5 in each of 10 classes")
 
@@ -72,9 +73,47 @@ def test_headline(verdict: Verdict, unlabeled: int, labeled: int, first: str, se
     ],
 )
 def test_more_labels_come_first_and_what_was_asked_is_not_advised(changed: dict[str, str], flags: list[str]) -> None:
-    found = remedies(replace(ASKED, **changed))
+    found = remedies(replace(ASKED, **changed), Verdict("weak", "unlabeled", 28, 100))
     assert [flag for _, flag in found] == flags
     assert found[0][0].startswith("label more")
+
+
+@pytest.mark.parametrize(
+    ("verb", "method", "way", "flag"),
+    [
+        ("propagate", "diffusion", "nearest_label", "--method auto"),
+        ("propagate", "auto", "nearest_label", "--method weighted-knn --n-neighbors 1"),
+        ("propagate", "auto", "baseline", "labelprop train"),
+        ("train", "dlp", "baseline", "--recipe auto"),
+        ("train", "auto", "baseline", "--recipe supervised"),
+        ("train", "auto", "propagation_only", "labelprop propagate"),
+    ],
+)
+def test_where_a_simpler_way_is_ahead_the_method_is_to_change_first(verb, method, way, flag) -> None:
+    asked = replace(ASKED, verb=verb, method=method, n_neighbors=10)
+    weak = Verdict("weak", "hidden", 14, 70, simpler=68, ahead=(way, 68))
+    flags = [flag for _, flag in remedies(asked, weak)]
+    assert flags[:3] == [flag, "--n-neighbors 10", ""]
+    assert len(set(flags)) == len(flags), "nothing twice"
+    assert f"({flag})" in pays_not(weak, asked, method)[0], "the warning and the verdict agree"
+    assert pays_not(replace(weak, ahead=None), asked, method) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "k", "n", "n_classes", "advised"),
+    [
+        ("diffusion", 50, 150, 10, 10),
+        ("diffusion", 50, 60, 10, 6),
+        ("diffusion", 50, 10_000, 10, 0),
+        ("poisson", 10, 150, 10, 0),
+        ("auto", 50, 150, 10, 0),
+        ("local", 50, 150, 10, 0),
+        ("line", None, 150, 10, 0),
+        ("poisson", 1, 3, 10, 0),
+    ],
+)
+def test_fewer_neighbors_than_a_class_has_examples_are_advised(method, k, n, n_classes, advised) -> None:
+    assert fewer_neighbors(method, k, n, n_classes) == advised
 
 
 def test_the_last_line_of_a_command_begins_with_the_verdict() -> None:

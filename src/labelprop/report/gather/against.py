@@ -79,26 +79,83 @@ def _differing(here: Sequence[str], there: Sequence[str]) -> str:
     return "; ".join(parts)
 
 
-def join_rows(run: FinishedRun, other: FinishedRun) -> RowsOfBoth:
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A row that the two runs label differently."""
+
+    row: int  # of this run
+    other: str | None  # its label in the other run; None where it has none
+    own: str | None
+    given: str  # the run whose user gave the label: "this", "other", "both" or ""
+    own_right: bool
+    other_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """The rows of both runs in the order of this one; codes index `names`, -1 is none."""
+
+    names: tuple[str, ...]
+    given_N: np.ndarray
+    other_given_N: np.ndarray
+    label_N: np.ndarray
+    other_N: np.ndarray
+    truth_N: np.ndarray
+
+
+def _joined(run: FinishedRun, other: FinishedRun) -> _Joined:
     """Joined by id, labels by name; a truth that only one of the runs knows counts for both."""
     place = {name: i for i, name in enumerate(other.rows.ids)}
     there_N = np.array([place[name] for name in run.rows.ids], dtype=np.int64)
-    code = {name: i for i, name in enumerate(dict.fromkeys((*run.names, *other.names)))}
+    names = tuple(dict.fromkeys((*run.names, *other.names)))
+    code = {name: i for i, name in enumerate(names)}
 
     def codes(of: FinishedRun, values_N: np.ndarray) -> np.ndarray:
         own = np.array([*(code[name] for name in of.names), -1], dtype=np.int64)  # -1, none, is the last
         return own[values_N]  # type: ignore[no-any-return]
 
-    open_N = ~run.rows.given_N & ~other.rows.given_N[there_N]
-    label_N, other_N = codes(run, run.rows.label_N), codes(other, other.rows.label_N)[there_N]
-    truth_N = codes(run, run.rows.truth_N)
-    truth_N = np.where(truth_N >= 0, truth_N, codes(other, other.rows.truth_N)[there_N])
-    known_N = open_N & (truth_N >= 0)
-    right_N, other_right_N = label_N == truth_N, other_N == truth_N
+    truth_N, other_truth_N = codes(run, run.rows.truth_N), codes(other, other.rows.truth_N)[there_N]
+    return _Joined(
+        names=names,
+        given_N=run.rows.given_N,
+        other_given_N=other.rows.given_N[there_N],
+        label_N=codes(run, run.rows.label_N),
+        other_N=codes(other, other.rows.label_N)[there_N],
+        truth_N=np.where(truth_N >= 0, truth_N, other_truth_N),
+    )
+
+
+def join_rows(run: FinishedRun, other: FinishedRun) -> RowsOfBoth:
+    """The counts of the rows that neither run was given."""
+    both = _joined(run, other)
+    open_N = ~both.given_N & ~both.other_given_N
+    known_N = open_N & (both.truth_N >= 0)
+    right_N, other_right_N = both.label_N == both.truth_N, both.other_N == both.truth_N
     return RowsOfBoth(
         n=int(open_N.sum()),
-        same=int((open_N & (label_N >= 0) & (label_N == other_N)).sum()),
+        same=int((open_N & (both.label_N >= 0) & (both.label_N == both.other_N)).sum()),
         known=int(known_N.sum()),
         only_own=int((known_N & right_N & ~other_right_N).sum()),
         only_other=int((known_N & ~right_N & other_right_N).sum()),
     )
+
+
+def changed_rows(run: FinishedRun, other: FinishedRun) -> list[Changed]:
+    """All rows with another label, most certain in this run first; those whose label a user gave come last."""
+    both = _joined(run, other)
+    rows_M = np.flatnonzero(both.label_N != both.other_N)
+    given_M = (both.given_N | both.other_given_N)[rows_M]
+    order_M = np.lexsort((rows_M, -run.rows.exact_N[rows_M], given_M))
+    names = (*both.names, None)  # -1, none, is the last
+    whose = {(False, False): "", (True, False): "this", (False, True): "other", (True, True): "both"}
+    return [
+        Changed(
+            row=i,
+            other=names[both.other_N[i]],
+            own=names[both.label_N[i]],
+            given=whose[bool(both.given_N[i]), bool(both.other_given_N[i])],
+            own_right=bool(both.truth_N[i] >= 0 and both.label_N[i] == both.truth_N[i]),
+            other_right=bool(both.truth_N[i] >= 0 and both.other_N[i] == both.truth_N[i]),
+        )
+        for i in rows_M[order_M].tolist()
+    ]

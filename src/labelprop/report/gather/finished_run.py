@@ -99,6 +99,7 @@ class FinishedRun:
     projection: str = ""
     files: tuple[str, ...] = ()
     vectors: Mapping[int, Path] = field(default_factory=dict)  # of followed rows, by the steps done, ascending
+    folder: str = ""  # its name, without the path
 
     @property
     def n_unreadable(self) -> int:
@@ -205,6 +206,7 @@ def read_run(path: Path) -> FinishedRun:
         vectors={
             int(file.stem): file for file in sorted((path / FOLDER).glob("*.safetensors")) if file.stem.isdigit()
         },
+        folder=path.resolve().name,
     )
 
 

@@ -159,6 +159,16 @@ function showMore() {
   if (control) control.focus({ preventScroll: true });
 }
 
+/** Heading and caption say whose labels are listed. */
+function nameRows() {
+  const given = checks.label === GIVEN, n = everyRow.filter(isGiven).length;
+  for (const [place, text] of [["#h-check", `Labels you gave: ${number(n)} on this page`], ["#checks caption", "Labels you gave"]]) {
+    const shown = $(place);
+    shown.dataset.own ??= shown.textContent;
+    shown.textContent = given ? text : shown.dataset.own;
+  }
+}
+
 function sortBy(key, direction) {
   checks.sort = key; checks.direction = direction; checks.limit = PAGE;
   $$("#checks th[aria-sort]").forEach(head => {
@@ -171,6 +181,7 @@ function sortBy(key, direction) {
 function filterBy(change) {
   Object.assign(checks, change, { limit: PAGE });
   drawRows();
+  nameRows();
   announce($("#count").textContent);
 }
 

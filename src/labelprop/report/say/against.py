@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from labelprop.core.text import counted
-from labelprop.report.gather.against import RowsOfBoth
+from labelprop.report.gather.against import Changed, RowsOfBoth
 from labelprop.report.gather.numbers import percent, signed
 from labelprop.report.words import number
 
@@ -29,6 +31,19 @@ def difference_sentence(both: RowsOfBoth, noun: str) -> str:
         f"Of the {counted(both.known, noun)} with truth that neither run was given, share right in this run minus "
         f"that in the other: {middle} percentage points (95% interval {low} to {high}){verdict}."
     )
+
+
+def changes_sentence(changed: Sequence[Changed], both: RowsOfBoth, noun: str) -> str:
+    """How many labels changed, of which a user gave how many, and how many changed for the better."""
+    if not changed:
+        return f"No {noun} has another label."
+    given = sum(entry.given != "" for entry in changed)
+    text = f"{counted(len(changed), noun)} with another label than in the other run"
+    if given:
+        text += f", {number(given)} of them where you gave the label"
+    if both.known:
+        text += f"; for the better {number(both.only_own)}, for the worse {number(both.only_other)}"
+    return f"{text}."
 
 
 def aggregation_heading(own_C: np.ndarray, other_C: np.ndarray) -> str:

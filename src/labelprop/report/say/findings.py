@@ -51,7 +51,7 @@ def threshold(run: FinishedRun) -> str:
     """The threshold for the offered share right as a sentence, or that there is none."""
     trust = run.trust
     if not trust.is_measured:
-        return "No threshold can be offered: how many are right above one was not measured."
+        return "How many labels are right above a certainty was not measured, so no threshold is recommended."
     if not trust.reach(trust.target):
         return f"No threshold gives {trust.target:.0%} right."
     if trust.rest == 0:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from labelprop.core.text import counted
-from labelprop.evaluation.verdict import Verdict
+from labelprop.evaluation.verdict import Simpler, Verdict
 from labelprop.report.gather.numbers import Share
 from labelprop.report.words import capital, number
 
 AUTO = "auto"
+WITHOUT_GRAPH = ("local", "weighted-knn")  # their neighbors are labeled examples, and are no edges
+USUAL_NEIGHBORS = 10  # of the propagators that do not say otherwise
 TO_MEASURE = 100  # examples to label for a first measurement: a 95% interval of at most 10 points to each side
 
 
@@ -23,6 +25,7 @@ class Asked:
     backbone: bool
     noun: str
     given: str  # "3 to 5 in each of 10 classes"
+    n_neighbors: int = 0  # to advise where the graph has too many for so few examples; else 0
 
 
 def headline(verdict: Verdict, noun: str, unlabeled: int, labeled: int, given: int) -> tuple[str, str]:
@@ -61,9 +64,50 @@ def how_to_measure(noun: str, labeled: int) -> str:
     return f"{_to_measure(noun, labeled)} and pass them with --truth {unknown}"
 
 
-def remedies(asked: Asked) -> list[tuple[str, str]]:
-    """What to do about weak labels, and with which flag or command ("" for none); what helps most comes first."""
-    steps = [(f"label more {asked.noun}s, so far {asked.given}", "")]
+def fewer_neighbors(method: str, n_neighbors: int | None, n: int, n_classes: int) -> int:
+    """Neighbors to advise where a graph takes more than a class has examples, so that most are of others; else 0."""
+    of_class = max(1, n // max(1, n_classes))
+    graph = n_neighbors is not None and method not in (AUTO, *WITHOUT_GRAPH)
+    return min(USUAL_NEIGHBORS, of_class) if graph and (n_neighbors or 0) > of_class else 0
+
+
+def simpler_way(way: Simpler, verb: Literal["train", "propagate"]) -> str:
+    """A simpler way to label in words."""
+    if way == "propagation_only":
+        return "propagation on the raw data"
+    if way == "nearest_label":
+        return "the nearest given label"
+    alone = "the same network on the given labels alone"
+    return alone if verb == "train" else "a logistic regression on the given labels"
+
+
+def other_way(asked: Asked, way: Simpler) -> tuple[str, str]:
+    """What to take in place of a run that a simpler way is ahead of."""
+    if asked.method != AUTO:
+        return _another(asked)
+    if way == "propagation_only":
+        return "propagate instead", "labelprop propagate"
+    if asked.verb == "train":
+        return "train on the given labels alone", "--recipe supervised"
+    if way == "nearest_label":
+        return "take the nearest given label", "--method weighted-knn --n-neighbors 1"
+    return "train a network instead", "labelprop train"
+
+
+def _another(asked: Asked) -> tuple[str, str]:
+    what = "recipe" if asked.verb == "train" else "method"
+    return f"try another {what}", f"--{what} auto"
+
+
+def remedies(asked: Asked, verdict: Verdict) -> list[tuple[str, str]]:
+    """What to do about weak labels, and with which flag or command ("" for none); what helps most comes first.
+
+    Where a simpler way is ahead, the labels suffice for more, and the method is to blame.
+    """
+    steps = [other_way(asked, verdict.ahead[0])] if verdict.ahead else []
+    if asked.n_neighbors:
+        steps.append(("take fewer neighbors for so few examples", f"--n-neighbors {asked.n_neighbors}"))
+    steps.append((f"label more {asked.noun}s, so far {asked.given}", ""))
     if asked.backbone:
         steps.append(("take another or a larger backbone", "--backbone"))
     elif asked.noun in ("image", "text"):
@@ -71,11 +115,10 @@ def remedies(asked: Asked) -> list[tuple[str, str]]:
     else:
         steps.append(("take vectors of another or a larger network", ""))
     if asked.method != AUTO:
-        what = "recipe" if asked.verb == "train" else "method"
-        steps.append((f"try another {what}", f"--{what} auto"))
+        steps.append(_another(asked))
     elif asked.verb == "propagate":
         steps.append(("train a network instead", "labelprop train"))
-    return steps
+    return list(dict.fromkeys(steps))
 
 
 def last_line(verdict: Verdict, asked: Asked, labeled: int) -> str:
@@ -89,7 +132,7 @@ def last_line(verdict: Verdict, asked: Asked, labeled: int) -> str:
         f"{verdict.kind} (95% interval {share.interval})."
     )
     if verdict.grade == "weak":
-        steps = "; ".join(f"{text} ({flag})" if flag else text for text, flag in remedies(asked))
+        steps = "; ".join(f"{text} ({flag})" if flag else text for text, flag in remedies(asked, verdict))
         return f"{found} Do not use these labels yet. What helps most comes first: {steps}."
     if not verdict.pays:
         simpler = Share(verdict.simpler or 0, verdict.n)

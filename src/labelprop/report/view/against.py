@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from labelprop.report.draw.plots import scatter
-from labelprop.report.gather.against import join_rows
+from labelprop.report.gather.against import changed_rows, join_rows
 from labelprop.report.gather.finished_run import FinishedRun
 from labelprop.report.gather.history import NamedCurve
 from labelprop.report.gather.numbers import percent_of
@@ -24,9 +24,12 @@ from labelprop.report.view.figures import (
 )
 from labelprop.report.words import brief
 
+LISTED = 100  # labels that changed
+GIVEN = {"": "", "this": "given in this run", "other": "given in the other run", "both": "given in both"}
+
 
 def against_view(run: FinishedRun, other: FinishedRun) -> dict[str, Any]:
-    both = join_rows(run, other)
+    both, changed = join_rows(run, other), changed_rows(run, other)
     measured = [
         ("Share right", f"Share right on the unlabeled {run.noun}s", "accuracy", percent_of),
         ("Aggregation", "Mean aggregation of the classes", "aggregation", two_decimals),
@@ -52,7 +55,10 @@ def against_view(run: FinishedRun, other: FinishedRun) -> dict[str, Any]:
     return {
         "heading": say.against_heading(both, run.noun),
         "sentence": say.difference_sentence(both, run.noun),
-        "other": f"The other run: {other.kind_of_method} {other.recipe}",
+        "other": f"The other run, in the folder {other.folder}: {other.kind_of_method} {other.recipe}",
+        "changes": say.changes_sentence(changed, both, run.noun),
+        "n_changed": len(changed),
+        "changed": [(entry, GIVEN[entry.given]) for entry in changed[:LISTED]],
         "date": facts.day(other.date),
         "charts": charts,
         "analyses": [*analyses, *scattered],

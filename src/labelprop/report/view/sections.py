@@ -88,11 +88,16 @@ def _judged(run: FinishedRun, classes: Classes) -> dict[str, Any]:
         backbone=run.request.get("backbone") is not None,
         noun=run.noun,
         given=classes.given,
+        n_neighbors=say_verdict.fewer_neighbors(
+            run.recipe, run.settings.get("n_neighbors"), run.rows.n, len(run.classes)
+        )
+        if run.verb == "propagate"
+        else 0,
     )
     return {
         "headline": say_verdict.headline(verdict, run.noun, run.n_unlabeled, labeled, run.n_given),
         "evidence": Share(verdict.right, verdict.n),
-        "remedies": say_verdict.remedies(done),
+        "remedies": say_verdict.remedies(done, verdict),
         "how_to_measure": say_verdict.how_to_measure(run.noun, labeled),
         "threshold": findings.threshold(run),
         "next_step": findings.next_step(run),
