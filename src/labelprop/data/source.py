@@ -87,6 +87,7 @@ class RawData:
     note: str | None = None  # what was taken for what, where that needs saying
     declared: tuple[str, ...] = ()
     lines: Sequence[int] | None = None  # line numbers of the rows in a text file
+    index: Any = None  # of a frame of pandas, an entry a row
     label_type: LabelType | None = None  # of the labels, where they were no texts
     unit: Literal["file", "row"] = "row"
     skipped: tuple[Skipped, ...] = ()

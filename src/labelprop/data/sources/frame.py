@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from labelprop.data.labels.column import made_by
 from labelprop.data.source import Columns, RawData
 from labelprop.data.sources.table import USUAL_NAMES, data_in_table
 from labelprop.data.tables.frames import frame_table, is_frame
@@ -23,7 +24,8 @@ class FrameSource:
         usual = {name for names in USUAL_NAMES.values() for name in names}
         if asked == (None,) * len(asked) and usual.isdisjoint(table.names):
             columns = replace(columns, embeddings=_numbers(table, columns) or None)
-        return data_in_table(table, columns, "frame")
+        raw = data_in_table(table, columns, "frame")
+        return replace(raw, index=data.index) if made_by(data, "pandas") else raw
 
 
 def _numbers(table: Table, columns: Columns) -> tuple[str, ...]:
