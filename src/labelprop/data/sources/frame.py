@@ -22,8 +22,9 @@ class FrameSource:
         table = frame_table(data, "the frame")
         asked = (columns.image, columns.text, columns.embedding, columns.embeddings)
         usual = {name for names in USUAL_NAMES.values() for name in names}
-        if asked == (None,) * len(asked) and usual.isdisjoint(table.names):
-            columns = replace(columns, embeddings=_numbers(table, columns) or None)
+        known = not set(table.names).isdisjoint(columns.features)
+        if asked == (None,) * len(asked) and (known or usual.isdisjoint(table.names)):
+            columns = replace(columns, embeddings=columns.features or _numbers(table, columns) or None)
         raw = data_in_table(table, columns, "frame")
         return replace(raw, index=data.index) if made_by(data, "pandas") else raw
 
