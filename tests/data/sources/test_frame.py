@@ -51,6 +51,37 @@ def test_vectors_in_one_column_and_in_many(make: Callable[..., Any]) -> None:
         open_samples(make({"a": [1.0, 3.0], "city": ["x", "y"]}))
 
 
+@pytest.mark.parametrize("name", ["target", "Class", "y", "ID", "image_id", "index", "Unnamed: 0"])
+def test_what_is_named_like_labels_or_ids_is_no_feature(make: Callable[..., Any], name: str) -> None:
+    frame = make({"a": [1.0, 3.0], "b": [2.0, 4.0], name: [0, 1]})
+    with pytest.raises(RequestError, match=f"--label-col '{name}'.*--embedding-cols 'a:{name}'"):
+        open_samples(frame)
+    for columns, n in ((Columns(label=name), 2), (Columns(id=name), 2), (Columns(embeddings=f"a:{name}"), 3)):
+        found = open_samples(frame, columns=columns, warn=lambda _: None)
+        assert found.content is not None
+        assert found.content.shape == (n,)
+    truth = Columns(truth=name)
+    assert read_truth(None, open_samples(frame, columns=truth, warn=lambda _: None), data=frame, columns=truth) == (
+        "0",
+        "1",
+    )
+
+
+def test_the_truth_beside_labels_of_another_name(make: Callable[..., Any]) -> None:
+    frame = make({"x": [1.0, 3.0], "y": [2.0, 4.0], "target": [0, -1], "label": [0, 1]})
+    columns = Columns(label="target", truth="label")
+    samples = open_samples(frame, columns=columns, warn=lambda _: None)
+    assert samples.features == ("x", "y"), "a place in the plane"
+    assert read_truth(None, samples, data=frame, columns=columns) == ("0", "1")
+
+
+def test_a_named_index_is_no_feature() -> None:
+    frame = pd.DataFrame({"a": [1.0, 3.0]}, index=pd.Index([17, 4], name="customer"))
+    with pytest.raises(RequestError, match="--id-col 'customer'"):
+        open_samples(frame)
+    assert open_samples(frame, columns=Columns(id="customer"), warn=lambda _: None).ids == ("17", "4")
+
+
 def test_images_as_paths_and_as_bytes(make: Callable[..., Any], tmp_path: Path, put_image: Any) -> None:
     paths = [put_image(tmp_path / f"{name}.png", seed=seed) for seed, name in enumerate("ab")]
     for cells in ([str(path) for path in paths], [path.read_bytes() for path in paths]):
