@@ -57,6 +57,8 @@ class Samples:
     declared: tuple[str, ...] = ()
     originals: Originals | None = None
     lines: Sequence[int] | None = None  # line numbers of the rows of the source, where that is a text file
+    features: tuple[str, ...] = ()  # the columns of a number each that the vectors are made of, if they are
+    index: Any = None  # of the frame of pandas that they come from, an entry a row of it
     label_type: LabelType | None = None  # of the given labels, where they were no texts
     unit: Literal["file", "row"] = "row"
     n_beside: int = 0
@@ -237,6 +239,8 @@ def _samples(raw: RawData, rows: np.ndarray, skipped: Sequence[Skipped] = (), **
         skipped=(*skipped, *raw.skipped),
         declared=raw.declared,
         lines=raw.lines,
+        index=raw.index,
+        features=raw.features,
         label_type=raw.label_type,
         shown=tuple(raw.shown[row] for row in rows) if raw.shown is not None else None,
         unit=raw.unit,

@@ -22,7 +22,8 @@ class Columns:
     """Column names of a table (`--label-col` and so on); None means the usual name, where there is one.
 
     `embeddings` are many columns of a number each: names, or a text with `first:last` or a pattern. `encoding`, of
-    text without a mark, is beside the point for data that have no columns: it does not count in `==`.
+    text without a mark, is beside the point for data that have no columns: it does not count in `==`. Nor do
+    `features`: the columns of a number each that a model takes, in the order in which it takes them.
     """
 
     label: str | None = None
@@ -33,6 +34,7 @@ class Columns:
     embeddings: str | Sequence[str] | None = None
     truth: str | None = None
     encoding: str | None = field(default=None, compare=False)
+    features: tuple[str, ...] = field(default=(), compare=False)
 
     def refuse(self, what: str) -> None:
         """Raises RequestError where columns are named of data that have none."""
@@ -87,6 +89,8 @@ class RawData:
     note: str | None = None  # what was taken for what, where that needs saying
     declared: tuple[str, ...] = ()
     lines: Sequence[int] | None = None  # line numbers of the rows in a text file
+    features: tuple[str, ...] = ()  # the columns of a number each that the vectors are made of, if they are
+    index: Any = None  # of a frame of pandas, an entry a row
     label_type: LabelType | None = None  # of the labels, where they were no texts
     unit: Literal["file", "row"] = "row"
     skipped: tuple[Skipped, ...] = ()

@@ -116,6 +116,11 @@ def format_of(backbone: Any, image_size: int | None = None) -> ImageFormat | Non
     return None
 
 
+def features_of(folder: RunFolder) -> tuple[str, ...]:
+    """The columns of a number each that a run was trained on; none where it had none, or an array."""
+    return tuple(folder.read_json("run.json").get("features", ()))
+
+
 RunReading = TypeVar("RunReading", bound=Reading)
 
 
@@ -134,8 +139,10 @@ def with_columns(folder: RunFolder, request: RunReading) -> RunReading:
 def embed(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
     """(N, D) float32 unit vectors of the examples, in input order, and their ids."""
     device, backbone = resolve_device(request.device), with_runs(request.backbone)
+    features: tuple[str, ...] = ()
     if isinstance(backbone, Backbone):
-        request = with_columns(RunFolder(Path(backbone.name)), request)
-    samples = open_data(request, format_of(backbone, request.image_size))
+        folder = RunFolder(Path(backbone.name))
+        request, features = with_columns(folder, request), features_of(folder)
+    samples = open_data(request, format_of(backbone, request.image_size), features)
     content = embed_content(samples, open_backbone(samples, backbone, request.reporter), device, request).content
     return content.read(np.arange(len(content))).numpy(), samples.ids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from labelprop.data.images.pixels import ImageFormat
 
 
-def columns_of(reading: Reading) -> Columns:
-    """The columns of a table that were named, and its encoding."""
+def columns_of(reading: Reading, features: Sequence[str] = ()) -> Columns:
+    """The columns of a table that were named, and its encoding; `features` are those that a model takes."""
     return Columns(
         label=reading.label_col,
         id=reading.id_col,
@@ -36,6 +37,7 @@ def columns_of(reading: Reading) -> Columns:
         embeddings=reading.embedding_cols,
         truth=reading.truth_col,
         encoding=reading.encoding,
+        features=tuple(features),
     )
 
 
@@ -50,12 +52,12 @@ def label_options(request: Labeled) -> LabelOptions:
     )
 
 
-def open_data(reading: Reading, image_format: ImageFormat | None = None) -> Samples:
-    """DATA as it is asked for; images in `image_format`, where a model wants them so."""
+def open_data(reading: Reading, image_format: ImageFormat | None = None, features: Sequence[str] = ()) -> Samples:
+    """DATA as it is asked for; images in `image_format`, columns of numbers by `features`, where a model wants so."""
     apart = [path for name in ("labels", "truth") for path in label_files(getattr(reading, name, None))]
     return open_samples(
         reading.data,
-        columns=columns_of(reading),
+        columns=columns_of(reading, features),
         image_format=image_format,
         image_size=reading.image_size,
         strict=reading.strict,
@@ -90,10 +92,10 @@ class Inputs:
         return f"{n:,} {self.noun}s, {given:,} labeled in {classes}, {n - given:,} unlabeled"
 
 
-def read_inputs(request: NewRun, image_format: ImageFormat | None = None) -> Inputs:
-    """Reads DATA, LABELS and the truth, and joins them by id."""
+def read_inputs(request: NewRun, image_format: ImageFormat | None = None, features: Sequence[str] = ()) -> Inputs:
+    """Reads DATA, LABELS and the truth, and joins them by id. A model, if any, wants what `open_data` says."""
     options = label_options(request)
-    samples = open_data(request, image_format)
+    samples = open_data(request, image_format, features)
     if not samples.ids:
         raise RequestError(f"{samples.name} holds no readable example.")
     given = join_labels(samples, request.labels, options)
@@ -104,7 +106,7 @@ def read_inputs(request: NewRun, image_format: ImageFormat | None = None) -> Inp
             request.truth,
             samples,
             data=request.data,
-            columns=columns_of(request),
+            columns=columns_of(request, features),
             classes=given.classes,
             options=options,
             tell=told.append,

@@ -157,7 +157,7 @@ def _read_test(request: TrainRequest, inputs: Inputs) -> Inputs | None:
     label_col = request.label_col or request.truth_col
     asked = replace(request, data=request.test, labels=None, truth=None, label_col=label_col, truth_col=None)
     try:
-        test = read_inputs(asked, image_format)
+        test = read_inputs(asked, image_format, inputs.samples.features)
     except NoLabelsError as error:
         raise DataError(
             "--test has no labels to score by: give an .npz with X and y, a table with a column label, or a folder "

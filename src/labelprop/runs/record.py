@@ -94,6 +94,7 @@ def configuration(prepared: PreparedTraining) -> dict[str, Any]:
         "backbone": design.embedded.backbone.to_json() if design.embedded.backbone else None,
         "init": None if design.start is None else design.start.digest,
         "columns": request.content_columns,
+        "features": list(prepared.inputs.samples.features),
     }
 
 

@@ -45,6 +45,29 @@ def test_all_rows_labeled_and_types_without_room_for_minus_one() -> None:
     assert read_targets(np.array([True, False])).classes.tolist() == [0, 1]
 
 
+def test_the_text_nan_beside_other_texts_is_asked_about() -> None:
+    with pytest.warns(UserWarning, match="'nan' is a class in y") as told:
+        assert read_targets(np.array(["b", np.nan, ""])).classes.tolist() == ["b", "nan"]
+    assert len(told) == 1
+    for y in (np.array(["b", np.nan], dtype=object), ["b", "nan"], np.array(["nan", "nan"]), np.array(["b", "NaN"])):
+        read_targets(y)  # a warning would be an error
+
+
+def test_other_labels_of_another_kind_are_no_wrong_answers() -> None:
+    texts, numbers = read_targets(np.array(["0", "1", ""])), read_targets(np.array([0.0, 1.0, np.nan]))
+    assert numbers.codes_of([1, -1, None, True, 5]).tolist() == [1, -1, -1, 1, 2]
+    assert texts.codes_of(np.array(["1", "", "cat"])).tolist() == [1, -1, 2]
+    assert texts.codes_of(np.array(["1", -1, None], dtype=object)).tolist() == [1, -1, -1]
+    for found, y in (
+        (texts, np.array([0, 1, -1])),
+        (numbers, np.array(["0", "1", ""])),
+        (numbers, np.array([0, "1", None], dtype=object)),
+        (texts, np.array([b"0", b""])),
+    ):
+        with pytest.raises(DataError, match="Mix of label input types"):
+            found.codes_of(y)
+
+
 @pytest.mark.parametrize(
     ("y", "message"),
     [
@@ -57,6 +80,9 @@ def test_all_rows_labeled_and_types_without_room_for_minus_one() -> None:
         (np.array([np.nan, -1.0]), r"no labels at all"),
         (np.array([[0, 1], [1, 0]]), r"y should be a 1d array .* got shape \(2, 2\)"),
         ([[0, 1], [1]], r"lists of different lengths"),
+        (np.array([0, 1j, 2]), r"Unknown label type: complex"),
+        (np.array([0, None, np.inf], dtype=object), r"row 2 of y is inf"),
+        (np.array([0, 2j, None], dtype=object), r"row 1 of y is 2j"),
         (np.array([0.0, np.inf]), r"row 1 of y: input y contains infinity"),
         (np.array([0.0, 0.5]), r"Unknown label type: continuous\. Row 1 of y is 0\.5"),
         (np.array([0, "a", None], dtype=object), r"mixes labels that cannot be sorted"),

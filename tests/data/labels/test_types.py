@@ -12,8 +12,9 @@ import pytest
 import torch
 
 import labelprop
+from labelprop.core.errors import DataError
 from labelprop.core.files import write_json
-from labelprop.data.labels.join import join_labels
+from labelprop.data.labels.join import join_labels, read_truth
 from labelprop.data.samples import open_samples
 from labelprop.runs.tables import as_given
 
@@ -38,6 +39,29 @@ from labelprop.runs.tables import as_given
 )
 def test_the_type_of_labels(labels: Any, kind: str | None) -> None:
     assert join_labels(open_samples(np.ones((3, 2))), labels).type == kind
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, 1j])
+def test_infinite_and_complex_numbers_are_no_labels(tmp_path: Path, wrong: Any) -> None:
+    vectors = open_samples(np.ones((3, 2)))
+    np.save(tmp_path / "y.npy", np.array([0, wrong, 2]))
+    np.savez(tmp_path / "d.npz", X=np.ones((3, 2)), y=np.array([0, wrong, 2]))
+    for labels in (np.array([0, wrong, 2]), [0, wrong, None], {0: 0, 1: wrong}, str(tmp_path / "y.npy")):
+        with pytest.raises(DataError, match=r"row [01]: the label is .*neither infinite nor complex"):
+            join_labels(vectors, labels)
+        with pytest.raises(DataError, match=r"row [01]: the label is .*neither infinite nor complex"):
+            read_truth(labels, vectors)
+    with pytest.raises(DataError, match=r"'y', row [01]: the label is .*neither infinite nor complex"):
+        open_samples(tmp_path / "d.npz")
+
+
+def test_an_infinite_label_in_a_table_and_infinity_as_a_name(tmp_path: Path) -> None:
+    table = pa.table({"id": [0, 1, 2], "label": [0.0, np.inf, 2.0]})
+    with pytest.raises(DataError, match=r"row 1: the label is inf"):
+        join_labels(open_samples(np.ones((3, 2))), table)
+    with pytest.raises(DataError, match=r"row 1: the label is inf"):
+        open_samples(table.append_column("embedding", [[[1.0]] * 3]))
+    assert join_labels(open_samples(np.ones((3, 2))), ["a", "inf", None]).classes == ("a", "inf")
 
 
 def test_numbers_of_the_data_joined_with_text(tmp_path: Path) -> None:

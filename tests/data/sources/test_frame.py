@@ -51,6 +51,37 @@ def test_vectors_in_one_column_and_in_many(make: Callable[..., Any]) -> None:
         open_samples(make({"a": [1.0, 3.0], "city": ["x", "y"]}))
 
 
+@pytest.mark.parametrize("name", ["target", "Class", "y", "ID", "image_id", "index", "Unnamed: 0"])
+def test_what_is_named_like_labels_or_ids_is_no_feature(make: Callable[..., Any], name: str) -> None:
+    frame = make({"a": [1.0, 3.0], "b": [2.0, 4.0], name: [0, 1]})
+    with pytest.raises(RequestError, match=f"--label-col '{name}'.*--embedding-cols 'a:{name}'"):
+        open_samples(frame)
+    for columns, n in ((Columns(label=name), 2), (Columns(id=name), 2), (Columns(embeddings=f"a:{name}"), 3)):
+        found = open_samples(frame, columns=columns, warn=lambda _: None)
+        assert found.content is not None
+        assert found.content.shape == (n,)
+    truth = Columns(truth=name)
+    assert read_truth(None, open_samples(frame, columns=truth, warn=lambda _: None), data=frame, columns=truth) == (
+        "0",
+        "1",
+    )
+
+
+def test_the_truth_beside_labels_of_another_name(make: Callable[..., Any]) -> None:
+    frame = make({"x": [1.0, 3.0], "y": [2.0, 4.0], "target": [0, -1], "label": [0, 1]})
+    columns = Columns(label="target", truth="label")
+    samples = open_samples(frame, columns=columns, warn=lambda _: None)
+    assert samples.features == ("x", "y"), "a place in the plane"
+    assert read_truth(None, samples, data=frame, columns=columns) == ("0", "1")
+
+
+def test_a_named_index_is_no_feature() -> None:
+    frame = pd.DataFrame({"a": [1.0, 3.0]}, index=pd.Index([17, 4], name="customer"))
+    with pytest.raises(RequestError, match="--id-col 'customer'"):
+        open_samples(frame)
+    assert open_samples(frame, columns=Columns(id="customer"), warn=lambda _: None).ids == ("17", "4")
+
+
 def test_images_as_paths_and_as_bytes(make: Callable[..., Any], tmp_path: Path, put_image: Any) -> None:
     paths = [put_image(tmp_path / f"{name}.png", seed=seed) for seed, name in enumerate("ab")]
     for cells in ([str(path) for path in paths], [path.read_bytes() for path in paths]):
@@ -92,8 +123,36 @@ def test_a_series_is_matched_by_ids_and_never_by_numbers_of_rows(tmp_path: Path,
     assert join_labels(photos, by_id).labels_N.tolist() == [0, -1, 1]
     shuffled = pd.Series(["ant", None, "cat"], index=[2, 0, 1])
     assert join_labels(photos, shuffled).labels_N.tolist() == [0, -1, 1], "rows belong together by place"
-    with pytest.raises(DataError, match="aligned labels are one a row"):
+    with pytest.raises(DataError, match=r"and 2 is no id of it"):
         join_labels(photos, shuffled[:2])
+    array = open_samples(np.ones((4, 2)))
+    assert join_labels(array, pd.Series([7, 8], index=[3, 1])).labels_N.tolist() == [-1, 1, -1, 0], "numbers of rows"
+    assert join_labels(array, pd.Series([7, 8, 7, 8], index=list("wxyz"))).labels_N.tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("as_labels", [lambda series: series, pd.Series.to_frame], ids=["series", "frame"])
+def test_a_series_beside_a_frame_goes_by_the_index(as_labels: Callable[[Any], Any]) -> None:
+    frame = pd.DataFrame({"u": [1.0, 2.0, 3.0, 4.0], "v": 1.0}, index=[10, 11, 12, 13])
+    truth = pd.Series([5, 6, -1, 6], index=frame.index, name="label")
+    data = open_samples(frame, warn=lambda _: None)
+    for part in (truth, truth.sample(frac=1, random_state=3), truth[truth >= 0], truth[::-1]):
+        assert join_labels(data, as_labels(part)).labels_N.tolist() == [0, 1, -1, 1]
+        assert read_truth(as_labels(part), data) == ("5", "6", None, "6")
+    by_id = truth.set_axis([0, 1, 2, 3])
+    assert join_labels(data, as_labels(by_id[1:])).labels_N.tolist() == [-1, 0, -1, 0], "ids are numbers of rows"
+    with pytest.raises(DataError, match=r"and 99 is neither in its index nor an id of it.*to_numpy"):
+        join_labels(data, as_labels(truth.set_axis([10, 99, 12, 13])))
+    assert join_labels(data, truth.set_axis([10, 99, 12, 13]).to_numpy()).labels_N.tolist() == [0, 1, -1, 1]
+    doubled = open_samples(frame.set_axis([10, 10, 12, 13]), warn=lambda _: None)
+    with pytest.raises(DataError, match=r"and 10 cannot be told"):
+        join_labels(doubled, as_labels(truth[:2].set_axis([10, 12])))
+    assert join_labels(doubled, as_labels(truth.set_axis([10, 10, 12, 13]))).labels_N.tolist() == [0, 1, -1, 1]
+
+
+def test_a_series_finds_rows_that_were_skipped_beside_it() -> None:
+    frame = pd.DataFrame({"text": ["one", None, "three"]}, index=["r", "s", "t"])
+    data = open_samples(frame, warn=lambda _: None)
+    assert join_labels(data, pd.Series(["c", "a", "b"], index=list("tsr"))).labels_N.tolist() == [0, 1]
 
 
 def test_doctor_takes_them(make: Callable[..., Any]) -> None:

@@ -179,6 +179,8 @@ class TestPrediction:
         assert found.score(X, some, sample_weight=weights) == pytest.approx(np.average(right, weights=weights[1::2]))
         with pytest.raises(DataError, match="every row carries the marker"):
             found.score(X, np.full(90, -1))
+        with pytest.raises(DataError, match="Mix of label input types"):
+            found.score(X, some.astype(str))
 
     def test_not_fitted(self) -> None:
         with pytest.raises(NotFittedError):

@@ -235,7 +235,8 @@ def read_truth(
     if truth is not None and columns.truth is not None:
         raise RequestError("--truth and --truth-col both give the truth; leave one out.")
     if columns.truth is not None:
-        raw = read_source(data, replace(columns, label=columns.truth, truth=None))
+        given = columns.label or ("label" if columns.truth != "label" else None)
+        raw = read_source(data, replace(columns, label=columns.truth, truth=given))
         joined = join(replace(samples, given=tuple(raw.given[row] for row in samples.rows)), (), options)
     elif truth is None:
         return (None,) * len(samples)

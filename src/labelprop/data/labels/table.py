@@ -15,6 +15,7 @@ from labelprop.data.labels.file_columns import FileColumns, check_named, find_co
 from labelprop.data.labels.file_names import FileNames
 from labelprop.data.labels.label_files import check_files, label_files
 from labelprop.data.labels.options import USUAL, LabelOptions
+from labelprop.data.labels.series import as_series, ids_of_index
 from labelprop.data.samples import Samples
 from labelprop.data.sources.arrays import load_arrays
 from labelprop.data.tables.arrow import dataset_table
@@ -57,7 +58,7 @@ def read_label_table(
     of_others: bool = False,
 ) -> list[LabelRow]:
     """Rows of a table file (or a list of such files), a `.npy`, an array or series aligned with the rows, a frame or
-    data set with the columns of a table, a mapping id -> label, or a pandas series with ids as its index. `tell` gets
+    data set with the columns of a table, a mapping id -> label, or a pandas series (see `series.py`). `tell` gets
     a note where columns of other names than id and label are taken. Columns that the options name must be there,
     unless they are those `of_others`.
 
@@ -65,8 +66,10 @@ def read_label_table(
     """
     if isinstance(labels, Mapping):
         return _by_id(labels, list(labels.values()))
-    if _has_ids(labels, samples):
-        return _by_id(labels.index, labels)
+    series = as_series(labels)
+    if series is not None:
+        ids = ids_of_index(series, samples)
+        return _aligned(series, samples, "labels") if ids is None else _by_id(ids, series)
     files, in_memory = label_files(labels), _table_in_memory(labels)
     if not files and in_memory is None:
         return _aligned(labels, samples, "labels")
@@ -98,13 +101,6 @@ def _by_id(ids: Iterable[Any], labels: Any) -> list[LabelRow]:
         LabelRow(id_text(name), text, 1.0, f"labels[{name!r}]", type=kind)
         for name, text in zip(ids, texts, strict=True)
     ]
-
-
-def _has_ids(series: Any, samples: Samples) -> bool:
-    """Whether it is one of pandas, with ids as its index. Numbers are none: rows keep theirs in a shuffled frame."""
-    if not made_by(series, "pandas") or series.ndim != 1 or not hasattr(series, "index"):
-        return False
-    return series.index.inferred_type == "string" and set(samples.ids).issuperset(map(id_text, series.index))
 
 
 def _table_in_memory(labels: Any) -> Table | None:

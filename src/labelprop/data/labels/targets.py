@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from labelprop.core.errors import DataError, RequestError
 from labelprop.core.text import composed
 from labelprop.core.types import UNLABELED
 from labelprop.data.labels.column import as_column
-from labelprop.data.labels.unlabeled import unlabeled
+from labelprop.data.labels.unlabeled import is_no_label, say_no_label, unlabeled
 from labelprop.graph.seeds import Seeds
 
 
@@ -53,16 +55,19 @@ class Targets:
     def codes_of(self, y: Any) -> np.ndarray:
         """Class numbers of other labels of these classes: -1 where unlabeled, C for a class that is not one of them.
 
-        Raises DataError where no row is labeled.
+        Raises DataError where labels are of another kind than the classes: texts, say, against numbers.
         """
         column = labels_of(y)
         if column.ndim == 2:
             return _soft_codes(_soft_rows(column))
         unlabeled_N = unlabeled(column)
         places = {_key(name): place for place, name in enumerate(self.classes.tolist())}
-        known = (places.get(_key(value), len(places)) for value in np.ma.getdata(column)[~unlabeled_N].tolist())
+        labels = np.ma.getdata(column)[~unlabeled_N].tolist()
+        _refuse_mixed(labels, list(places))
         codes_N = np.full(len(column), UNLABELED, dtype=np.int64)
-        codes_N[~unlabeled_N] = np.fromiter(known, dtype=np.int64)
+        codes_N[~unlabeled_N] = np.fromiter(
+            (places.get(_key(label), len(places)) for label in labels), dtype=np.int64
+        )
         return codes_N
 
 
@@ -79,6 +84,8 @@ def read_targets(y: Any) -> Targets:
     if kind == "u":  # has no room for -1
         labels_L = labels_L.astype(np.int64 if labels_L.max(initial=0) <= np.iinfo(np.int64).max else object)
     marker = _marker(kind, labels_L)
+    if kind == "U" and isinstance(y, np.ndarray):
+        _ask_about_nan(labels_L)
     if not len(labels_L):
         raise DataError(
             f"y holds no labels at all ({len(column)} rows, all unlabeled). Label at least one row; "
@@ -142,6 +149,23 @@ def _key(label: Any) -> Any:
     return composed(label) if isinstance(label, str) else label
 
 
+def _refuse_mixed(labels: Sequence[Any], classes: Sequence[Any]) -> None:
+    """Labels of another kind than the classes are equal to none of them, which is no answer."""
+    kinds, known = ({_kind(label) for label in some} for some in (labels, classes))
+    if not kinds <= known:
+        found = " and ".join(sorted(kinds))
+        raise DataError(
+            f"Mix of label input types: y holds {found}, the labels that were fitted were "  # scikit-learn's words
+            f"{' and '.join(sorted(known))}. Give both in one type."
+        )
+
+
+def _kind(label: Any) -> str:
+    if isinstance(label, str | bytes):
+        return "texts" if isinstance(label, str) else "bytes"
+    return "numbers" if isinstance(label, Number) else f"{type(label).__name__} objects"
+
+
 def _soft(array: np.ndarray) -> Targets:
     soft_NC = _soft_rows(array)
     wrong = _first(np.any(~((soft_NC >= 0) & np.isfinite(soft_NC)), axis=1))
@@ -165,9 +189,21 @@ def _soft_codes(soft_NC: np.ndarray) -> np.ndarray:
     return np.where((soft_NC > 0).any(axis=1), np.nan_to_num(soft_NC).argmax(axis=1), UNLABELED)
 
 
+def _ask_about_nan(labels_L: np.ndarray) -> None:
+    """np.array(["cat", np.nan]) holds the text 'nan', which is a name like any other."""
+    if (labels_L == "nan").any() and (labels_L != "nan").any():
+        warnings.warn(
+            "'nan' is a class in y: np.nan in an array of texts becomes the text 'nan'. If those rows are unlabeled, "
+            "give an array of objects, or None or '' in place of np.nan.",
+            stacklevel=4,
+        )
+
+
 def _refuse_strange(labels_L: np.ndarray, row_L: np.ndarray, marker: Any) -> None:
-    """What is no class label: infinity, fractions, negative numbers, lists."""
+    """What is no class label: complex numbers, infinity, fractions, negative numbers, lists."""
     kind = labels_L.dtype.kind
+    if kind == "c":
+        raise DataError(f"Unknown label type: complex. {say_no_label(labels_L[0], f'row {row_L[0]} of y')}")
     if kind == "f":
         at = _first(np.isinf(labels_L))
         if at is not None:
@@ -182,6 +218,9 @@ def _refuse_strange(labels_L: np.ndarray, row_L: np.ndarray, marker: Any) -> Non
         at = _first(np.array([isinstance(label, list | tuple | dict | set | np.ndarray) for label in labels_L]))
         if at is not None:
             raise DataError(f"row {row_L[at]} of y is {labels_L[at]!r:.60}; a label is a single value.")
+        at = _first(np.array(list(map(is_no_label, labels_L)), dtype=bool))
+        if at is not None:
+            raise DataError(say_no_label(labels_L[at], f"row {row_L[at]} of y"))
         negative_L = np.array([isinstance(label, int | float) and label < 0 for label in labels_L], dtype=bool)
     else:
         negative_L = labels_L < 0 if kind in "if" else np.zeros(len(labels_L), dtype=bool)

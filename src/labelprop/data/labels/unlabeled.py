@@ -36,6 +36,18 @@ def is_unlabeled(value: Any) -> bool:
     return is_missing(value) or (isinstance(value, Number) and bool(value == UNLABELED))  # type: ignore[comparison-overlap]
 
 
+def is_no_label(value: Any) -> bool:
+    """Whether a single value is a number that is no name of a class: infinite or complex."""
+    if isinstance(value, complex | np.complexfloating):
+        return True
+    return isinstance(value, float | np.floating) and bool(np.isinf(value))
+
+
+def say_no_label(value: Any, what: str) -> str:
+    """Why it is refused."""
+    return f"{what} is {value}; labels are neither infinite nor complex, and -1 or NaN marks unlabeled rows."
+
+
 def unlabeled(column_N: np.ndarray, where: str = "y") -> np.ndarray:
     """The rule, for a column (`column.as_column`): bool (N,).
 

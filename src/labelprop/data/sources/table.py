@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from labelprop.core.errors import RequestError
-from labelprop.core.text import counted
+from labelprop.core.text import counted, quoted
 from labelprop.data.images.column import read_images
 from labelprop.data.source import Columns, RawData, as_path
 from labelprop.data.tables.embedding_column import read_embeddings
 from labelprop.data.tables.kinds import table_kind
-from labelprop.data.tables.number_columns import number_columns, read_number_columns
+from labelprop.data.tables.number_columns import expected_columns, number_columns, read_number_columns
 from labelprop.data.tables.read import read_table
 from labelprop.data.tables.table import Table
 from labelprop.data.tables.values import plain_text
@@ -48,10 +49,12 @@ def data_in_table(table: Table, columns: Columns, name: str) -> RawData:
     texts = [_text(value) for value in table.texts(content["text"])] if "text" in content else None
     vectors: Any = None
     note = None
+    wide = _wide(table.names, columns)
     if columns.embeddings is not None:
-        wide = _wide(table.names, columns)
         vectors = partial(read_number_columns, table, wide)
         note = f"vectors of {counted(len(wide), 'column')}, '{wide[0]}' to '{wide[-1]}'"
+        if columns.features:
+            note += _left_out(table, {*wide, columns.id or "id", label, content.get("text")})
     elif "embedding" in content:
         vectors = partial(read_embeddings, table, content["embedding"])
         note = f"vectors of the column '{content['embedding']}'" if texts is not None else None
@@ -68,6 +71,7 @@ def data_in_table(table: Table, columns: Columns, name: str) -> RawData:
         note=note,
         declared=table.codes(label) if label is not None else (),
         lines=table.lines,
+        features=wide,
         label_type=table.label_type(label) if label is not None else None,
     )
 
@@ -112,8 +116,16 @@ def _wide(names: tuple[str, ...], columns: Columns) -> tuple[str, ...]:
     """The columns of a number each that are asked for; none where none are."""
     if columns.embeddings is None:
         return ()
+    if columns.features:
+        return expected_columns(names, columns.features)
     taken = {"id", "label", columns.id, columns.label, columns.text, columns.truth}
     return number_columns(names, columns.embeddings, {name for name in taken if name is not None})
+
+
+def _left_out(table: Table, taken: Collection[str | None]) -> str:
+    """A clause for columns that a model was not trained on."""
+    names = [name for name in table.names if name not in taken]
+    return f"; {quoted(names)} left out, which the model does not take" if names else ""
 
 
 def _text(value: Any) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from labelprop.core.errors import DataError, RequestError, UnknownNameError
+from labelprop.core.text import counted, quoted
 from labelprop.data.tables.spool import Spool
 from labelprop.data.tables.table import Table
 
@@ -43,6 +44,18 @@ def number_columns(names: Sequence[str], asked: str | Sequence[str], taken: Coll
             f"columns are {', '.join(names)}."
         )
     return tuple(found)
+
+
+def expected_columns(names: Sequence[str], expected: Sequence[str]) -> tuple[str, ...]:
+    """The columns that a model was trained on, in its order. Raises RequestError naming those that are missing."""
+    missing = [name for name in expected if name not in names]
+    if missing:
+        raise RequestError(
+            f"the model takes {counted(len(expected), 'column')} by name, and these are missing: {quoted(missing)}. "
+            f"The columns here are {quoted(names, limit=20)}. Rename them as they were in training, or give an "
+            "array, which goes by position."
+        )
+    return tuple(expected)
 
 
 def _check(name: str, names: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from labelprop.core.errors import DataError
 from labelprop.core.text import composed
 from labelprop.data.labels.column import as_column
-from labelprop.data.labels.unlabeled import is_missing, is_unlabeled, unlabeled
+from labelprop.data.labels.unlabeled import is_missing, is_no_label, is_unlabeled, say_no_label, unlabeled
 
 _INTEGER = re.compile(r"[+-]?[0-9]+\Z")  # such classes sort as numbers: 2 before 10
 
@@ -58,7 +58,9 @@ def id_text(value: Any) -> str:
 
 
 def label_text(value: Any) -> str | None:
-    """A label, composed; None where it is unlabeled."""
+    """A label, composed; None where it is unlabeled. Raises DataError for infinite and complex numbers."""
+    if is_no_label(value):
+        raise DataError(say_no_label(value, "a label"))
     text = plain_text(value)
     return None if text is None or is_unlabeled(text) else composed(text)
 
@@ -67,7 +69,7 @@ def label_texts(column: Any, names: Sequence[str] = (), where: str = "labels") -
     """Labels of a column: a list of cells, or what `as_column` reads.
 
     Whole numbers become the class `names` its metadata declares, if any. Raises DataError naming the row where a
-    number has no name.
+    number has no name, or is infinite or complex.
     """
     if isinstance(column, list):
         return [_named(value, names, where, row) for row, value in enumerate(column)]
@@ -85,6 +87,8 @@ def label_texts(column: Any, names: Sequence[str] = (), where: str = "labels") -
 
 
 def _named(value: Any, names: Sequence[str], where: str, row: int) -> str | None:
+    if is_no_label(value):
+        raise DataError(say_no_label(value, f"{where}, row {row}: the label"))
     text = label_text(value)
     if not names or text is None or not isinstance(value, int | np.integer):
         return text

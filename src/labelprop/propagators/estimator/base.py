@@ -182,7 +182,7 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         return np.concatenate([means_BC for means_BC, _ in self.votes(self._checked(X, fitting=False))])
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Accuracy of `predict(X)` on the rows of y that have a label, any type of them; unreached rows are wrong."""
+        """Accuracy of `predict(X)` on the rows of y that have a label; unreached rows are wrong."""
         codes_M = self._predicted_codes(X)
         truth_M = self._targets.codes_of(y)
         if len(truth_M) != len(codes_M):

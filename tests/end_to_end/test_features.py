@@ -1,0 +1,57 @@
+"""A run knows the names of the columns of numbers that it was trained on; arrays have none and go by position."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import labelprop
+from labelprop.core.errors import RequestError
+
+NAMES = ["a", "b", "c", "d"]
+OPTIONS: dict[str, Any] = {"recipe": "supervised", "steps": 40, "baselines": False, "quiet": True}
+
+
+def as_file(frame: pd.DataFrame) -> str:
+    path = f"{'-'.join(frame.columns)}.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    """Columns of very different size, by all of which two classes differ."""
+    monkeypatch.chdir(tmp_path)
+    truth = np.arange(24) % 2
+    X = np.random.default_rng(0).normal(size=(24, 4)) * 0.1 + truth[:, None] * [4, -3, 2, -1]
+    return pd.DataFrame(X, columns=NAMES).assign(label=truth)
+
+
+@pytest.mark.parametrize("form", [pd.DataFrame.copy, as_file], ids=["frame", "csv"])
+def test_new_data_go_by_the_names_of_columns(
+    known: pd.DataFrame, form: Callable[[pd.DataFrame], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, columns = form(known), {"embedding_cols": "a:d"} if form is as_file else {}
+    shuffled = known[["d", "label", "b", "c", "a"]].assign(more="x")
+    run = labelprop.train(data, **columns, out="run", test=form(shuffled), **OPTIONS)
+    assert json.loads(Path("run/run.json").read_text())["features"] == NAMES
+    assert run.metrics["test"]["accuracy"] == 1.0
+
+    wanted = run.predict(known[NAMES].to_numpy())
+    assert list(map(int, wanted.column("label").to_pylist())) == known["label"].tolist(), "arrays go by position"
+    capsys.readouterr()
+    assert run.predict(form(shuffled)).equals(wanted)
+    assert "'more' left out" in "".join(capsys.readouterr())
+    assert labelprop.load("run").select(form(shuffled), per_class=2).equals(run.select(known, per_class=2))
+    vectors = labelprop.embed(known[NAMES].to_numpy(), backbone="run")
+    assert np.array_equal(labelprop.embed(form(shuffled), backbone="run"), vectors)
+    with pytest.raises(RequestError, match=r"4 columns by name, and these are missing: 'b', 'd'"):
+        run.predict(form(known[NAMES].rename(columns={"b": "x", "d": "y2"})))
+    with pytest.raises(RequestError, match=r"these are missing: 'a'"):
+        labelprop.train(form(known), **columns, out="other", test=form(known.drop(columns="a")), **OPTIONS)
