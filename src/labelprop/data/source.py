@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -108,4 +109,4 @@ class Source(Protocol):
 
 def as_path(data: object) -> Path | None:
     """`data` as a path, or None where it is no path at all."""
-    return Path(data).expanduser() if isinstance(data, str | Path) else None
+    return Path(data).expanduser() if isinstance(data, str | PathLike) else None

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Literal, Self
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.files import PYTHON_OBJECT, json_setting, python_setting, type_only
 from labelprop.core.progress import Reporter, Silent
+from labelprop.core.text import short_repr
 
 HelpGroup = Literal["data", "recipe", "method", "settings", "length", "machine", "output"]
 OPTION = "option"  # the key of a field's metadata
@@ -83,6 +84,8 @@ class Request:
     def __post_init__(self) -> None:
         for name, one in self.options().items():
             object.__setattr__(self, name, _checked(name, one, getattr(self, name)))
+        if not all(callable(getattr(self.reporter, method, None)) for method in ("say", "advance")):
+            raise RequestError(f"reporter={short_repr(self.reporter)} must have the methods `say` and `advance`.")
 
     @classmethod
     def options(cls) -> dict[str, Field[Any]]:
@@ -96,7 +99,7 @@ class Request:
         known = {one.name: one for one in fields(cls)}
         for name in options:
             if name not in known:
-                raise UnknownNameError("option", name, set(known) - cls.command_only)
+                raise UnknownNameError("option", name, {*cls.options(), "quiet"} - cls.command_only)
         for name, one in known.items():
             if name not in options and one.default is MISSING and one.default_factory is MISSING:
                 raise RequestError(f"{name} is missing; pass {name}=...")
@@ -127,26 +130,45 @@ class Request:
         return replace(self, **changes)
 
 
+def as_path(name: str, value: Any) -> Path:
+    """The value of that name as a path. Raises RequestError for what is none."""
+    if not isinstance(value, str | os.PathLike):
+        raise RequestError(f"{name}={short_repr(value)} must be a path.")
+    return Path(value)
+
+
+# What a value may be by the annotation of its field, and how that is said; another annotation allows everything.
+ALLOWED: Mapping[str, tuple[Any, str]] = {
+    "str": (str, "a text"),
+    "str | Path": (str | os.PathLike, "a path"),
+    "str | float": (str | int | float, "a text or a number"),
+    "Mapping[str, Any]": (Mapping, "a dictionary, of values by name"),
+}
+
+
 def _checked(name: str, one: Field[Any], value: Any) -> Any:
-    """The value as its kind, where that is a path, a whole number or a switch. Raises RequestError."""
+    """The value as its kind: a path, a whole number, a switch, or what its annotation says. Raises RequestError."""
     option: Option = one.metadata[OPTION]
     if value is None and one.default_factory is not MISSING:
         return one.default_factory()
-    simple = option.kind in (Path, int, bool)
-    if value is None and one.default is not None and (simple or option.positional):
-        raise RequestError(f"{name} is missing; pass {name}=...")
-    if value is None or not simple:
+    if value is None:
+        if one.default is not None:
+            raise RequestError(f"{name} is missing; pass {name}=...")
         return value
-    said = f"{name}={value!r}"  # from Python: the command line gives none but such values
     if option.kind is Path:
-        if not isinstance(value, str | os.PathLike):
-            raise RequestError(f"{said} must be a path.")
-        return Path(value)
+        return as_path(name, value)
+    said = f"{name}={short_repr(value)}"  # from Python: the command line gives none but such values
+    if option.kind not in (int, bool):
+        kinds, what = ALLOWED.get(str(one.type).removesuffix(" | None"), (object, ""))
+        if not isinstance(value, kinds):
+            raise RequestError(f"{said} must be {what}.")
+        return value
     try:
         whole = operator.index(value.item() if hasattr(value, "item") else value)
     except TypeError:
         whole = None
-    if whole is None or (option.kind is bool and whole not in (0, 1)):
+    switch = isinstance(value.item() if hasattr(value, "item") else value, bool)
+    if whole is None or (whole not in (0, 1) if option.kind is bool else switch):
         raise RequestError(f"{said} must be {'a whole number' if option.kind is int else 'True or False'}.")
     return option.kind(whole)
 
