@@ -30,6 +30,8 @@ SOURCE = Path(labelprop.__file__).parent
         ("--device gpux is not known; use --device cpu.", "device='gpux' is not known; use device='cpu'."),
         ("--init must name a run; --model excludes it", "init= must name a run; model= excludes it"),
         ("`labelprop train DATA --out r` makes one", "`labelprop train DATA --out r` makes one"),
+        ("use `labelprop train`.", "use `labelprop.train(...)`."),
+        ("`labelprop train ... --out r/x` makes one", "`labelprop.train(..., out='r/x')` makes one"),
         ("columns `a--b` -- and so on", "columns `a--b` -- and so on"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -81,6 +82,18 @@ def test_options_are_suggested_whatever_their_case() -> None:
     assert "began" not in str(raised.value)
     with pytest.raises(UnknownNameError, match="did you mean 'dlp'"):
         lp.train(X, Y, out="run", recipe="DLP", quiet=True)
+
+
+def test_what_belongs_inside_an_option_is_told_its_place() -> None:
+    with pytest.raises(RequestError, match=r"pass parameters=\{'n_neighbors': \.\.\.\}"):
+        lp.propagate(X, Y, out="run", n_neighbors=5)
+    with pytest.raises(RequestError, match=r"pass settings=\{'lr': \.\.\.\}"):
+        lp.train(X, Y, out="run", lr=0.1)
+
+
+@pytest.mark.parametrize("verb", [lp.train, lp.propagate, lp.embed, lp.predict, lp.doctor])
+def test_help_in_python_names_no_flag(verb: Any) -> None:
+    assert not re.search(r"--[a-z]|; repeatable|Repeat for", verb.__doc__)
 
 
 def test_a_run_stands_for_its_folder(run: lp.Run, tmp_path: Path) -> None:

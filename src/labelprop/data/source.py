@@ -40,7 +40,7 @@ class Columns:
         if self != NO_COLUMNS:
             of_labels = " and ".join(f"--labels-{name}-col" for name in ("id", "label") if getattr(self, name))
             hint = f" The columns of a labels file are named with {of_labels}." if of_labels else ""
-            raise RequestError(f"{what} no columns; leave the --...-col flags out.{hint}")
+            raise RequestError(f"{what} no columns; leave out what names columns (--id-col and the like).{hint}")
 
 
 NO_COLUMNS = Columns()

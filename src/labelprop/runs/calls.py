@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import MISSING
@@ -72,10 +73,17 @@ def from_names(
     return made
 
 
+FLAG_NAME = re.compile(r"--([a-z]\w*(?:-\w+)*)")
+
+
+def _parameter_name(found: re.Match[str]) -> str:
+    return f"`{found[1].replace('-', '_')}`"
+
+
 def parameters_of(kind: type[Request]) -> str:
     """The Parameters section of that docstring."""
     lines = (
-        f"{name} : {one.metadata[OPTION].help}"
+        f"{name} : {FLAG_NAME.sub(_parameter_name, one.metadata[OPTION].in_python)}"
         for name, one in kind.options().items()
         if name not in kind.command_only
     )

@@ -15,6 +15,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+from labelprop.core import registry
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.files import PYTHON_OBJECT, json_setting, python_setting, type_only
 from labelprop.core.progress import Reporter, Silent
@@ -30,7 +31,7 @@ class Option:
 
     A positional one has no flag, on the command line and in Python. What is of kind Path becomes one. A `required`
     one must be given on the command line, whatever its default in Python. A `file` may be a path, or something else.
-    What is not `kept` stands in no run.json: an object that only the caller has.
+    What is not `kept` stands in no run.json: an object that only the caller has. `in_python` is its help there.
     """
 
     help: str
@@ -42,6 +43,7 @@ class Option:
     required: bool
     file: bool
     kept: bool
+    in_python: str
 
 
 def option(
@@ -56,11 +58,14 @@ def option(
     required: bool = False,
     file: bool = False,
     kept: bool = True,
+    in_python: str = "",
     factory: Any = MISSING,
 ) -> Any:
     """A field of a request. Its kind is that of its default, where that is a number or a switch, else text."""
     kind = kind or (type(default) if isinstance(default, bool | int | float) else str)
-    about = Option(help, group, kind, flag, metavar, positional, required, file or kind is Path, kept)
+    about = Option(
+        help, group, kind, flag, metavar, positional, required, file or kind is Path, kept, in_python or help
+    )
     return field(default=default, default_factory=factory, metadata={OPTION: about})
 
 
@@ -99,6 +104,7 @@ class Request:
         known = {one.name: one for one in fields(cls)}
         for name in options:
             if name not in known:
+                _refuse_inside(cls, name, options)
                 raise UnknownNameError("option", name, {*cls.options(), "quiet"} - cls.command_only)
         for name, one in known.items():
             if name not in options and one.default is MISSING and one.default_factory is MISSING:
@@ -128,6 +134,20 @@ class Request:
             if isinstance(value, dict):  # settings by name; elsewhere "nan" may be a text
                 changes[name] = python_setting(value)
         return replace(self, **changes)
+
+
+def _refuse_inside(kind: type[Request], name: str, options: Mapping[str, Any]) -> None:
+    """Raises RequestError where the name is no option itself, but may stand inside of one."""
+    taken, known = kind.options(), dict[str, Mapping[str, Any]]()
+    if "parameters" in taken:
+        known["parameters"] = registry.propagator_parameters()
+    elif "recipe" in taken:
+        recipe = options.get("recipe", taken["recipe"].default)
+        if isinstance(recipe, str) and recipe in registry.entries("recipes"):
+            known["settings"] = registry.parameters("recipes", recipe)
+    for option, names in known.items():
+        if name in names:
+            raise RequestError(f"{name} is one of the {option}; pass {option}={{'{name}': ...}}.")
 
 
 def as_path(name: str, value: Any) -> Path:

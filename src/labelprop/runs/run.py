@@ -57,11 +57,13 @@ class Run:
     @property
     def labels(self) -> pa.Table:
         """labels.parquet: one row an example, input order; labels of the type they were given in."""
-        return as_given(self._folder.read_table("labels.parquet"), label_type_of(self._folder))
+        with parameters_named():
+            return as_given(self._folder.read_table("labels.parquet"), label_type_of(self._folder))
 
     @property
     def metrics(self) -> dict[str, Any]:
-        return self._folder.read_json("metrics.json")
+        with parameters_named():
+            return self._folder.read_json("metrics.json")
 
     @property
     def report(self) -> Path:
