@@ -103,3 +103,9 @@ def test_what_a_package_adds_and_cannot_give_is_told_from_what_is_ours(target: s
 def test_auto_is_among_the_known_recipes() -> None:
     with pytest.raises(UnknownNameError, match=r"Known: auto, "):
         registry.lookup("recipes", "autoo")
+
+
+@pytest.mark.parametrize("key", [None, 5, ["dlp"], {}])
+def test_what_is_no_name_is_refused(key: object) -> None:
+    with pytest.raises(RequestError, match="must be a name, one of: "):
+        registry.lookup("recipes", key)

@@ -16,7 +16,7 @@ from labelprop.runs.request import OPTION, HelpGroup, Option, Request
 
 # Headings of the help text, in this order.
 HELP_GROUPS = {name: name.capitalize() for name in get_args(HelpGroup)}
-QUIET = Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="output")]
+QUIET = Annotated[bool, typer.Option("--quiet", help="No progress, only warnings.", rich_help_panel="output")]
 DEBUG = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="output")]
 
 

@@ -16,7 +16,7 @@ import typer
 
 from labelprop.core import registry
 from labelprop.core.errors import LabelpropError
-from labelprop.core.progress import Reporter, shown
+from labelprop.core.progress import WARNING, Reporter, RunWarning, shown
 
 
 def guarded(verb: Callable[..., None]) -> Callable[..., None]:
@@ -98,8 +98,9 @@ def warned(say: Callable[[str], None]) -> Iterator[None]:
     """Inside, a warning is one line, without the place in the code that it came from."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        say(f"warning: {message}")
+        say(f"{WARNING}{message}")
 
     with warnings.catch_warnings():
+        warnings.simplefilter("always", RunWarning)
         warnings.showwarning = show
         yield

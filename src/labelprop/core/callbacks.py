@@ -25,6 +25,8 @@ class Callbacks:
         several = isinstance(given, list | tuple)
         objects = tuple(given) if several else () if given is None else (given,)
         for one in objects:
+            if isinstance(one, type):
+                raise RequestError(f"callbacks={one.__name__} is a class; pass an object of it: {one.__name__}().")
             if not any(callable(getattr(one, event, None)) for event in events):
                 raise RequestError(
                     f"callbacks={one!r} has no method that would be called here; it needs {' or '.join(events)}."

@@ -1,16 +1,20 @@
-"""Progress of long work: a bar on a terminal, plain lines elsewhere, or nothing.
+"""Progress of long work: a bar on a terminal, plain lines elsewhere, or warnings alone.
 
 All of it goes to stderr, so that stdout carries results only.
 """
 
 from __future__ import annotations
 
+import inspect
+import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -19,6 +23,7 @@ from labelprop.core.text import duration
 FIRST_LINE_AFTER_S = 3.0  # work that ends sooner needs no line
 FORESEEN_AFTER_S = 1.0  # the pace of less says little
 SETTLED_SHARE, SETTLED_S = 0.05, 5.0  # of the work, or seconds of it: before, no time left is shown
+WARNING = "warning: "  # how a message begins that is a warning
 LINE_EVERY_S = 15.0  # often enough to see it live, seldom enough for a log
 
 
@@ -32,6 +37,10 @@ class Reporter(Protocol):
         """`done` of `total` units of the whole job are finished; `stage` names what runs now."""
 
 
+class RunWarning(UserWarning):
+    """What is doubtful about a run, where its messages are not shown."""
+
+
 class Silent:
     """Drops all messages and progress."""
 
@@ -40,6 +49,24 @@ class Silent:
 
     def advance(self, stage: str, done: float, total: float) -> None:
         """Nothing."""
+
+
+class WarningsOnly(Silent):
+    """Drops all but warnings, which become Python's, of the line that called this package."""
+
+    def say(self, text: str) -> None:
+        """Warns, where the text is a warning."""
+        if text.startswith(WARNING):
+            warnings.warn(text.removeprefix(WARNING), RunWarning, stacklevel=_first_outside())
+
+
+def _first_outside() -> int:
+    """The `stacklevel`, in the function that calls this, of the first call that is not from inside this package."""
+    package = f"{Path(__file__).parents[1]}{os.sep}"
+    frame, level = inspect.currentframe(), 0
+    while frame is not None and frame.f_code.co_filename.startswith(package):
+        frame, level = frame.f_back, level + 1
+    return level if frame is not None else 1
 
 
 _REPORTER: ContextVar[Reporter | None] = ContextVar("reporter", default=None)
@@ -222,12 +249,12 @@ _SHOWN: ContextVar[bool] = ContextVar("shown", default=False)
 
 @contextmanager
 def shown(quiet: bool = False) -> Iterator[Reporter]:
-    """A reporter for a person: a bar on a terminal and in a notebook, plain lines elsewhere, nothing if `quiet`.
+    """A reporter for a person: a bar on a terminal and in a notebook, plain lines elsewhere, warnings if `quiet`.
 
     Work inside work that is shown, as of a callback, is quiet.
     """
     if quiet or _SHOWN.get():
-        yield Silent()
+        yield WarningsOnly()
         return
     token = _SHOWN.set(True)
     try:

@@ -21,6 +21,7 @@ from labelprop.core.entry import Entry
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.recipe_entries import AUTO, RECIPES
 from labelprop.core.signatures import Parameter, UnreadableError, read_parameters
+from labelprop.core.text import short_repr
 
 PROPAGATORS: dict[str, Entry] = {
     "weighted-knn": Entry(
@@ -198,12 +199,14 @@ def added_by(module: str) -> str | None:
     return None
 
 
-def lookup(name: str, key: str) -> Entry:
+def lookup(name: str, key: Any) -> Entry:
     """The entry `key` of table `name`.
 
-    Raises UnknownNameError, with the nearest known name, when there is none.
+    Raises UnknownNameError, with the nearest known name, when there is none; RequestError for what is no name.
     """
     known = entries(name)
+    if not isinstance(key, str):
+        raise RequestError(f"{ONE_OF[name]} {short_repr(key)} must be a name, one of: {', '.join(known)}.")
     if key not in known:
         names = {*known, AUTO} if name == "recipes" else known
         raise UnknownNameError(ONE_OF[name], key, names)

@@ -10,6 +10,7 @@ from typing import Any
 
 from labelprop.core.errors import RequestError
 
+LONGEST_SHOWN = 60  # letters
 UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "": 60}  # a bare number is minutes
 
 
@@ -24,6 +25,12 @@ def quoted(texts: Iterable[object], limit: int = 5, mark: str = "'") -> str:
     listed = list(texts)
     shown = ", ".join(f"{mark}{text}{mark}" for text in listed[:limit])
     return shown if len(listed) <= limit else f"{shown} and {len(listed) - limit:,} more"
+
+
+def short_repr(value: object) -> str:
+    """A value as an error shows it: its `repr`, or its type where that is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN and "\n" not in text else f"<{type(value).__name__}>"
 
 
 def duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -41,7 +42,7 @@ class Columns:
         if self != NO_COLUMNS:
             of_labels = " and ".join(f"--labels-{name}-col" for name in ("id", "label") if getattr(self, name))
             hint = f" The columns of a labels file are named with {of_labels}." if of_labels else ""
-            raise RequestError(f"{what} no columns; leave the --...-col flags out.{hint}")
+            raise RequestError(f"{what} no columns; leave out what names columns (--id-col and the like).{hint}")
 
 
 NO_COLUMNS = Columns()
@@ -112,4 +113,4 @@ class Source(Protocol):
 
 def as_path(data: object) -> Path | None:
     """`data` as a path, or None where it is no path at all."""
-    return Path(data).expanduser() if isinstance(data, str | Path) else None
+    return Path(data).expanduser() if isinstance(data, str | PathLike) else None

@@ -5,9 +5,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import Any, TypeVar
 
-from labelprop.core.errors import UnknownNameError
+import numpy as np
+
+from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.text import short_repr
 from labelprop.methods.base import Method, Sum
 from labelprop.methods.phases import Phase, Recipe, Sgd
 from labelprop.methods.supervised import Supervised
@@ -30,6 +34,22 @@ def pick(what: str, name: str, known: Mapping[str, Value]) -> Value:
     if name not in known:
         raise UnknownNameError(what, name, known)
     return known[name]
+
+
+def check_kind(what: str, value: Any, default: Any) -> None:
+    """Raises RequestError where the default is a number or a switch and the value another kind of thing.
+
+    Whether it may be None, and what else is allowed, the method knows that has this parameter.
+    """
+    if value is None or not isinstance(default, int | float):
+        return
+    switch = isinstance(value, bool | np.bool_)
+    if isinstance(default, bool):
+        fits, kind = switch or value in (0, 1), "True or False"
+    else:
+        fits, kind = isinstance(value, Real) and not switch, "a number"
+    if not fits:
+        raise RequestError(f"{what}={short_repr(value)} must be {kind}.")
 
 
 class Settings(dict[str, Any]):
@@ -59,7 +79,7 @@ def recipe(
     """Decorator: a function from `Settings` to phases becomes one from keywords to the `Recipe` of this name.
 
     Its settings are `RATES`, the parameters of these methods (or names with defaults), and its own; later ones
-    override. Raises UnknownNameError for another.
+    override. Raises UnknownNameError for another, RequestError for a value of another kind.
     """
     known = dict(RATES)
     for part in parts:
@@ -69,9 +89,10 @@ def recipe(
     def declared(phases: Callable[[Settings], tuple[Phase, ...]]) -> Callable[..., Recipe]:
         @functools.wraps(phases)
         def made(**given: Any) -> Recipe:
-            for key in given:
+            for key, value in given.items():
                 if key not in known:
                     raise UnknownNameError(f"setting of recipe {name}", key, known)
+                check_kind(f"setting of recipe {name}: {key}", value, known[key])
             settings = Settings(known | given)
             return Recipe(name=name, phases=phases(settings), l2_feature=settings["l2_feature"], settings=settings)
 

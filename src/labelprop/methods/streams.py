@@ -23,6 +23,8 @@ def two_streams(
 
     Raises RequestError where one of the two would be left without examples.
     """
+    if batch_size < 2:
+        raise RequestError(f"batch_size={batch_size} must be at least 2: a labeled and an unlabeled example.")
     if not 0 < labeled_batch_size < batch_size:
         raise RequestError(
             f"labeled_batch_size={labeled_batch_size} must be at least 1 and below batch_size={batch_size}; set both."

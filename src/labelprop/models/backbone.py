@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from labelprop.core.errors import RequestError
+from labelprop.core.errors import LabelpropError, RequestError
 from labelprop.core.files import Digest
 from labelprop.models.adapt import as_feature
 from labelprop.models.trunks.hf import HfImageTrunk, HfTextEncoder, load_hf
@@ -77,14 +77,34 @@ def load_backbone(backbone: str | os.PathLike[str] | nn.Module | TextSvd | Calla
     if isinstance(backbone, TextSvd):
         return Backbone(LEARNED, backbone.digest, "text", partial(_embed_by_svd, backbone), learned=backbone)
     if isinstance(backbone, nn.Module):
-        embed = partial(_embed_by_module, backbone)
-        return Backbone(type(backbone).__qualname__, weights_digest(backbone), "tensor", embed)
+        name = type(backbone).__qualname__
+        embed = _naming(name, partial(_embed_by_module, backbone))
+        return Backbone(name, weights_digest(backbone), "tensor", embed)
     if callable(backbone):
         name = getattr(backbone, "__qualname__", type(backbone).__qualname__)
-        return Backbone(name, "", "any", lambda batch, device: torch.as_tensor(backbone(batch)))
+        return Backbone(name, "", "any", _naming(name, lambda batch, device: torch.as_tensor(backbone(batch))))
     raise RequestError(
-        f"backbone is {type(backbone).__name__}; give a HuggingFace folder or name, a torch module or a callable."
+        f"backbone is {type(backbone).__name__}; give a HuggingFace folder or name, a run of `train` or its folder, "
+        "a torch module or a callable."
     )
+
+
+def _naming(name: str, embed: Embed) -> Embed:
+    """`embed`, whose errors say that it is the caller's backbone that fails, and on what."""
+
+    def named(batch: Any, device: torch.device) -> torch.Tensor:
+        try:
+            return embed(batch, device)
+        except (LabelpropError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:
+            shape = f"shape {tuple(batch.shape)}" if isinstance(batch, torch.Tensor) else f"{len(batch)} texts"
+            raise RequestError(
+                f"backbone={name} fails on a batch of {shape} ({type(error).__name__}: {error}); it must take these "
+                "and return a feature for each, (B, F)."
+            ) from error
+
+    return named
 
 
 def weights_digest(model: nn.Module, *settings: object) -> str:

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import MISSING
 from typing import Any, TypeVar
 
 from labelprop.core.errors import RequestError
-from labelprop.core.progress import shown
+from labelprop.core.progress import Silent, shown
 from labelprop.core.ranks import leads
 from labelprop.core.threads import fitting_threads
 from labelprop.runs.parameter_names import NamingParameters, parameters_named
@@ -30,8 +32,7 @@ def signature(kind: type[Request]) -> inspect.Signature:
             default = one.default if one.default_factory is MISSING else None
             default = inspect.Parameter.empty if default is MISSING else default
             parameters.append(inspect.Parameter(name, where, default=default, annotation=one.type))
-    if kind.shows_progress:
-        parameters.append(inspect.Parameter("quiet", named, default=False, annotation="bool"))
+    parameters.append(inspect.Parameter("quiet", named, default=False, annotation="bool"))
     parameters.append(inspect.Parameter("reporter", named, default=None, annotation="Reporter | None"))
     parameters.append(inspect.Parameter("command", named, default="", annotation="str"))
     return inspect.Signature(sorted(parameters, key=lambda one: (one.kind, one.default is not one.empty)))
@@ -72,15 +73,22 @@ def from_names(
     return made
 
 
+FLAG_NAME = re.compile(r"--([a-z]\w*(?:-\w+)*)")
+
+
+def _parameter_name(found: re.Match[str]) -> str:
+    return f"`{found[1].replace('-', '_')}`"
+
+
 def parameters_of(kind: type[Request]) -> str:
     """The Parameters section of that docstring."""
     lines = (
-        f"{name} : {one.metadata[OPTION].help}"
+        f"{name} : {FLAG_NAME.sub(_parameter_name, one.metadata[OPTION].in_python)}"
         for name, one in kind.options().items()
         if name not in kind.command_only
     )
-    quiet = ["quiet : No progress."] if kind.shows_progress else []
-    return "\n".join(["Parameters", "----------", *lines, *quiet])
+    quiet = "quiet : No progress; warnings come as Python's."
+    return "\n".join(["Parameters", "----------", *lines, quiet])
 
 
 def call(
@@ -92,8 +100,8 @@ def call(
         del given["reporter"]
     if given.get("command"):  # from the command line, which shows progress itself
         return _checked(work, kind.of(given), check)
-    quiet = not leads() or (given.pop("quiet", False) if kind.shows_progress else True)
-    with parameters_named(), shown(quiet) as reporter:
+    quiet = bool(given.pop("quiet", False)) or not kind.shows_progress
+    with parameters_named(), shown(quiet) if leads() else nullcontext(Silent()) as reporter:
         return _checked(work, kind.of({"reporter": NamingParameters(reporter)} | given), check)
 
 

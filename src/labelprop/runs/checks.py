@@ -15,7 +15,7 @@ from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.ranks import leads
 from labelprop.core.recipe_entries import AUTO
 from labelprop.core.run_folder import RunFolder
-from labelprop.core.text import parse_duration
+from labelprop.core.text import parse_duration, short_repr
 from labelprop.data.find_source import source_of
 from labelprop.data.labels.label_files import check_files, label_files
 from labelprop.data.labels.options import LabelOptions
@@ -51,6 +51,8 @@ def check_training(request: TrainRequest) -> None:
     """Of `train`."""
     if isinstance(request.recipe, str) and request.recipe != AUTO:
         registry.lookup("recipes", request.recipe)
+    elif request.recipe != AUTO:
+        _check_own_recipe(request.recipe)
     if request.recipe == AUTO and request.settings:
         raise RequestError("recipe auto has no settings; name the recipe that they belong to.")
     if isinstance(request.model, str) and request.model != "auto":
@@ -68,6 +70,13 @@ def check_training(request: TrainRequest) -> None:
     _check_new_run(request)
     if request.test is not None:
         source_of(request.test)
+
+
+def _check_own_recipe(recipe: Any) -> None:
+    from labelprop.methods.phases import Recipe  # what made one has loaded torch
+
+    if not isinstance(recipe, Recipe):
+        raise RequestError(f"recipe={short_repr(recipe)} must be a name or a Recipe made in Python.")
 
 
 def check_embedding(request: EmbedRequest) -> None:
@@ -127,10 +136,12 @@ def _check_backbone(backbone: Any) -> None:
     """A folder is there; what may be the name of a model elsewhere is looked up when it is loaded."""
     path = as_path(backbone)
     folder = path is not None and (
-        isinstance(backbone, Path) or backbone.startswith((".", "/", "~")) or backbone.count("/") > 1
+        not isinstance(backbone, str) or backbone.startswith((".", "/", "~")) or backbone.count("/") > 1
     )
     if path is not None and folder and not path.is_dir():
-        raise RequestError(f"backbone '{backbone}': no such folder; give a HuggingFace model's folder or name.")
+        raise RequestError(
+            f"backbone '{backbone}': no such folder; give a HuggingFace model's folder or name, or a run's folder."
+        )
 
 
 def _check_lengths(request: TrainRequest) -> None:

@@ -35,10 +35,10 @@ class Classifier(nn.Module):
     """Preprocessing and network in one: raw examples in, class logits out.
 
     `forward` takes (B, C, H, W) uint8 images or (B, D) vectors as they were read and returns (B, classes).
-    `classes` are the label texts in the order of the columns.
+    `classes` are the labels in the order of the columns: texts, as files hold them, or of the type they came in.
     """
 
-    def __init__(self, network: nn.Module, preprocessing: Preprocessing, classes: tuple[str, ...]) -> None:
+    def __init__(self, network: nn.Module, preprocessing: Preprocessing, classes: tuple[Any, ...]) -> None:
         super().__init__()
         self.network, self.preprocessing, self.classes = network, preprocessing, classes
 

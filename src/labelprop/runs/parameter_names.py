@@ -1,7 +1,8 @@
 """Messages with the names of parameters, for calls from Python.
 
 Messages are written once, as the command line says them: `--resume`, `--image-size 64`, `--set lr=0.1`. From Python
-they say `resume=True`, `image_size=64` and `settings={'lr': 0.1}`; `--labels` without a value is `labels=`.
+they say `resume=True`, `image_size=64` and `settings={'lr': 0.1}`; `--labels` without a value is `labels=`. A command
+without arguments, or of nothing but where it writes, is a call.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from labelprop.runs.request import OPTION, Request
 SETTING = re.compile(r"(?<![\w-])--set (\w+)=(\.\.\.|[\w.+-]*\w)?")
 FLAG = re.compile(
     r"(?<![\w-])--(?P<name>[a-z]\w*(?:-\w+)*)(?: (?P<value>'[^']*'|-?\d[\w.]*\b|\S*/\S*[\w/]|[\w+-]+))?"
+)
+COMMAND = re.compile(
+    r"`labelprop (?P<verb>train|propagate|embed|predict|select|doctor)(?P<rest> \.\.\.(?: --out (?P<out>[^`]*))?)?`"
 )
 WORDS = ("auto", "cpu", "cuda", "frozen", "lora", "full", "float32", "bf16", "labels")  # beside the registry's names
 
@@ -48,9 +52,14 @@ class NamingParameters:
 
 
 def as_parameters(text: str) -> str:
-    """`text` with parameters for flags; what stands in backticks as a command stays one."""
-    parts = re.split(r"(`labelprop [^`]*`)", text)
+    """`text` with parameters for flags; what stands in backticks as a command with its arguments stays one."""
+    parts = re.split(r"(`labelprop [^`]*`)", COMMAND.sub(_call, text))
     return "".join(part if place % 2 else _without_flags(part) for place, part in enumerate(parts))
+
+
+def _call(found: re.Match[str]) -> str:
+    out = f"..., out='{found['out']}'" if found["out"] else "..."
+    return f"`labelprop.{found['verb']}({out})`"
 
 
 def _without_flags(text: str) -> str:

@@ -15,9 +15,11 @@ from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+from labelprop.core import registry
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.files import PYTHON_OBJECT, json_setting, python_setting, type_only
 from labelprop.core.progress import Reporter, Silent
+from labelprop.core.text import short_repr
 
 HelpGroup = Literal["data", "recipe", "method", "settings", "length", "machine", "output"]
 OPTION = "option"  # the key of a field's metadata
@@ -29,7 +31,7 @@ class Option:
 
     A positional one has no flag, on the command line and in Python. What is of kind Path becomes one. A `required`
     one must be given on the command line, whatever its default in Python. A `file` may be a path, or something else.
-    What is not `kept` stands in no run.json: an object that only the caller has.
+    What is not `kept` stands in no run.json: an object that only the caller has. `in_python` is its help there.
     """
 
     help: str
@@ -41,6 +43,7 @@ class Option:
     required: bool
     file: bool
     kept: bool
+    in_python: str
 
 
 def option(
@@ -55,11 +58,14 @@ def option(
     required: bool = False,
     file: bool = False,
     kept: bool = True,
+    in_python: str = "",
     factory: Any = MISSING,
 ) -> Any:
     """A field of a request. Its kind is that of its default, where that is a number or a switch, else text."""
     kind = kind or (type(default) if isinstance(default, bool | int | float) else str)
-    about = Option(help, group, kind, flag, metavar, positional, required, file or kind is Path, kept)
+    about = Option(
+        help, group, kind, flag, metavar, positional, required, file or kind is Path, kept, in_python or help
+    )
     return field(default=default, default_factory=factory, metadata={OPTION: about})
 
 
@@ -83,6 +89,8 @@ class Request:
     def __post_init__(self) -> None:
         for name, one in self.options().items():
             object.__setattr__(self, name, _checked(name, one, getattr(self, name)))
+        if not all(callable(getattr(self.reporter, method, None)) for method in ("say", "advance")):
+            raise RequestError(f"reporter={short_repr(self.reporter)} must have the methods `say` and `advance`.")
 
     @classmethod
     def options(cls) -> dict[str, Field[Any]]:
@@ -96,7 +104,8 @@ class Request:
         known = {one.name: one for one in fields(cls)}
         for name in options:
             if name not in known:
-                raise UnknownNameError("option", name, set(known) - cls.command_only)
+                _refuse_inside(cls, name, options)
+                raise UnknownNameError("option", name, {*cls.options(), "quiet"} - cls.command_only)
         for name, one in known.items():
             if name not in options and one.default is MISSING and one.default_factory is MISSING:
                 raise RequestError(f"{name} is missing; pass {name}=...")
@@ -127,26 +136,59 @@ class Request:
         return replace(self, **changes)
 
 
+def _refuse_inside(kind: type[Request], name: str, options: Mapping[str, Any]) -> None:
+    """Raises RequestError where the name is no option itself, but may stand inside of one."""
+    taken, known = kind.options(), dict[str, Mapping[str, Any]]()
+    if "parameters" in taken:
+        known["parameters"] = registry.propagator_parameters()
+    elif "recipe" in taken:
+        recipe = options.get("recipe", taken["recipe"].default)
+        if isinstance(recipe, str) and recipe in registry.entries("recipes"):
+            known["settings"] = registry.parameters("recipes", recipe)
+    for option, names in known.items():
+        if name in names:
+            raise RequestError(f"{name} is one of the {option}; pass {option}={{'{name}': ...}}.")
+
+
+def as_path(name: str, value: Any) -> Path:
+    """The value of that name as a path. Raises RequestError for what is none."""
+    if not isinstance(value, str | os.PathLike):
+        raise RequestError(f"{name}={short_repr(value)} must be a path.")
+    return Path(value)
+
+
+# What a value may be by the annotation of its field, and how that is said; another annotation allows everything.
+ALLOWED: Mapping[str, tuple[Any, str]] = {
+    "str": (str, "a text"),
+    "str | Path": (str | os.PathLike, "a path"),
+    "str | float": (str | int | float, "a text or a number"),
+    "Mapping[str, Any]": (Mapping, "a dictionary, of values by name"),
+}
+
+
 def _checked(name: str, one: Field[Any], value: Any) -> Any:
-    """The value as its kind, where that is a path, a whole number or a switch. Raises RequestError."""
+    """The value as its kind: a path, a whole number, a switch, or what its annotation says. Raises RequestError."""
     option: Option = one.metadata[OPTION]
     if value is None and one.default_factory is not MISSING:
         return one.default_factory()
-    simple = option.kind in (Path, int, bool)
-    if value is None and one.default is not None and (simple or option.positional):
-        raise RequestError(f"{name} is missing; pass {name}=...")
-    if value is None or not simple:
+    if value is None:
+        if one.default is not None:
+            raise RequestError(f"{name} is missing; pass {name}=...")
         return value
-    said = f"{name}={value!r}"  # from Python: the command line gives none but such values
     if option.kind is Path:
-        if not isinstance(value, str | os.PathLike):
-            raise RequestError(f"{said} must be a path.")
-        return Path(value)
+        return as_path(name, value)
+    said = f"{name}={short_repr(value)}"  # from Python: the command line gives none but such values
+    if option.kind not in (int, bool):
+        kinds, what = ALLOWED.get(str(one.type).removesuffix(" | None"), (object, ""))
+        if not isinstance(value, kinds):
+            raise RequestError(f"{said} must be {what}.")
+        return value
     try:
         whole = operator.index(value.item() if hasattr(value, "item") else value)
     except TypeError:
         whole = None
-    if whole is None or (option.kind is bool and whole not in (0, 1)):
+    switch = isinstance(value.item() if hasattr(value, "item") else value, bool)
+    if whole is None or (whole not in (0, 1) if option.kind is bool else switch):
         raise RequestError(f"{said} must be {'a whole number' if option.kind is int else 'True or False'}.")
     return option.kind(whole)
 

@@ -68,6 +68,7 @@ class Labeled(Reading):
         kind=list[Path],  # what is typed is always a file, and never labels in a row
         positional=True,
         file=True,
+        in_python="Labels of the rows, a mapping from ids, a table of id, label and weight, or a list of files.",
     )
     labels_id_col: str | None = option("Column of --labels with the ids.", "data", None)
     labels_label_col: str | None = option("Column of --labels with the labels.", "data", None)
@@ -135,6 +136,7 @@ class TrainRequest(NewRun):
         flag="--set",
         metavar="NAME=VALUE",
         factory=dict,
+        in_python="Settings of the recipe, by name.",
     )
     model: Any = option(f"auto, or {', '.join(registry.MODELS)}; options in brackets.", "recipe", "auto", kind=str)
     backbone: Any = option("HuggingFace folder or name, or a run of `train`; embeds DATA.", "recipe", None, file=True)

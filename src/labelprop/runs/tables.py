@@ -22,6 +22,9 @@ from labelprop.report.draw.pictures import LARGE, QUALITY
 BLOCK_ELEMENTS = 1 << 22  # shares looked at at once
 
 
+Label = str | int | float | bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Labeling:
     """A label for each of N rows, with what is known of its trustworthiness."""
@@ -129,6 +132,13 @@ def as_given(table: pa.Table, kind: LabelType | None) -> pa.Table:
     number = pa.int64() if kind == "integer" else pa.float64()
     labels = pc.equal(texts, "true") if kind == "boolean" else texts.cast(number)
     return table.set_column(place, "label", labels).replace_schema_metadata(None)
+
+
+def label_as_given(text: str, kind: LabelType | None) -> Label:
+    """The label in the type that labels came in."""
+    if kind is None:
+        return text
+    return text == "true" if kind == "boolean" else int(text) if kind == "integer" else float(text)
 
 
 def id_array(ids: Sequence[str]) -> pa.Array:

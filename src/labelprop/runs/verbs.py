@@ -8,6 +8,7 @@ and what `runs.checks` refuses is refused before.
 from __future__ import annotations
 
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from labelprop.core.ranks import leads
 from labelprop.runs import checks
 from labelprop.runs.calls import call, from_names
 from labelprop.runs.parameter_names import as_parameters, parameters_named
+from labelprop.runs.request import as_path
 from labelprop.runs.requests import (
     DoctorRequest,
     EmbedRequest,
@@ -141,13 +143,13 @@ def doctor(request: DoctorRequest) -> tuple[Finding, ...]:
     return found if request.command else tuple(replace(one, text=as_parameters(one.text)) for one in found)
 
 
-def load(path: str | Path, model: Any = None) -> Run:
+def load(path: str | PathLike[str], model: Any = None) -> Run:
     """A finished run. Of a run that was trained with a module from Python `model` is that module, or its class.
 
     Raises RequestError where there is no such run, and where it needs a module that is not given.
     """
     with parameters_named():
-        checks.finished_run(Path(path))
+        checks.finished_run(as_path("path", path))
     from labelprop.runs.run import Run
 
     run = Run(path, model=model)

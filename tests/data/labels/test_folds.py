@@ -43,3 +43,16 @@ def test_more_folds_than_seeds_are_refused(folds: int) -> None:
         RequestError, match=rf"n_splits={folds} must be at least 2 and at most the number of seeds \(3\)"
     ):
         next(SeedKFold(folds).split(None, np.array([0, 1, 1, -1])))
+
+
+@pytest.mark.parametrize("folds", [2.5, "a", None, True])
+def test_a_number_of_folds_that_is_none_is_refused_by_its_name(folds: object) -> None:
+    with pytest.raises(RequestError, match="n_splits="):
+        next(SeedKFold(folds).split(None, [0, 1, 0, -1]))
+
+
+def test_rows_and_labels_are_as_many() -> None:
+    with pytest.raises(RequestError, match="X has 4 rows and y 3"):
+        next(SeedKFold(2).split(np.eye(4), [0, 1, -1]))
+    with pytest.raises(RequestError, match="random_state='a'"):
+        next(SeedKFold(2, random_state="a").split([1, 2, 3], [0, 1, -1]))

@@ -26,7 +26,9 @@ class ImageSource:
 
     def read(self, data: Any, columns: Columns) -> RawData:
         if columns != NO_COLUMNS:
-            raise RequestError(f"'{data}' is one image and has no columns; leave the --...-col flags out.")
+            raise RequestError(
+                f"'{data}' is one image and has no columns; leave out what names columns (--id-col and the like)."
+            )
         path = Path(data).expanduser()
         name = shown_name(path.name)
         return RawData(name=name, ids=[name], given=[None], images=EncodedImages([path]), unit="file")

@@ -136,4 +136,6 @@ class CandidateNames:
             return "a list of method names, for example ['diffusion', 'labels-only']"
         known = [*propagators(), *HEADS]
         unknown = [name for name in value if name not in known]
-        return f"a list of known names; {UnknownNameError('candidate', str(unknown[0]), known)}" if unknown else None
+        if not unknown:
+            return None
+        return f"a list of known names; {UnknownNameError('candidate', unknown[0], known)}".removesuffix(".")
