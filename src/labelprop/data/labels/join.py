@@ -12,7 +12,7 @@ import numpy as np
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.text import counted, quoted
 from labelprop.core.types import UNLABELED
-from labelprop.data.labels.albums import say_albums
+from labelprop.data.labels.albums import Pairs, albums, albums_beside, say_albums
 from labelprop.data.labels.file_names import FileNames
 from labelprop.data.labels.findings import Finding, blocking, warning
 from labelprop.data.labels.lost_classes import lost_classes
@@ -128,11 +128,16 @@ def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USU
     texts = [None if weight == 0 else text for text, weight in zip(texts, weights, strict=True)]
     guessed = [row.id for row in known.values() if row.guessed]
     lost = [row.id for row in rows if row.id in skipped and row.label is not None]
+    folders = albums(disagreeing, samples, {row.label for row in rows if row.label is not None})
+    if options.prefer == "labels":
+        of_data = [*corrected(disagreeing, samples), *albums_beside(folders, samples, set(texts))]
+    else:
+        of_data = _disagreeing(disagreeing, samples, folders)
     findings = [
         *by_name,
         *_unknown(unknown, samples),
         *_conflicting(list(conflicting.values())),
-        *(corrected if options.prefer == "labels" else _disagreeing)(disagreeing, samples),
+        *of_data,
         *later_files(overruled),
         *([] if options.literal else lists_of_labels(samples, rows)),
         *repeated_labels(repeated),
@@ -143,8 +148,8 @@ def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USU
         *_note(weightless, "of weight 0", "These examples count as unlabeled."),
         *numbers_and_names(samples, rows),
     ]
-    of_data = {samples.label_type} if any(text is not None for text in samples.given) else set()
-    types = frozenset(of_data.union(row.type for row in known.values()))
+    data_types = {samples.label_type} if any(text is not None for text in samples.given) else set()
+    types = frozenset(data_types.union(row.type for row in known.values()))
     return Joined(tuple(texts), tuple(weight or 1.0 for weight in weights), tuple(findings), types)
 
 
@@ -201,16 +206,14 @@ def _conflicting(pairs: Sequence[tuple[LabelRow, LabelRow]]) -> list[Finding]:
     return _blocking([first.id for first, _ in pairs], f"{text}.")
 
 
-def _disagreeing(pairs: Sequence[tuple[LabelRow, str | None]], samples: Samples) -> list[Finding]:
+def _disagreeing(pairs: Pairs, samples: Samples, folders: Sequence[str]) -> list[Finding]:
     examples = "; ".join(
         f"'{row.id}' is '{there}' in '{samples.name}' and '{row.label}' in {row.where}"
         for row, there in pairs[:_EXAMPLES]
     )
-    text = (
-        f"DATA and LABELS disagree on {counted(len(pairs), 'id')}: {examples}. Correct one of the two, or let LABELS "
-        f"count with --prefer labels.{say_albums(pairs, samples)}"
-    )
-    return _blocking([row.id for row, _ in pairs], text)
+    remedy = f"{say_albums(folders)} Else correct one of the two" if folders else "Correct one of the two"
+    text = f"DATA and LABELS disagree on {counted(len(pairs), 'id')}: {examples}. {remedy}, or let LABELS count with "
+    return _blocking([row.id for row, _ in pairs], f"{text}--prefer labels.")
 
 
 def _note(ids: Sequence[str], what: str, so: str) -> list[Finding]:
