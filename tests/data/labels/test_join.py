@@ -295,19 +295,3 @@ def test_labels_may_correct_those_of_a_folder(photos: Samples, tmp_path: Path) -
         join_labels(photos, path)
     with pytest.raises(UnknownNameError, match="unknown --prefer 'label'; did you mean 'labels'"):
         LabelOptions(prefer="label")
-
-
-def test_albums_are_said_before_the_flag_and_with_it(photos: Samples, tmp_path: Path) -> None:
-    """Also where one row alone says so; the folders without a row count as classes, and that is said."""
-    path = table(tmp_path, "cat/1.png,bird", "4.png,fish")
-    with pytest.raises(DataError) as caught:
-        join_labels(photos, path)
-    text = str(caught.value)
-    assert 0 < text.index("may be albums") < text.index("folder named 'unlabeled'") < text.index("--prefer labels")
-    given = join_labels(photos, path, LabelOptions(prefer="labels"))
-    assert given.classes == ("bird", "cat", "dog", "fish")
-    (said,) = [text for text in given.warnings if "may be albums" in text]
-    assert said.startswith("names of folders count as classes beside those of LABELS: 'cat', 'dog'.")
-    for label in ("dog", "Dog"):  # LABELS know the folders as classes
-        joined = join_labels(photos, table(tmp_path, f"cat/1.png,{label}"), LabelOptions(prefer="labels"))
-        assert not any("albums" in text for text in joined.warnings)

@@ -31,6 +31,7 @@ from labelprop.data.source import NO_COLUMNS, Columns
 from labelprop.data.tables.values import LabelType, common_type, sort_classes
 
 _COMPARED = 20_000  # ids that are compared letter by letter in search of the nearest
+_NEAR = 3  # ids that are shown of those most alike
 _EXAMPLES = 5  # shown of each kind of problem; the finding carries more ids
 
 
@@ -183,14 +184,24 @@ def _unknown(rows: Sequence[LabelRow], samples: Samples) -> list[Finding]:
 
 
 def _nearest(name: str, ids: Sequence[str]) -> str:
-    """The most similar id: one with the same file name or stem, else the nearest in spelling."""
-    stem = name.rpartition("/")[2].rpartition(".")[0] or name.rpartition("/")[2]
-    for candidate in ids:
-        last = candidate.rpartition("/")[2]
-        if stem and stem in (last, last.rpartition(".")[0]):
-            return f"; nearest '{candidate}'"
-    near = difflib.get_close_matches(name, ids[:_COMPARED], n=1, cutoff=0.6)
-    return f"; nearest '{near[0]}'" if near else ""
+    """The most similar ids: but for case and spaces the same, of the same file name or stem, or alike in spelling."""
+    bare = name.strip()
+    alike = [candidate for candidate in ids if candidate.strip().casefold() == bare.casefold()]
+    if alike:
+        cased, spaced = bare not in map(str.strip, alike), any(text != text.strip() for text in (name, *alike))
+        what = " and ".join(text for text, there in (("case", cased), ("spaces around it", spaced)) if there)
+        return f"; differs only in {what} from {quoted(alike, _NEAR)}"
+    last = bare.casefold().rpartition("/")[2]
+    stem = last.rpartition(".")[0] or last
+    near = [candidate for candidate in ids if stem and stem in _file_names(candidate)]
+    near = near or difflib.get_close_matches(bare, ids[:_COMPARED], n=1, cutoff=0.6)
+    return f"; nearest {quoted(near, _NEAR)}" if near else ""
+
+
+def _file_names(name: str) -> tuple[str, str]:
+    """The file's name and its stem, in small letters."""
+    last = name.strip().casefold().rpartition("/")[2]
+    return last, last.rpartition(".")[0]
 
 
 def _conflicting(pairs: Sequence[tuple[LabelRow, LabelRow]]) -> list[Finding]:
