@@ -37,11 +37,11 @@ class HeldBackTruth:
             texts.append("all rows that the truth names have a given label: none is left to score")
         strange = sorted({str(self.names_N[row]) for row in np.flatnonzero(self.codes_N == OTHER)})
         if strange:
-            n, alike = int((self.codes_N == OTHER).sum()), {name.casefold() for name in classes}
-            spelled = [name for name in strange if name.casefold() in alike]
+            n, alike = int((self.codes_N == OTHER).sum()), {name.casefold(): name for name in classes}
+            spelled = [alike[name.casefold()] for name in strange if name.casefold() in alike]
             texts.append(
                 f"the truth has classes that no label names, {quoted(strange)}: its {n:,} rows of these count as "
-                "wrong" + (f"; labels write {quoted(spelled)} in another case" if spelled else "")
+                "wrong" + (f"; labels write {quoted(dict.fromkeys(spelled))}" if spelled else "")
             )
         return texts
 

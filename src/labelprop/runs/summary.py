@@ -46,7 +46,8 @@ def summary(metrics: Mapping[str, Any], noun: str) -> str:
     """The results in one or two sentences."""
     n, found = metrics["unlabeled"]["n"], metrics["unlabeled"]["accuracy"]
     if n == 0:
-        return f"all {metrics['n']:,} {noun}s carry the label you gave; there was nothing else to label"
+        gave = "that you or the folders gave" if noun == "image" else "you gave"
+        return f"all {metrics['n']:,} {noun}s carry the label {gave}; there was nothing else to label"
     unreached = metrics["unlabeled"].get("unreached", 0)
     open_end = f" ({unreached:,} unreached ones count as wrong)" if unreached else ""
     tested = metrics["test"]["accuracy"]

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from labelprop.core.errors import DataError
 from labelprop.data.labels.inspect import Finding, inspect, inspect_data
+from labelprop.data.labels.join import join_labels
+from labelprop.data.labels.options import LabelOptions
 from labelprop.data.samples import open_samples
 from labelprop.data.source import Columns
 
@@ -181,3 +184,22 @@ def test_albums_taken_for_classes_are_said(tmp_path: Path, put_image: Callable[.
     assert findings[-1].text == "6 files: 0 used, 0 skipped, 6 refused."
     _, findings = inspect_data(tmp_path, {names[0]: "2024", names[1]: "cat", names[2]: "cat"})
     assert "may be albums" not in one(findings, "disagree on 3 ids").text
+
+
+def test_albums_are_said_before_the_flag_and_with_it(tmp_path: Path, put_image: Callable[..., Path]) -> None:
+    """Also where one row alone says so; the folders without a row count as classes, and that is said."""
+    for seed, name in enumerate(["cat/1.png", "cat/2.png", "dog/3.png", "4.png"]):
+        put_image(tmp_path / name, seed=seed)
+    photos = open_samples(tmp_path)
+    labels = {"cat/1.png": "bird", "4.png": "fish"}
+    with pytest.raises(DataError) as caught:
+        join_labels(photos, labels)
+    text = str(caught.value)
+    assert 0 < text.index("may be albums") < text.index("folder named 'unlabeled'") < text.index("--prefer labels")
+    given = join_labels(photos, labels, LabelOptions(prefer="labels"))
+    assert given.classes == ("bird", "cat", "dog", "fish")
+    (said,) = [text for text in given.warnings if "may be albums" in text]
+    assert said.startswith("names of folders count as classes beside those of LABELS: 'cat', 'dog'.")
+    for label in ("dog", "Dog"):  # LABELS know the folders as classes
+        joined = join_labels(photos, {"cat/1.png": label}, LabelOptions(prefer="labels"))
+        assert not any("albums" in text for text in joined.warnings)

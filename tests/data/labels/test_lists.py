@@ -27,6 +27,7 @@ from labelprop.data.source import Columns
         (["cat | dog", "dog"], {"cat | dog"}),
         (["cat,dog", "cat", "dog"], {"cat,dog"}),
         (["cat; dog", "cat", "dog"], {"cat; dog"}),
+        (["cat/dog", "cat", "dog"], {"cat/dog"}),
         # Names of classes:
         (["[unk]", "[PAD]", "{x}", "[a", "(cat, dog)"], set()),
         (["animal|cat", "animal|dog", "plant"], set()),
@@ -35,6 +36,7 @@ from labelprop.data.source import Columns
         (["Smith, John", "Smith, Anna"], set()),
         (["cat|", "cat", "|"], set()),
         (["cat,", "cat"], set()),
+        (["animal/cat", "animal/dog", "animal", "n/a"], set()),
     ],
 )
 def test_which_labels_are_lists(labels: list[str], found: set[str]) -> None:

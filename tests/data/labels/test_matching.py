@@ -90,3 +90,23 @@ def test_two_files_that_would_be_one_example_are_refused(photos: Samples, tmp_pa
     path = labels(tmp_path, "train/1.png,u")
     given = join_labels(photos, [path, tmp_path / "corrections.csv"])  # another file has ids of its own kind
     assert given.classes[given.labels_N[0]] == "u"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("img_0000.jpg", "; differs only in case from 'IMG_0000.JPG')"),
+        (" IMG_0000.JPG ", "; differs only in spaces around it from 'IMG_0000.JPG')"),
+        (" img_0000.jpg", "; differs only in case and spaces around it from 'IMG_0000.JPG')"),
+        ("Sam", "; differs only in case from 'SAM', 'sam')"),
+        ("photos/img_0000.png", "; nearest 'IMG_0000.JPG')"),
+        ("IMG_0001.png", "; nearest 'a/IMG_0001.JPG', 'b/IMG_0001.JPG', 'c/IMG_0001.JPG' and 1 more)"),
+    ],
+)
+def test_the_nearest_id_is_the_same_but_for_case_and_spaces(tmp_path: Path, written: str, said: str) -> None:
+    ids = ["img_0009", "IMG_0000.JPG", *(f"{folder}/IMG_0001.JPG" for folder in "abcd"), "SAM", "sam"]
+    (tmp_path / "t.csv").write_text("id,text\n" + "".join(f"{name},x\n" for name in ids))
+    samples = open_samples(tmp_path / "t.csv")
+    with pytest.raises(DataError) as caught:
+        join_labels(samples, {written: "x"})
+    assert said in str(caught.value)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.data.labels.inspect import inspect_data
+from labelprop.data.samples import open_samples
 from labelprop.data.source import Columns
 from labelprop.data.sources.folder import FolderSource
 
@@ -27,6 +29,35 @@ def test_class_folders_without_images_are_declared(tmp_path: Path, put_image: Ca
     found = SOURCE.read(tmp_path, Columns())
     assert found.declared == ("cat", "dog")
     assert list(found.ids) == ["cat/1.PNG"]
+
+
+def test_a_run_in_the_folder_and_folders_of_other_files_are_no_classes(
+    tmp_path: Path, put_image: Callable[..., Path]
+) -> None:
+    for name in ("cat/1.png", "dog/2.png", "out/pictures/3.png", "more/runs/first/4.png"):
+        put_image(tmp_path / name)
+    for name in (
+        "out/run.json",
+        "out/.lock",
+        "more/runs/first/run.json",
+        "notes/a.txt",
+        "tables/t.csv",
+        "begun/.lock",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    found = SOURCE.read(tmp_path, Columns())
+    assert (found.declared, list(found.ids)) == (("cat", "dog"), ["cat/1.png", "dog/2.png"])
+    assert {skip.id: (skip.kind, skip.n_files) for skip in found.skipped} == {
+        **{"out/": ("run", 3), "more/runs/first/": ("run", 2)},
+        **{"notes/a.txt": ("other", 1), "tables/t.csv": ("other", 1), "begun/.lock": ("system", 1)},
+    }
+    _, findings = inspect_data(tmp_path)
+    why = "2 not read as examples, 5 in a labelprop run, 1 hidden or of the system"
+    assert findings[-1].text == f"10 files: 2 used, 8 skipped ({why}), 0 refused."
+    told: list[str] = []
+    open_samples(tmp_path, warn=told.append)
+    assert any("5 files skipped (a labelprop run): 'out/', 'more/runs/first/'" in text for text in told)
 
 
 def test_columns_are_refused(tmp_path: Path, put_image: Callable[..., Path]) -> None:

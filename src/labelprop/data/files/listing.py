@@ -26,7 +26,10 @@ _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".ra
 
 @dataclass(frozen=True, slots=True)
 class FolderFiles:
-    """Paths relative to `root`, sorted; `folders` are the names on its first level. System parts are skipped."""
+    """Paths relative to `root`, sorted. System parts and runs are skipped.
+
+    `folders` are the names on its first level, without those that hold files and no image.
+    """
 
     root: Path
     folders: list[str] = field(default_factory=list)
@@ -85,6 +88,10 @@ def list_files(root: Path) -> FolderFiles:
         folders += reversed(below)
     for names in (found.images, found.tables):
         names.sort()
+    of_images = {_first(name) for name in found.images}
+    others = {_first(shown_name(name)) for name in found.tables}
+    others |= {_first(skip.id) for skip in found.skipped if skip.kind != "unreadable"}
+    found.folders[:] = [name for name in found.folders if name in of_images or shown_name(name) not in others]
     return found
 
 
@@ -95,10 +102,22 @@ def _sort_entries(found: FolderFiles, folder: str, path: str) -> list[str]:
         for entry in sorted(entries, key=lambda entry: entry.name):
             name, kind = os.path.join(folder, entry.name), _kind(entry)
             if kind == "folder" and not _is_system(entry.name):
-                below.append(name)
+                if os.path.isfile(os.path.join(entry.path, "run.json")):  # written with --out in here
+                    found.leave_out(f"{name}/", "a labelprop run", "run", _n_files(entry.path))
+                else:
+                    below.append(name)
             else:
                 _sort_in(found, name, entry, kind)
     return below
+
+
+def _n_files(folder: str) -> int:
+    return sum(len(files) for _, _, files in os.walk(folder))
+
+
+def _first(name: str) -> str:
+    """The first part of a path with folders."""
+    return name.replace(os.sep, "/").partition("/")[0]
 
 
 def _is_system(name: str) -> bool:
@@ -122,7 +141,7 @@ def _sort_in(found: FolderFiles, name: str, entry: os.DirEntry[str], kind: str) 
     suffix = PurePath(name).suffix.lower()
     if _is_system(entry.name):
         folder = kind == "folder"
-        n_files = sum(len(files) for _, _, files in os.walk(entry.path)) if folder else 1
+        n_files = _n_files(entry.path) if folder else 1
         if n_files:
             found.leave_out(f"{name}/" if folder else name, "hidden or of the system", "system", n_files)
     elif kind == "special":

@@ -11,10 +11,13 @@ from typing import Literal
 from labelprop.core.text import counted, quoted
 from labelprop.data.images.kinds import is_image_name
 
-Kind = Literal["unreadable", "other", "system"]  # an example that cannot be read; no example; hidden or of the system
+Kind = Literal[
+    "unreadable", "other", "run", "system"
+]  # of an example; no example; of our runs; hidden or of the system
 _WHY: dict[Kind, str] = {
     "unreadable": "cannot be read",
     "other": "not read as examples",
+    "run": "in a labelprop run",
     "system": "hidden or of the system",
 }
 

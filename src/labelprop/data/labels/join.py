@@ -12,7 +12,7 @@ import numpy as np
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.text import counted, quoted
 from labelprop.core.types import UNLABELED
-from labelprop.data.labels.albums import say_albums
+from labelprop.data.labels.albums import Pairs, albums, albums_beside, say_albums
 from labelprop.data.labels.file_names import FileNames
 from labelprop.data.labels.findings import Finding, blocking, warning
 from labelprop.data.labels.lost_classes import lost_classes
@@ -31,6 +31,7 @@ from labelprop.data.source import NO_COLUMNS, Columns
 from labelprop.data.tables.values import LabelType, common_type, sort_classes
 
 _COMPARED = 20_000  # ids that are compared letter by letter in search of the nearest
+_NEAR = 3  # ids that are shown of those most alike
 _EXAMPLES = 5  # shown of each kind of problem; the finding carries more ids
 
 
@@ -128,11 +129,16 @@ def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USU
     texts = [None if weight == 0 else text for text, weight in zip(texts, weights, strict=True)]
     guessed = [row.id for row in known.values() if row.guessed]
     lost = [row.id for row in rows if row.id in skipped and row.label is not None]
+    folders = albums(disagreeing, samples, {row.label for row in rows if row.label is not None})
+    if options.prefer == "labels":
+        of_data = [*corrected(disagreeing, samples), *albums_beside(folders, samples, set(texts))]
+    else:
+        of_data = _disagreeing(disagreeing, samples, folders)
     findings = [
         *by_name,
         *_unknown(unknown, samples),
         *_conflicting(list(conflicting.values())),
-        *(corrected if options.prefer == "labels" else _disagreeing)(disagreeing, samples),
+        *of_data,
         *later_files(overruled),
         *([] if options.literal else lists_of_labels(samples, rows)),
         *repeated_labels(repeated),
@@ -143,8 +149,8 @@ def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USU
         *_note(weightless, "of weight 0", "These examples count as unlabeled."),
         *numbers_and_names(samples, rows),
     ]
-    of_data = {samples.label_type} if any(text is not None for text in samples.given) else set()
-    types = frozenset(of_data.union(row.type for row in known.values()))
+    data_types = {samples.label_type} if any(text is not None for text in samples.given) else set()
+    types = frozenset(data_types.union(row.type for row in known.values()))
     return Joined(tuple(texts), tuple(weight or 1.0 for weight in weights), tuple(findings), types)
 
 
@@ -178,14 +184,24 @@ def _unknown(rows: Sequence[LabelRow], samples: Samples) -> list[Finding]:
 
 
 def _nearest(name: str, ids: Sequence[str]) -> str:
-    """The most similar id: one with the same file name or stem, else the nearest in spelling."""
-    stem = name.rpartition("/")[2].rpartition(".")[0] or name.rpartition("/")[2]
-    for candidate in ids:
-        last = candidate.rpartition("/")[2]
-        if stem and stem in (last, last.rpartition(".")[0]):
-            return f"; nearest '{candidate}'"
-    near = difflib.get_close_matches(name, ids[:_COMPARED], n=1, cutoff=0.6)
-    return f"; nearest '{near[0]}'" if near else ""
+    """The most similar ids: but for case and spaces the same, of the same file name or stem, or alike in spelling."""
+    bare = name.strip()
+    alike = [candidate for candidate in ids if candidate.strip().casefold() == bare.casefold()]
+    if alike:
+        cased, spaced = bare not in map(str.strip, alike), any(text != text.strip() for text in (name, *alike))
+        what = " and ".join(text for text, there in (("case", cased), ("spaces around it", spaced)) if there)
+        return f"; differs only in {what} from {quoted(alike, _NEAR)}"
+    last = bare.casefold().rpartition("/")[2]
+    stem = last.rpartition(".")[0] or last
+    near = [candidate for candidate in ids if stem and stem in _file_names(candidate)]
+    near = near or difflib.get_close_matches(bare, ids[:_COMPARED], n=1, cutoff=0.6)
+    return f"; nearest {quoted(near, _NEAR)}" if near else ""
+
+
+def _file_names(name: str) -> tuple[str, str]:
+    """The file's name and its stem, in small letters."""
+    last = name.strip().casefold().rpartition("/")[2]
+    return last, last.rpartition(".")[0]
 
 
 def _conflicting(pairs: Sequence[tuple[LabelRow, LabelRow]]) -> list[Finding]:
@@ -201,16 +217,14 @@ def _conflicting(pairs: Sequence[tuple[LabelRow, LabelRow]]) -> list[Finding]:
     return _blocking([first.id for first, _ in pairs], f"{text}.")
 
 
-def _disagreeing(pairs: Sequence[tuple[LabelRow, str | None]], samples: Samples) -> list[Finding]:
+def _disagreeing(pairs: Pairs, samples: Samples, folders: Sequence[str]) -> list[Finding]:
     examples = "; ".join(
         f"'{row.id}' is '{there}' in '{samples.name}' and '{row.label}' in {row.where}"
         for row, there in pairs[:_EXAMPLES]
     )
-    text = (
-        f"DATA and LABELS disagree on {counted(len(pairs), 'id')}: {examples}. Correct one of the two, or let LABELS "
-        f"count with --prefer labels.{say_albums(pairs, samples)}"
-    )
-    return _blocking([row.id for row, _ in pairs], text)
+    remedy = f"{say_albums(folders)} Else correct one of the two" if folders else "Correct one of the two"
+    text = f"DATA and LABELS disagree on {counted(len(pairs), 'id')}: {examples}. {remedy}, or let LABELS count with "
+    return _blocking([row.id for row, _ in pairs], f"{text}--prefer labels.")
 
 
 def _note(ids: Sequence[str], what: str, so: str) -> list[Finding]:

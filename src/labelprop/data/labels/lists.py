@@ -1,8 +1,8 @@
 """Labels that are lists of labels in one cell: an example has one label here, so they are no class of their own.
 
 `["cat"]` is a list as it is written. `cat|dog` is one where a part is itself a label of another row, or every part
-stands in a list of other parts too; `cat,dog` and `cat;dog` only where every part is itself a label, since names of
-classes have commas in them ("Washington, D.C.").
+stands in a list of other parts too; `cat,dog`, `cat;dog` and `cat/dog` only where every part is itself a label, since
+names of classes have commas and slashes in them ("Washington, D.C.", "n/a").
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def listed(labels: Iterable[str]) -> set[str]:
         alone = any(part in names for part in parts)
         if len(parts) > 1 and (alone or all(len(cells_of[part]) > 1 for part in parts)):
             found.add(name)
-    for mark in ",;":
+    for mark in ",;/":
         for name in names:
             parts = _parts(name, mark) if mark in name else set()
             if len(parts) > 1 and parts <= names:
