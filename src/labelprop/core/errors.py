@@ -36,16 +36,21 @@ class DataError(RequestError):
 
 
 class UnknownNameError(RequestError):
-    """A name that is not known; the message suggests the nearest one, by spelling, as a part of it, or by meaning."""
+    """A name that is not known; the message suggests the nearest one, by spelling, as a part of it, or by meaning.
 
-    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+    It lists the first `limit` of those that are known, by default all.
+    """
+
+    def __init__(self, kind: str, name: object, known: Iterable[str], limit: int | None = None) -> None:
         choices, name = sorted(known), str(name)
         spelled = {choice.lower(): choice for choice in choices}
         near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
         near = near or [spelled[one] for one in difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.6)]
         near = near or [choice for choice in choices if name in (*choice.split("_"), ALSO_CALLED.get(choice))]
         hint = f"; did you mean '{near[0]}'?" if near else "."
-        super().__init__(f"unknown {kind} '{name}'{hint} Known: {', '.join(choices) or 'none'}.")
+        shown = ", ".join(choices[:limit]) or "none"
+        more = f" and {len(choices) - limit:,} more" if limit is not None and len(choices) > limit else ""
+        super().__init__(f"unknown {kind} '{name}'{hint} Known: {shown}{more}.")
         self.name, self.nearest = name, near[0] if near else None
 
 

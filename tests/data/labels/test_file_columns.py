@@ -122,3 +122,32 @@ def test_rows_without_id_and_label_say_nothing(questions: Samples, tmp_path: Pat
     (tmp_path / "l.csv").write_text("id,label\na,u\n,v\n,\n")
     with pytest.raises(DataError, match=r"l\.csv, line 3: column 'id' is empty"):
         read_label_table(tmp_path / "l.csv", questions)
+
+
+def test_a_file_without_a_first_line_of_names_is_told_which(questions: Samples, tmp_path: Path) -> None:
+    for first in (f"{questions.ids[0]},cat", f"cat,{questions.ids[1]}", f"{questions.ids[0]},label"):
+        (tmp_path / "l.csv").write_text(f"{first}\n{questions.ids[2]},dog\n")
+        with pytest.raises(DataError, match=r"l\.csv has no column 'id'.*write `id,label` as its first line"):
+            read_label_table(tmp_path / "l.csv", questions)
+
+
+def test_columns_of_zeros_and_ones_are_told_to_be_one(questions: Samples, tmp_path: Path) -> None:
+    rows = {"int": ("1", "0"), "float": ("1.0", "0.0"), "bool": ("true", "false")}
+    for yes, no in rows.values():
+        (tmp_path / "l.csv").write_text(f"id,cat,dog\n{questions.ids[0]},{yes},{no}\n{questions.ids[1]},{no},{yes}\n")
+        with pytest.raises(DataError, match=r"'cat', 'dog' hold 0 and 1 alone.*the name of the column that holds 1"):
+            read_label_table(tmp_path / "l.csv", questions)
+    (tmp_path / "l.csv").write_text(f"id,cat,dog\n{questions.ids[0]},1,2\n")
+    with pytest.raises(DataError, match="name their columns with --labels-id-col"):
+        read_label_table(tmp_path / "l.csv", questions)
+
+
+def test_of_many_columns_the_first_are_named(questions: Samples, tmp_path: Path) -> None:
+    names = [f"c{number:02}" for number in range(68)]
+    (tmp_path / "l.csv").write_text(",".join(names) + "\n" + ",".join(names) + "\n")
+    with pytest.raises(DataError, match=r"c06, c07 and 60 more"):
+        read_label_table(tmp_path / "l.csv", questions)
+    with pytest.raises(UnknownNameError, match=r"did you mean 'c20'\? Known: c00, .*c07 and 60 more\."):
+        read_label_table(tmp_path / "l.csv", questions, LabelOptions(id="c20x"))
+    with pytest.raises(RequestError, match=r"no column of content was found.*c07 and 60 more"):
+        open_samples(tmp_path / "l.csv")

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from labelprop.core.errors import DataError
+from labelprop.data.labels.inspect import inspect_data
 from labelprop.data.labels.join import join_labels, read_truth
 from labelprop.data.labels.lists import listed
 from labelprop.data.labels.options import LabelOptions
@@ -86,3 +87,11 @@ def test_typed_lists_name_the_row(tmp_path: Path, name: str) -> None:
             DataError, match=rf"{name}, {place}: column 'label' holds a list of labels, \['cat', 'dog'\]"
         ):
             join_labels(samples, tmp_path / name, options)
+
+
+def test_lists_are_counted_by_rows(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('id,text,label\na,x,cat\nb,y,dog\nc,z,"cat,dog"\nd,w,"cat,dog"\ne,v,\n')
+    _, findings = inspect_data(tmp_path / "t.csv")
+    assert findings[0].text.startswith("lists in the place of 2 labels")
+    assert list(findings[0].rows) == ["c", "d"]
+    assert findings[-1].text == "5 rows: 3 used, 0 skipped, 2 refused."

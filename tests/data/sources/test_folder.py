@@ -74,3 +74,10 @@ def test_two_names_that_look_the_same_are_refused(tmp_path: Path, put_image: Cal
         pytest.skip("this file system takes UTF-8 names only")
     with pytest.raises(DataError, match=r"two files in .* are both shown as"):
         SOURCE.read(tmp_path / "in", Columns())
+
+
+def test_beside_tables_other_files_are_no_tables(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("text\nx\n")
+    (tmp_path / "README.md").write_text("x")
+    (skipped,) = SOURCE.read(tmp_path, Columns()).skipped
+    assert (skipped.id, skipped.reason) == ("README.md", "not a table")

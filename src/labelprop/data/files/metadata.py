@@ -14,7 +14,7 @@ from labelprop.data.labels.findings import Finding, blocking, note
 from labelprop.data.source import Columns
 from labelprop.data.sources.table import label_column
 from labelprop.data.tables.read import read_table
-from labelprop.data.tables.table import Table
+from labelprop.data.tables.table import NAMES_SHOWN, Table
 from labelprop.data.tables.values import LabelType
 
 _STEM, _FILE_NAME = "metadata", "file_name"
@@ -65,9 +65,8 @@ def read_metadata(found: FolderFiles, names: Sequence[str], ids: Collection[str]
 def _add(metadata: Metadata, table: Table, folder: str, known: Collection[str], columns: Columns) -> None:
     column = label_column(table, columns)
     if column is None and columns.truth is None:
-        metadata.findings.append(
-            note(f"{table.where} has no column label; name one with --label-col: {', '.join(table.names)}")
-        )
+        names = quoted(table.names, NAMES_SHOWN, mark="")
+        metadata.findings.append(note(f"{table.where} has no column label; name one with --label-col: {names}"))
     labels = table.labels(column) if column is not None else [None] * table.n_rows
     n_labels = sum(label is not None for label in labels)
     if column is not None and n_labels:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from labelprop.core.errors import DataError, UnknownNameError
 from labelprop.core.text import quoted
 from labelprop.data.labels.options import LabelOptions
-from labelprop.data.tables.table import Table
+from labelprop.data.tables.table import NAMES_SHOWN, Table
 from labelprop.data.tables.values import id_text
 
 IDS = (
@@ -16,6 +16,8 @@ IDS = (
     *("img_path", "filepath", "file_path", "img_id", "image_file"),
 )
 LABELS = ("label", "class", "target", "category", "labels", "choice", "class_name", "class_label", "y")
+_ONES = frozenset({"1", "1.0", "True", "true"})
+_BITS = _ONES | {"0", "0.0", "False", "false", ""}
 _LABEL_STUDIO = {"annotation_id", "lead_time"}  # in its exports `id` is its own number of a task
 
 
@@ -32,7 +34,9 @@ def check_named(tables: Sequence[Table], options: LabelOptions) -> None:
     for name in (options.id, options.label):
         if name is not None and tables and not any(name in table.names for table in tables):
             where = ", ".join(table.where for table in tables)
-            raise UnknownNameError(f"column of {where}", name, {one for table in tables for one in table.names})
+            raise UnknownNameError(
+                f"column of {where}", name, {one for table in tables for one in table.names}, NAMES_SHOWN
+            )
 
 
 def find_columns(table: Table, options: LabelOptions, known: Callable[[str], bool]) -> FileColumns:
@@ -47,15 +51,16 @@ def find_columns(table: Table, options: LabelOptions, known: Callable[[str], boo
     if options.id is None and set(table.names) >= _LABEL_STUDIO:
         ids = [name for name in ids if name != "id"]
     if not ids:
-        raise DataError(f"{table.where} has no column 'id', or of a usual name for it. {_say_which(table)}")
+        raise DataError(f"{table.where} has no column 'id', or of a usual name for it. {_say_which(table, known)}")
     chosen = ids[0]
     if len(ids) > 1:
         chosen = next((name for name in ids if any(map(known, _texts(table, name)))), chosen)
     labels = [label] if label is not None else [name for name in _usual(table, LABELS) if name != chosen]
     if not labels:
-        raise DataError(f"{table.where} has no column 'label', or of a usual name for it. {_say_which(table)}")
+        which = _say_one_hot(table, chosen) or _say_which(table, known)
+        raise DataError(f"{table.where} has no column 'label', or of a usual name for it. {which}")
     if len(labels) > 1 and labels[0].casefold() != "label":
-        raise DataError(f"{table.where}: the labels may be in {quoted(labels)}. {_say_which(table)}")
+        raise DataError(f"{table.where}: the labels may be in {quoted(labels)}. {_say_which(table, known)}")
     usual = (chosen.casefold(), labels[0].casefold()) == ("id", "label")
     note = None if usual else f"{table.where}: ids are taken from the column '{chosen}', labels from '{labels[0]}'"
     return FileColumns(chosen, labels[0], note)
@@ -70,8 +75,26 @@ def _texts(table: Table, name: str) -> list[str]:
     return [id_text(value) for value in table.values(name)]
 
 
-def _say_which(table: Table) -> str:
+def _say_one_hot(table: Table, ids: str) -> str:
+    """The remedy where all other columns hold 0 and 1 alone; else ''."""
+    others = [name for name in table.names if name != ids]
+    found = {text for name in others for text in _texts(table, name)}
+    if len(others) < 2 or not found <= _BITS or not found & _ONES:
+        return ""
+    return (
+        f"Its columns {quoted(others, NAMES_SHOWN)} hold 0 and 1 alone (one-hot): write one column 'label' in their "
+        "place, with the name of the column that holds 1."
+    )
+
+
+def _say_which(table: Table, known: Callable[[str], bool]) -> str:
+    headless = [name for name in table.names if known(name)]
+    if headless:
+        return (
+            f"Its first line should name the columns and holds an id of DATA, '{headless[0]}': write `id,label` as "
+            "its first line."
+        )
     return (
         "Labels need ids and labels (and may have weight): name their columns with --labels-id-col and "
-        f"--labels-label-col. The first line names {', '.join(table.names) or 'nothing'}."
+        f"--labels-label-col. The first line names {quoted(table.names, NAMES_SHOWN, mark='') or 'nothing'}."
     )

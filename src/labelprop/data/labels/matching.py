@@ -105,14 +105,18 @@ def repeated_labels(pairs: Sequence[tuple[LabelRow, LabelRow]]) -> Iterator[Find
 
 
 def lists_of_labels(samples: Samples, rows: Sequence[LabelRow]) -> Iterator[Finding]:
-    """Labels that are lists of labels, with the first row of each."""
+    """Labels that are lists of labels: how many rows hold one, and the first row of each."""
     places: dict[str, tuple[str, str]] = {}  # label -> its first place, and the id there
+    ids: dict[str, list[str]] = {}
     for row in rows:
         if row.label is not None:
             places.setdefault(row.label, (row.where, row.id))
+            ids.setdefault(row.label, []).append(row.id)
     for index, label in enumerate(samples.given):
-        if label is not None and label not in places:
-            places[label] = (f"'{samples.name}', {samples.place(index)}", samples.ids[index])
+        if label is not None:
+            if label not in places:
+                places[label] = (f"'{samples.name}', {samples.place(index)}", samples.ids[index])
+            ids.setdefault(label, []).append(samples.ids[index])
     found = sorted(listed(places))
     doubtful = sorted(label for label in places if "|" in label and label not in found)
     if doubtful:
@@ -123,10 +127,11 @@ def lists_of_labels(samples: Samples, rows: Sequence[LabelRow]) -> Iterator[Find
         )
     if found:
         shown = "; ".join(f"'{label}' ({places[label][0]}, id '{places[label][1]}')" for label in found[:_EXAMPLES])
+        affected = [name for label in found for name in ids[label]]
         yield blocking(
-            f"lists in the place of {counted(len(found), 'label')}: {shown}. An example has one label: keep one, "
+            f"lists in the place of {counted(len(affected), 'label')}: {shown}. An example has one label: keep one, "
             "or leave the cell empty. If these are names of classes, say so with --literal-labels.",
-            [places[label][1] for label in found],
+            affected,
         )
 
 

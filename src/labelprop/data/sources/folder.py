@@ -47,7 +47,8 @@ class FolderSource:
             if name not in shards:
                 found.leave_out(name, "a table in a sub-folder; only those in the folder itself are one table")
         raw = data_in_table(table, columns, _name(found.root))
-        return replace(raw, skipped=tuple(found.skipped), n_beside=len(shards))
+        skipped = [replace(skip, reason=skip.reason.replace("not an image", "not a table")) for skip in found.skipped]
+        return replace(raw, skipped=tuple(skipped), n_beside=len(shards))
 
 
 def _images(found: FolderFiles, columns: Columns) -> RawData:

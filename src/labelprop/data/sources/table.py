@@ -15,7 +15,7 @@ from labelprop.data.tables.embedding_column import read_embeddings
 from labelprop.data.tables.kinds import table_kind
 from labelprop.data.tables.number_columns import expected_columns, number_columns, read_number_columns
 from labelprop.data.tables.read import read_table
-from labelprop.data.tables.table import Table
+from labelprop.data.tables.table import NAMES_SHOWN, Table
 from labelprop.data.tables.values import plain_text
 
 USUAL_NAMES = {"image": ("image", "img"), "text": ("text",), "embedding": ("embedding", "features")}
@@ -108,7 +108,7 @@ def _content_columns(table: Table, columns: Columns) -> dict[str, str]:
     problem = several if chosen else "no column of content was found"
     raise RequestError(
         f"{table.where}: {problem}. Name one with --image-col, --text-col, --embedding-col or --embedding-cols; "
-        f"its columns are {', '.join(table.names) or 'none'}."
+        f"its columns are {quoted(table.names, NAMES_SHOWN, mark='') or 'none'}."
     )
 
 

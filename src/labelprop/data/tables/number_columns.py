@@ -13,7 +13,7 @@ import numpy as np
 from labelprop.core.errors import DataError, RequestError, UnknownNameError
 from labelprop.core.text import counted, quoted
 from labelprop.data.tables.spool import Spool
-from labelprop.data.tables.table import Table
+from labelprop.data.tables.table import NAMES_SHOWN, Table
 
 
 def number_columns(names: Sequence[str], asked: str | Sequence[str], taken: Collection[str]) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ def number_columns(names: Sequence[str], asked: str | Sequence[str], taken: Coll
     if not found:
         raise RequestError(
             f"--embedding-cols {asked} names no column. Give the first and the last (a:z) or a pattern ('f*'); the "
-            f"columns are {', '.join(names)}."
+            f"columns are {quoted(names, NAMES_SHOWN, mark='')}."
         )
     return tuple(found)
 
@@ -60,7 +60,7 @@ def expected_columns(names: Sequence[str], expected: Sequence[str]) -> tuple[str
 
 def _check(name: str, names: Sequence[str]) -> None:
     if name not in names:
-        raise UnknownNameError("column in --embedding-cols", name, names)
+        raise UnknownNameError("column in --embedding-cols", name, names, NAMES_SHOWN)
 
 
 def read_number_columns(table: Table, names: Sequence[str], folder: Path) -> np.ndarray:

@@ -13,6 +13,7 @@ from labelprop.data.tables.values import LabelType, id_text, label_texts, label_
 
 BATCH_ROWS = 4096  # of columns that are read in parts, at most
 _BATCH_CELLS = 2**20
+NAMES_SHOWN = 8  # of columns, in an error
 
 
 def rows_at_once(n_columns: int) -> int:
@@ -44,7 +45,7 @@ class Table:
 
     def _check(self, name: str) -> None:
         if name not in self.names:
-            raise UnknownNameError(f"column of {self.where}", name, self.names)
+            raise UnknownNameError(f"column of {self.where}", name, self.names, NAMES_SHOWN)
 
     def parts(self, names: Sequence[str]) -> Iterator[list[Any]]:
         """Several columns in parts of moderate length, of each column a list or an Arrow array."""
