@@ -165,4 +165,4 @@ def test_an_out_that_is_not_utf8_is_refused(made: Made, tmp_path: Path) -> None:
 def test_a_path_that_is_not_utf8_is_printed_as_it_was_given() -> None:
     command = [sys.executable, "-c", "from labelprop.cli.main import main; main()", "doctor", b"/no/caf\xe9"]
     done = subprocess.run(command, capture_output=True, check=False)
-    assert b"no file or folder '/no/caf\xe9'" in done.stdout
+    assert b"no file or folder '/no/caf\xe9'" in done.stderr
