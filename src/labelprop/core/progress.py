@@ -104,30 +104,43 @@ def only(stage: str) -> Iterator[None]:
         yield
 
 
-class _Only:
-    """Passes on what belongs to one stage."""
+class Passing:
+    """Passes everything on to another reporter: the base of those that change some of it."""
 
-    def __init__(self, reporter: Reporter, stage: str) -> None:
-        self._reporter, self._stage = reporter, stage
-
-    def say(self, text: str) -> None:
-        if text.startswith(self._stage):
-            self._reporter.say(text)
-
-    def advance(self, stage: str, done: float, total: float) -> None:
-        if stage == self._stage:
-            self._reporter.advance(stage, done, total)
-
-
-class Staged:
-    """Turns the progress of one stage into that of the whole job, by the seconds each stage is expected to take."""
-
-    def __init__(self, reporter: Reporter, seconds: Mapping[str, float]) -> None:
-        self._reporter, self._seconds = reporter, seconds
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
 
     def say(self, text: str) -> None:
         """Passed on."""
         self._reporter.say(text)
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        """Passed on."""
+        self._reporter.advance(stage, done, total)
+
+
+class _Only(Passing):
+    """Passes on what belongs to one stage."""
+
+    def __init__(self, reporter: Reporter, stage: str) -> None:
+        super().__init__(reporter)
+        self._stage = stage
+
+    def say(self, text: str) -> None:
+        if text.startswith(self._stage):
+            super().say(text)
+
+    def advance(self, stage: str, done: float, total: float) -> None:
+        if stage == self._stage:
+            super().advance(stage, done, total)
+
+
+class Staged(Passing):
+    """Turns the progress of one stage into that of the whole job, by the seconds each stage is expected to take."""
+
+    def __init__(self, reporter: Reporter, seconds: Mapping[str, float]) -> None:
+        super().__init__(reporter)
+        self._seconds = seconds
 
     def advance(self, stage: str, done: float, total: float) -> None:
         """Passed on as seconds of all stages; a stage that was not expected is left out."""
@@ -136,37 +149,33 @@ class Staged:
         names = list(self._seconds)
         before = sum(self._seconds[name] for name in names[: names.index(stage)])
         here = self._seconds[stage] * min(1.0, done / total)
-        self._reporter.advance(stage, before + here, sum(self._seconds.values()))
+        super().advance(stage, before + here, sum(self._seconds.values()))
 
 
-class Bounded:
+class Bounded(Passing):
     """Passes everything on, and calls `foresee` with the seconds that a stage will still take, from its pace."""
 
     def __init__(self, reporter: Reporter, foresee: Callable[[float], None]) -> None:
-        self._reporter, self._foresee = reporter, foresee
-        self._stage, self._eta, self._next = "", Eta(), 0.0
-
-    def say(self, text: str) -> None:
-        """Passed on."""
-        self._reporter.say(text)
+        super().__init__(reporter)
+        self._foresee, self._stage, self._eta = foresee, "", Eta()
 
     def advance(self, stage: str, done: float, total: float) -> None:
         """Passed on; what `foresee` raises ends the stage."""
         if stage != self._stage:
-            self._stage, self._eta, self._next = stage, Eta(), time.monotonic() + FORESEEN_AFTER_S
+            self._stage, self._eta = stage, Eta(1.0, FORESEEN_AFTER_S)
         left = self._eta(done, total)
-        if left is not None and time.monotonic() > self._next:
+        if left is not None:
             self._foresee(left)
-        self._reporter.advance(stage, done, total)
+        super().advance(stage, done, total)
 
 
 class Eta:
     """Seconds left, from the pace since the first report (a resumed job starts in the middle).
 
-    None until a share of the work or some seconds of it are done, where given: first steps tell little of the others.
+    None until a share of the work or some seconds of it are done: first steps tell little of the others.
     """
 
-    def __init__(self, share: float = 0.0, seconds: float = 0.0) -> None:
+    def __init__(self, share: float = SETTLED_SHARE, seconds: float = SETTLED_S) -> None:
         self._share, self._seconds = share, seconds
         self._start: tuple[float, float] | None = None
         self._last = 0.0
@@ -177,7 +186,7 @@ class Eta:
             self._start = (now, done)
         self._last = done
         began, at = self._start
-        settled = done - at >= self._share * total or now - began >= self._seconds
+        settled = done - at >= self._share * total or now - began > self._seconds
         return (now - began) / (done - at) * (total - done) if done > at and settled else None
 
 
@@ -190,7 +199,7 @@ class ProgressLines:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._eta = Eta(SETTLED_SHARE, SETTLED_S)
+        self._eta = Eta()
         self._next = time.monotonic() + FIRST_LINE_AFTER_S
 
     def say(self, text: str) -> None:
@@ -222,7 +231,7 @@ class ProgressBar:
             redirect_stderr=sys.stderr.isatty(),
         )
         self._task = self._progress.add_task("", total=1.0, left="")
-        self._eta = Eta(SETTLED_SHARE, SETTLED_S)
+        self._eta = Eta()
 
     def __enter__(self) -> Self:
         self._progress.start()

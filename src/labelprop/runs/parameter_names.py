@@ -14,7 +14,7 @@ from functools import cache
 
 from labelprop.core import registry
 from labelprop.core.errors import LabelpropError
-from labelprop.core.progress import Reporter
+from labelprop.core.progress import Passing
 from labelprop.runs import requests
 from labelprop.runs.request import OPTION, Request
 
@@ -38,17 +38,11 @@ def parameters_named() -> Iterator[None]:
         raise
 
 
-class NamingParameters:
+class NamingParameters(Passing):
     """A reporter whose messages speak of parameters."""
 
-    def __init__(self, reporter: Reporter) -> None:
-        self._reporter = reporter
-
     def say(self, text: str) -> None:
-        self._reporter.say(as_parameters(text))
-
-    def advance(self, stage: str, done: float, total: float) -> None:
-        self._reporter.advance(stage, done, total)
+        super().say(as_parameters(text))
 
 
 def as_parameters(text: str) -> str:
