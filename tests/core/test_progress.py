@@ -7,7 +7,18 @@ import pytest
 
 from labelprop.core import progress
 from labelprop.core.clock import StageClock
-from labelprop.core.progress import Bounded, Eta, ProgressLines, Silent, Staged, advance, only, reporting_to, say
+from labelprop.core.progress import (
+    Bounded,
+    Eta,
+    ProgressLines,
+    Silent,
+    Staged,
+    advance,
+    expecting,
+    only,
+    reporting_to,
+    say,
+)
 
 
 @pytest.fixture
@@ -143,6 +154,39 @@ def test_the_time_left_starts_anew_with_the_next_part_of_a_job(clock) -> None:
     assert eta(0, 4) is None, "another part begins"
     clock[0] = 21
     assert eta(1, 4) == 3
+
+
+def test_the_time_left_is_that_of_the_forecast_until_the_pace_tells_more(clock) -> None:
+    stream = io.StringIO()
+    lines = ProgressLines(stream)
+    with expecting(60):
+        clock[0] = 4.0
+        lines.advance("dlp", 1, 1000)
+        clock[0] = 30.0
+        lines.advance("dlp", 201, 1000)
+    first, second = stream.getvalue().splitlines()
+    assert first == "dlp: 0% of the work done, about 56 s left"
+    assert second == "dlp: 20% of the work done, about 1 min 44 s left", "26 s for a fifth"
+
+
+def test_a_forecast_that_has_passed_is_not_shown(clock) -> None:
+    eta = Eta()
+    with expecting(2):
+        assert eta(0, 100) == 2
+        clock[0] = 3.0
+        assert eta(1, 100) is None
+
+
+def test_the_pace_of_a_stage_before_does_not_count_for_work_that_is_expected(clock) -> None:
+    """60 s for 500 images, and then training, in other units."""
+    eta = Eta()
+    eta(0, 500)
+    clock[0] = 60.0
+    assert eta(500, 500) == 0
+    with expecting(None):
+        assert eta(768, 100_000) is None
+        clock[0] = 70.0
+        assert eta(50_768, 100_000) == pytest.approx(9.85, abs=0.01)
 
 
 class ZMQInteractiveShell:

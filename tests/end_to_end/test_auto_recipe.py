@@ -18,6 +18,7 @@ from labelprop.runs import race as race_module
 from labelprop.runs import train as train_module
 from labelprop.training import loop
 from labelprop.training.halving import CANDIDATES
+from labelprop.training.lengths import Plan
 
 USAGE = {"seconds": 5_000.0, "peak_memory_bytes": 1}
 
@@ -104,14 +105,14 @@ def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
 ) -> None:
     asked = []
 
-    def steps(budget, jobs, *, trials=(), least=0):
+    def plan(budget, jobs, *, trials=(), least=0):
         asked.append((len(jobs), budget.spent, len(trials)))
-        return least or 16
+        return Plan(least or 16)
 
     monkeypatch.setattr(phases, "MIN_STEPS", 40)  # for dlp to win
     monkeypatch.setitem(CANDIDATES, "vector", ("dlp", "supervised"))
-    monkeypatch.setattr(race_module, "main_steps_within", steps)
-    monkeypatch.setattr(train_module, "main_steps_within", steps)
+    monkeypatch.setattr(race_module, "plan_within", plan)
+    monkeypatch.setattr(train_module, "plan_within", plan)
     options = {"out": tmp_path / "run", "recipe": "auto", "budget": "10min"}
     with monkeypatch.context() as patch:
         patch.setattr(loop, "run", lambda job: (_ for _ in ()).throw(KeyboardInterrupt))

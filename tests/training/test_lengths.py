@@ -10,7 +10,7 @@ from labelprop.core.types import BatchSpec, StreamSpec, Task
 from labelprop.data.views.batches import draw_epoch, endless, steps_per_epoch
 from labelprop.training import lengths, recipes
 from labelprop.training.job import Lengths
-from labelprop.training.lengths import Budget, default_epochs, epoch_length, lengths_of, main_steps_within
+from labelprop.training.lengths import Budget, default_epochs, epoch_length, lengths_of, plan_within
 from labelprop.training.rehearsal import JobCost, PhaseCost
 
 
@@ -102,29 +102,30 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_budget_pays_for_each_job_once_and_for_what_follows(timed) -> None:
     """By hand: of 1,000 s, 900 less 100 and 3 passes are left; n steps take 0.01 n, and 0.03 (n + n / 4)."""
-    found = main_steps_within(Budget(1_000, spent=60, closing=40, passes=3), jobs_of(*RATES))
-    assert found == pytest.approx((800 - 6) / (0.01 + 0.03 * 1.25), abs=5)
+    found = plan_within(Budget(1_000, spent=60, closing=40, passes=3), jobs_of(*RATES))
+    assert found.main_steps == pytest.approx((800 - 6) / (0.01 + 0.03 * 1.25), abs=5)
+    assert found.seconds == pytest.approx(840, abs=1), "all but the reserve and what is spent"
 
 
 def test_a_budget_pays_for_the_trials_of_all_candidates_and_then_for_the_dearest_and_the_first(timed) -> None:
     """Each of the four trials ends with a pass."""
-    found = main_steps_within(Budget(1_000, spent=60, closing=40), jobs_of(*RATES), trials=(1 / 8, 1 / 4))
-    assert found == pytest.approx((800 - 8) / (0.375 * (0.01 + 0.03 * 1.25) + 0.03 * 1.25 + 0.01), abs=5)
+    found = plan_within(Budget(1_000, spent=60, closing=40), jobs_of(*RATES), trials=(1 / 8, 1 / 4))
+    assert found.main_steps == pytest.approx((800 - 8) / (0.375 * (0.01 + 0.03 * 1.25) + 0.03 * 1.25 + 0.01), abs=5)
 
 
 def test_a_budget_for_nothing_is_refused_with_one_that_does(timed, monkeypatch) -> None:
     """30 s are gone, 20 steps take 0.2 s, 10 s follow: 44.7 s with the reserve."""
     monkeypatch.setattr(lengths, "pass_seconds", lambda job: 0.0)
     with pytest.raises(RequestError, match=r"--budget of 30 s is too short here.* at least 60s"):
-        main_steps_within(Budget(30, spent=30, closing=10), jobs_of("supervised"))
-    assert main_steps_within(Budget(30, spent=30, closing=10), jobs_of("supervised"), least=7) == 7
+        plan_within(Budget(30, spent=30, closing=10), jobs_of("supervised"))
+    assert plan_within(Budget(30, spent=30, closing=10), jobs_of("supervised"), least=7).main_steps == 7
 
 
 def test_what_a_pass_over_a_few_examples_rules_out_is_refused_before_a_step_is_timed(timed, monkeypatch) -> None:
     monkeypatch.setattr(lengths, "pass_seconds", lambda job: 1.0)
     monkeypatch.setattr(lengths, "rehearse", lambda *_: pytest.fail("a step was timed"))
     with pytest.raises(RequestError, match="at least"):
-        main_steps_within(Budget(60, spent=3, closing=5), jobs_of("network-prediction"))
+        plan_within(Budget(60, spent=3, closing=5), jobs_of("network-prediction"))
 
 
 @pytest.mark.parametrize(("spent", "timing"), [(0, 20), (5, 15), (19, 5), (50, 5)])

@@ -22,7 +22,7 @@ from labelprop.core.text import duration
 
 FIRST_LINE_AFTER_S = 3.0  # work that ends sooner needs no line
 FORESEEN_AFTER_S = 1.0  # the pace of less says little
-SETTLED_SHARE, SETTLED_S = 0.05, 5.0  # of the work, or seconds of it: before, no time left is shown
+SETTLED_SHARE, SETTLED_S = 0.05, 5.0  # of the work, or seconds of it: before, its pace says little
 WARNING = "warning: "  # how a message begins that is a warning
 LINE_EVERY_S = 15.0  # often enough to see it live, seldom enough for a log
 
@@ -169,25 +169,48 @@ class Bounded(Passing):
         super().advance(stage, done, total)
 
 
+class _Work:
+    """Work with a pace of its own; `until` is when it ends by its forecast, where there is one."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.until = None if seconds is None else time.monotonic() + seconds
+
+
+_WORK: ContextVar[_Work | None] = ContextVar("work", default=None)
+
+
+@contextmanager
+def expecting(seconds: float | None) -> Iterator[None]:
+    """Inside, time left is counted anew: from this forecast, if there is one, until a pace tells more."""
+    token = _WORK.set(_Work(seconds))
+    try:
+        yield
+    finally:
+        _WORK.reset(token)
+
+
 class Eta:
     """Seconds left, from the pace since the first report (a resumed job starts in the middle).
 
-    None until a share of the work or some seconds of it are done: first steps tell little of the others.
+    Until a share of the work or some seconds of it are done they are those of `expecting`, if any, else None: first
+    steps tell little of the others.
     """
 
     def __init__(self, share: float = SETTLED_SHARE, seconds: float = SETTLED_S) -> None:
         self._share, self._seconds = share, seconds
         self._start: tuple[float, float] | None = None
         self._last = 0.0
+        self._work: _Work | None = None
 
     def __call__(self, done: float, total: float) -> float | None:
-        now = time.monotonic()
-        if self._start is None or done < self._last:  # a job of several parts begins the next one
-            self._start = (now, done)
+        now, work = time.monotonic(), _WORK.get()
+        if self._start is None or done < self._last or work is not self._work:  # the next part of the work begins
+            self._start, self._work = (now, done), work
         self._last = done
         began, at = self._start
-        settled = done - at >= self._share * total or now - began > self._seconds
-        return (now - began) / (done - at) * (total - done) if done > at and settled else None
+        if done > at and (done - at >= self._share * total or now - began > self._seconds):
+            return (now - began) / (done - at) * (total - done)
+        return work.until - now if work is not None and work.until is not None and work.until > now else None
 
 
 def _remaining(seconds: float) -> str:

@@ -22,7 +22,7 @@ from labelprop.runs.record import MUST_MATCH, check_same_run, configuration
 from labelprop.training import loop
 from labelprop.training.halving import BASELINE, ROUNDS, HalvingResult, Trial, hidden_labels, successive_halving
 from labelprop.training.job import Job, WorkMeter
-from labelprop.training.lengths import default_epochs, epoch_length, lengths_of, main_steps_within
+from labelprop.training.lengths import default_epochs, epoch_length, lengths_of, plan_within
 from labelprop.training.outputs import collect_outputs
 
 RECORD = "race.json"
@@ -136,8 +136,8 @@ class _Halving:
             }
         labels_alone_first = sorted(self.designs, key=lambda name: name != BASELINE)
         jobs = [self._job(name, self.designs[name].task, per_epoch[name]) for name in labels_alone_first]
-        steps = main_steps_within(self.prepared.budget_left(2), jobs, trials=trials)
-        return dict.fromkeys(self.designs, steps)
+        plan = plan_within(self.prepared.budget_left(2), jobs, trials=trials)
+        return dict.fromkeys(self.designs, plan.main_steps)
 
     def run(self, lengths: Mapping[str, int], trials: Sequence[Trial]) -> HalvingResult:
         """Runs all trials but these, which are on record."""

@@ -19,7 +19,7 @@ from labelprop.core.clock import StageClock
 from labelprop.core.distributed import Group, launch, leave
 from labelprop.core.errors import RequestError, WorkError
 from labelprop.core.files import write_atomically
-from labelprop.core.progress import Reporter, Silent
+from labelprop.core.progress import Reporter, Silent, expecting
 from labelprop.core.ranks import started_together
 from labelprop.core.run_folder import RunFolder
 from labelprop.core.tensors import for_saving
@@ -41,7 +41,7 @@ from labelprop.runs.trained import Trained, write_trained
 from labelprop.training import loop
 from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
-from labelprop.training.lengths import default_epochs, epoch_length, lengths_of, main_steps_within
+from labelprop.training.lengths import Plan, default_epochs, epoch_length, lengths_of, plan_within
 
 FIRST_WEIGHTS = "module.safetensors"
 OUT_OF_MEMORY = (
@@ -146,13 +146,14 @@ def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
     for name, usage in prepared.clock.stages.items():
         clock.add(name, usage)
     jobs = _jobs(prepared, clock, folder)
-    main_steps = previous.get("main_steps") or group.first(_main_steps(prepared, jobs))
-    jobs = [replace(job, lengths=lengths_of(job.recipe, job.lengths.steps_per_epoch, main_steps)) for job in jobs]
+    plan = Plan(previous["main_steps"]) if "main_steps" in previous else group.first(_plan(prepared, jobs))
+    steps, per_epoch = plan.main_steps, jobs[-1].lengths.steps_per_epoch
+    jobs = [replace(job, lengths=lengths_of(job.recipe, per_epoch, steps)) for job in jobs]
     _announce(request.reporter, jobs)
     record = described | {
         "status": "running",
-        "main_steps": main_steps,
-        "steps_per_epoch": jobs[-1].lengths.steps_per_epoch,
+        "main_steps": steps,
+        "steps_per_epoch": per_epoch,
         "phases": {
             job.label: {phase.name: steps for phase, steps in zip(job.recipe.phases, job.lengths.steps, strict=True)}
             for job in jobs
@@ -162,7 +163,8 @@ def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
         folder.write_json("run.json", record | {"stages": clock.stages})
     work, closing_up = sum(job.passes(job.lengths.steps) for job in jobs), closing_seconds(prepared.inputs.samples)
     meter = WorkMeter(work, request.reporter, closing_up)
-    trained = [loop.run(replace(job, meter=meter)) for job in jobs]
+    with expecting(plan.seconds):
+        trained = [loop.run(replace(job, meter=meter)) for job in jobs]
     if folder is not None:
         write_trained(Trained(prepared, folder, trained, jobs[-1].loader, clock, record))
 
@@ -213,18 +215,18 @@ def _monitors(inputs: Inputs, folder: RunFolder | None, seed: int) -> tuple[Moni
     return Monitor(truth, given_N, n_classes), Monitor(truth, given_N, n_classes, keeper)
 
 
-def _main_steps(prepared: PreparedTraining, jobs: list[Job]) -> int:
+def _plan(prepared: PreparedTraining, jobs: list[Job]) -> Plan:
     request, per_epoch = prepared.request, jobs[-1].lengths.steps_per_epoch
     if prepared.budget is not None:
         least = prepared.least_steps
-        steps = main_steps_within(prepared.budget_left(len(jobs)), jobs, least=least)
-        if steps == least:
+        plan = plan_within(prepared.budget_left(len(jobs)), jobs, least=least)
+        if plan.main_steps == least:
             request.reporter.say(
-                f"the race took longer than expected: training takes {steps:,} steps all the same, as many as "
+                f"the race took longer than expected: training takes {least:,} steps all the same, as many as "
                 f"{jobs[-1].label} was tried for, and may end after the budget"
             )
-        return steps
-    return request.steps or (request.epochs or default_epochs(per_epoch)) * per_epoch
+        return plan
+    return Plan(request.steps or (request.epochs or default_epochs(per_epoch)) * per_epoch)
 
 
 def _announce(reporter: Reporter, jobs: list[Job]) -> None:

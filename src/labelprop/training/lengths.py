@@ -66,8 +66,16 @@ class Budget:
         return max(TIMED_BY * self.seconds - self.spent, LEAST_TIMING * self.seconds)
 
 
-def main_steps_within(budget: Budget, jobs: Sequence[Job], *, trials: Sequence[float] = (), least: int = 0) -> int:
-    """The number of main-phase steps that a budget pays for, each job being trained once; `least` in any case.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Steps of the main phase, and the seconds from now to the end of the command, where they are known."""
+
+    main_steps: int
+    seconds: float | None = None
+
+
+def plan_within(budget: Budget, jobs: Sequence[Job], *, trials: Sequence[float] = (), least: int = 0) -> Plan:
+    """As many main-phase steps as a budget pays for, each job being trained once; `least` in any case.
 
     With `trials` the jobs are candidates: each is trained for each of these shares of it, and then one of them in
     full, maybe the dearest, with the first beside it, the labels alone.
@@ -88,8 +96,10 @@ def main_steps_within(budget: Budget, jobs: Sequence[Job], *, trials: Sequence[f
     costs = first(rehearse(jobs, rough, gone().timing))
     if not least:
         _refuse_too_short(gone(), jobs, costs, trials)
-    left = budget.seconds * (1 - RESERVE) - gone().spent - _after(budget, costs)
-    return max(most(lambda steps: cost_of_all(jobs, costs, trials, steps), left), least)
+    after = _after(budget, costs)
+    left = budget.seconds * (1 - RESERVE) - gone().spent - after
+    steps = max(most(lambda steps: cost_of_all(jobs, costs, trials, steps), left), least)
+    return Plan(steps, cost_of_all(jobs, costs, trials, steps) + after)
 
 
 def cost_of_all(jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[float], main_steps: int) -> float:
