@@ -33,7 +33,10 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
     return pd.DataFrame(X, columns=NAMES).assign(label=truth)
 
 
-@pytest.mark.parametrize("form", [pd.DataFrame.copy, as_file], ids=["frame", "csv"])
+BOTH = pytest.mark.parametrize("form", [pd.DataFrame.copy, as_file], ids=["frame", "csv"])
+
+
+@BOTH
 def test_new_data_go_by_the_names_of_columns(
     known: pd.DataFrame, form: Callable[[pd.DataFrame], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,3 +58,24 @@ def test_new_data_go_by_the_names_of_columns(
         run.predict(form(known[NAMES].rename(columns={"b": "x", "d": "y2"})))
     with pytest.raises(RequestError, match=r"these are missing: 'a'"):
         labelprop.train(form(known), **columns, out="other", test=form(known.drop(columns="a")), **OPTIONS)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("verb", "asked"),
+    [("train", {"backbone": "run"}), ("train", {"init": "run"}), ("propagate", {"backbone": "run"})],
+)
+def test_what_is_made_with_a_run_goes_by_the_names_of_its_columns(
+    known: pd.DataFrame, form: Callable[[pd.DataFrame], Any], verb: str, asked: dict[str, str]
+) -> None:
+    columns = {"embedding_cols": "a:d"} if form is as_file else {}
+    known["label"] = known["label"].where(np.arange(24) < 8, -1)
+    labelprop.train(form(known), **columns, out="run", **OPTIONS)
+    options = (OPTIONS if verb == "train" else {"baselines": False, "quiet": True}) | columns | asked
+    renamed = known.rename(columns={"b": "x", "d": "y2"})
+    with pytest.raises(RequestError, match=r"4 columns by name, and these are missing: 'b', 'd'"):
+        getattr(labelprop, verb)(form(renamed), out="refused", **options)
+    assert not Path("refused").exists()
+    same = getattr(labelprop, verb)(form(known), out="same", **options)
+    other = getattr(labelprop, verb)(form(known[["d", "label", "b", "c", "a"]]), out="other", **options)
+    assert other.labels.equals(same.labels)

@@ -38,7 +38,7 @@ class Backbone:
     nothing is cached. `modality` "tensor" takes images and vectors, "any" texts as well. `by_name` says whether the
     name is enough to load it again; else only the caller can bring it. `learned` is a text model that was learned
     from the data themselves, and is kept with the run. `image_shape` is that of the images, (C, H, W), where they are
-    best read as such.
+    best read as such; `features` are the columns of a number each that make its vectors, where they have names.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Backbone:
     by_name: bool = False
     learned: TextSvd | None = None
     image_shape: tuple[int, int, int] | None = None
+    features: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Its record in a run."""
@@ -55,7 +56,9 @@ class Backbone:
         return described if self.learned is None else described | {"learned": True}
 
 
-def load_backbone(backbone: str | os.PathLike[str] | nn.Module | TextSvd | Callable[..., Any]) -> Backbone:
+def load_backbone(
+    backbone: str | os.PathLike[str] | nn.Module | TextSvd | Backbone | Callable[..., Any],
+) -> Backbone:
     """A backbone from a HuggingFace folder or name, a module, a text model that was learned, or a function.
 
     A HuggingFace image model sees images resized and standardized as its folder says; a text model gives the mean of
@@ -65,6 +68,8 @@ def load_backbone(backbone: str | os.PathLike[str] | nn.Module | TextSvd | Calla
 
     Raises RequestError where it cannot be loaded.
     """
+    if isinstance(backbone, Backbone):
+        return backbone
     if isinstance(backbone, str | os.PathLike):
         model = load_hf(backbone)
         # A folder by its whole path, which a run finds again from wherever it is read.

@@ -38,8 +38,10 @@ def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int
 
     Texts without a backbone are embedded by what can be learned from these texts themselves.
     """
-    if backbone is not None or samples.texts is None:
-        return backbone if backbone is None or isinstance(backbone, Backbone) else load_backbone(backbone)
+    if backbone is not None:
+        return load_backbone(backbone)
+    if samples.texts is None:
+        return None
     learned = TextSvd.fit(samples.texts, seed=seed)
     groups, dimensions = len(learned.vocabulary), len(learned.components_DV)
     reporter.say(
@@ -73,6 +75,7 @@ def backbone_of_run(folder: RunFolder, model: Any = None, own: Any = None) -> Ba
         "digest": weights_digest(classifier.network, *described) if known else "",
         "embed": embed,
         "by_name": True,
+        "features": features_of(folder),
     }
     if seen_by is not None:
         return replace(seen_by, **named, learned=None)
@@ -90,8 +93,7 @@ def trained_on(folder: RunFolder, description: Mapping[str, Any], given: Any = N
         if given is not None:
             raise RequestError(f"{folder.path} was trained on the data themselves; leave backbone= out.")
         return None
-    named = with_runs(own_backbone(folder.path, description) if given is None else given)
-    found = named if isinstance(named, Backbone) else load_backbone(named)
+    found = load_backbone(with_runs(own_backbone(folder.path, description) if given is None else given))
     if found.digest != trained_with["digest"]:
         raise RequestError(
             f"'{trained_with['name']}' is not the backbone that {folder.path} was trained with: its weights "
@@ -109,11 +111,14 @@ def _embed(classifier: Classifier, seen_by: Backbone | None, batch: Any, device:
     return classifier.to(device).embedding(batch)
 
 
-def format_of(backbone: Any, image_size: int | None = None) -> ImageFormat | None:
-    """The format to read images in for a backbone; None where it takes any, or a size was asked for."""
-    if isinstance(backbone, Backbone) and backbone.image_shape is not None and image_size is None:
-        return ImageFormat(*backbone.image_shape)
-    return None
+def wanted_by(backbone: Any, image_size: int | None = None) -> tuple[ImageFormat | None, tuple[str, ...]]:
+    """How DATA are read for a backbone: the format of images, None where it takes any, or a size was asked for; and
+    the columns of a number each that it takes.
+    """
+    if not isinstance(backbone, Backbone):
+        return None, ()
+    shape = backbone.image_shape if image_size is None else None
+    return None if shape is None else ImageFormat(*shape), backbone.features
 
 
 def features_of(folder: RunFolder) -> tuple[str, ...]:
@@ -139,10 +144,8 @@ def with_columns(folder: RunFolder, request: RunReading) -> RunReading:
 def embed(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
     """(N, D) float32 unit vectors of the examples, in input order, and their ids."""
     device, backbone = resolve_device(request.device), with_runs(request.backbone)
-    features: tuple[str, ...] = ()
     if isinstance(backbone, Backbone):
-        folder = RunFolder(Path(backbone.name))
-        request, features = with_columns(folder, request), features_of(folder)
-    samples = open_data(request, format_of(backbone, request.image_size), features)
+        request = with_columns(RunFolder(Path(backbone.name)), request)
+    samples = open_data(request, *wanted_by(backbone, request.image_size))
     content = embed_content(samples, open_backbone(samples, backbone, request.reporter), device, request).content
     return content.read(np.arange(len(content))).numpy(), samples.ids

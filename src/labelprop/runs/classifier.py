@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +103,7 @@ def load_trunk(folder: Path, backbone: Backbone | None = None) -> StartTrunk:
 
     Raises RequestError where there is none, or it was trained on what another backbone saw.
     """
-    description = described_start(folder)
+    description = model_description(RunFolder(folder))
     trained_with = description.get("backbone")
     if (trained_with or {}).get("digest") != (backbone.digest if backbone else None):
         seen = f"vectors by {trained_with['name']}" if trained_with else "the data themselves"
@@ -119,12 +118,6 @@ def load_trunk(folder: Path, backbone: Backbone | None = None) -> StartTrunk:
     spec, preprocessing = ModelSpec.from_json(description["architecture"]), description["preprocessing"]
     digest = weights_digest(network.trunk)
     return StartTrunk(spec, Preprocessing.from_json(preprocessing), network.trunk.state_dict(), digest)
-
-
-def described_start(folder: Path) -> dict[str, Any]:
-    """model.json of a run that another starts from."""
-    description: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    return description
 
 
 def own_backbone(folder: Path, description: Mapping[str, Any]) -> str | TextSvd | None:

@@ -13,7 +13,7 @@ from labelprop.core.errors import RequestError
 from labelprop.core.run_folder import RunFolder
 from labelprop.data.samples import Samples
 from labelprop.models.backbone import Backbone
-from labelprop.runs.backbones import features_of, format_of, trained_on, with_columns
+from labelprop.runs.backbones import features_of, trained_on, wanted_by, with_columns
 from labelprop.runs.checks import finished_run
 from labelprop.runs.classifier import BATCH, Classifier, load_classifier, model_description
 from labelprop.runs.design import embed_content, resolve_device
@@ -100,7 +100,8 @@ def open_new_data(request: Classifying) -> NewData:
     description = model_description(folder)
     classifier = load_classifier(folder.path, description, request.model)
     seen_by, preprocessing = trained_on(folder, description, request.backbone), classifier.preprocessing
-    samples = open_data(request, format_of(seen_by) if seen_by else preprocessing.image_format, features_of(folder))
+    image_format = preprocessing.image_format if seen_by is None else wanted_by(seen_by)[0]
+    samples = open_data(request, image_format, features_of(folder))
     if seen_by is None and samples.texts is not None:
         seen = _described(tuple(preprocessing.shape))
         raise RequestError(f"{samples.name} holds text, the model in {folder.path} takes {seen}.")

@@ -15,6 +15,7 @@ from labelprop.core.distributed import Group
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.progress import Bounded, Reporter, Silent, reporting_to
 from labelprop.core.recipe_entries import AUTO
+from labelprop.core.run_folder import RunFolder
 from labelprop.core.text import duration, parse_duration
 from labelprop.data.images.pixels import ImageFormat
 from labelprop.data.labels.join import NoLabelsError
@@ -23,8 +24,8 @@ from labelprop.evaluation.monitor import PASSES as MEASURED_PASSES
 from labelprop.methods.phases import Recipe
 from labelprop.propagators.cost.forecast import forecast
 from labelprop.propagators.cost.stages import Size
-from labelprop.runs.backbones import format_of, open_backbone, with_runs
-from labelprop.runs.classifier import described_start, own_backbone
+from labelprop.runs.backbones import features_of, open_backbone, wanted_by, with_runs
+from labelprop.runs.classifier import model_description, own_backbone
 from labelprop.runs.closing import closing_seconds, compares_raw
 from labelprop.runs.design import Design, Embedded, decide, embed_content, find_start
 from labelprop.runs.inputs import Inputs, read_inputs, say_counts
@@ -126,7 +127,10 @@ def _bounded(request: TrainRequest, budget: float) -> Reporter:
 def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Embedded]:
     """DATA, and what the network sees of it."""
     named = with_runs(_backbone(request)) if request.tune == FROZEN else None
-    inputs = read_inputs(request, format_of(named, request.image_size))
+    image_format, features = wanted_by(named, request.image_size)
+    if request.init is not None:
+        features = features_of(RunFolder(request.init))
+    inputs = read_inputs(request, image_format, features)
     if request.only_labeled:
         inputs = inputs.only_labeled()
     say_counts(inputs, request.reporter)
@@ -145,7 +149,7 @@ def _backbone(request: TrainRequest) -> Any:
     """The one that was asked for, else that of the run to start from."""
     if request.backbone is not None or request.init is None:
         return request.backbone
-    return own_backbone(request.init, described_start(request.init))
+    return own_backbone(request.init, model_description(RunFolder(request.init)))
 
 
 def _read_test(request: TrainRequest, inputs: Inputs) -> Inputs | None:

@@ -13,7 +13,7 @@ from labelprop.core.clock import StageClock
 from labelprop.core.errors import RequestError
 from labelprop.core.progress import reporting_to
 from labelprop.data.contents import TensorContent
-from labelprop.runs.backbones import format_of, open_backbone, with_runs
+from labelprop.runs.backbones import open_backbone, wanted_by, with_runs
 from labelprop.runs.design import Embedded, embed_content, resolve_device
 from labelprop.runs.inputs import Inputs, read_inputs, say_counts
 from labelprop.runs.requests import PropagateRequest
@@ -37,7 +37,7 @@ def prepare_propagation(request: PropagateRequest) -> PreparedPropagation:
     estimator = _estimator(request, device)
     with clock.stage("read"), reporting_to(request.reporter):
         named = with_runs(request.backbone)
-        inputs = read_inputs(request, format_of(named, request.image_size))
+        inputs = read_inputs(request, *wanted_by(named, request.image_size))
         say_counts(inputs, request.reporter)
         backbone = open_backbone(inputs.samples, named, request.reporter, request.seed)
         embedded = embed_content(inputs.samples, backbone, device, request)
