@@ -72,6 +72,8 @@ def test_names_that_are_wrong_missing_or_given_twice_are_refused() -> None:
         labelprop.train("x", "y", "dlp", out="z")
     with pytest.raises(RequestError, match="exclude each other"):
         labelprop.train("x", out="z", resume=True, overwrite=True)
+    with pytest.raises(UnknownNameError, match="unknown option 'began'"):
+        labelprop.train("x", out="z", began=0.0)
     with pytest.raises(UnknownNameError):
         PredictRequest.of({"run": "r", "data": "d", "labels": "l"})
 

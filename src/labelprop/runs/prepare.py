@@ -50,7 +50,6 @@ class PreparedTraining:
     fabric: Fabric
     clock: StageClock
     budget: float | None
-    began: float
     least_steps: int = 0  # of the main phase, whatever the budget: under `--recipe auto` those of the longest trial
 
     @property
@@ -64,7 +63,7 @@ class PreparedTraining:
         tests = 0.0 if self.test is None else len(self.test.samples) / len(samples)
         passes = 1 + trainings * (1 + tests + (MEASURED_PASSES if known else 0))
         closing = closing_seconds(samples) + (self._raw_propagation_seconds() if known and trainings > 1 else 0)
-        return Budget(self.budget, time.perf_counter() - self.began, closing, passes)
+        return Budget(self.budget, time.perf_counter() - self.request.began, closing, passes)
 
     def _raw_propagation_seconds(self) -> float:
         """Of the propagation on the examples as they are, which a training is compared with."""
@@ -97,7 +96,7 @@ def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric
     )
     candidates = designs if request.recipe == AUTO else ()
     return PreparedTraining(
-        request, inputs, test, test_embedded, designs[0], candidates, device, fabric, clock, budget, request.began
+        request, inputs, test, test_embedded, designs[0], candidates, device, fabric, clock, budget
     )
 
 

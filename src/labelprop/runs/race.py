@@ -80,7 +80,8 @@ def _continued(prepared: PreparedTraining, kept: Mapping[str, Any]) -> PreparedT
     """Counts the time of an interrupted race against the budget, and in each stage."""
     for stage, usage in kept.get("stages", {}).items():
         prepared.clock.add(stage, usage)
-    return replace(prepared, began=prepared.began - kept.get("seconds", 0))
+    request = prepared.request
+    return replace(prepared, request=replace(request, began=request.began - kept.get("seconds", 0)))
 
 
 def _check_raced(folder: RunFolder, previous: Mapping[str, Any]) -> None:
@@ -196,7 +197,7 @@ class _Halving:
     def _keep(self, lengths: Mapping[str, int], trials: Sequence[Trial]) -> None:
         if self.folder is not None:
             record = {"lengths": dict(lengths), "heats": [asdict(trial) for trial in trials]}
-            seconds = round(time.perf_counter() - self.prepared.began, 3)
+            seconds = round(time.perf_counter() - self.prepared.request.began, 3)
             self.folder.write_json(RECORD, record | {"seconds": seconds, "stages": self.prepared.clock.stages})
 
 

@@ -101,11 +101,11 @@ class Request:
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Self:
         """The request with these values. Raises UnknownNameError for another name, RequestError for a missing one."""
-        known = {one.name: one for one in fields(cls)}
+        known = cls.options()
         for name in options:
-            if name not in known:
+            if name not in known and name not in ("reporter", "command"):
                 _refuse_inside(cls, name, options)
-                raise UnknownNameError("option", name, {*cls.options(), "quiet"} - cls.command_only)
+                raise UnknownNameError("option", name, {*known, "quiet"} - cls.command_only)
         for name, one in known.items():
             if name not in options and one.default is MISSING and one.default_factory is MISSING:
                 raise RequestError(f"{name} is missing; pass {name}=...")
