@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Any, Protocol, Self, TextIO
 
 from labelprop.core.text import duration
 
@@ -117,6 +117,44 @@ class Passing:
     def advance(self, stage: str, done: float, total: float) -> None:
         """Passed on."""
         self._reporter.advance(stage, done, total)
+
+
+class Noting(Passing):
+    """Passes everything on, and keeps the warnings, each once."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(reporter)
+        self.warnings: list[str] = []
+
+    def say(self, text: str) -> None:
+        if text.startswith(WARNING):
+            self.note(text.removeprefix(WARNING))
+        super().say(text)
+
+    def note(self, text: str) -> None:
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+
+@contextmanager
+def noting(reporter: Reporter) -> Iterator[Noting]:
+    """A reporter that keeps what it is warned of; inside, what Python warns of, too."""
+    noted = Noting(reporter)
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def note_and_show(message: Warning | str, *place: Any, **more: Any) -> None:
+            if not isinstance(message, RunWarning):  # that was said
+                noted.note(str(message))
+            show(message, *place, **more)
+
+        warnings.showwarning = note_and_show
+        yield noted
+
+
+def warnings_of(reporter: Reporter) -> list[str]:
+    """What a reporter of `noting` has kept; nothing of another."""
+    return list(reporter.warnings) if isinstance(reporter, Noting) else []
 
 
 class _Only(Passing):

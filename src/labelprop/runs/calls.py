@@ -9,11 +9,11 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import MISSING
+from dataclasses import MISSING, replace
 from typing import Any, TypeVar
 
 from labelprop.core.errors import RequestError
-from labelprop.core.progress import Silent, shown
+from labelprop.core.progress import Silent, noting, shown
 from labelprop.core.ranks import leads
 from labelprop.core.threads import fitting_threads
 from labelprop.runs.parameter_names import NamingParameters, parameters_named
@@ -107,5 +107,5 @@ def call(
 
 def _checked(work: Callable[[Any], Result], request: Request, check: Check) -> Result:
     check(request)
-    with fitting_threads(request.reporter, request.kept_threads):
-        return work(request)
+    with fitting_threads(request.reporter, request.kept_threads), noting(request.reporter) as reporter:
+        return work(replace(request, reporter=reporter))

@@ -12,15 +12,11 @@ from labelprop.core.run_folder import RunFolder
 from labelprop.runs.baselines import HiddenCounts, LabelsOnly
 from labelprop.runs.prepare_propagate import PreparedPropagation
 from labelprop.runs.results import Results
-from labelprop.runs.summary import asked_of, say_results
+from labelprop.runs.summary import asked_of, last_words
 from labelprop.runs.tables import Labeling
 
-NOT_SETTINGS = (
-    "device",
-    "random_state",
-    "verbose",
-    "warm_start",
-)  # recorded elsewhere, or without effect on the labels
+# Recorded elsewhere, or without effect on the labels.
+NOT_SETTINGS = ("device", "random_state", "verbose", "warm_start")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +70,8 @@ def write_propagated(
     with prepared.clock.stage("report"):
         projection = results.write_evidence(prepared.vectors_ND)
     results.write_metrics(metrics)
-    results.finish(record | {"projection": projection})
-    say_results(results, metrics, asked_of(prepared.request, prepared.inputs, found.settings.get("n_neighbors")))
+    asked = asked_of(prepared.request, prepared.inputs, found.settings.get("n_neighbors"))
+    results.finish(record | {"projection": projection}, last_words(results, metrics, asked))
 
 
 def _metrics(method: str, results: Results, found: Propagated) -> dict[str, Any]:

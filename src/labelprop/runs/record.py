@@ -13,6 +13,7 @@ import torch
 
 from labelprop.core.errors import RequestError
 from labelprop.core.files import json_setting
+from labelprop.core.progress import warnings_of
 from labelprop.data.files.skipped import Skipped
 from labelprop.runs.inputs import Inputs, labels_digest
 from labelprop.runs.prepare import PreparedTraining
@@ -66,6 +67,7 @@ def head(request: NewRun, inputs: Inputs) -> dict[str, Any]:
         "classes": list(inputs.given.classes),
         "label_type": inputs.given.type,
         "skipped": [_listed(skipped) for skipped in inputs.samples.skipped],
+        "warnings": warnings_of(request.reporter),
         "request": request.to_json(),
     }
 
@@ -83,10 +85,7 @@ def configuration(prepared: PreparedTraining) -> dict[str, Any]:
         "settings": json_setting(design.recipe.settings),
         "model": design.spec.to_json(),
         "augment": design.augment,
-        **{
-            name: json_setting(getattr(request, name))
-            for name in ("epochs", "steps", "baselines", "deterministic", "compile", "tune")
-        },
+        **{name: json_setting(getattr(request, name)) for name in AS_ASKED},
         "budget": prepared.budget,
         "precision": resolve_precision(request.precision, device),
         "devices": prepared.group.size,

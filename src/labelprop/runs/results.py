@@ -3,7 +3,7 @@ here."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from labelprop.core.clock import StageClock
 from labelprop.core.memory import peak_memory_bytes
-from labelprop.core.progress import Reporter
+from labelprop.core.progress import WARNING, Reporter, warnings_of
 from labelprop.core.run_folder import RunFolder
 from labelprop.evaluation.metrics import UNKNOWN, accuracy
 from labelprop.evaluation.truth import HeldBackTruth
@@ -109,12 +109,23 @@ class Results:
         self.folder.write_table("evidence.parquet", table)
         return projection
 
-    def finish(self, record: Mapping[str, Any]) -> None:
-        """Writes the page, then run.json with the status finished; the page shows that record already."""
-        final = dict(record) | {"status": "running", "stages": self.clock.stages}
+    def finish(self, record: Mapping[str, Any], last_words: Sequence[str]) -> None:
+        """Writes the page, then run.json with the status finished; the page shows that record already.
+
+        `last_words` are said then; warnings among them are kept with the others.
+        """
+        warned = [text.removeprefix(WARNING) for text in last_words if text.startswith(WARNING)]
+        warned = [*record["warnings"], *warnings_of(self.reporter), *warned]
+        final = dict(record) | {
+            "status": "running",
+            "stages": self.clock.stages,
+            "warnings": list(dict.fromkeys(warned)),
+        }
         self.folder.write_json("run.json", final)
         write_report(self.folder.path)
         self.folder.write_json("run.json", final | {"status": "finished"})
+        for text in last_words:
+            self.reporter.say(text)
 
     @staticmethod
     def _wrong_N(labels_N: np.ndarray, truth: HeldBackTruth) -> np.ndarray:

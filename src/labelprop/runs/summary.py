@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from labelprop.core.progress import WARNING
 from labelprop.evaluation.verdict import Verdict, judge
 from labelprop.report.say.verdict import Asked, fewer_neighbors, last_line, other_way, simpler_way
 from labelprop.report.words import by_class, capital
@@ -17,15 +18,14 @@ from labelprop.runs.results import Results
 MOST_NAMED = 5  # classes in a sentence
 
 
-def say_results(results: Results, metrics: Mapping[str, Any], asked: Asked) -> None:
-    """Reports results and warnings, and last the verdict."""
-    reporter, n = results.reporter, metrics["unlabeled"]["n"]
-    reporter.say(summary(metrics, asked.noun))
-    verdict = judge(metrics)
-    for text in (*pays_not(verdict, asked, metrics["recipe"]), *empty_classes(results)):
-        reporter.say(f"warning: {text}")
+def last_words(results: Results, metrics: Mapping[str, Any], asked: Asked) -> list[str]:
+    """The results, warnings, and last the verdict."""
+    n, verdict = metrics["unlabeled"]["n"], judge(metrics)
+    warned = (*pays_not(verdict, asked, metrics["recipe"]), *empty_classes(results))
+    said = [summary(metrics, asked.noun), *(f"{WARNING}{text}" for text in warned)]
     if n or verdict.grade != "not measured":
-        reporter.say(last_line(verdict, asked, n - metrics["unlabeled"].get("unreached", 0)))
+        said.append(last_line(verdict, asked, n - metrics["unlabeled"].get("unreached", 0)))
+    return said
 
 
 def asked_of(request: TrainRequest | PropagateRequest, inputs: Inputs, n_neighbors: int | None = None) -> Asked:

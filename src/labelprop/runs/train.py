@@ -19,7 +19,7 @@ from labelprop.core.clock import StageClock
 from labelprop.core.distributed import Group, launch, leave
 from labelprop.core.errors import RequestError, WorkError
 from labelprop.core.files import write_atomically
-from labelprop.core.progress import Reporter, Silent, expecting
+from labelprop.core.progress import Reporter, Silent, expecting, noting
 from labelprop.core.ranks import started_together
 from labelprop.core.run_folder import RunFolder
 from labelprop.core.tensors import for_saving
@@ -126,7 +126,8 @@ def _train_on_devices(request: TrainRequest) -> Path:
 
 
 def _train_as_one_of_several(request: TrainRequest, reporter: Reporter) -> None:
-    train(replace(request, reporter=reporter))
+    with noting(reporter) as noted:
+        train(replace(request, reporter=noted))
 
 
 def _is_finished(request: TrainRequest) -> bool:
@@ -142,6 +143,7 @@ def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
     if previous and not request.force:
         check_same_run(previous, described)
         described["command"] = previous.get("command", request.command)  # the whole one: --resume needs no more
+    described["warnings"] = [*previous.get("warnings", ()), *described["warnings"]]
     clock = StageClock(previous.get("stages"))
     for name, usage in prepared.clock.stages.items():
         clock.add(name, usage)

@@ -21,7 +21,7 @@ from labelprop.runs.classifier import Classifier, save_classifier
 from labelprop.runs.closing import compares_raw
 from labelprop.runs.prepare import PreparedTraining
 from labelprop.runs.results import Results
-from labelprop.runs.summary import asked_of, say_results
+from labelprop.runs.summary import asked_of, last_words
 from labelprop.runs.tables import Labeling, pseudo_labels_table
 from labelprop.training.job import TrainedNetwork
 from labelprop.training.outputs import collect_outputs
@@ -68,8 +68,8 @@ def write_trained(finished: Trained) -> None:
     results.write_metrics(metrics)
     with clock.stage("report"):
         projection = results.write_evidence(features_ND)
-    results.finish(dict(finished.record) | {"projection": projection})
-    say_results(results, metrics, asked_of(prepared.request, inputs))
+    words = last_words(results, metrics, asked_of(prepared.request, inputs))
+    results.finish(dict(finished.record) | {"projection": projection}, words)
 
 
 def _write_pseudo_labels(finished: Trained) -> None:
