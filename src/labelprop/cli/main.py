@@ -106,10 +106,10 @@ def propagate(typed: Typed) -> Printed:
 def predict(typed: Typed) -> Printed:
     """Label new data with the classifier of a run."""
     from labelprop.cli.files import check_table_path, write_table
-    from labelprop.runs.predict import predict_texts
+    from labelprop.runs import verbs
 
     out = check_table_path(typed.pop("out"), typed.pop("overwrite", False))
-    found = predict_texts(PredictRequest.of(typed))
+    found = verbs.predict(**typed)
     write_table(out, found)
     return Printed(f"{found.num_rows:,} predictions: {out}")
 
@@ -118,10 +118,10 @@ def predict(typed: Typed) -> Printed:
 def select(typed: Typed) -> Printed:
     """Take the best examples of a large pool for each class, by the classifier of a run."""
     from labelprop.cli.files import check_table_path, write_table
-    from labelprop.runs.predict import select_texts
+    from labelprop.runs import verbs
 
     out = check_table_path(typed.pop("out"), typed.pop("overwrite", False))
-    found = select_texts(SelectRequest.of(typed))
+    found = verbs.select(typed.pop("run"), typed.pop("data"), **typed)
     write_table(out, found)
     return Printed(f"{found.num_rows:,} selected: {out}")
 

@@ -41,13 +41,7 @@ def signature(kind: type[Request]) -> inspect.Signature:
 Check = Callable[[Any], None]
 
 
-def unchecked(request: Request) -> None:
-    """Nothing."""
-
-
-def from_names(
-    kind: type[Request], check: Check = unchecked
-) -> Callable[[Callable[[Any], Result]], Callable[..., Result]]:
+def from_names(kind: type[Request], check: Check) -> Callable[[Callable[[Any], Result]], Callable[..., Result]]:
     """Decorator: a function of a request becomes one of keywords, whose docstring gives their meaning.
 
     `check` is called first, and raises RequestError where the request is wrong.
@@ -91,10 +85,8 @@ def parameters_of(kind: type[Request]) -> str:
     return "\n".join(["Parameters", "----------", *lines, quiet])
 
 
-def call(
-    work: Callable[[Any], Result], kind: type[Request], options: Mapping[str, Any], check: Check = unchecked
-) -> Result:
-    """`work` on the request of these options; from Python with progress and errors for a person at Python."""
+def call(work: Callable[[Any], Result], kind: type[Request], options: Mapping[str, Any], check: Check) -> Result:
+    """`work` on the checked request of these options; from Python with progress and errors for a person at Python."""
     given = dict(options)
     if given.get("reporter", 0) is None:
         del given["reporter"]

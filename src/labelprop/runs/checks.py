@@ -7,6 +7,7 @@ RequestError.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from labelprop.runs.requests import (
     FROZEN,
     TUNES,
     Classifying,
-    DoctorRequest,
     EmbedRequest,
     NewRun,
     PropagateRequest,
@@ -44,7 +44,7 @@ def check_propagation(request: PropagateRequest) -> None:
         if name not in known:
             raise UnknownNameError(f"parameter of {request.method}", name, known)
     _check_backbone(request.backbone)
-    _check_new_run(request, resumable=False)
+    _check_new_run(request)
 
 
 def check_training(request: TrainRequest) -> None:
@@ -57,11 +57,8 @@ def check_training(request: TrainRequest) -> None:
         raise RequestError("recipe auto has no settings; name the recipe that they belong to.")
     if isinstance(request.model, str) and request.model != "auto":
         registry.lookup("models", request.model.partition("(")[0].strip())
-    if request.augment not in ("auto", *registry.AUGMENTS):
-        known = ", ".join(("auto", *registry.AUGMENTS))
-        raise RequestError(f"--augment {request.augment} is not known; choose one of: {known}.")
-    if request.precision not in PRECISIONS:
-        raise UnknownNameError("precision", request.precision, PRECISIONS)
+    _check_word("augmentation", request.augment, ("auto", *registry.AUGMENTS))
+    _check_word("precision", request.precision, PRECISIONS)
     if request.devices < 1:
         raise RequestError(f"--devices {request.devices} must be at least 1.")
     _check_lengths(request)
@@ -81,21 +78,23 @@ def _check_own_recipe(recipe: Any) -> None:
 
 def check_embedding(request: EmbedRequest) -> None:
     """Of `embed`."""
-    _check_device(request.device)
+    _check_word("device", request.device, DEVICES)
     _check_backbone(request.backbone)
-    _check_data(request)
+    check_data(request)
 
 
 def check_classifying(request: Classifying) -> None:
     """Of `predict` and `select`."""
     finished_run(request.run)
-    _check_device(request.device)
-    _check_data(request)
+    _check_word("device", request.device, DEVICES)
+    check_data(request)
 
 
-def check_inspection(request: DoctorRequest) -> None:
-    """Of `doctor`."""
-    _check_data(request)
+def check_data(request: Reading) -> None:
+    """Of `doctor`, and of all that read DATA: that some source does, and that Python knows the encoding."""
+    if request.encoding is not None:
+        check_encoding(request.encoding)
+    source_of(request.data)
 
 
 def finished_run(path: Path) -> RunFolder:
@@ -108,28 +107,21 @@ def finished_run(path: Path) -> RunFolder:
     return folder
 
 
-def _check_data(request: Reading) -> None:
-    """That some source reads DATA, and that Python knows its encoding."""
-    if request.encoding is not None:
-        check_encoding(request.encoding)
-    source_of(request.data)
-
-
-def _check_new_run(request: NewRun, resumable: bool = True) -> None:
+def _check_new_run(request: NewRun) -> None:
     if leads():  # of processes that were started together the first makes the folder
-        RunFolder.check(request.out, request.existing, resumable)
+        RunFolder.check(request.out, request.existing, resumable=isinstance(request, TrainRequest))
     if not 0 <= request.seed < 2**32:  # numpy and scikit-learn take no other
         raise RequestError(f"--seed {request.seed} must be at least 0 and below 2**32.")
-    _check_device(request.device)
-    _check_data(request)
+    _check_word("device", request.device, DEVICES)
+    check_data(request)
     LabelOptions(prefer=request.prefer)
     for name, given in (("labels", request.labels), ("truth", request.truth)):
         check_files(label_files(given), name)
 
 
-def _check_device(name: str) -> None:
-    if name not in DEVICES:
-        raise RequestError(f"--device {name} is not known; use auto, cpu or cuda.")
+def _check_word(what: str, word: str, known: Collection[str]) -> None:
+    if word not in known:
+        raise UnknownNameError(what, word, known)
 
 
 def _check_backbone(backbone: Any) -> None:
@@ -158,8 +150,7 @@ def _check_lengths(request: TrainRequest) -> None:
 
 def _check_start(request: TrainRequest) -> None:
     """What the network starts from: --init or --tune, not both."""
-    if request.tune not in TUNES:
-        raise UnknownNameError("--tune", request.tune, TUNES)
+    _check_word("--tune", request.tune, TUNES)
     if request.tune != FROZEN and request.init is not None:
         raise RequestError(f"--tune {request.tune} and --init exclude each other: both name what to start from.")
     if request.tune != FROZEN and not isinstance(request.backbone, str | os.PathLike):

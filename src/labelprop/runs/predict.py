@@ -14,7 +14,6 @@ from labelprop.core.run_folder import RunFolder
 from labelprop.data.samples import Samples
 from labelprop.models.backbone import Backbone
 from labelprop.runs.backbones import features_of, trained_on, wanted_by, with_columns
-from labelprop.runs.checks import finished_run
 from labelprop.runs.classifier import BATCH, Classifier, load_classifier, model_description
 from labelprop.runs.design import embed_content, resolve_device
 from labelprop.runs.embed import embedded_batches, raw_batches
@@ -58,25 +57,16 @@ class NewData:
 
 
 def predict(request: PredictRequest) -> pa.Table:
-    """`predict_texts`, with labels of the type that the run was given."""
-    return as_given(predict_texts(request), label_type_of(RunFolder(request.run)))
-
-
-def select(request: SelectRequest) -> pa.Table:
-    """`select_texts`, with labels of the type that the run was given."""
-    return as_given(select_texts(request), label_type_of(RunFolder(request.run)))
-
-
-def predict_texts(request: PredictRequest) -> pa.Table:
     """`id, label, certainty, margin` of new data, in input order; with `proba` the distribution too."""
     new = open_new_data(request)
     embedded = embed_content(new.samples, new.backbone, new.device, request)
     new.check_shape(tuple(embedded.content.shape))
     distributions_NC = new.classifier.distributions(embedded.content, new.device)
-    return predictions_table(new.samples.ids, distributions_NC, new.classifier.classes, request.proba)
+    table = predictions_table(new.samples.ids, distributions_NC, new.classifier.classes, request.proba)
+    return _typed(table, request)
 
 
-def select_texts(request: SelectRequest) -> pa.Table:
+def select(request: SelectRequest) -> pa.Table:
     """The `per_class` examples of a pool that score highest in each class: `id, label, score, rank`.
 
     The pool is scored once, batch by batch, and only the candidates are held.
@@ -90,12 +80,17 @@ def select_texts(request: SelectRequest) -> pa.Table:
         request.reporter.advance("scoring", done, n)
     for line in what_was_selected(n, classifier.classes, selection):
         request.reporter.say(line)
-    return selection_table(new.samples.ids, classifier.classes, selection)
+    return _typed(selection_table(new.samples.ids, classifier.classes, selection), request)
+
+
+def _typed(table: pa.Table, request: Classifying) -> pa.Table:
+    """With labels of the type that the run was given; a command writes a file, and files hold texts."""
+    return table if request.command else as_given(table, label_type_of(RunFolder(request.run)))
 
 
 def open_new_data(request: Classifying) -> NewData:
     """New data, with the run's classifier and backbone."""
-    folder, device = finished_run(request.run), resolve_device(request.device)
+    folder, device = RunFolder(request.run), resolve_device(request.device)
     request = with_columns(folder, request)
     description = model_description(folder)
     classifier = load_classifier(folder.path, description, request.model)

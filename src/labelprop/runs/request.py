@@ -150,7 +150,7 @@ def _refuse_inside(kind: type[Request], name: str, options: Mapping[str, Any]) -
             raise RequestError(f"{name} is one of the {option}; pass {option}={{'{name}': ...}}.")
 
 
-def as_path(name: str, value: Any) -> Path:
+def given_path(name: str, value: Any) -> Path:
     """The value of that name as a path. Raises RequestError for what is none."""
     if not isinstance(value, str | os.PathLike):
         raise RequestError(f"{name}={short_repr(value)} must be a path.")
@@ -176,7 +176,7 @@ def _checked(name: str, one: Field[Any], value: Any) -> Any:
             raise RequestError(f"{name} is missing; pass {name}=...")
         return value
     if option.kind is Path:
-        return as_path(name, value)
+        return given_path(name, value)
     said = f"{name}={short_repr(value)}"  # from Python: the command line gives none but such values
     if option.kind not in (int, bool):
         kinds, what = ALLOWED.get(str(one.type).removesuffix(" | None"), (object, ""))

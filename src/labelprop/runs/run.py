@@ -14,11 +14,11 @@ from labelprop.core.run_folder import RunFolder
 from labelprop.report.render import write_report
 from labelprop.runs.backbones import backbone_of_run, embed
 from labelprop.runs.calls import call
-from labelprop.runs.checks import check_classifying, finished_run
+from labelprop.runs.checks import check_classifying, check_embedding, finished_run
 from labelprop.runs.classifier import Classifier, load_classifier, model_description, needs_own_model
 from labelprop.runs.parameter_names import parameters_named
 from labelprop.runs.predict import predict, select
-from labelprop.runs.request import as_path
+from labelprop.runs.request import given_path
 from labelprop.runs.requests import EmbedRequest, PredictRequest, SelectRequest
 from labelprop.runs.shown import run_html
 from labelprop.runs.tables import as_given, label_as_given, label_type_of
@@ -31,7 +31,7 @@ class Run:
     """A finished run on disk; `model` is the module from Python, or its class, of a run that was trained with one."""
 
     def __init__(self, path: str | PathLike[str], model: Any = None) -> None:
-        self.path, self._own = as_path("path", path), model
+        self.path, self._own = given_path("path", path), model
         self._folder  # noqa: B018
 
     def __repr__(self) -> str:
@@ -76,7 +76,7 @@ class Run:
         sets the two side by side. RequestError where it is not.
         """
         with parameters_named():
-            return write_report(self.path, None if against is None else as_path("against", against))
+            return write_report(self.path, None if against is None else given_path("against", against))
 
     @property
     def model(self) -> Classifier:
@@ -103,7 +103,7 @@ class Run:
         """
         with parameters_named():
             network = backbone_of_run(self._folder, self._own, backbone)
-        return call(embed, EmbedRequest, {"data": data, "backbone": network, **options})[0]
+        return call(embed, EmbedRequest, {"data": data, "backbone": network, **options}, check_embedding)[0]
 
     def predict(self, data: Any, **options: Any) -> pa.Table:
         """Labels for new data: `labelprop.predict(run, data, ...)`."""

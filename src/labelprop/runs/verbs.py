@@ -16,7 +16,7 @@ from labelprop.core.ranks import leads
 from labelprop.runs import checks
 from labelprop.runs.calls import call, from_names
 from labelprop.runs.parameter_names import as_parameters, parameters_named
-from labelprop.runs.request import as_path
+from labelprop.runs.request import given_path
 from labelprop.runs.requests import (
     DoctorRequest,
     EmbedRequest,
@@ -126,7 +126,7 @@ def select(run: str | Path, pool: Any, **options: Any) -> pa.Table:
     return call(work, SelectRequest, {"run": run, "data": pool, **options}, checks.check_classifying)
 
 
-@from_names(DoctorRequest, checks.check_inspection)
+@from_names(DoctorRequest, checks.check_data)
 def doctor(request: DoctorRequest) -> tuple[Finding, ...]:
     """All that is wrong or doubtful about the data, with row ids; works without any label."""
     from labelprop.data.labels.inspect import inspect_data
@@ -149,7 +149,7 @@ def load(path: str | PathLike[str], model: Any = None) -> Run:
     Raises RequestError where there is no such run, and where it needs a module that is not given.
     """
     with parameters_named():
-        checks.finished_run(as_path("path", path))
+        checks.finished_run(given_path("path", path))
     from labelprop.runs.run import Run
 
     run = Run(path, model=model)
