@@ -72,7 +72,7 @@ def small_phase() -> Any:
     from labelprop.data.views.views import Views
     from labelprop.models.network import ModelSpec, build
     from labelprop.training import recipes
-    from labelprop.training.job import Job, Lengths, WorkMeter, make_fabric
+    from labelprop.training.job import Job, Lengths, make_fabric
     from labelprop.training.phase_run import PhaseRun
 
     shape = (3, PIXELS, PIXELS)
@@ -87,7 +87,6 @@ def small_phase() -> Any:
         loader=Loader.over(content, Views(Preprocessing.measure(content), "shift+flip"), torch.device("cpu")),
         build=lambda: build(ModelSpec("small_cnn", shape, recipe.heads(CLASSES)), 0),
         fabric=make_fabric(torch.device("cpu"), deterministic=False),
-        meter=WorkMeter(1),
         clock=StageClock(),
     )
     return PhaseRun(job, job.build(), 0, {}, None)

@@ -31,7 +31,7 @@ from labelprop.models.network import ModelSpec, build
 from labelprop.runs.inputs import read_inputs
 from labelprop.runs.requests import NewRun
 from labelprop.training import recipes
-from labelprop.training.job import Job, Lengths, WorkMeter, make_fabric
+from labelprop.training.job import Job, Lengths, make_fabric
 from labelprop.training.phase_run import PhaseRun
 
 ROWS, PER_CLASS = 10_000, 20
@@ -97,7 +97,6 @@ def compare(name: str, options: argparse.Namespace) -> dict[str, Any]:
         loader=loader,
         build=lambda: build(spec(recipe), seed=0),
         fabric=make_fabric(torch.device("cpu"), False),
-        meter=WorkMeter(1),
         clock=clock,
     )
     ours = PhaseRun(job, job.build(), index, {}, None)

@@ -20,7 +20,7 @@ from labelprop.methods.state import Ema, MemoryBank
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import loop, recipes
 from labelprop.training.checkpoint import Checkpoints
-from labelprop.training.job import Job, Lengths, WorkMeter, make_fabric
+from labelprop.training.job import Job, Lengths, make_fabric
 from served import content_for
 
 STEPS, PER_EPOCH = 20, 5
@@ -48,7 +48,6 @@ def small_job(name: str) -> Job:
         loader=Loader.over(content, Views(Preprocessing.measure(content), _augment(name)), torch.device("cpu")),
         build=lambda: build(spec, seed=0),
         fabric=make_fabric(torch.device("cpu"), False),
-        meter=WorkMeter(1),
         clock=StageClock(),
     )
 

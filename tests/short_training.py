@@ -16,7 +16,7 @@ from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import loop, recipes
-from labelprop.training.job import Job, Lengths, TrainedNetwork, WorkMeter
+from labelprop.training.job import Job, Lengths, TrainedNetwork
 from served import content_for
 
 STEPS, PER_EPOCH = 20, 5
@@ -70,7 +70,6 @@ def trained(
         loader=Loader.over(content, Views(Preprocessing.measure(content), "strong"), torch.device("cpu")),
         build=lambda: InFloat64(build(spec, seed=0)),
         fabric=Fabric(accelerator="cpu", devices=1, precision="64-true"),
-        meter=WorkMeter(1),
         clock=StageClock(),
         history=Kept(),
     )

@@ -17,7 +17,7 @@ from labelprop.data.views.views import Views
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import recipes, rehearsal
 from labelprop.training.checkpoint import Checkpoints
-from labelprop.training.job import Job, Lengths, WorkMeter, make_fabric
+from labelprop.training.job import Job, Lengths, make_fabric
 from labelprop.training.phase_run import PhaseRun
 from labelprop.training.rehearsal import pass_seconds, rehearse, roughly
 
@@ -70,7 +70,6 @@ def job_of(recipe: str) -> Job:
         loader=Loader.over(content, Views(Preprocessing.measure(content), "none"), torch.device("cpu")),
         build=lambda: build(ModelSpec("mlp", (6,), made.heads(3), {"hidden": (8,)}, made.l2_feature), 0),
         fabric=make_fabric(torch.device("cpu"), deterministic=False),
-        meter=WorkMeter(1),
         clock=StageClock(),
     )
 

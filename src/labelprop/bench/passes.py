@@ -22,7 +22,7 @@ from labelprop.data.views.views import Views
 from labelprop.methods.phases import Recipe
 from labelprop.models.network import ModelSpec, Network, build
 from labelprop.training import recipes
-from labelprop.training.job import Job, Lengths, WorkMeter, make_fabric
+from labelprop.training.job import Job, Lengths, make_fabric
 from labelprop.training.lengths import cost_of, epoch_length, lengths_of, most
 from labelprop.training.phase_run import PhaseRun
 from labelprop.training.rehearsal import PhaseCost
@@ -56,7 +56,6 @@ def count(recipe: Recipe, task: Task) -> list[PhaseCost]:
         loader=Loader.over(content, Views(Preprocessing.measure(content), augment), device),
         build=partial(build, spec, seed=0),
         fabric=make_fabric(device, deterministic=False),
-        meter=WorkMeter(1),
         clock=StageClock(),
     )
     return [_count_phase(job, index) for index in range(len(recipe.phases))]

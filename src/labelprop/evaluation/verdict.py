@@ -58,7 +58,8 @@ def judge(metrics: Mapping[str, Any]) -> Verdict:
     above the labels alone is at most usable. The truth of unlabeled examples counts before a test set, that before
     hidden labels. Fewer than 20 examples are no evidence, unless even the upper end of their interval is weak.
     """
-    found = [evidence for evidence in (_truth(metrics), _test(metrics), _hidden(metrics)) if evidence.n]
+    every = (_measured(metrics, "unlabeled"), _measured(metrics, "test"), _hidden(metrics))
+    found = [evidence for evidence in every if evidence.n]
     enough = [evidence for evidence in found if evidence.n >= FEWEST]
     best = next(iter(enough + found), Verdict("not measured"))
     low, high = wilson(best.right, best.n)
@@ -68,35 +69,23 @@ def judge(metrics: Mapping[str, Any]) -> Verdict:
     return replace(best, grade=grade)
 
 
-def _truth(metrics: Mapping[str, Any]) -> Verdict:
-    """Unlabeled examples whose truth is known; those that the run did not reach count as wrong."""
-    part = metrics.get("unlabeled") or {}
+def _measured(metrics: Mapping[str, Any], examples: Literal["unlabeled", "test"]) -> Verdict:
+    """By the examples whose truth is known; those that the run did not reach count as wrong."""
+    part = metrics.get(examples) or {}
     accuracy = part.get("accuracy")
-    n = int(part.get("scored", part.get("n")) or 0) if accuracy is not None else 0
-    return _beside("unlabeled", round((accuracy or 0) * n), n, _counts(metrics, "unlabeled", n))
-
-
-def _test(metrics: Mapping[str, Any]) -> Verdict:
-    part = metrics.get("test") or {}
-    accuracy = part.get("accuracy")
-    n = int(part.get("n") or 0) if accuracy is not None else 0
-    return _beside("test", round((accuracy or 0) * n), n, _counts(metrics, "test", n))
+    n = 0 if accuracy is None else int(part.get("scored", part.get("n")) or 0)
+    names: tuple[Simpler, ...] = (*LABELS_ALONE, "propagation_only")
+    shares = {name: (metrics.get(name) or {}).get(examples) for name in names}
+    others = {name: round(share * n) for name, share in shares.items() if share is not None}
+    return _beside(examples, round((accuracy or 0) * n), n, others)
 
 
 def _hidden(metrics: Mapping[str, Any]) -> Verdict:
     part = metrics.get("hidden_labels") or {}
     right, n = part.get("right"), int(part.get("n") or 0)
-    found: dict[Simpler, int] = {
-        name: part[f"{name}_right"] for name in LABELS_ALONE if part.get(f"{name}_right") is not None
-    }
-    return _beside("hidden", right or 0, 0 if right is None else n, found)
-
-
-def _counts(metrics: Mapping[str, Any], examples: str, n: int) -> dict[Simpler, int]:
-    """How many of the examples each simpler way gets right, as far as it was tried."""
-    names: tuple[Simpler, ...] = (*LABELS_ALONE, "propagation_only")
-    shares = {name: (metrics.get(name) or {}).get(examples) for name in names}
-    return {name: round(share * n) for name, share in shares.items() if share is not None}
+    counts: dict[Simpler, Any] = {name: part.get(f"{name}_right") for name in LABELS_ALONE}
+    others = {name: count for name, count in counts.items() if count is not None}
+    return _beside("hidden", right or 0, 0 if right is None else n, others)
 
 
 def _beside(

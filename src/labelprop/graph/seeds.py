@@ -68,6 +68,12 @@ class Seeds:
         y_NB[seeded_L, place_C[self.labels_N[seeded_L]]] = self.weights_N[seeded_L].to(dtype)
         return y_NB
 
+    def take(self, places_M: torch.Tensor) -> Seeds:
+        """Those of some of the rows."""
+        places_M = places_M.to(self.labels_N.device)
+        soft_NC = None if self.soft_NC is None else self.soft_NC[places_M]
+        return Seeds(self.labels_N[places_M], self.weights_N[places_M], self.n_classes, soft_NC)
+
     def to(self, device: torch.device | str) -> Seeds:
         """The same seeds on a device."""
         soft_NC = None if self.soft_NC is None else self.soft_NC.to(device)

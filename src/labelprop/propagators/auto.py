@@ -116,8 +116,8 @@ class AutoPropagation(Propagator):
             )
         settings: dict[str, Any] = {"metric": self.metric if shared.is_graph else "cosine", "search": self.search}
         settings |= {"random_state": self.random_state, "device": shared.device.type, "top_classes": self.top_classes}
-        fits = CandidateFits(shared, self.classes_, settings, _default_base(named, seeds))
-        candidates, left_out = possible(fits, named, seeds)
+        candidates, left_out = possible(shared, settings, named, seeds)
+        fits = CandidateFits(shared, self.classes_, settings, _default_base(candidates, seeds))
         started = time.perf_counter()
         fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
         if fewest >= FEWEST:

@@ -21,7 +21,7 @@ from labelprop.runs.prepare import PreparedTraining
 from labelprop.runs.record import MUST_MATCH, check_same_run, configuration
 from labelprop.training import loop
 from labelprop.training.halving import BASELINE, ROUNDS, HalvingResult, Trial, hidden_labels, successive_halving
-from labelprop.training.job import Job, WorkMeter
+from labelprop.training.job import Job
 from labelprop.training.lengths import default_epochs, epoch_length, lengths_of, plan_within
 from labelprop.training.outputs import collect_outputs
 
@@ -189,7 +189,6 @@ class _Halving:
             loader=self.loader,
             build=partial(design.network, design.recipe.heads(task.n_classes), self.prepared.request.seed),
             fabric=self.prepared.fabric,
-            meter=WorkMeter(1),
             compiled=self.prepared.request.compile,
             clock=self.prepared.clock,
         )

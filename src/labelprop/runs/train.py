@@ -191,7 +191,6 @@ def _jobs(prepared: PreparedTraining, clock: StageClock, folder: RunFolder | Non
             loader=loader,
             build=partial(design.network, recipe.heads(design.task.n_classes), request.seed),
             fabric=prepared.fabric,
-            meter=WorkMeter(1),
             compiled=request.compile,
             clock=clock,
             checkpoints=None if folder is None else Checkpoints(folder.checkpoints / label),

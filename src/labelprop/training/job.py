@@ -84,7 +84,7 @@ class WorkMeter:
     `closing` are seconds that follow training: as many passes as are done in that time.
     """
 
-    total: float
+    total: float = 1
     reporter: Reporter = field(default_factory=Silent)
     closing: float = 0.0
     done: float = 0
@@ -113,8 +113,8 @@ class Job:
     loader: Loader
     build: Callable[[], nn.Module]
     fabric: Fabric
-    meter: WorkMeter
     clock: StageClock
+    meter: WorkMeter = field(default_factory=WorkMeter)
     checkpoints: Checkpoints | None = None
     history: HistoryLike | None = None
     monitor: MonitorLike | None = None

@@ -123,7 +123,7 @@ def _on_rows(job: Job, rows: np.ndarray | None) -> Job:
         task=task,
         loader=loader,
         lengths=Lengths((EPOCHS * WARM_UP_STEPS,) * len(job.recipe.phases), WARM_UP_STEPS),
-        meter=WorkMeter(1),
+        meter=WorkMeter(),
         clock=StageClock(),
         checkpoints=None,
         history=None,

@@ -102,8 +102,8 @@ class CandidateFits:
             return heads.labels_only_head(rows, seeds, C=candidate.C or heads.LABELS_ONLY_C, steps=steps)
         sample_M, steps = None, ROUGH_SOFT_STEPS if rough else heads.SOFT_STEPS
         if rough and rows.n > SOFT_SAMPLE:
-            every = torch.arange(SOFT_SAMPLE, device=rows.device) * rows.n // SOFT_SAMPLE
-            sample_M = torch.cat([every, seeds.mask_N.nonzero().squeeze(1)]).unique()  # type: ignore[no-untyped-call]
+            every_M = spread_over(rows.n, SOFT_SAMPLE).to(rows.device)
+            sample_M = torch.cat([every_M, seeds.mask_N.nonzero().squeeze(1)]).unique()  # type: ignore[no-untyped-call]
         found = self.spread(self.base, seeds, rough=rough)
         return heads.soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
 
@@ -139,6 +139,11 @@ class CandidateFits:
         if fold == 0 and candidate.method not in HEADS and found.right > self._most:
             self._most, self.base = found.right, candidate
         return found.right_H
+
+
+def spread_over(n: int, most: int) -> torch.Tensor:
+    """At most so many of n places, evenly."""
+    return torch.arange(min(n, most)) * n // min(n, most)
 
 
 def hide_seeds(seeds: Seeds, hidden_H: torch.Tensor) -> Seeds:

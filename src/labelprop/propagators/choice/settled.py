@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -19,7 +21,7 @@ from labelprop.propagators.choice.candidates import (
     has_kernel,
     propagator,
 )
-from labelprop.propagators.choice.fits import CandidateFits
+from labelprop.propagators.choice.fits import CandidateFits, spread_over
 from labelprop.propagators.choice.heads import check_size
 from labelprop.propagators.choice.hidden import HiddenLabels
 from labelprop.propagators.choice.selection import Tally
@@ -28,7 +30,9 @@ from labelprop.propagators.choice.shared_search import SharedSearch
 SAMPLE = 4000  # rows that metric and sharpness are settled on, and as many seeds
 
 
-def possible(fits: CandidateFits, named: list[Candidate], seeds: Seeds) -> tuple[list[Candidate], list[str]]:
+def possible(
+    shared: SharedSearch, settings: Mapping[str, Any], named: list[Candidate], seeds: Seeds
+) -> tuple[list[Candidate], list[str]]:
     """The candidates that can read the graph that was given, or whose head is not too large; and other methods.
 
     Raises RequestError or DataError with the remedy where none is left.
@@ -37,18 +41,16 @@ def possible(fits: CandidateFits, named: list[Candidate], seeds: Seeds) -> tuple
     for method in dict.fromkeys(candidate.method for candidate in named):
         try:
             if method in HEADS:
-                rows = fits.shared.rows()
+                rows = shared.rows()
                 places_M = seeds.mask_N.nonzero().squeeze(1) if method == LABELS_ONLY else torch.arange(rows.n)
                 check_size(method, rows, places_M.to(rows.device), seeds.n_classes)
-            elif fits.shared.is_graph:
-                propagator(method)(**fits.settings).check_graph(fits.shared.given)
+            elif shared.is_graph:
+                propagator(method)(**settings).check_graph(shared.given)
         except (DataError, RequestError) as error:
             refused[method] = error
     left = [candidate for candidate in named if candidate.method not in refused]
     if not left:
         raise next(iter(refused.values()))
-    if fits.base.method in refused:
-        fits.base = next((candidate for candidate in left if candidate.method not in HEADS), fits.base)
     return left, list(refused)
 
 
@@ -84,13 +86,9 @@ def _sampled(fits: CandidateFits, seeds: Seeds) -> tuple[CandidateFits, Seeds]:
     if shared.is_graph or shared.n <= SAMPLE:
         return fits, seeds
     labeled_M = seeds.mask_N.nonzero().squeeze(1).cpu()
-    spread_M = labeled_M[torch.arange(min(SAMPLE, len(labeled_M))) * len(labeled_M) // min(SAMPLE, len(labeled_M))]
-    every_M = torch.arange(SAMPLE) * shared.n // SAMPLE
-    places_M = torch.cat([every_M, spread_M]).unique()  # type: ignore[no-untyped-call]
-    soft_NC = None if seeds.soft_NC is None else seeds.soft_NC[places_M.to(seeds.soft_NC.device)]
-    places_on = places_M.to(seeds.labels_N.device)
-    some = Seeds(seeds.labels_N[places_on], seeds.weights_N[places_on], seeds.n_classes, soft_NC)
-    return CandidateFits(shared.of_rows(places_M), fits.classes, fits.settings, fits.base), some
+    some_labeled_M = labeled_M[spread_over(len(labeled_M), SAMPLE)]
+    places_M = torch.cat([spread_over(shared.n, SAMPLE), some_labeled_M]).unique()  # type: ignore[no-untyped-call]
+    return CandidateFits(shared.of_rows(places_M), fits.classes, fits.settings, fits.base), seeds.take(places_M)
 
 
 def _metrics(shared: SharedSearch) -> tuple[str, ...]:
