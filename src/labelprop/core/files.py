@@ -82,7 +82,7 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def shown(text: str, backslash: str = "\\") -> str:
+def printable(text: str, backslash: str = "\\") -> str:
     """`text` with the bytes of file names that are not UTF-8, which Python holds as lone surrogates, as \\xNN."""
     return _LONE_SURROGATE.sub(lambda found: f"{backslash}{_code(ord(found[0]))}", text)
 
@@ -94,7 +94,7 @@ def _code(surrogate: int) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8; bytes of file names that are not UTF-8 as \\xNN."""
-    write_atomically(path, lambda partial: partial.write_bytes(shown(text).encode()))
+    write_atomically(path, lambda partial: partial.write_bytes(printable(text).encode()))
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -108,7 +108,7 @@ def json_line(value: Mapping[str, Any]) -> str:
 
 def _json(value: Mapping[str, Any], indent: int | None = None) -> str:
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False, default=_of_numpy)
-    return shown(text, r"\\")
+    return printable(text, r"\\")
 
 
 def _of_numpy(value: Any) -> Any:

@@ -15,7 +15,7 @@ from labelprop.core.files import (
     append_json,
     check_writable,
     json_line,
-    shown,
+    printable,
     storage_errors,
     write_json,
     write_parquet,
@@ -42,9 +42,9 @@ class RunFolder:
     @classmethod
     def check(cls, path: Path, existing: Existing, resumable: bool = True) -> None:
         """Refuses early, before any work, what `open` would refuse. Changes nothing on disk."""
-        if str(path) != shown(str(path)):
+        if str(path) != printable(str(path)):
             raise RequestError(
-                f"--out {shown(str(path))} is not UTF-8, and not every library can write there; choose another."
+                f"--out {printable(str(path))} is not UTF-8, and not every library can write there; choose another."
             )
         if not path.exists():
             check_writable(path)

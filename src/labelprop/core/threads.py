@@ -114,13 +114,23 @@ def fitting_threads(reporter: Reporter, kept: int | None = None) -> Iterator[Non
     if chosen or before < usable_cores():  # the user of a process may have chosen as well
         yield
         return
-    threads = fitting(usable_cores(), others, os.cpu_count() or 1) if kept is None else min(kept, usable_cores())
-    if threads < before and kept is None and others > 0:
+    number = fitting(usable_cores(), others, os.cpu_count() or 1) if kept is None else min(kept, usable_cores())
+    if number < before and kept is None and others > 0:
         reporter.say(
-            f"threads: {threads} of {before}, since about {others:.0f} of other programs want the cores "
+            f"threads: {number} of {before}, since about {others:.0f} of other programs want the cores "
             f"({COUNT}={before} in the environment takes all)"
         )
-    torch.set_num_threads(threads)
+    with threads(number):
+        yield
+
+
+@contextmanager
+def threads(number: int | None) -> Iterator[None]:
+    """Inside, torch has so many threads; None leaves them as they are."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if number is None else number)
     try:
         yield
     finally:

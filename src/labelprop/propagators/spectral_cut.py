@@ -20,7 +20,7 @@ from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.cost.stages import BOTH_WAYS, INDEX, STEP, Cost, Size, Stage, result_bytes
-from labelprop.propagators.estimator.edges import Edges
+from labelprop.propagators.estimator.edges import Edges, first_row
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.parameters import Count, Positive
 from labelprop.propagators.estimator.sinks import RowSink
@@ -139,12 +139,11 @@ class SpectralCut(GraphPropagator):
         weights = edges.cosines().copy()
         with np.errstate(over="ignore"):
             weights.data = np.exp((weights.data - 1) / weights.data.dtype.type(self.temperature))
-        bad = ~np.isfinite(weights.data)
-        if bad.any():
-            row = int(np.searchsorted(weights.indptr, int(bad.argmax()), side="right")) - 1
+        strange = first_row(weights, ~np.isfinite(weights.data))
+        if strange is not None:
             raise DataError(
-                f"row {row} of the precomputed graph: exp((s - 1) / {self.temperature:g}) overflows. SpectralCut "
-                "takes similarities for cosines; scale them to at most 1."
+                f"row {strange[0]} of the precomputed graph: exp((s - 1) / {self.temperature:g}) overflows. "
+                "SpectralCut takes similarities for cosines; scale them to at most 1."
             )
         return weights
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from labelprop.core.threads import threads
 from labelprop.core.types import UNLABELED
 from labelprop.data.labels.join import GivenLabels
 from labelprop.graph.neighbors import nearest
@@ -20,13 +21,10 @@ from labelprop.graph.neighbors.rows import Rows, as_rows
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice.heads import CHOICES_OF_C, LABELS_ONLY_C, Head, labels_only_head
 from labelprop.propagators.choice.hidden import Fit, HiddenLabels
-from labelprop.propagators.estimator.kernel_graph import threads
 
 FOLDS = 5
 CHOICE_SECONDS = 10.0  # that repeating the propagation may take in any case
-CHOICE_SIZE = (
-    1 << 23
-)  # labels x dimensions x classes; from here on a fit takes most of a second, and C keeps its default
+CHOICE_SIZE = 1 << 23  # labels x dimensions x classes; from here on a fit takes most of a second: C keeps its default
 SMALL = 1 << 20  # numbers in features and logits; with two threads these wait for each other more than they compute
 
 

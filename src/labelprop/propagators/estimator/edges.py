@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy import sparse
@@ -36,12 +36,11 @@ class Edges:
         """
         if self.measure != "squared_distance":
             return self.values
-        far_E = self.values.data > FARTHEST**2
-        if far_E.any():
-            place = int(far_E.argmax())
-            row = int(np.searchsorted(self.values.indptr, place, side="right")) - 1
+        far = first_row(self.values, self.values.data > FARTHEST**2)
+        if far is not None:
+            row, squared = far
             raise DataError(
-                f"row {row} of the precomputed distances holds {self.values.data[place] ** 0.5:.4g}, but this method "
+                f"row {row} of the precomputed distances holds {squared**0.5:.4g}, but this method "
                 "reads cosines off distances between vectors of unit length, which are at most 2. Scale the vectors "
                 "to unit length before measuring, or use LabelSpreading, LabelPropagation or Poisson, which take any."
             )
@@ -57,3 +56,11 @@ class Edges:
 
     def _with(self, data: np.ndarray) -> sparse.csr_array:
         return sparse.csr_array((data, self.values.indices, self.values.indptr), shape=self.shape)
+
+
+def first_row(matrix: sparse.csr_array, wrong_E: np.ndarray) -> tuple[int, Any] | None:
+    """Row and value of the first of the stored entries that are wrong; None where none is."""
+    if not wrong_E.any():
+        return None
+    place = int(wrong_E.argmax())
+    return int(np.searchsorted(matrix.indptr, place, side="right")) - 1, matrix.data[place]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -13,14 +12,14 @@ import torch
 from scipy import sparse
 
 from labelprop.core.errors import DataError
-from labelprop.core.threads import usable_cores
+from labelprop.core.threads import threads, usable_cores
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors import as_queries
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator import own_kernel, rbf_kernel
 from labelprop.propagators.estimator.base import PRECOMPUTED
-from labelprop.propagators.estimator.edges import Edges
+from labelprop.propagators.estimator.edges import Edges, first_row
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.outcome import check_volume
 from labelprop.propagators.estimator.parameters import Count, Finite, NotNegative, Shares
@@ -48,11 +47,10 @@ def self_tuned(edges: Edges, sharpness: float) -> sparse.csr_array:
 def given_weights(edges: Edges) -> sparse.csr_array:
     """Weights that a user or a kernel gave, as they are. Raises DataError naming a row with a negative one."""
     weights = edges.values
-    if len(weights.data) and weights.data.min() < 0:
-        place = int((weights.data < 0).argmax())
-        row = int(np.searchsorted(weights.indptr, place, side="right")) - 1
+    negative = first_row(weights, weights.data < 0)
+    if negative is not None:
         raise DataError(
-            f"row {row} of the graph holds the negative weight {weights.data[place]:g}; weights are at least 0. Clip "
+            f"row {negative[0]} of the graph holds the negative weight {negative[1]:g}; weights are at least 0. Clip "
             f"similarities first, for example graph.data.clip(0, out=graph.data)."
         )
     return weights
@@ -148,7 +146,7 @@ class DropInPropagator(KernelPropagator):
             rbf_kernel.check_room(int(given.shape[0]), 8 if given.dtype in (np.float64, torch.float64) else 4)
         if not isinstance(given, Edges):
             self.X_ = given
-        with threads(self.n_jobs):
+        with threads(thread_count(self.n_jobs)):
             return super().spread(given, seeds)
 
     def weigh(self, edges: Edges) -> sparse.csr_array:
@@ -189,15 +187,6 @@ class DropInPropagator(KernelPropagator):
             yield from rbf_kernel.to_rows(as_queries(queries, self._rows), self._rows, self.gamma)
 
 
-@contextmanager
-def threads(n_jobs: int | None) -> Iterator[None]:
-    """So many torch threads inside, counted as joblib does (-1: all cores); None leaves them as they are."""
-    if n_jobs is None:
-        yield
-        return
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_jobs if n_jobs > 0 else max(1, usable_cores() + 1 + n_jobs))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def thread_count(n_jobs: int | None) -> int | None:
+    """How many threads joblib means by a number of jobs (-1: all cores)."""
+    return n_jobs if n_jobs is None or n_jobs > 0 else max(1, usable_cores() + 1 + n_jobs)

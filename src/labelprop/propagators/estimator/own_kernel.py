@@ -10,6 +10,7 @@ from scipy import sparse
 
 from labelprop.core.errors import DataError
 from labelprop.graph.neighbors.rounding import numpy_type, work_dtype
+from labelprop.propagators.estimator.edges import first_row
 
 Kernel = Callable[[Any, Any], Any]
 
@@ -29,10 +30,11 @@ def to_fitted(kernel: Kernel, fitted: Any, others: Any) -> sparse.csr_array:
         )
     weights: sparse.csr_array = sparse.csr_array(found.T, dtype=numpy_type(work_dtype(found.dtype)))
     weights.sum_duplicates()
-    if not np.isfinite(weights.data).all():
-        place = int((~np.isfinite(weights.data)).argmax())
-        row = int(np.searchsorted(weights.indptr, place, side="right")) - 1
-        raise DataError(f"the kernel gave NaN or infinity for row {row}; weights are finite numbers of at least 0.")
+    strange = first_row(weights, ~np.isfinite(weights.data))
+    if strange is not None:
+        raise DataError(
+            f"the kernel gave NaN or infinity for row {strange[0]}; weights are finite numbers of at least 0."
+        )
     return weights
 
 
