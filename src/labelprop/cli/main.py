@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import version as version_of
 from typing import Annotated, Any
 
@@ -105,25 +106,28 @@ def propagate(typed: Typed) -> Printed:
 @add_verb(app, PredictRequest)
 def predict(typed: Typed) -> Printed:
     """Label new data with the classifier of a run."""
-    from labelprop.cli.files import check_table_path, write_table
     from labelprop.runs import verbs
 
-    out = check_table_path(typed.pop("out"), typed.pop("overwrite", False))
-    found = verbs.predict(**typed)
-    write_table(out, found)
-    return Printed(f"{found.num_rows:,} predictions: {out}")
+    return _written(verbs.predict, typed, "predictions")
 
 
 @add_verb(app, SelectRequest)
 def select(typed: Typed) -> Printed:
     """Take the best examples of a large pool for each class, by the classifier of a run."""
-    from labelprop.cli.files import check_table_path, write_table
     from labelprop.runs import verbs
 
+    typed["pool"] = typed.pop("data")
+    return _written(verbs.select, typed, "selected")
+
+
+def _written(work: Callable[..., Any], typed: Typed, what: str) -> Printed:
+    """Writes the table that a Python verb makes to --out."""
+    from labelprop.cli.files import check_table_path, write_table
+
     out = check_table_path(typed.pop("out"), typed.pop("overwrite", False))
-    found = verbs.select(typed.pop("run"), typed.pop("data"), **typed)
+    found = work(**typed)
     write_table(out, found)
-    return Printed(f"{found.num_rows:,} selected: {out}")
+    return Printed(f"{found.num_rows:,} {what}: {out}")
 
 
 @add_verb(app, EmbedRequest)

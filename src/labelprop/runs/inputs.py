@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +76,7 @@ class Inputs:
     samples: Samples
     given: GivenLabels
     truth: tuple[str | None, ...] | None = None
-    noun: str = field(default="example")
+    noun: str = "example"
 
     def only_labeled(self) -> Inputs:
         """Without the examples that have no label."""

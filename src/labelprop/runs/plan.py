@@ -5,10 +5,11 @@ from __future__ import annotations
 from labelprop.core import registry
 from labelprop.core.errors import RequestError
 from labelprop.core.memory import available_bytes, held_bytes
+from labelprop.core.recipe_entries import AUTO
 from labelprop.core.text import byte_size, counted, duration
 from labelprop.propagators.cost.forecast import Forecast, forecast
 from labelprop.propagators.cost.stages import ALL_PAIRS
-from labelprop.report.say.verdict import AUTO, USUAL_NEIGHBORS, WITHOUT_GRAPH, fewer_neighbors
+from labelprop.report.say.verdict import USUAL_NEIGHBORS, WITHOUT_GRAPH, fewer_neighbors
 
 TIGHT = 0.8  # of what is available
 FEWER_NEIGHBORS, FEWER_CLASSES = (20, 10, 5), 16  # what to advise where memory will not do

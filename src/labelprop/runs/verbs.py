@@ -83,16 +83,14 @@ def embed(request: EmbedRequest) -> np.ndarray:
     `backbone` is a HuggingFace folder or name, the folder of a run of `train`, an `nn.Module` or a callable on a
     batch of images.
     """
-    return _embedded(request)[0]
+    from labelprop.runs import backbones
+
+    return backbones.embed(request)[0]
 
 
 @from_names(EmbedRequest, checks.check_embedding)
 def embed_with_ids(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
     """As `embed`, with the ids of the rows."""
-    return _embedded(request)
-
-
-def _embedded(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
     from labelprop.runs import backbones
 
     return backbones.embed(request)

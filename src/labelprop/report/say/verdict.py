@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from labelprop.core.recipe_entries import AUTO
 from labelprop.core.text import counted
 from labelprop.evaluation.verdict import Simpler, Verdict
 from labelprop.report.gather.numbers import Share
 from labelprop.report.words import capital, number
 
-AUTO = "auto"
 WITHOUT_GRAPH = ("local", "weighted-knn")  # their neighbors are labeled examples, and are no edges
 USUAL_NEIGHBORS = 10  # of the propagators that do not say otherwise
 TO_MEASURE = 100  # examples to label for a first measurement: a 95% interval of at most 10 points to each side
