@@ -5,26 +5,17 @@ import io
 
 import pytest
 
-from labelprop.core import progress
+from labelprop.core import display
 from labelprop.core.clock import StageClock
-from labelprop.core.progress import (
-    Bounded,
-    Eta,
-    ProgressLines,
-    Silent,
-    Staged,
-    advance,
-    expecting,
-    only,
-    reporting_to,
-    say,
-)
+from labelprop.core.display import ProgressLines
+from labelprop.core.eta import Eta, expecting
+from labelprop.core.progress import Bounded, Silent, Staged, advance, only, reporting_to, say
 
 
 @pytest.fixture
 def clock(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -45,7 +36,7 @@ def test_an_eta_appears_early_and_then_not_too_often(clock) -> None:
     assert said[0].startswith("training: ")
     assert "left" in said[0]
     assert 4 <= len(said) <= 5
-    assert clock[0] > progress.FIRST_LINE_AFTER_S
+    assert clock[0] > display.FIRST_LINE_AFTER_S
 
 
 def test_no_time_left_is_shown_before_the_pace_tells_anything(clock) -> None:
@@ -195,20 +186,20 @@ class ZMQInteractiveShell:
 
 @pytest.mark.parametrize("has_widgets", [True, False])
 def test_a_bar_moves_in_a_notebook_that_has_widgets(has_widgets: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not progress._shows_widgets()
+    assert not display._shows_widgets()
     monkeypatch.setattr(builtins, "get_ipython", ZMQInteractiveShell, raising=False)
-    monkeypatch.setattr(progress, "find_spec", lambda name: object() if has_widgets else None)
-    assert progress._shows_widgets() == has_widgets
+    monkeypatch.setattr(display, "find_spec", lambda name: object() if has_widgets else None)
+    assert display._shows_widgets() == has_widgets
     if not has_widgets:
-        with progress.shown() as reporter:
+        with display.shown() as reporter:
             assert isinstance(reporter, ProgressLines)
 
 
 def test_work_inside_work_that_is_shown_is_quiet() -> None:
-    with progress.shown(quiet=True) as outer, progress.shown() as reporter:
+    with display.shown(quiet=True) as outer, display.shown() as reporter:
         assert isinstance(outer, Silent)
         assert isinstance(reporter, ProgressLines)
-        with progress.shown() as inner:
+        with display.shown() as inner:
             assert isinstance(inner, Silent)
-    with progress.shown() as after:
+    with display.shown() as after:
         assert isinstance(after, ProgressLines)

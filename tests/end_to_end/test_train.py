@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 import labelprop
+from labelprop.core.display import ProgressLines
 from labelprop.core.errors import RequestError, UnknownNameError
-from labelprop.core.progress import ProgressLines
 from labelprop.report.gather.numbers import percent_of
 from labelprop.runs.classifier import Classifier
 from patterns import write_patterns

@@ -15,8 +15,9 @@ from typing import Any
 import typer
 
 from labelprop.core import registry
+from labelprop.core.display import shown
 from labelprop.core.errors import LabelpropError
-from labelprop.core.progress import WARNING, Reporter, RunWarning, shown
+from labelprop.core.progress import WARNING, Reporter, RunWarning
 
 
 def guarded(verb: Callable[..., None]) -> Callable[..., None]:

@@ -1,30 +1,20 @@
-"""Progress of long work: a bar on a terminal, plain lines elsewhere, or warnings alone.
-
-All of it goes to stderr, so that stdout carries results only.
-"""
+"""What is said of long work, and how far it is: who hears it, and what is changed on the way."""
 
 from __future__ import annotations
 
 import inspect
 import os
-import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from importlib.util import find_spec
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Protocol, Self, TextIO
+from typing import Any, Protocol
 
-from labelprop.core.text import duration
+from labelprop.core.eta import Eta
 
-FIRST_LINE_AFTER_S = 3.0  # work that ends sooner needs no line
 FORESEEN_AFTER_S = 1.0  # the pace of less says little
-SETTLED_SHARE, SETTLED_S = 0.05, 5.0  # of the work, or seconds of it: before, its pace says little
 WARNING = "warning: "  # how a message begins that is a warning
-LINE_EVERY_S = 15.0  # often enough to see it live, seldom enough for a log
 
 
 class Reporter(Protocol):
@@ -205,140 +195,3 @@ class Bounded(Passing):
         if left is not None:
             self._foresee(left)
         super().advance(stage, done, total)
-
-
-class _Work:
-    """Work with a pace of its own; `until` is when it ends by its forecast, where there is one."""
-
-    def __init__(self, seconds: float | None) -> None:
-        self.until = None if seconds is None else time.monotonic() + seconds
-
-
-_WORK: ContextVar[_Work | None] = ContextVar("work", default=None)
-
-
-@contextmanager
-def expecting(seconds: float | None) -> Iterator[None]:
-    """Inside, time left is counted anew: from this forecast, if there is one, until a pace tells more."""
-    token = _WORK.set(_Work(seconds))
-    try:
-        yield
-    finally:
-        _WORK.reset(token)
-
-
-class Eta:
-    """Seconds left, from the pace since the first report (a resumed job starts in the middle).
-
-    Until a share of the work or some seconds of it are done they are those of `expecting`, if any, else None: first
-    steps tell little of the others.
-    """
-
-    def __init__(self, share: float = SETTLED_SHARE, seconds: float = SETTLED_S) -> None:
-        self._share, self._seconds = share, seconds
-        self._start: tuple[float, float] | None = None
-        self._last = 0.0
-        self._work: _Work | None = None
-
-    def __call__(self, done: float, total: float) -> float | None:
-        now, work = time.monotonic(), _WORK.get()
-        if self._start is None or done < self._last or work is not self._work:  # the next part of the work begins
-            self._start, self._work = (now, done), work
-        self._last = done
-        began, at = self._start
-        if done > at and (done - at >= self._share * total or now - began > self._seconds):
-            return (now - began) / (done - at) * (total - done)
-        return work.until - now if work is not None and work.until is not None and work.until > now else None
-
-
-def _remaining(seconds: float) -> str:
-    return f"{'about ' if seconds >= 1 else ''}{duration(seconds)} left"
-
-
-class ProgressLines:
-    """Plain lines for logs: the first after a few seconds, then one every quarter of a minute."""
-
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._eta = Eta()
-        self._next = time.monotonic() + FIRST_LINE_AFTER_S
-
-    def say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
-
-    def advance(self, stage: str, done: float, total: float) -> None:
-        left = self._eta(done, total)
-        if time.monotonic() < self._next or left is None:
-            return
-        self._next = time.monotonic() + LINE_EVERY_S
-        self.say(f"{stage}: {done / total:.0%} of the work done, {_remaining(left)}")
-
-
-class ProgressBar:
-    """One bar for the whole job, for a person at a terminal; use it as a context manager."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[left]}"),
-            console=Console(stderr=True),
-            transient=True,
-            redirect_stdout=sys.stdout.isatty(),  # what is printed meanwhile: where it goes to a file, it stays there
-            redirect_stderr=sys.stderr.isatty(),
-        )
-        self._task = self._progress.add_task("", total=1.0, left="")
-        self._eta = Eta()
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def say(self, text: str) -> None:
-        console = self._progress.console
-        console.print(text, markup=False, highlight=False, soft_wrap=not console.is_jupyter)
-
-    def advance(self, stage: str, done: float, total: float) -> None:
-        left = self._eta(done, total)
-        self._progress.update(
-            self._task, description=stage, completed=done / total, left=_remaining(left) if left is not None else ""
-        )
-
-
-_SHOWN: ContextVar[bool] = ContextVar("shown", default=False)
-
-
-@contextmanager
-def shown(quiet: bool = False) -> Iterator[Reporter]:
-    """A reporter for a person: a bar on a terminal and in a notebook, plain lines elsewhere, warnings if `quiet`.
-
-    Work inside work that is shown, as of a callback, is quiet.
-    """
-    if quiet or _SHOWN.get():
-        yield WarningsOnly()
-        return
-    token = _SHOWN.set(True)
-    try:
-        if sys.stderr.isatty() or _shows_widgets():
-            with ProgressBar() as bar:
-                yield bar
-        else:
-            yield ProgressLines()
-    finally:
-        _SHOWN.reset(token)
-
-
-def _shows_widgets() -> bool:
-    """Whether this is a notebook in which rich can move a bar; in others plain lines are shown."""
-    from rich.console import Console
-
-    return Console().is_jupyter and find_spec("ipywidgets") is not None

@@ -12,8 +12,9 @@ from contextlib import nullcontext
 from dataclasses import MISSING, replace
 from typing import Any, TypeVar
 
+from labelprop.core.display import shown
 from labelprop.core.errors import RequestError
-from labelprop.core.progress import Silent, noting, shown
+from labelprop.core.progress import Silent, noting
 from labelprop.core.ranks import leads
 from labelprop.core.threads import fitting_threads
 from labelprop.runs.parameter_names import NamingParameters, parameters_named

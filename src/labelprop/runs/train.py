@@ -18,8 +18,9 @@ from labelprop.core.callbacks import Callbacks
 from labelprop.core.clock import StageClock
 from labelprop.core.distributed import Group, launch, leave
 from labelprop.core.errors import RequestError, WorkError
+from labelprop.core.eta import expecting
 from labelprop.core.files import write_atomically
-from labelprop.core.progress import Reporter, Silent, expecting, noting
+from labelprop.core.progress import Reporter, Silent, noting
 from labelprop.core.ranks import started_together
 from labelprop.core.run_folder import RunFolder
 from labelprop.core.tensors import for_saving
