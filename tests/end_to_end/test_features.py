@@ -79,3 +79,12 @@ def test_what_is_made_with_a_run_goes_by_the_names_of_its_columns(
     same = getattr(labelprop, verb)(form(known), out="same", **options)
     other = getattr(labelprop, verb)(form(known[["d", "label", "b", "c", "a"]]), out="other", **options)
     assert other.labels.equals(same.labels)
+
+
+@pytest.mark.parametrize("asked", ["backbone", "init"])
+def test_a_run_on_an_array_has_the_names_of_the_run_that_it_is_made_with(known: pd.DataFrame, asked: str) -> None:
+    labelprop.train(known, out="run", **OPTIONS)
+    labels = np.where(np.arange(24) < 8, known["label"], -1)
+    run = labelprop.train(known[NAMES].to_numpy(), labels, out="other", **OPTIONS, **{asked: "run"})
+    wanted = run.predict(known[NAMES].to_numpy(), quiet=True)
+    assert run.predict(known[["d", "b", "c", "a"]], quiet=True).equals(wanted)

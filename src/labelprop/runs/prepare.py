@@ -130,6 +130,8 @@ def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Emb
     if request.init is not None:
         features = features_of(RunFolder(request.init))
     inputs = read_inputs(request, image_format, features)
+    if not inputs.samples.features:  # an array goes by position, in the order of these names
+        inputs = replace(inputs, samples=replace(inputs.samples, features=features))
     if request.only_labeled:
         inputs = inputs.only_labeled()
     say_counts(inputs, request.reporter)
