@@ -84,7 +84,7 @@ def test_train_predict_report(patterns, tmp_path) -> None:
     assert (run / "report.html").read_bytes() == before
     refused("predict", run, folder, "--out", tmp_path / "predictions.csv", said="exists already")
     refused("predict", run, folder, "--out", tmp_path / "p.xlsx", said="must end in .parquet or .csv")
-    refused("predict", run, folder, "--out", tmp_path / "p.csv", "--device", "gpu", said="unknown device 'gpu'")
+    refused("predict", run, folder, "--out", tmp_path / "p.csv", "--device", "gpu", said="unknown --device 'gpu'")
 
 
 def test_propagate_on_vectors_and_on_pixels(patterns, tmp_path) -> None:

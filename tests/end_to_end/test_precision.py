@@ -92,5 +92,5 @@ def test_unknown_precision_is_refused(tmp_path) -> None:
     np.save(data, np.eye(4, dtype=np.float32))
     told = CliRunner().invoke(app, ["train", str(data), "--out", str(tmp_path / "o"), "--precision", "bfloat16"])
     assert told.exit_code == 2
-    assert "unknown precision 'bfloat16'" in told.output
+    assert "unknown --precision 'bfloat16'" in told.output
     assert "auto, bf16, float32" in told.output

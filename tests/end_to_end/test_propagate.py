@@ -337,7 +337,7 @@ FLAGS = {
     "--method difusion": "did you mean 'diffusion'",
     "--metric euclidean": "--metric euclidean is not for --method diffusion, which takes cosine; it is for ",
     "--search fast": "--search fast must be auto, exact or approximate",
-    "--device gpu": "--device gpu",
+    "--device gpu": "unknown --device 'gpu'",
 }
 
 

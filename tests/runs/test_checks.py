@@ -83,7 +83,7 @@ def refused(tmp_path_factory) -> dict[str, str]:
         ("auto", "recipe auto"),
         ("model", "'small_cnn'"),
         ("augment", "shfit"),
-        ("precision", "unknown precision 'bfloat16'"),
+        ("precision", "unknown precision='bfloat16'"),
         ("tune", "'laro'"),
         ("tune without backbone", "needs images"),
         ("init", "holds no model"),

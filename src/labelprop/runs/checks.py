@@ -57,8 +57,8 @@ def check_training(request: TrainRequest) -> None:
         raise RequestError("recipe auto has no settings; name the recipe that they belong to.")
     if isinstance(request.model, str) and request.model != "auto":
         registry.lookup("models", request.model.partition("(")[0].strip())
-    _check_word("augmentation", request.augment, ("auto", *registry.AUGMENTS))
-    _check_word("precision", request.precision, PRECISIONS)
+    _check_word("--augment", request.augment, ("auto", *registry.AUGMENTS))
+    _check_word("--precision", request.precision, PRECISIONS)
     if request.devices < 1:
         raise RequestError(f"--devices {request.devices} must be at least 1.")
     _check_lengths(request)
@@ -78,7 +78,7 @@ def _check_own_recipe(recipe: Any) -> None:
 
 def check_embedding(request: EmbedRequest) -> None:
     """Of `embed`."""
-    _check_word("device", request.device, DEVICES)
+    _check_word("--device", request.device, DEVICES)
     _check_backbone(request.backbone)
     check_data(request)
 
@@ -86,7 +86,7 @@ def check_embedding(request: EmbedRequest) -> None:
 def check_classifying(request: Classifying) -> None:
     """Of `predict` and `select`."""
     finished_run(request.run)
-    _check_word("device", request.device, DEVICES)
+    _check_word("--device", request.device, DEVICES)
     check_data(request)
 
 
@@ -112,7 +112,7 @@ def _check_new_run(request: NewRun) -> None:
         RunFolder.check(request.out, request.existing, resumable=isinstance(request, TrainRequest))
     if not 0 <= request.seed < 2**32:  # numpy and scikit-learn take no other
         raise RequestError(f"--seed {request.seed} must be at least 0 and below 2**32.")
-    _check_word("device", request.device, DEVICES)
+    _check_word("--device", request.device, DEVICES)
     check_data(request)
     LabelOptions(prefer=request.prefer)
     for name, given in (("labels", request.labels), ("truth", request.truth)):
