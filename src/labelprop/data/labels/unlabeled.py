@@ -14,8 +14,8 @@ import numpy as np
 from labelprop.core.errors import DataError
 from labelprop.core.types import UNLABELED
 
-TEXTS = ("", "-1", "-1.0")
-_BYTES = tuple(text.encode() for text in TEXTS)
+TEXTS = frozenset(("", "-1", "-1.0"))
+_BYTES = frozenset(text.encode() for text in TEXTS)
 _NEAR = 10  # below the maximum of an unsigned type: labels there say that the maximum is one of them
 
 
@@ -31,8 +31,10 @@ def is_missing(value: Any) -> bool:
 
 def is_unlabeled(value: Any) -> bool:
     """The rule, for a single value."""
-    if isinstance(value, str | bytes):
-        return value in TEXTS or value in _BYTES
+    if isinstance(value, str):  # first, since columns of texts are long
+        return value in TEXTS
+    if isinstance(value, bytes):
+        return value in _BYTES
     return is_missing(value) or (isinstance(value, Number) and bool(value == UNLABELED))  # type: ignore[comparison-overlap]
 
 
