@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,13 @@ def _of_list(values: Any) -> np.ndarray:
     except ValueError as error:
         raise DataError(f"the labels are lists of different lengths: {error}") from error
     if array.ndim == 1 and array.dtype.kind in "US" and not all(isinstance(value, str | bytes) for value in values):
-        array = np.empty(len(values), dtype=object)
-        array[:] = values
+        return as_objects(values)
     return array
+
+
+def as_objects(values: Sequence[Any]) -> np.ndarray:
+    """Values as they are, one a row; NumPy would make columns of lists, and texts of numbers beside them."""
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def _of_frame(frame: Any) -> np.ndarray:
@@ -90,6 +95,8 @@ def _of_arrow(column: Any) -> np.ndarray:
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
+    if pa.types.is_nested(kind):
+        return as_objects(column.to_pylist())
     if column.null_count and (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         missing_N = column.is_null().to_numpy()
         zero = pa.scalar(0, pa.int64()).cast(kind)

@@ -23,9 +23,11 @@ def is_missing(value: Any) -> bool:
     """Whether a single value is none: None, NaN, NaT, `pandas.NA` or a masked entry."""
     if value is None or value is np.ma.masked:
         return True
+    if getattr(value, "ndim", 0):
+        return False
     try:
         return bool(value != value)  # noqa: PLR0124 - of all values only NaN and NaT
-    except (TypeError, ValueError):  # `pandas.NA` is not even unequal; an array is no single value
+    except TypeError:  # `pandas.NA` is not even unequal
         return type(value).__name__ == "NAType"
 
 

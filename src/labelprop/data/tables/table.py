@@ -81,20 +81,8 @@ class Table:
         return values
 
     def labels(self, name: str) -> list[str | None]:
-        """The column as labels, by the names that the table declares; None where unlabeled.
-
-        Raises DataError naming the row that holds several.
-        """
-        import pyarrow as pa
-
+        """The column as labels, by the names that the table declares; None where unlabeled."""
         column = self.column(name)
-        nested = isinstance(column, list) or pa.types.is_nested(column.type)
-        for row, value in enumerate(self.values(name) if nested else ()):
-            if isinstance(value, list | dict):
-                raise DataError(
-                    f"{self.row(row)}: column '{name}' holds a list of labels, {value!r:.60}. An example has one "
-                    "label here: keep one of them, as a text or a number, or leave the cell empty."
-                )
         return label_texts(self.texts(name) if isinstance(column, list) else column, self.codes(name), self.where)
 
     def label_type(self, name: str) -> LabelType | None:
