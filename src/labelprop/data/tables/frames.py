@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from labelprop.core.errors import DataError
-from labelprop.core.text import quoted
 from labelprop.data.labels.column import made_by
 from labelprop.data.tables.arrow import arrow_table
 from labelprop.data.tables.table import Table, rows_at_once
@@ -21,14 +19,8 @@ def is_frame(data: object) -> bool:
 
 
 def frame_table(frame: Any, where: str) -> Table:
-    """The frame as a table. A named index of pandas is a column, too.
-
-    Raises DataError where two columns have one name.
-    """
-    table = _of_pandas(frame, where) if made_by(frame, "pandas") else arrow_table(_arrow(frame), where)
-    if len(set(table.names)) < len(table.names):
-        raise DataError(f"{where} has two columns of the same name: {quoted(table.names, limit=20)}. Rename one.")
-    return table
+    """The frame as a table. A named index of pandas is a column, too."""
+    return _of_pandas(frame, where) if made_by(frame, "pandas") else arrow_table(_arrow(frame), where)
 
 
 def _arrow(frame: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from labelprop.core.errors import DataError, UnknownNameError
+from labelprop.core.text import quoted
 from labelprop.data.repeated import place_of
 from labelprop.data.tables.values import LabelType, id_text, label_texts, label_type
 
@@ -26,6 +28,7 @@ class Table:
     """Columns of equal length. `load(name)` gives a list (text files) or a `pyarrow.ChunkedArray`.
 
     `stream(names)` gives parts of these columns, one after the other: of each column a list or an Arrow array.
+    Raises DataError where columns have one name.
     """
 
     where: str
@@ -37,6 +40,13 @@ class Table:
     class_names: Mapping[str | None, tuple[str, ...]]  # column (None: all others) -> names of the codes 0, 1, ...
     lines: Sequence[int] | None = None  # line numbers of the rows in a text file
     undecoded: Mapping[str, int] = field(default_factory=dict)  # column -> first row with bytes that are not UTF-8
+
+    def __post_init__(self) -> None:
+        double = [name for name, n in Counter(self.names).items() if n > 1]
+        if double:
+            raise DataError(
+                f"{self.where} has two columns of the same name: {quoted(double, NAMES_SHOWN)}. Rename one."
+            )
 
     def column(self, name: str) -> Any:
         """The column `name`. Raises UnknownNameError, with the nearest name, where there is none."""
