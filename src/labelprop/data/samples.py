@@ -41,7 +41,7 @@ class Samples:
 
     `digest` is a hash of the content and its order, as it is read. `declared` are class names the data know,
     also those without an example. `skipped` rows and files are in none of the other fields. `unit` is what an
-    example is to the source; `n_beside` files were read and are none.
+    example is to the source; files `beside` were read and are none.
     """
 
     ids: tuple[str, ...]
@@ -61,7 +61,7 @@ class Samples:
     index: Any = None  # of the frame of pandas that they come from, an entry a row of it
     label_type: LabelType | None = None  # of the given labels, where they were no texts
     unit: Literal["file", "row"] = "row"
-    n_beside: int = 0
+    beside: tuple[Path, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     def __len__(self) -> int:
@@ -169,9 +169,9 @@ def _without(raw: RawData, data: Any, apart: Sequence[Any]) -> RawData:
     root, paths = as_path(data), [path for path in map(as_path, apart) if path is not None]
     if root is None or not paths:
         return raw
-    names = {shown_name(os.path.relpath(path.resolve(), root.resolve())) for path in paths}
-    skipped = tuple(skip for skip in raw.skipped if skip.id not in names)
-    return replace(raw, skipped=skipped, n_beside=raw.n_beside + len(raw.skipped) - len(skipped))
+    places = [path.parent.resolve() / path.name for path in paths]  # a link itself is in the folder
+    names = {shown_name(os.path.relpath(place, root.resolve())) for place in places}
+    return replace(raw, skipped=tuple(skip for skip in raw.skipped if skip.id not in names))
 
 
 def _report_findings(raw: RawData, warn: Callable[[str], None]) -> None:
@@ -244,7 +244,7 @@ def _samples(raw: RawData, rows: np.ndarray, skipped: Sequence[Skipped] = (), **
         label_type=raw.label_type,
         shown=tuple(raw.shown[row] for row in rows) if raw.shown is not None else None,
         unit=raw.unit,
-        n_beside=raw.n_beside,
+        beside=raw.beside,
         findings=raw.findings,
         **parts,
     )

@@ -104,7 +104,7 @@ def test_lists_count_alike_with_types_and_as_text(tmp_path: Path, suffix: str) -
     said = [f"'[\"cat\", \"dog\"]' ('t', {places[0]}, id 'b')", f"'[\"cat\"]' ('t', {places[1]}, id 'c')"]
     _, findings = inspect_data(path)
     assert findings[0].text.startswith(f"lists in the place of 3 labels: {said[0]}; {said[1]}.")
-    assert findings[-1].text == "4 rows: 1 used, 0 skipped, 3 refused."
+    assert findings[-1].text == "4 rows: 1 used, 0 skipped, 3 refused; 1 file: 1 used, 0 skipped, 0 refused."
     assert join_labels(open_samples(path), options=LabelOptions(literal=True)).classes == (
         '["cat", "dog"]',
         '["cat"]',
@@ -143,4 +143,4 @@ def test_lists_are_counted_by_rows(tmp_path: Path) -> None:
     _, findings = inspect_data(tmp_path / "t.csv")
     assert findings[0].text.startswith("lists in the place of 2 labels")
     assert list(findings[0].rows) == ["c", "d"]
-    assert findings[-1].text == "5 rows: 3 used, 0 skipped, 2 refused."
+    assert findings[-1].text == "5 rows: 3 used, 0 skipped, 2 refused; 1 file: 1 used, 0 skipped, 0 refused."

@@ -46,6 +46,7 @@ class ArraySource:
             label_type=None if y is None else label_type(y),
             images=PixelArray(_pixels(array, where)) if images else None,
             vectors=None if images else array,
+            beside=() if path is None else (path,),
         )
 
 
