@@ -22,7 +22,7 @@ from labelprop.data.find_source import source_of
 from labelprop.data.images.choose_format import Wanted
 from labelprop.data.images.decoding import decode_images
 from labelprop.data.images.pixels import ImageFormat, to_eight_bit
-from labelprop.data.labels.findings import Finding
+from labelprop.data.labels.findings import Finding, refuse_blocking
 from labelprop.data.repeated import place_of, repeated_ids
 from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, as_path
 from labelprop.data.sources.image import is_image_file
@@ -71,6 +71,10 @@ class Samples:
     def n_rows(self) -> int:
         """Rows of the source, with those that were skipped."""
         return len(self.ids) + sum(skip.row is not None for skip in self.skipped)
+
+    def known_ids(self) -> frozenset[str]:
+        """Ids of all that was seen: also of what was skipped."""
+        return frozenset(self.ids).union(skip.id for skip in self.skipped)
 
     def place(self, index: int) -> str:
         """How to point at an example in its source."""
@@ -152,7 +156,9 @@ def open_samples(
     if check:
         _refuse_repeated(raw)
     if check and labeled:
-        _report_findings(raw, warn)
+        refuse_blocking(raw.findings, f"'{raw.name}': ")
+        for finding in raw.findings:
+            warn(f"'{raw.name}': {finding.text}.")
     if raw.images is not None:
         samples = _open_images(raw, image_format or image_size, Cache(cache), warn)
     elif raw.texts is not None:
@@ -172,15 +178,6 @@ def _without(raw: RawData, data: Any, apart: Sequence[Any]) -> RawData:
     places = [path.parent.resolve() / path.name for path in paths]  # a link itself is in the folder
     names = {shown_name(os.path.relpath(place, root.resolve())) for place in places}
     return replace(raw, skipped=tuple(skip for skip in raw.skipped if skip.id not in names))
-
-
-def _report_findings(raw: RawData, warn: Callable[[str], None]) -> None:
-    """What the source found to say of labels."""
-    blocked = [finding.text for finding in raw.findings if finding.severity == "blocking"]
-    if blocked:
-        raise DataError(f"'{raw.name}': " + "\n".join(blocked))
-    for finding in raw.findings:
-        warn(f"'{raw.name}': {finding.text}.")
 
 
 def _refuse_repeated(raw: RawData) -> None:

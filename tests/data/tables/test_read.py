@@ -200,7 +200,7 @@ def test_empty_cells_below_the_last_row_are_no_row(tmp_path: Path, end: str) -> 
 def test_empty_cells_between_rows_keep_their_row(tmp_path: Path) -> None:
     table = read_table(put(tmp_path / "t.csv", "text,label\nx,a\n,\ny,b\n"))
     assert table.values("text") == ["x", "", "y"]
-    assert table.place(2) == "line 4"
+    assert table.row(2) == f"{table.where}, line 4"
     assert read_table(put(tmp_path / "one.csv", 'text\nx\n""\n')).values("text") == ["x", ""]
 
 

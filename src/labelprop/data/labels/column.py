@@ -86,14 +86,19 @@ def _as_arrow(y: Any) -> Any:
     return y if made_by(y, "pyarrow") else None
 
 
+def plain_arrow(column: Any) -> Any:
+    """An Arrow column in chunks, with the values in place of codes of them."""
+    import pyarrow as pa
+
+    column = pa.chunked_array([column]) if isinstance(column, pa.Array) else column
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
 def _of_arrow(column: Any) -> np.ndarray:
     """Numbers with nulls are masked; in columns of anything else null is None."""
     import pyarrow as pa
 
-    if isinstance(column, pa.Array):
-        column = pa.chunked_array([column])
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+    column = plain_arrow(column)
     kind = column.type
     if pa.types.is_nested(kind):
         return as_objects(column.to_pylist())

@@ -77,7 +77,7 @@ def read_label_table(
     sources = [_opened(path, options) for path in files] if in_memory is None else [in_memory]
     if not of_others:
         check_named([source for source in sources if isinstance(source, Table)], options)
-    names = FileNames(samples.ids, (skip.id for skip in samples.skipped))
+    names = FileNames(samples.known_ids())
     rows: list[LabelRow] = []
     for source in sources:
         if isinstance(source, Path):

@@ -109,11 +109,7 @@ class Table:
 
     def row(self, index: int) -> str:
         """How to point at a row."""
-        return f"{self.where}, {self.place(index)}"
-
-    def place(self, index: int) -> str:
-        """How to point at a row of this table."""
-        return place_of(index, self.lines)
+        return f"{self.where}, {place_of(index, self.lines)}"
 
     def codes(self, name: str) -> tuple[str, ...]:
         """Class names behind the whole numbers of a column; none where none are declared."""

@@ -73,7 +73,7 @@ def label_text(value: Any) -> str | None:
     A list is written out as a text file would have it; where labels are joined, both count alike (`labels.lists`).
     """
     if is_no_label(value):
-        raise DataError(say_no_label(value, "a label"))
+        raise DataError(say_no_label(value, "the label"))
     text = json.dumps(value, ensure_ascii=False, default=_plain) if _is_list(value) else plain_text(value)
     return None if text is None or is_unlabeled(text) else composed(text)
 
@@ -100,9 +100,10 @@ def label_texts(column: Any, names: Sequence[str] = (), where: str = "labels") -
 
 
 def _named(value: Any, names: Sequence[str], where: str, row: int) -> str | None:
-    if is_no_label(value):
-        raise DataError(say_no_label(value, f"{where}, row {row}: the label"))
-    text = label_text(value)
+    try:
+        text = label_text(value)
+    except DataError as error:
+        raise DataError(f"{where}, row {row}: {error}") from error
     if not names or text is None or not isinstance(value, int | np.integer):
         return text
     if not 0 <= value < len(names):
