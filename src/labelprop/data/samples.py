@@ -22,7 +22,7 @@ from labelprop.data.find_source import source_of
 from labelprop.data.images.choose_format import Wanted
 from labelprop.data.images.decoding import decode_images
 from labelprop.data.images.pixels import ImageFormat, to_eight_bit
-from labelprop.data.labels.findings import Finding
+from labelprop.data.labels.findings import Finding, refuse_blocking
 from labelprop.data.repeated import place_of, repeated_ids
 from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, as_path
 from labelprop.data.sources.image import is_image_file
@@ -41,7 +41,7 @@ class Samples:
 
     `digest` is a hash of the content and its order, as it is read. `declared` are class names the data know,
     also those without an example. `skipped` rows and files are in none of the other fields. `unit` is what an
-    example is to the source; `n_beside` files were read and are none.
+    example is to the source; files `beside` were read and are none.
     """
 
     ids: tuple[str, ...]
@@ -61,7 +61,7 @@ class Samples:
     index: Any = None  # of the frame of pandas that they come from, an entry a row of it
     label_type: LabelType | None = None  # of the given labels, where they were no texts
     unit: Literal["file", "row"] = "row"
-    n_beside: int = 0
+    beside: tuple[Path, ...] = ()
     findings: tuple[Finding, ...] = ()
 
     def __len__(self) -> int:
@@ -71,6 +71,10 @@ class Samples:
     def n_rows(self) -> int:
         """Rows of the source, with those that were skipped."""
         return len(self.ids) + sum(skip.row is not None for skip in self.skipped)
+
+    def known_ids(self) -> frozenset[str]:
+        """Ids of all that was seen: also of what was skipped."""
+        return frozenset(self.ids).union(skip.id for skip in self.skipped)
 
     def place(self, index: int) -> str:
         """How to point at an example in its source."""
@@ -152,7 +156,9 @@ def open_samples(
     if check:
         _refuse_repeated(raw)
     if check and labeled:
-        _report_findings(raw, warn)
+        refuse_blocking(raw.findings, f"'{raw.name}': ")
+        for finding in raw.findings:
+            warn(f"'{raw.name}': {finding.text}.")
     if raw.images is not None:
         samples = _open_images(raw, image_format or image_size, Cache(cache), warn)
     elif raw.texts is not None:
@@ -169,18 +175,9 @@ def _without(raw: RawData, data: Any, apart: Sequence[Any]) -> RawData:
     root, paths = as_path(data), [path for path in map(as_path, apart) if path is not None]
     if root is None or not paths:
         return raw
-    names = {shown_name(os.path.relpath(path.resolve(), root.resolve())) for path in paths}
-    skipped = tuple(skip for skip in raw.skipped if skip.id not in names)
-    return replace(raw, skipped=skipped, n_beside=raw.n_beside + len(raw.skipped) - len(skipped))
-
-
-def _report_findings(raw: RawData, warn: Callable[[str], None]) -> None:
-    """What the source found to say of labels."""
-    blocked = [finding.text for finding in raw.findings if finding.severity == "blocking"]
-    if blocked:
-        raise DataError(f"'{raw.name}': " + "\n".join(blocked))
-    for finding in raw.findings:
-        warn(f"'{raw.name}': {finding.text}.")
+    places = [path.parent.resolve() / path.name for path in paths]  # a link itself is in the folder
+    names = {shown_name(os.path.relpath(place, root.resolve())) for place in places}
+    return replace(raw, skipped=tuple(skip for skip in raw.skipped if skip.id not in names))
 
 
 def _refuse_repeated(raw: RawData) -> None:
@@ -244,7 +241,7 @@ def _samples(raw: RawData, rows: np.ndarray, skipped: Sequence[Skipped] = (), **
         label_type=raw.label_type,
         shown=tuple(raw.shown[row] for row in rows) if raw.shown is not None else None,
         unit=raw.unit,
-        n_beside=raw.n_beside,
+        beside=raw.beside,
         findings=raw.findings,
         **parts,
     )

@@ -77,7 +77,7 @@ class RawData:
     Exactly one of `images`, `vectors` (n, D) and `texts` is set. `given` holds label texts, None where
     unlabeled; `declared` the class names the source knows, also those without an example. What takes long to read
     may come as a function, which is then called with a folder for large files. `skipped` are files that are no rows,
-    `n_beside` files that were read and are none; `findings` are what there is to say of the labels.
+    `beside` those that were read and are none; `findings` are what there is to say of the labels.
     """
 
     name: str
@@ -95,7 +95,7 @@ class RawData:
     label_type: LabelType | None = None  # of the labels, where they were no texts
     unit: Literal["file", "row"] = "row"
     skipped: tuple[Skipped, ...] = ()
-    n_beside: int = 0
+    beside: tuple[Path, ...] = ()
     findings: tuple[Finding, ...] = ()
 
 

@@ -50,8 +50,8 @@ def test_the_labels_are_those_of_the_metadata(folder: Path, suffix: str) -> None
     samples = opened(folder, warn=told.append)
     assert told == [f"'train': 2 labels found in {path}."]
     assert samples.given == ("red", "green", None, None, None)
-    assert (samples.n_beside, samples.skipped) == (1, ())
-    assert inspect_data(folder)[1][-1].text == "6 files: 6 used, 0 skipped, 0 refused."
+    assert (samples.beside, samples.skipped) == ((path,), ())
+    assert inspect_data(folder)[1][-1].text == "6 files: 6 used (5 examples, 1 of metadata), 0 skipped, 0 refused."
 
 
 def test_class_numbers_have_the_declared_names(folder: Path) -> None:
@@ -111,7 +111,7 @@ def test_folders_and_metadata_may_agree_and_a_disagreement_names_the_id(
         opened(tmp_path)
     _, findings = inspect_data(tmp_path)
     assert (findings[0].severity, tuple(findings[0].rows)) == ("blocking", ("cat/2.png",))
-    assert findings[-1].text == "5 files: 4 used, 0 skipped, 1 refused."
+    assert findings[-1].text == "5 files: 4 used (3 examples, 1 of metadata), 0 skipped, 1 refused."
 
 
 def test_rows_without_a_file_and_with_two_labels_are_named(folder: Path) -> None:

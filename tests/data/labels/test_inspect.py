@@ -170,7 +170,8 @@ def test_rows_of_a_table_are_accounted_for(tmp_path: Path, put_image: Callable[.
     _, findings = inspect_data(tmp_path / "t.csv")
     assert one(findings, "1 row cannot be read, skipped (the file does not exist): '2'").rows == ("2",)
     assert one(findings, "1 row cannot be read, skipped (no reader for .heic here").rows == ("3",)
-    assert findings[-1].text == "5 rows: 1 used, 2 skipped (2 cannot be read), 2 refused."
+    rows = "5 rows: 1 used, 2 skipped (2 cannot be read), 2 refused"
+    assert findings[-1].text == f"{rows}; 1 file: 1 used, 0 skipped, 0 refused."
 
 
 def test_albums_taken_for_classes_are_said(tmp_path: Path, put_image: Callable[..., Path]) -> None:

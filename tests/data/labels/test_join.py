@@ -212,7 +212,7 @@ def test_tables_of_labels_that_cannot_be_used(
 def test_rows_of_soft_labels_are_refused(vectors: Samples) -> None:
     with pytest.raises(DataError, match=r"labels has shape \(4, 2\)"):
         join_labels(vectors, np.eye(4)[:, :2])
-    with pytest.raises(DataError, match=r"single values, found \[0\.5, 0\.5\]"):
+    with pytest.raises(DataError, match=r"lists in the place of 4 labels: '\[0\.5, 0\.5\]'"):
         join_labels(vectors, [[0.5, 0.5]] * 4)
 
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -74,19 +78,64 @@ def test_lists_in_data_name_the_row(tmp_path: Path) -> None:
         read_truth(None, samples, data=tmp_path / "t.csv", columns=Columns(truth="other"))
 
 
-@pytest.mark.parametrize("name", ["t.parquet", "t.jsonl"])
-def test_typed_lists_name_the_row(tmp_path: Path, name: str) -> None:
-    if name == "t.parquet":
-        pq.write_table(pa.table({"id": ["a", "b"], "label": pa.array([None, ["cat", "dog"]])}), tmp_path / name)
+LISTS = [None, ["cat", "dog"], ["cat"], ["cat", "dog"]]
+
+
+def write_lists(path: Path, labels: list[Any]) -> None:
+    """A table of texts, of which some have lists as labels: with types, or as text."""
+    rows = [{"id": id, "text": f"text {id}", "label": label} for id, label in zip("abcd", labels, strict=False)]
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif path.suffix == ".jsonl":
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     else:
-        (tmp_path / name).write_text('{"id": "a"}\n{"id": "b", "label": ["cat", "dog"]}\n')
-    samples = open_samples(np.ones((2, 2)))
-    place = "row 1" if name == "t.parquet" else "line 2"
-    for options in (LabelOptions(), LabelOptions(literal=True)):
-        with pytest.raises(
-            DataError, match=rf"{name}, {place}: column 'label' holds a list of labels, \['cat', 'dog'\]"
-        ):
-            join_labels(samples, tmp_path / name, options)
+        texts = [{**row, "label": "" if row["label"] is None else json.dumps(row["label"])} for row in rows]
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, ["id", "text", "label"])
+            writer.writeheader()
+            writer.writerows(texts)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+def test_lists_count_alike_with_types_and_as_text(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"t.{suffix}"
+    write_lists(path, LISTS)
+    places = {"csv": ("line 3", "line 4"), "parquet": ("row 1", "row 2"), "jsonl": ("line 2", "line 3")}[suffix]
+    said = [f"'[\"cat\", \"dog\"]' ('t', {places[0]}, id 'b')", f"'[\"cat\"]' ('t', {places[1]}, id 'c')"]
+    _, findings = inspect_data(path)
+    assert findings[0].text.startswith(f"lists in the place of 3 labels: {said[0]}; {said[1]}.")
+    assert findings[-1].text == "4 rows: 1 used, 0 skipped, 3 refused; 1 file: 1 used, 0 skipped, 0 refused."
+    assert join_labels(open_samples(path), options=LabelOptions(literal=True)).classes == (
+        '["cat", "dog"]',
+        '["cat"]',
+    )
+    write_lists(tmp_path / "data.csv", [None] * 4)
+    with pytest.raises(DataError, match=rf"lists in the place of 3 labels: .*t\.{suffix}, {places[0]}, id 'b'"):
+        join_labels(open_samples(tmp_path / "data.csv"), path)
+
+
+def test_lists_in_shards_count_alike(tmp_path: Path) -> None:
+    write_lists(tmp_path / "1.parquet", LISTS)
+    pq.write_table(
+        pa.table({"id": ["e"], "text": ["x"], "label": pa.array([None], pa.string())}), tmp_path / "2.parquet"
+    )
+    _, findings = inspect_data(tmp_path)
+    assert findings[-1].text.startswith("5 rows: 2 used, 0 skipped, 3 refused; 2 files: ")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [["cat", "dog"], "cat", None],
+        np.array([["cat", "dog"], "cat", None], dtype=object),
+        pd.Series([np.array(["cat", "dog"]), "cat", None]),
+        {"0": ("cat", "dog"), "1": "cat"},
+        pa.array([["cat", "dog"], ["nan"], None]),
+    ],
+)
+def test_lists_in_memory_count_alike(labels: Any) -> None:
+    with pytest.raises(DataError, match=r"lists in the place of [12] labels?: .*'\[\"cat\", \"dog\"\]' \(labels"):
+        join_labels(open_samples(np.ones((3, 2))), labels)
 
 
 def test_lists_are_counted_by_rows(tmp_path: Path) -> None:
@@ -94,4 +143,4 @@ def test_lists_are_counted_by_rows(tmp_path: Path) -> None:
     _, findings = inspect_data(tmp_path / "t.csv")
     assert findings[0].text.startswith("lists in the place of 2 labels")
     assert list(findings[0].rows) == ["c", "d"]
-    assert findings[-1].text == "5 rows: 3 used, 0 skipped, 2 refused."
+    assert findings[-1].text == "5 rows: 3 used, 0 skipped, 2 refused; 1 file: 1 used, 0 skipped, 0 refused."

@@ -13,7 +13,7 @@ from labelprop.data.labels.join import join_labels
 from labelprop.data.samples import Samples, open_samples
 
 NAMES = FileNames(
-    ["00000.jpg", "a b.PNG", "cat/1.jpg", "cat/2.jpg", "dog/2.jpg", "dog/3.jpg", "dog/3.png", "7", "v1.2"]
+    {"00000.jpg", "a b.PNG", "cat/1.jpg", "cat/2.jpg", "dog/2.jpg", "dog/3.jpg", "dog/3.png", "7", "v1.2"}
 )
 
 

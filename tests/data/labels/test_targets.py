@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.data.labels import targets
 from labelprop.data.labels.targets import read_targets
 
 
@@ -38,6 +39,12 @@ def test_markers_in_and_out(y: Any, classes: list[Any], marker: Any) -> None:
     assert found.codes_N.tolist() == [0, -1, 1, 0]
     assert found.decode(np.array([1, -1, 0])).tolist() == [classes[1], marker, classes[0]]
     assert found.decode(np.array([-1])).dtype == found.classes.dtype
+
+
+def test_in_texts_alone_nothing_strange_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million texts would take twice as long."""
+    monkeypatch.setattr(targets, "is_no_label", None)
+    assert read_targets(np.array(["b", None, "a"], dtype=object)).codes_N.tolist() == [1, -1, 0]
 
 
 def test_all_rows_labeled_and_types_without_room_for_minus_one() -> None:

@@ -99,9 +99,9 @@ def test_labels_and_truth_by_id_and_by_row(make: Callable[..., Any]) -> None:
 
 
 def test_two_columns_of_one_name() -> None:
-    frame = pd.DataFrame([["a", "b"]], columns=["text", "text"])
-    for twice in (frame, pa.table([["a"], ["b"]], names=["text", "text"])):
-        with pytest.raises(DataError, match="the frame has two columns of the same name: 'text', 'text'"):
+    frame = pd.DataFrame([["a", "b", "c"]], columns=["text", "text", "label"])
+    for twice in (frame, pa.table([["a"], ["b"], ["c"]], names=["text", "text", "label"])):
+        with pytest.raises(DataError, match=r"the frame has two columns of the same name: 'text'\. Rename one"):
             open_samples(twice)
 
 

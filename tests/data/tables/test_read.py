@@ -65,7 +65,8 @@ def test_very_long_cells_are_read_and_the_global_limit_stays(tmp_path: Path) -> 
     ("content", "text"),
     [
         ("", "is empty; its first line must name the columns"),
-        ("id,id\n1,2\n", "two columns of the same name"),
+        ("id,x,y,id,y\n1,2,3,4,5\n", r"two columns of the same name: 'id', 'y'\. Rename one"),
+        (",".join("abcdefghijkl") + "\n1\n", r"1 cells where the first line has 12 \(a, b, .*, h and 4 more\)"),
         ("id,label\n1,a\n2,b,c\n", r"line 3: 3 cells where the first line has 2 \(id, label\)"),
         ("id,label\n1\n", "line 2: 1 cells where"),
         ('id,label\n1,"a"b\n', "line 2: "),
@@ -75,6 +76,12 @@ def test_a_damaged_csv_names_the_line(tmp_path: Path, content: str, text: str) -
     with pytest.raises(DataError, match=text) as caught:
         read_table(put(tmp_path / "t.csv", content))
     assert "t.csv" in str(caught.value)
+
+
+def test_two_columns_of_one_name_in_parquet(tmp_path: Path) -> None:
+    pq.write_table(pa.table([["a"], ["b"], ["c"]], names=["x", "id", "x"]), tmp_path / "t.parquet")
+    with pytest.raises(DataError, match=r"t\.parquet has two columns of the same name: 'x'\. Rename one"):
+        read_table(tmp_path / "t.parquet")
 
 
 def test_json_lines_keep_their_types(tmp_path: Path) -> None:
@@ -193,7 +200,7 @@ def test_empty_cells_below_the_last_row_are_no_row(tmp_path: Path, end: str) -> 
 def test_empty_cells_between_rows_keep_their_row(tmp_path: Path) -> None:
     table = read_table(put(tmp_path / "t.csv", "text,label\nx,a\n,\ny,b\n"))
     assert table.values("text") == ["x", "", "y"]
-    assert table.place(2) == "line 4"
+    assert table.row(2) == f"{table.where}, line 4"
     assert read_table(put(tmp_path / "one.csv", 'text\nx\n""\n')).values("text") == ["x", ""]
 
 

@@ -38,11 +38,6 @@ class FolderFiles:
     skipped: list[Skipped] = field(default_factory=list)
 
     @property
-    def n_files(self) -> int:
-        """Every file that was seen."""
-        return len(self.images) + len(self.tables) + sum(skip.n_files for skip in self.skipped)
-
-    @property
     def shards(self) -> list[str]:
         """The tables that are one table: those on the first level, where there are no images."""
         return [] if self.images else [name for name in self.tables if os.sep not in name]

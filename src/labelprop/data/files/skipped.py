@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
@@ -59,12 +59,21 @@ def _noun(group: list[Skipped]) -> str:
     return "file" if named else "row"
 
 
-def account(noun: str, n_used: int, skipped: Iterable[Skipped], n_refused: int) -> str:
-    """`19 files: 9 used, 10 skipped (9 cannot be read, 1 not read as examples), 0 refused`."""
+def account(noun: str, used: Mapping[str, int], skipped: Iterable[Skipped], n_refused: int) -> str:
+    """`19 files: 9 used (8 examples, 1 of labels), 10 skipped (9 cannot be read, 1 in a labelprop run), 0 refused`.
+
+    What was used is told apart where there is more than the first kind of it.
+    """
     counts = dict.fromkeys(_WHY, 0)
     for skip in skipped:
         counts[skip.kind] += skip.n_files
-    n_skipped = sum(counts.values())
-    why = f" ({', '.join(f'{n:,} {_WHY[kind]}' for kind, n in counts.items() if n)})" if n_skipped else ""
+    n_used, n_skipped = sum(used.values()), sum(counts.values())
+    which = _parts(used) if any([*used.values()][1:]) else ""
+    why = _parts({_WHY[kind]: n for kind, n in counts.items()})
     n = counted(n_used + n_skipped + n_refused, noun)
-    return f"{n}: {n_used:,} used, {n_skipped:,} skipped{why}, {n_refused:,} refused"
+    return f"{n}: {n_used:,} used{which}, {n_skipped:,} skipped{why}, {n_refused:,} refused"
+
+
+def _parts(counts: Mapping[str, int]) -> str:
+    parts = [f"{n:,} {what}" for what, n in counts.items() if n]
+    return f" ({', '.join(parts)})" if parts else ""

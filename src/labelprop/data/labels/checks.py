@@ -12,22 +12,8 @@ from labelprop.data.samples import Samples
 from labelprop.data.tables.values import sort_classes
 
 _MISSING = frozenset(
-    {
-        "na",
-        "n/a",
-        "nan",
-        "nat",
-        "<na>",
-        "none",
-        "null",
-        "nil",
-        "unknown",
-        "?",
-        "-",
-        "missing",
-        "unlabeled",
-        "unlabelled",
-    }
+    {"na", "n/a", "nan", "nat", "<na>", "none", "null", "nil", "unknown", "?", "-", "missing"}
+    | {"unlabeled", "unlabelled"}
 )
 _SPLITS = frozenset({"train", "training", "test", "testing", "val", "valid", "validation", "dev"})
 _IMBALANCE = 10  # times as many labels as the rarest class: worth a note

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,13 @@ def _of_list(values: Any) -> np.ndarray:
     except ValueError as error:
         raise DataError(f"the labels are lists of different lengths: {error}") from error
     if array.ndim == 1 and array.dtype.kind in "US" and not all(isinstance(value, str | bytes) for value in values):
-        array = np.empty(len(values), dtype=object)
-        array[:] = values
+        return as_objects(values)
     return array
+
+
+def as_objects(values: Sequence[Any]) -> np.ndarray:
+    """Values as they are, one a row; NumPy would make columns of lists, and texts of numbers beside them."""
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 def _of_frame(frame: Any) -> np.ndarray:
@@ -81,15 +86,22 @@ def _as_arrow(y: Any) -> Any:
     return y if made_by(y, "pyarrow") else None
 
 
+def plain_arrow(column: Any) -> Any:
+    """An Arrow column in chunks, with the values in place of codes of them."""
+    import pyarrow as pa
+
+    column = pa.chunked_array([column]) if isinstance(column, pa.Array) else column
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
 def _of_arrow(column: Any) -> np.ndarray:
     """Numbers with nulls are masked; in columns of anything else null is None."""
     import pyarrow as pa
 
-    if isinstance(column, pa.Array):
-        column = pa.chunked_array([column])
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+    column = plain_arrow(column)
     kind = column.type
+    if pa.types.is_nested(kind):
+        return as_objects(column.to_pylist())
     if column.null_count and (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
         missing_N = column.is_null().to_numpy()
         zero = pa.scalar(0, pa.int64()).cast(kind)

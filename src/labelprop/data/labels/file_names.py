@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator, Set
 from functools import cached_property
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -19,32 +19,25 @@ _UPLOADED = re.compile(r"/data/upload/(?:\d+/)?[0-9a-f]{8}-(?P<name>[^/]+)\Z")  
 
 
 class FileNames:
-    """Ids of DATA, to be found by a path that may be written otherwise. What that takes is made when it is needed."""
+    """Ids of DATA, to be found by a path that may be written otherwise."""
 
-    def __init__(self, *ids: Iterable[str]) -> None:
+    def __init__(self, ids: Set[str]) -> None:
         self._ids = ids
-
-    @cached_property
-    def _known(self) -> list[Collection[str]]:
-        return [part if isinstance(part, dict | set) else set(part) for part in self._ids]
 
     @cached_property
     def _by_stem(self) -> dict[str, list[str]]:
         names = defaultdict(list)
-        for name in sorted(name for part in self._known for name in part):
+        for name in sorted(self._ids):
             if _stem(name) != _last(name):  # only ids of files are paths
                 names[_stem(name)].append(name)
         return names
 
-    def __contains__(self, text: str) -> bool:
-        return any(text in part for part in self._known)
-
     def find(self, text: str) -> list[str]:
         """The example that an id of LABELS stands for: none, one, or several that it may be."""
-        if text in self:
+        if text in self._ids:
             return [text]
         for path in _readings(text):
-            if path in self:
+            if path in self._ids:
                 return [path]
             common = {name: _common(name, path) for name in self._by_stem.get(_stem(path), ())}
             if longest := max(common.values(), default=0):

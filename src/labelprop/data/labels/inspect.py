@@ -54,8 +54,7 @@ def inspect_data(
 def inspect(samples: Samples, labels: Any = None, options: LabelOptions = USUAL) -> tuple[Finding, ...]:
     """All findings about samples and labels: blocking ones first, then warnings, then notes.
 
-    Where labels cannot be used as they are, nothing is said of how many there are. The last finding accounts for
-    every file or row.
+    Where labels cannot be used as they are, nothing is said of how many there are. The last finding is the account.
     """
     findings = [*samples.findings, *check_ids(samples), *check_skipped(samples)]
     findings += [*check_vectors(samples), *check_sizes(samples)]
@@ -74,7 +73,7 @@ def inspect(samples: Samples, labels: Any = None, options: LabelOptions = USUAL)
     findings.append(note(_describe(samples, joined.texts if all_count else None)))
     order = ("blocking", "warning", "note")
     findings.sort(key=lambda finding: order.index(finding.severity))
-    findings.append(account_for(samples, findings))
+    findings.append(account_for(samples, findings, labels, labels_used=not refused))
     return tuple(replace(finding, rows=tuple(finding.rows[:LISTED])) for finding in findings)
 
 

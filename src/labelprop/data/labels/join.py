@@ -14,7 +14,7 @@ from labelprop.core.text import counted, quoted
 from labelprop.core.types import UNLABELED
 from labelprop.data.labels.albums import Pairs, albums, albums_beside, say_albums
 from labelprop.data.labels.file_names import FileNames
-from labelprop.data.labels.findings import Finding, blocking, warning
+from labelprop.data.labels.findings import Finding, blocking, refuse_blocking, warning
 from labelprop.data.labels.lost_classes import lost_classes
 from labelprop.data.labels.matching import (
     by_file_names,
@@ -56,12 +56,6 @@ class Joined:
     findings: tuple[Finding, ...]
     types: frozenset[LabelType | None] = frozenset()
 
-    def refuse_blocking(self, what: str = "") -> None:
-        """Raises DataError with all that keeps the labels from being used."""
-        blocked = [finding.text for finding in self.findings if finding.severity == "blocking"]
-        if blocked:
-            raise DataError(what + "\n".join(blocked))
-
 
 class NoLabelsError(DataError):
     """Not one example has a label."""
@@ -76,7 +70,7 @@ def join_labels(samples: Samples, labels: Any = None, options: LabelOptions = US
     told: list[str] = []
     rows = [] if labels is None else read_label_table(labels, samples, options, told.append)
     joined = join(samples, rows, options)
-    joined.refuse_blocking()
+    refuse_blocking(joined.findings, "")
     classes = sort_classes(text for text in joined.texts if text is not None)
     if not classes:
         folders = ", or put labeled images into sub-folders named after their class"
@@ -98,7 +92,7 @@ def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USU
     """Match rows of LABELS with examples by id, collecting all problems."""
     index = {name: place for place, name in enumerate(samples.ids)}
     skipped = {skip.id for skip in samples.skipped}
-    rows, by_name = by_file_names(rows, FileNames(index, skipped))
+    rows, by_name = by_file_names(rows, FileNames(samples.known_ids()))
     rows, outscored = best_scored(rows)
     unknown = [row for row in rows if row.id not in index and row.id not in skipped]
     known: dict[str, LabelRow] = {}
@@ -257,7 +251,7 @@ def read_truth(
     else:
         blank = replace(samples, given=(None,) * len(samples))
         joined = join(blank, read_label_table(truth, samples, options, tell, of_others=True), options)
-    joined.refuse_blocking("the truth cannot be used. ")
+    refuse_blocking(joined.findings, "the truth cannot be used. ")
     texts = joined.texts
     known = {text for text in texts if text is not None}
     if classes and known and not known & set(classes):

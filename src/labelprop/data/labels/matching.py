@@ -106,28 +106,26 @@ def repeated_labels(pairs: Sequence[tuple[LabelRow, LabelRow]]) -> Iterator[Find
 
 def lists_of_labels(samples: Samples, rows: Sequence[LabelRow]) -> Iterator[Finding]:
     """Labels that are lists of labels: how many rows hold one, and the first row of each."""
-    places: dict[str, tuple[str, str]] = {}  # label -> its first place, and the id there
-    ids: dict[str, list[str]] = {}
-    for row in rows:
-        if row.label is not None:
-            places.setdefault(row.label, (row.where, row.id))
-            ids.setdefault(row.label, []).append(row.id)
-    for index, label in enumerate(samples.given):
-        if label is not None:
-            if label not in places:
-                places[label] = (f"'{samples.name}', {samples.place(index)}", samples.ids[index])
-            ids.setdefault(label, []).append(samples.ids[index])
-    found = sorted(listed(places))
-    doubtful = sorted(label for label in places if "|" in label and label not in found)
+    labels = {label for label in (*(row.label for row in rows), *samples.given) if label is not None}
+    found = sorted(listed(labels))
+    doubtful = sorted(label for label in labels if "|" in label and label not in found)
+    cells: dict[str, list[tuple[str, str]]] = {label: [] for label in (*found, *doubtful)}  # where, and the id there
+    for row in rows if cells else ():
+        if row.label in cells:
+            cells[row.label].append((row.where, row.id))
+    for index, label in enumerate(samples.given if cells else ()):
+        if label in cells:
+            cells[label].append((f"'{samples.name}', {samples.place(index)}", samples.ids[index]))
     if doubtful:
         yield warning(
             f"{counted(len(doubtful), 'class name')} with '|': {quoted(doubtful)}. If these are lists, keep one "
             "label an example; if they are names, --literal-labels says so.",
-            [places[label][1] for label in doubtful],
+            [cells[label][0][1] for label in doubtful],
         )
     if found:
-        shown = "; ".join(f"'{label}' ({places[label][0]}, id '{places[label][1]}')" for label in found[:_EXAMPLES])
-        affected = [name for label in found for name in ids[label]]
+        first = [(label, *cells[label][0]) for label in found[:_EXAMPLES]]
+        shown = "; ".join(f"'{label}' ({where}, id '{name}')" for label, where, name in first)
+        affected = [name for label in found for _, name in cells[label]]
         yield blocking(
             f"lists in the place of {counted(len(affected), 'label')}: {shown}. An example has one label: keep one, "
             "or leave the cell empty. If these are names of classes, say so with --literal-labels.",

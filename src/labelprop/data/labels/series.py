@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ def ids_of_index(series: Any, samples: Samples) -> list[str] | None:
         id_of = dict(zip(samples.rows.tolist(), samples.ids, strict=True))
         id_of |= {skip.row: skip.id for skip in samples.skipped if skip.row is not None}
         return [id_of[row] for row in rows.tolist()]
-    known, names = {*samples.ids, *(skip.id for skip in samples.skipped)}, list(map(_id, index))
+    known, names = samples.known_ids(), list(map(_id, index))
     if known.issuperset(names):
         return names
     if by_row:
@@ -57,7 +58,7 @@ def _rows_of(index: Any, frame_index: Any) -> np.ndarray | None:
     return None if (rows < 0).any() else rows
 
 
-def _say_missing(series: Any, samples: Samples, known: set[str]) -> str:
+def _say_missing(series: Any, samples: Samples, known: Set[str]) -> str:
     missing, what = [name for name in series.index if _id(name) not in known], "is no id of it"
     if samples.index is not None:
         outside = [name for name in missing if name not in samples.index]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from labelprop.core.errors import DataError, RequestError
-from labelprop.data.labels.column import as_column, made_by
+from labelprop.data.labels.column import as_column, as_objects, made_by
 from labelprop.data.labels.file_columns import FileColumns, check_named, find_columns
 from labelprop.data.labels.file_names import FileNames
 from labelprop.data.labels.label_files import check_files, label_files
@@ -77,7 +77,7 @@ def read_label_table(
     sources = [_opened(path, options) for path in files] if in_memory is None else [in_memory]
     if not of_others:
         check_named([source for source in sources if isinstance(source, Table)], options)
-    names = FileNames(samples.ids, (skip.id for skip in samples.skipped))
+    names = FileNames(samples.known_ids())
     rows: list[LabelRow] = []
     for source in sources:
         if isinstance(source, Path):
@@ -170,10 +170,7 @@ def _aligned(values: Any, samples: Samples, where: str) -> list[LabelRow]:
 
 def _as_array(values: Any, where: str) -> np.ndarray:
     if isinstance(values, list | tuple):
-        array = np.empty(len(values), dtype=object)  # NumPy would turn [None, 2] into something else
-        for place, value in enumerate(values):
-            array[place] = value
-        return array
+        return as_objects(values)
     if not hasattr(values, "__len__"):
         raise RequestError(f"{where}: labels cannot be read from an object of type {type(values).__name__}.")
     return as_column(values)

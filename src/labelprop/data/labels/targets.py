@@ -91,7 +91,8 @@ def read_targets(y: Any) -> Targets:
             f"y holds no labels at all ({len(column)} rows, all unlabeled). Label at least one row; "
             f"{marker!r} marks unlabeled ones. y should be a 1d array of labels."
         )
-    _refuse_strange(labels_L, np.flatnonzero(~unlabeled_N), marker)
+    if not isinstance(marker, str | bytes):  # all texts: nothing to look for, in what may be many
+        _refuse_strange(labels_L, np.flatnonzero(~unlabeled_N))
     try:
         classes, codes_L = np.unique(labels_L, return_inverse=True)
     except TypeError as error:
@@ -199,7 +200,7 @@ def _ask_about_nan(labels_L: np.ndarray) -> None:
         )
 
 
-def _refuse_strange(labels_L: np.ndarray, row_L: np.ndarray, marker: Any) -> None:
+def _refuse_strange(labels_L: np.ndarray, row_L: np.ndarray) -> None:
     """What is no class label: complex numbers, infinity, fractions, negative numbers, lists."""
     kind = labels_L.dtype.kind
     if kind == "c":

@@ -14,8 +14,8 @@ import numpy as np
 from labelprop.core.errors import DataError
 from labelprop.core.types import UNLABELED
 
-TEXTS = ("", "-1", "-1.0")
-_BYTES = tuple(text.encode() for text in TEXTS)
+TEXTS = frozenset(("", "-1", "-1.0"))
+_BYTES = frozenset(text.encode() for text in TEXTS)
 _NEAR = 10  # below the maximum of an unsigned type: labels there say that the maximum is one of them
 
 
@@ -23,16 +23,20 @@ def is_missing(value: Any) -> bool:
     """Whether a single value is none: None, NaN, NaT, `pandas.NA` or a masked entry."""
     if value is None or value is np.ma.masked:
         return True
+    if getattr(value, "ndim", 0):
+        return False
     try:
         return bool(value != value)  # noqa: PLR0124 - of all values only NaN and NaT
-    except (TypeError, ValueError):  # `pandas.NA` is not even unequal; an array is no single value
+    except TypeError:  # `pandas.NA` is not even unequal
         return type(value).__name__ == "NAType"
 
 
 def is_unlabeled(value: Any) -> bool:
     """The rule, for a single value."""
-    if isinstance(value, str | bytes):
-        return value in TEXTS or value in _BYTES
+    if isinstance(value, str):  # first, since columns of texts are long
+        return value in TEXTS
+    if isinstance(value, bytes):
+        return value in _BYTES
     return is_missing(value) or (isinstance(value, Number) and bool(value == UNLABELED))  # type: ignore[comparison-overlap]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from labelprop.core.errors import DataError, RequestError
 from labelprop.data.images.originals import PixelArray
 from labelprop.data.source import Columns, RawData, as_path
+from labelprop.data.tables.kinds import ARRAY_SUFFIXES
 from labelprop.data.tables.values import id_text, label_texts, label_type
 
 _LOCAL_HEADER = 30  # bytes of a ZIP member's header before its name
@@ -22,7 +23,7 @@ class ArraySource:
     def claims(self, data: object) -> bool:
         path = as_path(data)
         if path is not None:
-            return path.suffix.lower() in {".npy", ".npz"} and not path.is_dir()
+            return path.suffix.lower() in ARRAY_SUFFIXES and not path.is_dir()
         return isinstance(data, np.ndarray) or type(data).__name__ in ("Tensor", "Parameter")
 
     def read(self, data: Any, columns: Columns) -> RawData:
@@ -46,6 +47,7 @@ class ArraySource:
             label_type=None if y is None else label_type(y),
             images=PixelArray(_pixels(array, where)) if images else None,
             vectors=None if images else array,
+            beside=() if path is None else (path,),
         )
 
 

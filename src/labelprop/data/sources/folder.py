@@ -48,7 +48,7 @@ class FolderSource:
                 found.leave_out(name, "a table in a sub-folder; only those in the folder itself are one table")
         raw = data_in_table(table, columns, _name(found.root))
         skipped = [replace(skip, reason=skip.reason.replace("not an image", "not a table")) for skip in found.skipped]
-        return replace(raw, skipped=tuple(skipped), n_beside=len(shards))
+        return replace(raw, skipped=tuple(skipped), beside=tuple(found.root / name for name in shards))
 
 
 def _images(found: FolderFiles, columns: Columns) -> RawData:
@@ -80,7 +80,7 @@ def _images(found: FolderFiles, columns: Columns) -> RawData:
         skipped=tuple(found.skipped),
         label_type=types.pop() if len(types) == 1 else None,
         unit="file",
-        n_beside=len(metadata.files),
+        beside=tuple(found.root / name for name in metadata.files),
         findings=(*metadata.findings, *_compare(metadata.labels, by_folder, no_classes)),
     )
 

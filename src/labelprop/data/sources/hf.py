@@ -9,6 +9,7 @@ from labelprop.core.errors import DataError, RequestError
 from labelprop.core.extras import require
 from labelprop.data.files.listing import is_hf_folder
 from labelprop.data.images.kinds import is_image_name
+from labelprop.data.labels.column import made_by
 from labelprop.data.source import Columns, RawData, as_path
 from labelprop.data.sources.table import data_in_table
 from labelprop.data.tables.arrow import dataset_table
@@ -24,7 +25,7 @@ class HfSource:
     def claims(self, data: object) -> bool:
         path = as_path(data)
         if path is None:
-            return type(data).__module__.partition(".")[0] == "datasets"
+            return made_by(data, "datasets")
         if path.is_dir():
             return is_hf_folder(path)
         mistyped = path.parent.is_dir()  # 'photos/trian' beside 'photos/train' is no name on the hub

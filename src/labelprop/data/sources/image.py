@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from labelprop.core.errors import RequestError
 from labelprop.data.files.listing import shown_name
 from labelprop.data.images.kinds import is_image_name
 from labelprop.data.images.originals import EncodedImages
-from labelprop.data.source import NO_COLUMNS, Columns, RawData, as_path
+from labelprop.data.source import Columns, RawData, as_path
 
 
 def is_image_file(data: object) -> bool:
@@ -25,10 +24,7 @@ class ImageSource:
         return is_image_file(data)
 
     def read(self, data: Any, columns: Columns) -> RawData:
-        if columns != NO_COLUMNS:
-            raise RequestError(
-                f"'{data}' is one image and has no columns; leave out what names columns (--id-col and the like)."
-            )
+        columns.refuse(f"'{data}' is one image and has")
         path = Path(data).expanduser()
         name = shown_name(path.name)
         return RawData(name=name, ids=[name], given=[None], images=EncodedImages([path]), unit="file")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class TableSource:
 
     def read(self, data: Any, columns: Columns) -> RawData:
         path = Path(data).expanduser()
-        return data_in_table(open_table(path, columns), columns, path.stem)
+        return replace(data_in_table(open_table(path, columns), columns, path.stem), beside=(path,))
 
 
 def open_table(path: Path, columns: Columns) -> Table:

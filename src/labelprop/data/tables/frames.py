@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from labelprop.core.errors import DataError
-from labelprop.core.text import quoted
-from labelprop.data.labels.column import made_by
+from labelprop.data.labels.column import made_by, plain_arrow
 from labelprop.data.tables.arrow import arrow_table
 from labelprop.data.tables.table import Table, rows_at_once
 
@@ -21,14 +19,8 @@ def is_frame(data: object) -> bool:
 
 
 def frame_table(frame: Any, where: str) -> Table:
-    """The frame as a table. A named index of pandas is a column, too.
-
-    Raises DataError where two columns have one name.
-    """
-    table = _of_pandas(frame, where) if made_by(frame, "pandas") else arrow_table(_arrow(frame), where)
-    if len(set(table.names)) < len(table.names):
-        raise DataError(f"{where} has two columns of the same name: {quoted(table.names, limit=20)}. Rename one.")
-    return table
+    """The frame as a table. A named index of pandas is a column, too."""
+    return _of_pandas(frame, where) if made_by(frame, "pandas") else arrow_table(_arrow(frame), where)
 
 
 def _arrow(frame: Any) -> Any:
@@ -36,7 +28,7 @@ def _arrow(frame: Any) -> Any:
     import pyarrow as pa
 
     table = frame.to_arrow() if made_by(frame, "polars") else frame
-    columns = [_plain(column) for column in table.columns]
+    columns = [plain_arrow(column) for column in table.columns]
     return pa.table(columns, names=table.schema.names).replace_schema_metadata(table.schema.metadata)
 
 
@@ -50,7 +42,7 @@ def _of_pandas(frame: Any, where: str) -> Table:
 
         column = frame.iloc[:, names.index(name)]
         try:
-            return _plain(pa.array(column, from_pandas=True))
+            return plain_arrow(pa.array(column, from_pandas=True))
         except (pa.ArrowException, TypeError, ValueError):  # objects of several types
             return list(column)
 
@@ -61,11 +53,3 @@ def _of_pandas(frame: Any, where: str) -> Table:
             yield [part if isinstance(part, list) else part.combine_chunks() for part in parts]
 
     return Table(where, Path(), names, len(frame), load, stream, {})
-
-
-def _plain(column: Any) -> Any:
-    """An Arrow column in chunks, with the values in place of codes of them."""
-    import pyarrow as pa
-
-    column = pa.chunked_array([column]) if isinstance(column, pa.Array) else column
-    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column

@@ -27,13 +27,9 @@ class ShardedTable(Table):
         return [label for shard in self.shards for label in shard.labels(name)]
 
     def row(self, index: int) -> str:
-        starts = self._starts()
+        starts = [0, *accumulate(shard.n_rows for shard in self.shards[:-1])]
         place = bisect.bisect_right(starts, index) - 1
         return self.shards[place].row(index - starts[place])
-
-    def _starts(self) -> list[int]:
-        """The row at which each shard begins."""
-        return [0, *accumulate(shard.n_rows for shard in self.shards[:-1])]
 
 
 def read_shards(paths: Sequence[Path], read: Callable[[Path], Table]) -> Table:

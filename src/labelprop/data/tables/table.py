@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from labelprop.core.errors import DataError, UnknownNameError
+from labelprop.core.text import quoted
 from labelprop.data.repeated import place_of
 from labelprop.data.tables.values import LabelType, id_text, label_texts, label_type
 
@@ -26,6 +28,7 @@ class Table:
     """Columns of equal length. `load(name)` gives a list (text files) or a `pyarrow.ChunkedArray`.
 
     `stream(names)` gives parts of these columns, one after the other: of each column a list or an Arrow array.
+    Raises DataError where columns have one name.
     """
 
     where: str
@@ -37,6 +40,13 @@ class Table:
     class_names: Mapping[str | None, tuple[str, ...]]  # column (None: all others) -> names of the codes 0, 1, ...
     lines: Sequence[int] | None = None  # line numbers of the rows in a text file
     undecoded: Mapping[str, int] = field(default_factory=dict)  # column -> first row with bytes that are not UTF-8
+
+    def __post_init__(self) -> None:
+        double = [name for name, n in Counter(self.names).items() if n > 1]
+        if double:
+            raise DataError(
+                f"{self.where} has two columns of the same name: {quoted(double, NAMES_SHOWN)}. Rename one."
+            )
 
     def column(self, name: str) -> Any:
         """The column `name`. Raises UnknownNameError, with the nearest name, where there is none."""
@@ -81,20 +91,8 @@ class Table:
         return values
 
     def labels(self, name: str) -> list[str | None]:
-        """The column as labels, by the names that the table declares; None where unlabeled.
-
-        Raises DataError naming the row that holds several.
-        """
-        import pyarrow as pa
-
+        """The column as labels, by the names that the table declares; None where unlabeled."""
         column = self.column(name)
-        nested = isinstance(column, list) or pa.types.is_nested(column.type)
-        for row, value in enumerate(self.values(name) if nested else ()):
-            if isinstance(value, list | dict):
-                raise DataError(
-                    f"{self.row(row)}: column '{name}' holds a list of labels, {value!r:.60}. An example has one "
-                    "label here: keep one of them, as a text or a number, or leave the cell empty."
-                )
         return label_texts(self.texts(name) if isinstance(column, list) else column, self.codes(name), self.where)
 
     def label_type(self, name: str) -> LabelType | None:
@@ -111,11 +109,7 @@ class Table:
 
     def row(self, index: int) -> str:
         """How to point at a row."""
-        return f"{self.where}, {self.place(index)}"
-
-    def place(self, index: int) -> str:
-        """How to point at a row of this table."""
-        return place_of(index, self.lines)
+        return f"{self.where}, {place_of(index, self.lines)}"
 
     def codes(self, name: str) -> tuple[str, ...]:
         """Class names behind the whole numbers of a column; none where none are declared."""

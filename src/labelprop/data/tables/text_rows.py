@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from labelprop.core.errors import DataError
+from labelprop.core.text import quoted
+from labelprop.data.tables.table import NAMES_SHOWN
 
 _LONGEST_CELL = 64 * 2**20  # letters: an embedding as text passes csv's own limit of 131,072
 
@@ -35,10 +37,10 @@ def delimited_rows(handle: TextIO, path: Path, usual: str) -> Iterator[tuple[lis
             for cells, line in (*empty, (row, reader.line_num)):
                 n_cells = n_cells or len(cells)
                 if len(cells) != n_cells:
+                    names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
                     raise DataError(
                         f"{path}, line {line}: {len(cells)} cells where the first line has {n_cells} "
-                        f"({', '.join(name.strip() for name in next(csv.reader([first], delimiter=delimiter)))}). "
-                        f"Put cells that contain '{delimiter}' in quotes."
+                        f"({quoted(names, NAMES_SHOWN, mark='')}). Put cells that contain '{delimiter}' in quotes."
                     )
                 yield cells, line
             empty.clear()

@@ -54,10 +54,7 @@ def read_delimited(path: Path, usual: str, encoding: str | None, streamed: Chose
 def _names(first: tuple[list[str], int] | None, path: Path) -> tuple[str, ...]:
     if first is None:
         raise DataError(f"{path} is empty; its first line must name the columns.")
-    names = tuple(shown(name.strip()) for name in first[0])
-    if len(set(names)) < len(names):
-        raise DataError(f"{path} has two columns of the same name in its first line: {', '.join(names)}. Rename one.")
-    return names
+    return tuple(shown(name.strip()) for name in first[0])
 
 
 def read_json_lines(path: Path, encoding: str | None) -> Table:

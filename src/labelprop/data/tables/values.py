@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from numbers import Integral
@@ -34,7 +35,7 @@ def plain_text(value: Any) -> str | None:
     """
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, list | tuple | dict) or getattr(value, "ndim", 0) != 0:
+    if _is_list(value):
         raise DataError(f"ids and labels are single values, found {value!r:.60}.")
     if is_missing(value):
         return None
@@ -52,16 +53,28 @@ def plain_text(value: Any) -> str | None:
             return str(value)
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple | dict) or getattr(value, "ndim", 0) != 0
+
+
+def _plain(value: Any) -> Any:
+    """A part of a list as JSON takes it."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
 def id_text(value: Any) -> str:
     """An id, composed; '' where there is none."""
     return composed(plain_text(value) or "")
 
 
 def label_text(value: Any) -> str | None:
-    """A label, composed; None where it is unlabeled. Raises DataError for infinite and complex numbers."""
+    """A label, composed; None where it is unlabeled. Raises DataError for infinite and complex numbers.
+
+    A list is written out as a text file would have it; where labels are joined, both count alike (`labels.lists`).
+    """
     if is_no_label(value):
-        raise DataError(say_no_label(value, "a label"))
-    text = plain_text(value)
+        raise DataError(say_no_label(value, "the label"))
+    text = json.dumps(value, ensure_ascii=False, default=_plain) if _is_list(value) else plain_text(value)
     return None if text is None or is_unlabeled(text) else composed(text)
 
 
@@ -87,9 +100,10 @@ def label_texts(column: Any, names: Sequence[str] = (), where: str = "labels") -
 
 
 def _named(value: Any, names: Sequence[str], where: str, row: int) -> str | None:
-    if is_no_label(value):
-        raise DataError(say_no_label(value, f"{where}, row {row}: the label"))
-    text = label_text(value)
+    try:
+        text = label_text(value)
+    except DataError as error:
+        raise DataError(f"{where}, row {row}: {error}") from error
     if not names or text is None or not isinstance(value, int | np.integer):
         return text
     if not 0 <= value < len(names):
