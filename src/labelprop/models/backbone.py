@@ -11,9 +11,11 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from labelprop.core.bundled import is_bundled
 from labelprop.core.errors import LabelpropError, RequestError
 from labelprop.core.files import Digest
 from labelprop.models.adapt import as_feature
+from labelprop.models.bundled import SIZE_ON_CPU, Photos, Texts
 from labelprop.models.trunks.hf import HfImageTrunk, HfTextEncoder, load_hf
 from labelprop.models.trunks.modes import evaluating
 from labelprop.models.trunks.sentences import SentenceEncoder
@@ -38,7 +40,8 @@ class Backbone:
     nothing is cached. `modality` "tensor" takes images and vectors, "any" texts as well. `by_name` says whether the
     name is enough to load it again; else only the caller can bring it. `learned` is a text model that was learned
     from the data themselves, and is kept with the run. `image_shape` is that of the images, (C, H, W), where they are
-    best read as such; `features` are the columns of a number each that make its vectors, where they have names.
+    best read as such, `sized` whether that size was chosen and is needed to load it again; `features` are the columns
+    of a number each that make its vectors, where they have names.
     """
 
     name: str
@@ -49,18 +52,24 @@ class Backbone:
     learned: TextSvd | None = None
     image_shape: tuple[int, int, int] | None = None
     features: tuple[str, ...] = ()
+    sized: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Its record in a run."""
-        described = {"name": self.name, "digest": self.digest, "by_name": self.by_name}
+        described: dict[str, Any] = {"name": self.name, "digest": self.digest, "by_name": self.by_name}
+        if self.sized and self.image_shape is not None:
+            described["image_size"] = self.image_shape[-1]
         return described if self.learned is None else described | {"learned": True}
 
 
 def load_backbone(
     backbone: str | os.PathLike[str] | nn.Module | TextSvd | Backbone | Callable[..., Any],
+    *,
+    image_size: int = SIZE_ON_CPU,
 ) -> Backbone:
-    """A backbone from a HuggingFace folder or name, a module, a text model that was learned, or a function.
+    """A backbone: `photos` or `text`, a HuggingFace folder or name, a module, a learned text model, or a function.
 
+    `photos` sees images of `image_size` pixels a side, which is part of its digest; other models have their own size.
     A HuggingFace image model sees images resized and standardized as its folder says; a text model gives the mean of
     its token vectors, or what sentence-transformers makes of them where it is one of these. A module sees float32
     images in [0, 1], (B, C, H, W), or vectors, and returns (B, F) or a mapping with "feature". A function sees what
@@ -70,6 +79,8 @@ def load_backbone(
     """
     if isinstance(backbone, Backbone):
         return backbone
+    if is_bundled(backbone):
+        return _bundled(str(backbone), image_size)
     if isinstance(backbone, str | os.PathLike):
         model = load_hf(backbone)
         # A folder by its whole path, which a run finds again from wherever it is read.
@@ -89,9 +100,21 @@ def load_backbone(
         name = getattr(backbone, "__qualname__", type(backbone).__qualname__)
         return Backbone(name, "", "any", _naming(name, lambda batch, device: torch.as_tensor(backbone(batch))))
     raise RequestError(
-        f"backbone is {type(backbone).__name__}; give a HuggingFace folder or name, a run of `train` or its folder, "
-        "a torch module or a callable."
+        f"backbone is {type(backbone).__name__}; give photos, text, a HuggingFace folder or name, a run of "
+        "`train` or its folder, a torch module or a callable."
     )
+
+
+def _bundled(name: str, image_size: int) -> Backbone:
+    if name == "photos":
+        photos = Photos(image_size)
+        return Backbone(
+            name, photos.digest, "image", photos, by_name=True, image_shape=(3, image_size, image_size), sized=True
+        )
+    if name == "text":
+        texts = Texts()
+        return Backbone(name, texts.digest, "text", texts, by_name=True)
+    raise RequestError(f"backbone '{name}' is learned from the texts of a run; it cannot be loaded without them.")
 
 
 def _naming(name: str, embed: Embed) -> Embed:

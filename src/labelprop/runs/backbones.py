@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from labelprop.core.bundled import TF_IDF, is_bundled
 from labelprop.core.errors import RequestError
 from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
@@ -25,6 +26,7 @@ from labelprop.data.tables.frames import is_frame
 from labelprop.data.tables.kinds import table_kind
 from labelprop.models.adapt import as_feature
 from labelprop.models.backbone import Backbone, load_backbone, weights_digest
+from labelprop.models.bundled import photo_size
 from labelprop.models.trunks.text_svd import TextSvd
 from labelprop.runs.checks import finished_run
 from labelprop.runs.classifier import Classifier, load_classifier, model_description, own_backbone
@@ -38,22 +40,34 @@ def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int
 
     Texts without a backbone are embedded by what can be learned from these texts themselves.
     """
-    if backbone is not None:
+    by_name = backbone == TF_IDF
+    if by_name and samples.texts is None:
+        raise RequestError(
+            f"backbone '{TF_IDF}' takes texts, and '{samples.name}' holds {samples.modality}s; leave --backbone out."
+        )
+    if backbone is not None and not by_name:
         return load_backbone(backbone)
     if samples.texts is None:
         return None
     learned = TextSvd.fit(samples.texts, seed=seed)
     groups, dimensions = len(learned.vocabulary), len(learned.components_DV)
+    knows = "" if by_name else "; a pretrained text model, such as --backbone text, knows more of what they mean"
     reporter.say(
-        f"no --backbone: texts become vectors by TF-IDF of {groups:,} groups of letters and an SVD to {dimensions} "
-        "dimensions, learned from these texts; a pretrained text model knows more of what they mean"
+        f"{'' if by_name else 'no --backbone: '}texts become vectors by TF-IDF of {groups:,} groups of letters and "
+        f"an SVD to {dimensions} dimensions, learned from these texts{knows}"
     )
     return load_backbone(learned)
 
 
-def with_runs(backbone: Any) -> Any:
-    """The folder of a run as the backbone that its network is; anything else as it is."""
-    if not isinstance(backbone, str | os.PathLike) or not (Path(backbone) / "run.json").is_file():
+def with_runs(backbone: Any, device: torch.device | str = "cpu", image_size: int | None = None) -> Any:
+    """The folder of a run as the backbone that its network is, `photos` at its size on the device; else as it is."""
+    if is_bundled(backbone) and backbone == "photos":
+        return load_backbone(backbone, image_size=image_size or photo_size(device))
+    if (
+        is_bundled(backbone)
+        or not isinstance(backbone, str | os.PathLike)
+        or not (Path(backbone) / "run.json").is_file()
+    ):
         return backbone
     return backbone_of_run(finished_run(Path(backbone)))
 
@@ -93,7 +107,8 @@ def trained_on(folder: RunFolder, description: Mapping[str, Any], given: Any = N
         if given is not None:
             raise RequestError(f"{folder.path} was trained on the data themselves; leave backbone= out.")
         return None
-    found = load_backbone(with_runs(own_backbone(folder.path, description) if given is None else given))
+    named = own_backbone(folder.path, description) if given is None else given
+    found = load_backbone(with_runs(named, image_size=trained_with.get("image_size")))
     if found.digest != trained_with["digest"]:
         raise RequestError(
             f"'{trained_with['name']}' is not the backbone that {folder.path} was trained with: its weights "
@@ -143,8 +158,9 @@ def with_columns(folder: RunFolder, request: RunReading) -> RunReading:
 
 def embed(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
     """(N, D) float32 unit vectors of the examples, in input order, and their ids."""
-    device, backbone = resolve_device(request.device), with_runs(request.backbone)
-    if isinstance(backbone, Backbone):
+    device = resolve_device(request.device)
+    backbone = with_runs(request.backbone, device, request.image_size)
+    if isinstance(backbone, Backbone) and not is_bundled(request.backbone):
         request = with_columns(RunFolder(Path(backbone.name)), request)
     samples = open_data(request, *wanted_by(backbone, request.image_size))
     content = embed_content(samples, open_backbone(samples, backbone, request.reporter), device, request).content

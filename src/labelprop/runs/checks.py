@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from labelprop.core import registry
+from labelprop.core.bundled import BUNDLED, find_weights, is_bundled
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.ranks import leads
 from labelprop.core.recipe_entries import AUTO
@@ -125,7 +126,11 @@ def _check_word(what: str, word: str, known: Collection[str]) -> None:
 
 
 def _check_backbone(backbone: Any) -> None:
-    """A folder is there; what may be the name of a model elsewhere is looked up when it is loaded."""
+    """A folder is there, or a bundled model; the name of a model elsewhere is looked up when it is loaded."""
+    if is_bundled(backbone):
+        if backbone in BUNDLED:
+            find_weights(backbone)
+        return
     path = as_path(backbone)
     folder = path is not None and (
         not isinstance(backbone, str) or backbone.startswith((".", "/", "~")) or backbone.count("/") > 1

@@ -125,7 +125,7 @@ def _bounded(request: TrainRequest, budget: float) -> Reporter:
 
 def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Embedded]:
     """DATA, and what the network sees of it."""
-    named = with_runs(_backbone(request)) if request.tune == FROZEN else None
+    named = with_runs(_backbone(request), device, request.image_size) if request.tune == FROZEN else None
     image_format, features = wanted_by(named, request.image_size)
     if request.init is not None:
         features = features_of(RunFolder(request.init))

@@ -36,7 +36,7 @@ def prepare_propagation(request: PropagateRequest) -> PreparedPropagation:
     clock, device = StageClock(), resolve_device(request.device)
     estimator = _estimator(request, device)
     with clock.stage("read"), reporting_to(request.reporter):
-        named = with_runs(request.backbone)
+        named = with_runs(request.backbone, device, request.image_size)
         inputs = read_inputs(request, *wanted_by(named, request.image_size))
         say_counts(inputs, request.reporter)
         backbone = open_backbone(inputs.samples, named, request.reporter, request.seed)

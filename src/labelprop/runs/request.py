@@ -30,7 +30,8 @@ class Option:
     """A field's flag and help: `kind` is its type on the command line, `flag` its name there, if it is another.
 
     A positional one has no flag, on the command line and in Python. What is of kind Path becomes one. A `required`
-    one must be given on the command line, whatever its default in Python. A `file` may be a path, or something else.
+    one must be given on the command line, whatever its default in Python. A `file` may be a path, or something else:
+    one of `names`, say, also where a file is called so.
     What is not `kept` stands in no run.json: an object that only the caller has. `in_python` is its help there.
     """
 
@@ -42,6 +43,7 @@ class Option:
     positional: bool
     required: bool
     file: bool
+    names: tuple[str, ...]
     kept: bool
     in_python: str
 
@@ -57,15 +59,15 @@ def option(
     positional: bool = False,
     required: bool = False,
     file: bool = False,
+    names: tuple[str, ...] = (),
     kept: bool = True,
     in_python: str = "",
     factory: Any = MISSING,
 ) -> Any:
     """A field of a request. Its kind is that of its default, where that is a number or a switch, else text."""
     kind = kind or (type(default) if isinstance(default, bool | int | float) else str)
-    about = Option(
-        help, group, kind, flag, metavar, positional, required, file or kind is Path, kept, in_python or help
-    )
+    file, in_python = file or kind is Path, in_python or help
+    about = Option(help, group, kind, flag, metavar, positional, required, file, names, kept, in_python)
     return field(default=default, default_factory=factory, metadata={OPTION: about})
 
 
@@ -195,7 +197,7 @@ def _checked(name: str, one: Field[Any], value: Any) -> Any:
 
 def _kept(one: Field[Any], value: Any) -> Any:
     """A value as run.json has it."""
-    if one.metadata[OPTION].file:
+    if one.metadata[OPTION].file and not (isinstance(value, str) and value in one.metadata[OPTION].names):
         several = isinstance(value, list | tuple) and all(isinstance(part, str | os.PathLike) for part in value)
         return [_kept_file(part) for part in value] if several else _kept_file(value)
     return json_setting(value)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from labelprop.core import registry
+from labelprop.core.bundled import BACKBONES
 from labelprop.core.callbacks import EVENTS, Callbacks
 from labelprop.core.errors import RequestError
 from labelprop.core.run_folder import Existing, RunFolder
@@ -16,6 +17,7 @@ from labelprop.runs.request import Request, option
 if TYPE_CHECKING:
     from labelprop.methods.phases import Recipe
 
+BACKBONE_HELP = "Embeds DATA: photos, text, tf-idf, a HuggingFace folder or name, or a run of `train`."
 FROZEN = "frozen"  # of --tune: the backbone embeds the data once, and a small network learns on that
 TUNES = (FROZEN, "lora", "full")
 
@@ -113,7 +115,7 @@ class PropagateRequest(NewRun):
     """`labelprop propagate`."""
 
     method: str = option("One of `labelprop methods`.", "method", "diffusion")
-    backbone: Any = option("HuggingFace folder or name, or a run of `train`; embeds DATA.", "method", None, file=True)
+    backbone: Any = option(BACKBONE_HELP, "method", None, file=True, names=BACKBONES)
     baselines: bool = option(
         "Also label from the given labels alone, to compare.", "method", True, flag="--baselines/--no-baselines"
     )
@@ -139,7 +141,7 @@ class TrainRequest(NewRun):
         in_python="Settings of the recipe, by name.",
     )
     model: Any = option(f"auto, or {', '.join(registry.MODELS)}; options in brackets.", "recipe", "auto", kind=str)
-    backbone: Any = option("HuggingFace folder or name, or a run of `train`; embeds DATA.", "recipe", None, file=True)
+    backbone: Any = option(BACKBONE_HELP, "recipe", None, file=True, names=BACKBONES)
     tune: str = option("How an image backbone learns: frozen, lora (adapters) or full.", "recipe", FROZEN)
     init: Path | None = option("A run to start from: its network, with new heads.", "recipe", None, kind=Path)
     augment: str = option(f"auto, {', '.join(registry.AUGMENTS)}.", "recipe", "auto")
@@ -193,7 +195,7 @@ class TrainRequest(NewRun):
 class EmbedRequest(Reading):
     """`labelprop embed`."""
 
-    backbone: Any = option("HuggingFace folder or name, or a run folder of `train`.", "method")
+    backbone: Any = option("photos, text, tf-idf, a HuggingFace folder or name, or a run of `train`.", "method")
     out: Path | None = option(
         "emb.npy: float32 unit vectors, one row an example.", "output", None, kind=Path, required=True
     )
