@@ -79,7 +79,7 @@ def test_the_second_run_sees_nothing_anew_and_reads_next_to_nothing(photos, tmp_
     assert len(colors.seen) == 30
     assert len(read) <= 10  # a few, to see that they are what they were
     assert second.labels.equals(first.labels)
-    digests = [json.loads((run.path / "run.json").read_text())["hashes"]["data"] for run in (first, second)]
+    digests = [json.loads((run.path / "run.json").read_text())["data"] for run in (first, second)]
     assert digests[0] == digests[1]
     found = {row["id"]: row["label"] for row in first.labels.to_pylist()}
     assert all(label in name for name, label in found.items())
