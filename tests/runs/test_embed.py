@@ -262,7 +262,7 @@ def test_wrong_modality_is_refused(text_model):
         vectors_of(samples_of("image", image_content()), load_backbone(text_model))
     with pytest.raises(RequestError, match="'data' holds texts, but backbone 'Linear' takes images"):
         vectors_of(samples_of("text", texts=("a",)), load_backbone(nn.Linear(2, 2)))
-    with pytest.raises(RequestError, match="backbone is int; give a HuggingFace folder or name"):
+    with pytest.raises(RequestError, match="backbone is int; give photos, text, a HuggingFace folder or name"):
         load_backbone(3)
 
 

@@ -60,7 +60,7 @@ def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int
 
 
 def with_runs(backbone: Any, device: torch.device | str = "cpu", image_size: int | None = None) -> Any:
-    """The backbone that a name or folder stands for, also of a run, `photos` at its size on the device; else as it is.
+    """The backbone that a name or folder stands for, also that of a run; `photos` at its size on the device.
 
     What is to be learned from texts is still a name, and objects of Python are what they are.
     """

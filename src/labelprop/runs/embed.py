@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from labelprop.core.cache import Cache
 from labelprop.core.errors import DataError, RequestError
-from labelprop.core.files import content_key
 from labelprop.core.eta import Eta
+from labelprop.core.files import content_key
 from labelprop.core.progress import Reporter
 from labelprop.core.row_cache import RowCache, key_of
 from labelprop.core.text import a_second, about
