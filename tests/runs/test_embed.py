@@ -38,6 +38,13 @@ def samples_of(modality, content=None, texts=None, digest="d"):
     return Samples(ids, modality, (None,) * n, "data", digest, rows, content=content, texts=texts)
 
 
+def vectors_of(samples, backbone, **options):
+    """All vectors of examples that can all be read."""
+    vectors, failures, digest = embed_samples(samples, backbone, **options)
+    assert (failures, digest) == ({}, samples.digest)
+    return vectors
+
+
 def mean_and_spread(raw_B):
     """A callable backbone: two numbers an image."""
     flat = raw_B.float().flatten(1)
@@ -107,7 +114,7 @@ def test_callable_sees_raw_images_and_rows_have_unit_length():
     backbone = load_backbone(mean_and_spread)
     assert backbone.name == "mean_and_spread"
     assert backbone.digest == ""
-    vectors = embed_samples(samples_of("image", content), backbone, batch_size=5)
+    vectors = vectors_of(samples_of("image", content), backbone, batch_size=5)
     expected = mean_and_spread(content.read(np.arange(23))).numpy()
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, expected / np.linalg.norm(expected, axis=1, keepdims=True), rtol=1e-5)
@@ -125,28 +132,57 @@ def test_module_sees_pixels_between_0_and_1_in_eval_mode(tmp_path):
             return {"feature": self.scale * x.flatten(1)[:, :3]}
 
     module = Recorder()
-    vectors = embed_samples(samples_of("image", image_content()), load_backbone(module), cache=tmp_path)
+    vectors = vectors_of(samples_of("image", image_content()), load_backbone(module), cache=tmp_path)
     assert vectors.shape == (23, 3)
     assert module.training
     assert all(0.5 < largest <= 1 and not training for largest, training in module.seen)
 
 
-def test_cache_is_keyed_by_data_and_weights(tmp_path, monkeypatch):
-    computed = []
-    original = embedding._embed
-    monkeypatch.setattr(embedding, "_embed", lambda *args: computed.append(1) or original(*args))
+def counting(monkeypatch):
+    """The number of examples of each batch that a backbone sees from now on."""
+    seen, original = [], embedding._embed
+
+    def counted(samples, rows, *rest):
+        seen.append(len(rows))
+        return original(samples, rows, *rest)
+
+    monkeypatch.setattr(embedding, "_embed", counted)
+    return seen
+
+
+def test_the_cache_knows_each_example_by_content_and_backbone(tmp_path, monkeypatch):
+    seen = counting(monkeypatch)
     module = nn.Sequential(nn.Flatten(), nn.Linear(64, 5))
-    samples = samples_of("image", image_content())
-    first = embed_samples(samples, load_backbone(module), cache=tmp_path)
-    again = embed_samples(samples, load_backbone(module), cache=tmp_path)
-    assert len(computed) == 1
-    assert np.array_equal(first, again)
-    embed_samples(samples_of("image", image_content(), digest="other"), load_backbone(module), cache=tmp_path)
-    assert len(computed) == 2
+    content = image_content()
+    first = vectors_of(samples_of("image", content), load_backbone(module), cache=tmp_path, batch_size=10)
+    assert seen == [10, 10, 3]
+    again = vectors_of(samples_of("image", content, digest="other"), load_backbone(module), cache=tmp_path)
+    np.testing.assert_array_equal(again, first)
+    order = np.random.default_rng(0).permutation(23)
+    more = torch.cat([content.read(order), torch.full((1, 1, 8, 8), 7, dtype=torch.uint8)])
+    grown = vectors_of(samples_of("image", TensorContent(more, torch.uint8)), load_backbone(module), cache=tmp_path)
+    np.testing.assert_array_equal(grown[:23], first[order])
+    assert seen == [10, 10, 3, 1]
     with torch.no_grad():
         module[1].bias.add_(1)
-    assert not np.array_equal(embed_samples(samples, load_backbone(module), cache=tmp_path), first)
-    assert len(computed) == 3
+    assert not np.array_equal(vectors_of(samples_of("image", content), load_backbone(module), cache=tmp_path), first)
+    assert seen == [10, 10, 3, 1, 23]
+
+
+def test_an_embedding_that_was_killed_goes_on_as_if_it_had_not(tmp_path, monkeypatch):
+    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 5))
+    samples, asked = samples_of("image", image_content(70)), {"batch_size": 4}
+    unbroken = vectors_of(samples, load_backbone(module), cache=tmp_path / "other", **asked)
+
+    def killed(done, total):
+        if done == 68:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        vectors_of(samples, load_backbone(module), cache=tmp_path / "c", progress=killed, **asked)
+    seen = counting(monkeypatch)
+    np.testing.assert_array_equal(vectors_of(samples, load_backbone(module), cache=tmp_path / "c", **asked), unbroken)
+    assert seen == [4, 2]  # 64 of 16 batches were kept
 
 
 def test_image_backbone_from_a_folder(tmp_path):
@@ -158,10 +194,10 @@ def test_image_backbone_from_a_folder(tmp_path):
     backbone = load_backbone(tmp_path / "net")
     assert backbone.modality == "image"
     samples = samples_of("image", image_content())
-    vectors = embed_samples(samples, backbone, cache=tmp_path / "cache", batch_size=7)
+    vectors = vectors_of(samples, backbone, cache=tmp_path / "cache", batch_size=7)
     assert vectors.shape == (23, 6)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
-    one_by_one = embed_samples(samples, backbone, cache=tmp_path / "other", batch_size=1)
+    one_by_one = vectors_of(samples, backbone, cache=tmp_path / "other", batch_size=1)
     np.testing.assert_allclose(vectors, one_by_one, atol=1e-5)
     assert load_backbone(str(tmp_path / "net")).digest == backbone.digest
     (tmp_path / "net" / "preprocessor_config.json").write_text('{"size": {"height": 20, "width": 20}}')
@@ -174,7 +210,7 @@ def test_text_backbone_averages_real_tokens_only(text_model, tmp_path):
     assert backbone.modality == "text"
     texts = ("the cat sat", "dog", "the dogs ran the cat ran the dog sat the cat", "cats")
     progress = []
-    vectors = embed_samples(
+    vectors = vectors_of(
         samples_of("text", texts=texts), backbone, batch_size=2, cache=tmp_path / "cache",
         progress=lambda done, total: progress.append((done, total)),
     )  # fmt: skip
@@ -200,7 +236,7 @@ def test_a_sentence_transformers_model_pools_as_it_was_made_to(text_model, tmp_p
     config.write_text(config.read_text().replace('"mean"', f'"{pooling}"'))
     texts = ("the cat sat", "dog", "the dogs ran the cat ran the dog sat the cat")
     backbone = load_backbone(folder)
-    vectors = embed_samples(samples_of("text", texts=texts), backbone, cache=tmp_path / "cache")
+    vectors = vectors_of(samples_of("text", texts=texts), backbone, cache=tmp_path / "cache")
     tokenizer = transformers.AutoTokenizer.from_pretrained(text_model)
     model = transformers.AutoModel.from_pretrained(text_model).eval()
     for text, vector in zip(texts, vectors, strict=True):
@@ -223,15 +259,15 @@ def test_wrong_modality_is_refused(text_model):
     with pytest.raises(
         RequestError, match=r"'data' holds images, but backbone '.*' takes texts; give a backbone for images"
     ):
-        embed_samples(samples_of("image", image_content()), load_backbone(text_model))
+        vectors_of(samples_of("image", image_content()), load_backbone(text_model))
     with pytest.raises(RequestError, match="'data' holds texts, but backbone 'Linear' takes images"):
-        embed_samples(samples_of("text", texts=("a",)), load_backbone(nn.Linear(2, 2)))
-    with pytest.raises(RequestError, match="backbone is int; give photos, text, a HuggingFace folder"):
+        vectors_of(samples_of("text", texts=("a",)), load_backbone(nn.Linear(2, 2)))
+    with pytest.raises(RequestError, match="backbone is int; give photos, text, a HuggingFace folder or name"):
         load_backbone(3)
 
 
 def test_callable_gets_texts_as_a_list():
-    vectors = embed_samples(
+    vectors = vectors_of(
         samples_of("text", texts=("aaa", "b")), load_backbone(lambda texts: np.array([[len(t), 1.0] for t in texts]))
     )
     np.testing.assert_allclose(vectors[:, 0] / vectors[:, 1], [3, 1], rtol=1e-6)
@@ -244,4 +280,4 @@ def test_vectors_that_are_not_finite_name_the_example():
         return made
 
     with pytest.raises(DataError, match=r"gives a vector that is not finite for 'example 3'"):
-        embed_samples(samples_of("image", image_content()), load_backbone(broken))
+        vectors_of(samples_of("image", image_content()), load_backbone(broken))

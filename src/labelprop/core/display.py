@@ -15,15 +15,17 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from labelprop.core.eta import Eta
-from labelprop.core.progress import Reporter, WarningsOnly
-from labelprop.core.text import duration
+from labelprop.core.progress import COUNTING, Reporter, WarningsOnly
+from labelprop.core.text import a_second, about
 
 FIRST_LINE_AFTER_S = 3.0  # work that ends sooner needs no line
 LINE_EVERY_S = 15.0  # often enough to see it live, seldom enough for a log
 
 
-def _remaining(seconds: float) -> str:
-    return f"{'about ' if seconds >= 1 else ''}{duration(seconds)} left"
+def _remaining(stage: str, eta: Eta, seconds: float) -> str:
+    """Time left; in a stage that counts examples, how many a second too."""
+    pace = f"{a_second(eta.pace)}, " if stage.startswith(COUNTING) and eta.pace else ""
+    return f"{pace}{about(seconds)} left"
 
 
 class ProgressLines:
@@ -42,7 +44,7 @@ class ProgressLines:
         if time.monotonic() < self._next or left is None:
             return
         self._next = time.monotonic() + LINE_EVERY_S
-        self.say(f"{stage}: {done / total:.0%} of the work done, {_remaining(left)}")
+        self.say(f"{stage}: {done / total:.0%} of the work done, {_remaining(stage, self._eta, left)}")
 
 
 class ProgressBar:
@@ -81,7 +83,10 @@ class ProgressBar:
     def advance(self, stage: str, done: float, total: float) -> None:
         left = self._eta(done, total)
         self._progress.update(
-            self._task, description=stage, completed=done / total, left=_remaining(left) if left is not None else ""
+            self._task,
+            description=stage,
+            completed=done / total,
+            left=_remaining(stage, self._eta, left) if left is not None else "",
         )
 
 

@@ -42,6 +42,7 @@ class Eta:
         self._start: tuple[float, float] | None = None
         self._last = 0.0
         self._work: _Work | None = None
+        self.pace: float | None = None  # units a second since the first report
 
     def __call__(self, done: float, total: float) -> float | None:
         now, work = time.monotonic(), _WORK.get()
@@ -49,6 +50,7 @@ class Eta:
             self._start, self._work = (now, done), work
         self._last = done
         began, at = self._start
+        self.pace = (done - at) / (now - began) if done > at and now > began else None
         if done > at and (done - at >= self._share * total or now - began > self._seconds):
             return (now - began) / (done - at) * (total - done)
         return work.until - now if work is not None and work.until is not None and work.until > now else None

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from labelprop.core.eta import Eta
 
 FORESEEN_AFTER_S = 1.0  # the pace of less says little
+COUNTING = "embedding "  # how the name of a stage begins whose units are examples
 WARNING = "warning: "  # how a message begins that is a warning
 
 

@@ -45,6 +45,16 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def about(seconds: float) -> str:
+    """As `duration`, which is a guess."""
+    return f"{'about ' if seconds >= 1 else ''}{duration(seconds)}"
+
+
+def a_second(pace: float) -> str:
+    """`39 a second`, `0.4 a second`."""
+    return f"{pace:,.0f} a second" if pace >= 2 else f"{pace:.1f} a second"
+
+
 def whole_duration(seconds: float) -> str:
     """As a flag takes it, rounded up: `45s` (to 5 seconds), `4min`, `1.5h`."""
     if seconds <= 90:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,9 +19,8 @@ from labelprop.data.contents import Content
 from labelprop.data.files.listing import shown_name
 from labelprop.data.files.skipped import Skipped, by_reason
 from labelprop.data.find_source import source_of
-from labelprop.data.images.choose_format import Wanted
-from labelprop.data.images.decoding import decode_images
-from labelprop.data.images.pixels import ImageFormat, to_eight_bit
+from labelprop.data.images.decoding import decode_images, open_for_backbone
+from labelprop.data.images.pixels import ForBackbone, ImageFormat, to_eight_bit
 from labelprop.data.labels.findings import Finding, refuse_blocking
 from labelprop.data.repeated import place_of, repeated_ids
 from labelprop.data.source import NO_COLUMNS, Columns, Originals, RawData, as_path
@@ -39,9 +38,9 @@ _REASONS_TOLD = 5
 class Samples:
     """N examples: ids and given label texts (None where unlabeled) in input order, and their content.
 
-    `digest` is a hash of the content and its order, as it is read. `declared` are class names the data know,
-    also those without an example. `skipped` rows and files are in none of the other fields. `unit` is what an
-    example is to the source; files `beside` were read and are none.
+    `digest` is a hash of the content and its order, as it is read; empty for images that a backbone is still to read.
+    `declared` are class names the data know, also those without an example. `skipped` rows and files are in none of
+    the other fields. `unit` is what an example is to the source; files `beside` were read and are none.
     """
 
     ids: tuple[str, ...]
@@ -93,6 +92,15 @@ class Samples:
             digest=content_key(self.digest, np.ascontiguousarray(indices, np.int64).tobytes()),
         )
 
+    def without(self, failures: Mapping[int, str], labels: Sequence[str | None]) -> Samples:
+        """Without the examples that turned out to be unreadable: index and reason. `labels` are those of all."""
+        left = np.delete(np.arange(len(self)), list(failures))
+        skipped = [
+            Skipped(self.ids[index], reason, int(self.rows[index]), label=labels[index])
+            for index, reason in sorted(failures.items())
+        ]
+        return replace(self.take(left), skipped=(*self.skipped, *skipped))
+
     def picture(self, index: int) -> Image.Image | None:
         """The original image in mode L or RGB, upright, neither scaled nor normalized; None if there is none."""
         if self.originals is None:
@@ -122,7 +130,7 @@ def open_samples(
     data: Any,
     *,
     columns: Columns = NO_COLUMNS,
-    image_format: ImageFormat | None = None,
+    image_format: ImageFormat | ForBackbone | None = None,
     image_size: int | None = None,
     strict: bool = False,
     check: bool = True,
@@ -134,9 +142,10 @@ def open_samples(
 ) -> Samples:
     """Open a folder, table, array or HuggingFace data set; with `one_image` also the file of an image.
 
-    `image_format` forces channels, height and width (what a saved model expects), `image_size` height and width. What
-    was chosen and skipped is passed to `warn`; with `strict` what cannot be read is refused. `check=False` lets
-    everything pass that `inspect` reports; without `labeled` what is wrong with labels is not looked at.
+    `image_format` forces channels, height and width (what a saved model expects), `image_size` height and width. For
+    a backbone only headers are read, and what cannot be decoded is found when it sees the images. What was chosen and
+    skipped is passed to `warn`; with `strict` what cannot be read is refused. `check=False` lets everything pass that
+    `inspect` reports; without `labeled` what is wrong with labels is not looked at.
     Files `apart`, as those of labels, are read by others and not skipped.
 
     Raises RequestError or DataError naming file, row or column; StorageError where the cache cannot be written.
@@ -146,8 +155,9 @@ def open_samples(
     if is_image_file(data) and not one_image:
         raise RequestError(f"'{data}' is one image, which only predict takes; put it into a folder and give that.")
     raw = _without(read_source(data, columns), data, apart)
-    if raw.images is None and (image_format is not None or image_size is not None):
-        what = "the model takes images" if image_format is not None else "so --image-size means nothing for it"
+    expected = isinstance(image_format, ImageFormat)
+    if raw.images is None and (expected or image_size is not None):
+        what = "the model takes images" if expected else "so --image-size means nothing for it"
         raise RequestError(f"'{raw.name}' holds no images; {what}. Give data of the right kind.")
     if not len(raw.ids):
         raise DataError(f"'{raw.name}' has no rows. Check that it is the right file.")
@@ -160,13 +170,13 @@ def open_samples(
         for finding in raw.findings:
             warn(f"'{raw.name}': {finding.text}.")
     if raw.images is not None:
-        samples = _open_images(raw, image_format or image_size, Cache(cache), warn)
+        samples = _open_images(raw, image_format, image_size, Cache(cache), warn)
     elif raw.texts is not None:
         samples = _open_texts(raw)
     else:
         samples = _open_vectors(raw, Cache(cache), warn, check=check)
     if check:
-        _report_skipped(samples, strict=strict, warn=warn)
+        report_skipped(samples, strict=strict, warn=warn)
     return samples
 
 
@@ -186,9 +196,18 @@ def _refuse_repeated(raw: RawData) -> None:
         raise DataError(f"'{raw.name}' uses {where}. Make ids unique, or choose another column with --id-col.")
 
 
-def _open_images(raw: RawData, wanted: Wanted, cache: Cache, warn: Callable[[str], None]) -> Samples:
+def _open_images(
+    raw: RawData,
+    image_format: ImageFormat | ForBackbone | None,
+    image_size: int | None,
+    cache: Cache,
+    warn: Callable[[str], None],
+) -> Samples:
     originals: Any = raw.images(cache.root) if callable(raw.images) else raw.images
-    decoded = decode_images(originals, wanted, cache)
+    if isinstance(image_format, ForBackbone):
+        decoded = open_for_backbone(originals, image_format, image_size)
+    else:
+        decoded = decode_images(originals, image_format or image_size, cache)
     if decoded.note is not None and len(decoded.rows):
         warn(f"'{raw.name}': {decoded.note}.")
     skipped = [Skipped(raw.ids[row], reason, row, label=raw.given[row]) for row, reason in decoded.failures]
@@ -247,7 +266,11 @@ def _samples(raw: RawData, rows: np.ndarray, skipped: Sequence[Skipped] = (), **
     )
 
 
-def _report_skipped(samples: Samples, *, strict: bool, warn: Callable[[str], None]) -> None:
+def report_skipped(samples: Samples, *, strict: bool, warn: Callable[[str], None], already: int = 0) -> None:
+    """Says what was skipped, but for what was said `already`.
+
+    Raises DataError where nothing is left, and with `strict` where something cannot be read.
+    """
     unreadable = [skip for skip in samples.skipped if skip.kind == "unreadable"]
     if not len(samples) or (strict and unreadable):
         refused = "; ".join(sentence for _, sentence, _ in by_reason(unreadable, "refused"))
@@ -255,7 +278,7 @@ def _report_skipped(samples: Samples, *, strict: bool, warn: Callable[[str], Non
             raise DataError(f"'{samples.name}' holds nothing that can be read: {refused}.")
         remedy = "Repair or remove them, or leave --strict out to skip them."
         raise DataError(f"'{samples.name}': {refused}. {remedy}")
-    told = [sentence for kind, sentence, _ in by_reason(samples.skipped) if kind != "system"]
+    told = [sentence for kind, sentence, _ in by_reason(samples.skipped[already:]) if kind != "system"]
     for sentence in told[:_REASONS_TOLD]:
         warn(f"'{samples.name}': {sentence}.")
     if len(told) > _REASONS_TOLD:

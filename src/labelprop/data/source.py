@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from labelprop.core.errors import RequestError
+from labelprop.core.row_cache import key_of
 from labelprop.data.files.skipped import Skipped
+from labelprop.data.images.pixels import Header, read_header
 from labelprop.data.labels.findings import Finding
 
 if TYPE_CHECKING:
@@ -56,6 +58,18 @@ class Originals(Protocol):
     def open(self, row: int) -> Image.Image:
         """The image of a row, not yet decoded. Raises OSError or ValueError where there is none."""
         ...
+
+    def header(self, row: int) -> Header:
+        """The header of a row, of which no more is read. Raises as `open`."""
+        return read_header(self.open(row))
+
+    def keyed(self, row: int) -> tuple[bytes, Image.Image]:
+        """A key of the stored content of a row, equal for copies, and its image, in one reading. Raises as `open`."""
+        return key_of(self.fingerprint(row)), self.open(row)
+
+    def identity(self, row: int) -> bytes | None:
+        """A key that changes when the content of a row does, without reading it; None where there is none."""
+        return None
 
     def where(self, row: int) -> str:
         """How to point at a row: its file, where it has one."""

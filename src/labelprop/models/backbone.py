@@ -40,8 +40,9 @@ class Backbone:
     nothing is cached. `modality` "tensor" takes images and vectors, "any" texts as well. `by_name` says whether the
     name is enough to load it again; else only the caller can bring it. `learned` is a text model that was learned
     from the data themselves, and is kept with the run. `image_shape` is that of the images, (C, H, W), where they are
-    best read as such, `sized` whether that size was chosen and is needed to load it again; `features` are the columns
-    of a number each that make its vectors, where they have names.
+    best read as such, `sized` whether that size was chosen and is needed to load it again; `of_pixels` is a network
+    that was trained here, on images as trainings read them. `features` are the columns of a number each that make its
+    vectors, where they have names.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Backbone:
     image_shape: tuple[int, int, int] | None = None
     features: tuple[str, ...] = ()
     sized: bool = False
+    of_pixels: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Its record in a run."""
@@ -86,8 +88,9 @@ def load_backbone(
         # A folder by its whole path, which a run finds again from wherever it is read.
         name = os.path.abspath(backbone) if os.path.isdir(backbone) else os.fspath(backbone)
         if isinstance(model, HfImageTrunk):
-            digest = weights_digest(model, model.image_config)
-            return Backbone(name, digest, "image", partial(_embed_images, model), by_name=True)
+            digest, config = weights_digest(model, model.image_config), model.image_config
+            shape = (3 if len(config.mean) == 3 else 1, *config.size)
+            return Backbone(name, digest, "image", partial(_embed_images, model), by_name=True, image_shape=shape)
         settings = (model.described,) if isinstance(model, SentenceEncoder) else ()
         return Backbone(name, weights_digest(model, *settings), "text", partial(_embed_texts, model), by_name=True)
     if isinstance(backbone, TextSvd):

@@ -18,7 +18,7 @@ from labelprop.core.errors import RequestError
 from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
 from labelprop.data.files.listing import list_files
-from labelprop.data.images.pixels import ImageFormat
+from labelprop.data.images.pixels import FROZEN, USUAL, ForBackbone, ImageFormat
 from labelprop.data.labels.column import made_by
 from labelprop.data.samples import Samples
 from labelprop.data.source import as_path
@@ -60,16 +60,20 @@ def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int
 
 
 def with_runs(backbone: Any, device: torch.device | str = "cpu", image_size: int | None = None) -> Any:
-    """The folder of a run as the backbone that its network is, `photos` at its size on the device; else as it is."""
-    if is_bundled(backbone) and backbone == "photos":
-        return load_backbone(backbone, image_size=image_size or photo_size(device))
-    if (
-        is_bundled(backbone)
-        or not isinstance(backbone, str | os.PathLike)
-        or not (Path(backbone) / "run.json").is_file()
-    ):
+    """The backbone that a name or folder stands for, also that of a run; `photos` at its size on the device.
+
+    What is to be learned from texts is still a name, and objects of Python are what they are.
+    """
+    if not isinstance(backbone, str | os.PathLike) or backbone == TF_IDF:
         return backbone
-    return backbone_of_run(finished_run(Path(backbone)))
+    if _is_run(backbone):
+        return backbone_of_run(finished_run(Path(backbone)))
+    return load_backbone(backbone, image_size=image_size or photo_size(device))
+
+
+def _is_run(backbone: Any) -> bool:
+    named = isinstance(backbone, str | os.PathLike) and not is_bundled(backbone)
+    return named and (Path(backbone) / "run.json").is_file()
 
 
 def backbone_of_run(folder: RunFolder, model: Any = None, own: Any = None) -> Backbone:
@@ -94,7 +98,7 @@ def backbone_of_run(folder: RunFolder, model: Any = None, own: Any = None) -> Ba
     if seen_by is not None:
         return replace(seen_by, **named, learned=None)
     shape = preprocessing.image_format.shape if preprocessing.image_format else None
-    return Backbone(**named, modality=preprocessing.kind, image_shape=shape)
+    return Backbone(**named, modality=preprocessing.kind, image_shape=shape, of_pixels=True)
 
 
 def trained_on(folder: RunFolder, description: Mapping[str, Any], given: Any = None) -> Backbone | None:
@@ -107,9 +111,8 @@ def trained_on(folder: RunFolder, description: Mapping[str, Any], given: Any = N
         if given is not None:
             raise RequestError(f"{folder.path} was trained on the data themselves; leave backbone= out.")
         return None
-    size = trained_with.get("image_size")
-    named = with_runs(own_backbone(folder.path, description) if given is None else given, image_size=size)
-    found = load_backbone(named)
+    named = own_backbone(folder.path, description) if given is None else given
+    found = load_backbone(with_runs(named, image_size=trained_with.get("image_size")))
     if found.digest != trained_with["digest"]:
         raise RequestError(
             f"'{trained_with['name']}' is not the backbone that {folder.path} was trained with: its weights "
@@ -127,14 +130,17 @@ def _embed(classifier: Classifier, seen_by: Backbone | None, batch: Any, device:
     return classifier.to(device).embedding(batch)
 
 
-def wanted_by(backbone: Any, image_size: int | None = None) -> tuple[ImageFormat | None, tuple[str, ...]]:
-    """How DATA are read for a backbone: the format of images, None where it takes any, or a size was asked for; and
-    the columns of a number each that it takes.
+def wanted_by(backbone: Any, image_size: int | None = None) -> tuple[ForBackbone | None, tuple[str, ...]]:
+    """How DATA are read for a backbone: the images, in a format that suits them where it has none or a size was asked
+    for; and the columns of a number each that it takes.
     """
-    if not isinstance(backbone, Backbone):
+    if backbone is None:
         return None, ()
+    if not isinstance(backbone, Backbone):
+        return ForBackbone(), ()
     shape = backbone.image_shape if image_size is None else None
-    return None if shape is None else ImageFormat(*shape), backbone.features
+    scaling = USUAL if backbone.of_pixels else FROZEN
+    return ForBackbone(ImageFormat(*shape) if shape else None, scaling), backbone.features
 
 
 def features_of(folder: RunFolder) -> tuple[str, ...]:
@@ -161,8 +167,8 @@ def embed(request: EmbedRequest) -> tuple[np.ndarray, tuple[str, ...]]:
     """(N, D) float32 unit vectors of the examples, in input order, and their ids."""
     device = resolve_device(request.device)
     backbone = with_runs(request.backbone, device, request.image_size)
-    if isinstance(backbone, Backbone) and not is_bundled(request.backbone):
-        request = with_columns(RunFolder(Path(backbone.name)), request)
+    if _is_run(request.backbone):
+        request = with_columns(RunFolder(Path(request.backbone)), request)
     samples = open_data(request, *wanted_by(backbone, request.image_size))
-    content = embed_content(samples, open_backbone(samples, backbone, request.reporter), device, request).content
-    return content.read(np.arange(len(content))).numpy(), samples.ids
+    embedded = embed_content(samples, open_backbone(samples, backbone, request.reporter), device, request)
+    return embedded.content.read(np.arange(len(embedded.content))).numpy(), embedded.samples.ids

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from labelprop.core.progress import Reporter
 from labelprop.core.ranks import started_together
 from labelprop.core.types import Task
 from labelprop.data.contents import Content, TensorContent
-from labelprop.data.samples import Samples
+from labelprop.data.samples import Samples, report_skipped
 from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views, choose_augment, preprocessing_for
 from labelprop.methods.phases import Recipe
@@ -26,7 +26,7 @@ from labelprop.models.network import ModelSpec, Network, build
 from labelprop.models.own import OWN, OwnModel
 from labelprop.models.trunks.pretrained import load_pretrained, options_of
 from labelprop.runs.classifier import StartTrunk, load_trunk
-from labelprop.runs.embed import embed_samples
+from labelprop.runs.embed import Foretold, embed_samples
 from labelprop.runs.inputs import Inputs
 from labelprop.runs.requests import FROZEN, Reading, TrainRequest
 from labelprop.training import recipes
@@ -36,10 +36,11 @@ SHARED_SETTINGS = ("batch_size", "lr", "weight_decay", "l2_feature")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """The content of the examples: as it was read, or embedded by a frozen backbone."""
+    """The content of the examples: as it was read, or embedded by a frozen backbone. `samples` could be read."""
 
     content: Content
     backbone: Backbone | None
+    samples: Samples
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,20 +71,39 @@ def resolve_device(name: str) -> torch.device:
     return torch.device("cuda", local_rank()) if name == "cuda" and started_together() else torch.device(name)
 
 
-def embed_content(samples: Samples, backbone: Backbone | None, device: torch.device, reading: Reading) -> Embedded:
-    """Applies the backbone, if there is one."""
+def embed_content(
+    samples: Samples,
+    backbone: Backbone | None,
+    device: torch.device,
+    reading: Reading,
+    labels: Sequence[str | None] | None = None,
+) -> Embedded:
+    """Applies the backbone, if there is one; images that turn out to be unreadable are left out, and said.
+
+    `labels` are texts by example, where more is known than DATA say. Raises DataError where no image can be read, and
+    with --strict where one cannot.
+    """
     if backbone is None:
         assert samples.content is not None  # see `backbones.open_backbone`
-        return Embedded(samples.content, None)
-    reading.reporter.say(f"embedding {len(samples.ids):,} {samples.modality}s with {backbone.name}")
-    vectors_ND = embed_samples(
-        samples,
-        backbone,
-        device=device,
-        progress=lambda done, total: reading.reporter.advance("embedding", done, total),
-        cache=Path(reading.cache) if reading.cache else None,
+        return Embedded(samples.content, None, samples)
+    pace = Foretold(reading.reporter, f"embedding {samples.modality}s", f"{samples.modality}s with {backbone.name}")
+    vectors_ND, failures, digest = embed_samples(
+        samples, backbone, device=device, progress=pace, cache=Path(reading.cache) if reading.cache else None
     )
-    return Embedded(TensorContent(torch.from_numpy(vectors_ND), torch.float32), backbone)
+    left = leave_out(samples, failures, reading, labels)
+    content = TensorContent(torch.from_numpy(vectors_ND), torch.float32)
+    return Embedded(content, backbone, replace(left, digest=digest))
+
+
+def leave_out(
+    samples: Samples, failures: Mapping[int, str], reading: Reading, labels: Sequence[str | None] | None = None
+) -> Samples:
+    """Without the examples that a backbone could not read, which is said or, with --strict, refused."""
+    if not failures:
+        return samples
+    left = samples.without(failures, samples.given if labels is None else labels)
+    report_skipped(left, strict=reading.strict, warn=reading.reporter.say, already=len(samples.skipped))
+    return left
 
 
 def decide(

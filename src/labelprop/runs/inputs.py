@@ -14,8 +14,9 @@ from labelprop.core.files import Digest
 from labelprop.core.progress import Reporter
 from labelprop.core.text import counted
 from labelprop.data.labels.checks import check_class_names, check_few
-from labelprop.data.labels.join import GivenLabels, join_labels, read_truth
+from labelprop.data.labels.join import GivenLabels, NoLabelsError, join_labels, note_lost, read_truth
 from labelprop.data.labels.label_files import label_files
+from labelprop.data.labels.lost_classes import lost_classes
 from labelprop.data.labels.options import LabelOptions
 from labelprop.data.samples import Samples, open_samples
 from labelprop.data.source import Columns
@@ -23,7 +24,9 @@ from labelprop.evaluation.truth import HeldBackTruth
 from labelprop.runs.requests import Labeled, NewRun, Reading
 
 if TYPE_CHECKING:
-    from labelprop.data.images.pixels import ImageFormat
+    from labelprop.data.images.pixels import ForBackbone, ImageFormat
+
+    ReadAs = ImageFormat | ForBackbone | None  # images
 
 
 def columns_of(reading: Reading, features: Sequence[str] = ()) -> Columns:
@@ -52,7 +55,7 @@ def label_options(request: Labeled) -> LabelOptions:
     )
 
 
-def open_data(reading: Reading, image_format: ImageFormat | None = None, features: Sequence[str] = ()) -> Samples:
+def open_data(reading: Reading, image_format: ReadAs = None, features: Sequence[str] = ()) -> Samples:
     """DATA as it is asked for; images in `image_format`, columns of numbers by `features`, where a model wants so."""
     apart = [path for name in ("labels", "truth") for path in label_files(getattr(reading, name, None))]
     return open_samples(
@@ -85,6 +88,42 @@ class Inputs:
         truth = None if self.truth is None else tuple(self.truth[i] for i in labeled)
         return replace(self, samples=self.samples.take(labeled), given=given, truth=truth)
 
+    def only_read(self, samples: Samples, reporter: Reporter) -> Inputs:
+        """Those of its examples that a backbone could read; says what labels went with the others.
+
+        Raises NoLabelsError where no label is left.
+        """
+        left = np.flatnonzero(np.isin(self.samples.rows, samples.rows))
+        lost = np.flatnonzero(~np.isin(self.samples.rows, samples.rows) & (self.given.labels_N >= 0))
+        if len(left) == len(self.samples):
+            return replace(self, samples=samples)
+        codes, labels_N = np.unique(self.given.labels_N[left], return_inverse=True)
+        classes = tuple(self.given.classes[code] for code in codes if code >= 0)
+        if not classes:
+            raise NoLabelsError(
+                f"no labels: no labeled example of '{samples.name}' can be read. Repair them, or label others."
+            )
+        given = replace(
+            self.given,
+            classes=classes,
+            labels_N=labels_N.astype(np.int64) - int(codes[0] < 0),
+            weights_N=self.given.weights_N[left],
+            warnings=(),
+            notes=(),
+        )
+        gone = samples.skipped[len(self.samples.skipped) :]
+        for found in (*note_lost([self.samples.ids[i] for i in lost]), *lost_classes(gone, (), classes)):
+            reporter.say(f"warning: {found.text}")
+        truth = None if self.truth is None else tuple(self.truth[i] for i in left)
+        inputs = replace(self, samples=samples, given=given, truth=truth)
+        reporter.say(f"{samples.name}: {inputs.counts}")
+        return inputs
+
+    @property
+    def label_texts(self) -> tuple[str | None, ...]:
+        """The given label of each example, None where there is none."""
+        return tuple(self.given.classes[code] if code >= 0 else None for code in self.given.labels_N.tolist())
+
     @property
     def counts(self) -> str:
         n, given = len(self.samples.ids), int((self.given.labels_N >= 0).sum())
@@ -92,7 +131,7 @@ class Inputs:
         return f"{n:,} {self.noun}s, {given:,} labeled in {classes}, {n - given:,} unlabeled"
 
 
-def read_inputs(request: NewRun, image_format: ImageFormat | None = None, features: Sequence[str] = ()) -> Inputs:
+def read_inputs(request: NewRun, image_format: ReadAs = None, features: Sequence[str] = ()) -> Inputs:
     """Reads DATA, LABELS and the truth, and joins them by id. A model, if any, wants what `open_data` says."""
     options = label_options(request)
     samples = open_data(request, image_format, features)
@@ -126,7 +165,7 @@ def truth_of(inputs: Inputs) -> HeldBackTruth | None:
 def say_counts(inputs: Inputs, reporter: Reporter) -> None:
     """Reports what is doubtful about labels and truth, and how many examples, classes and labels there are."""
     given, truth = inputs.given, truth_of(inputs)
-    texts = tuple(given.classes[code] if code >= 0 else None for code in given.labels_N.tolist())
+    texts = inputs.label_texts
     checked = (*check_few(inputs.samples, texts), *check_class_names(inputs.samples, texts))
     odd = [found.text for found in checked if found.severity == "warning"]
     for text in (*given.warnings, *odd, *(truth.doubts(given.classes) if truth is not None else ())):

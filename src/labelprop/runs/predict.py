@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ from labelprop.data.samples import Samples
 from labelprop.models.backbone import Backbone
 from labelprop.runs.backbones import features_of, trained_on, wanted_by, with_columns
 from labelprop.runs.classifier import BATCH, Classifier, load_classifier, model_description
-from labelprop.runs.design import embed_content, resolve_device
+from labelprop.runs.design import embed_content, leave_out, resolve_device
 from labelprop.runs.embed import embedded_batches, raw_batches
 from labelprop.runs.inputs import open_data
 from labelprop.runs.requests import Classifying, PredictRequest, SelectRequest
@@ -35,6 +35,7 @@ class NewData:
     classifier: Classifier
     backbone: Backbone | None
     device: torch.device
+    failures: dict[int, str] = field(default_factory=dict)  # images that could not be read, by index
 
     def check_shape(self, shape: tuple[int, ...]) -> None:
         expected = tuple(self.classifier.preprocessing.shape)
@@ -51,9 +52,11 @@ class NewData:
             self.check_shape(tuple(self.samples.content.shape))
             yield from raw_batches(self.samples, device=self.device, batch_size=BATCH)
             return
-        for rows_B, vectors_BD in embedded_batches(self.samples, self.backbone, device=self.device):
-            self.check_shape(tuple(vectors_BD.shape[1:]))
-            yield rows_B, vectors_BD
+        for batch in embedded_batches(self.samples, self.backbone, device=self.device):
+            self.failures.update(batch.failures)
+            if len(batch.rows):
+                self.check_shape(tuple(batch.vectors.shape[1:]))
+            yield batch.rows, batch.vectors
 
 
 def predict(request: PredictRequest) -> pa.Table:
@@ -62,7 +65,7 @@ def predict(request: PredictRequest) -> pa.Table:
     embedded = embed_content(new.samples, new.backbone, new.device, request)
     new.check_shape(tuple(embedded.content.shape))
     distributions_NC = new.classifier.distributions(embedded.content, new.device)
-    table = predictions_table(new.samples.ids, distributions_NC, new.classifier.classes, request.proba)
+    table = predictions_table(embedded.samples.ids, distributions_NC, new.classifier.classes, request.proba)
     return _typed(table, request)
 
 
@@ -75,10 +78,12 @@ def select(request: SelectRequest) -> pa.Table:
     classifier, n, done = new.classifier, len(new.samples), 0
     selection = BestOfClasses(len(classifier.classes), per_example=request.per_image, per_class=request.per_class)
     for rows_B, seen_B in new.batches():
-        selection.offer(rows_B, classifier.probabilities(seen_B.to(new.device)).cpu().numpy())
+        if len(rows_B):
+            selection.offer(rows_B, classifier.probabilities(seen_B.to(new.device)).cpu().numpy())
         done += len(rows_B)
         request.reporter.advance("scoring", done, n)
-    for line in what_was_selected(n, classifier.classes, selection):
+    leave_out(new.samples, new.failures, request)
+    for line in what_was_selected(n - len(new.failures), classifier.classes, selection):
         request.reporter.say(line)
     return _typed(selection_table(new.samples.ids, classifier.classes, selection), request)
 

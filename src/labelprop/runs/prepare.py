@@ -17,11 +17,13 @@ from labelprop.core.progress import Bounded, Reporter, Silent, reporting_to
 from labelprop.core.recipe_entries import AUTO
 from labelprop.core.run_folder import RunFolder
 from labelprop.core.text import duration, parse_duration
-from labelprop.data.images.pixels import ImageFormat
+from labelprop.data.images.pixels import ForBackbone, ImageFormat
+from labelprop.data.images.unchecked import UncheckedImages
 from labelprop.data.labels.join import NoLabelsError
 from labelprop.data.views.batches import check_shared_out
 from labelprop.evaluation.monitor import PASSES as MEASURED_PASSES
 from labelprop.methods.phases import Recipe
+from labelprop.models.backbone import Backbone
 from labelprop.propagators.cost.forecast import forecast
 from labelprop.propagators.cost.stages import Size
 from labelprop.runs.backbones import features_of, open_backbone, wanted_by, with_runs
@@ -84,7 +86,9 @@ def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric
     with clock.stage("read"), reporting_to(reading.reporter):
         inputs, embedded = _read_data(reading, device)
         test = _read_test(reading, inputs)
-        test_embedded = None if test is None else embed_content(test.samples, embedded.backbone, device, reading)
+        test_embedded = None
+        if test is not None:
+            test, test_embedded = _embedded(test, embedded.backbone, device, reading)
     names: tuple[str | Recipe, ...] = (request.recipe,)
     if request.recipe == AUTO:
         names = halving.candidates(tuple(embedded.content.shape), len(inputs.samples))
@@ -143,7 +147,15 @@ def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Emb
             f"--tune {request.tune} trains an image model on images, and these are {inputs.samples.modality}s; "
             "leave it out."
         )
-    return inputs, embed_content(inputs.samples, backbone, device, request)
+    return _embedded(inputs, backbone, device, request)
+
+
+def _embedded(
+    inputs: Inputs, backbone: Backbone | None, device: torch.device, request: TrainRequest
+) -> tuple[Inputs, Embedded]:
+    """What the network sees, of the examples that can be read."""
+    embedded = embed_content(inputs.samples, backbone, device, request, inputs.label_texts)
+    return inputs.only_read(embedded.samples, request.reporter), embedded
 
 
 def _backbone(request: TrainRequest) -> Any:
@@ -157,8 +169,12 @@ def _read_test(request: TrainRequest, inputs: Inputs) -> Inputs | None:
     """The test set, read in the image format of DATA."""
     if request.test is None:
         return None
-    shape = inputs.samples.content.shape if inputs.samples.content is not None else ()
-    image_format = ImageFormat(*shape) if inputs.samples.modality == "image" else None
+    content = inputs.samples.content
+    image_format: ImageFormat | ForBackbone | None = None
+    if content is not None and inputs.samples.modality == "image":
+        image_format = ImageFormat(*content.shape)
+        if isinstance(content, UncheckedImages):
+            image_format = ForBackbone(image_format, content.scaling)
     label_col = request.label_col or request.truth_col
     asked = replace(request, data=request.test, labels=None, truth=None, label_col=label_col, truth_col=None)
     try:

@@ -40,7 +40,8 @@ def prepare_propagation(request: PropagateRequest) -> PreparedPropagation:
         inputs = read_inputs(request, *wanted_by(named, request.image_size))
         say_counts(inputs, request.reporter)
         backbone = open_backbone(inputs.samples, named, request.reporter, request.seed)
-        embedded = embed_content(inputs.samples, backbone, device, request)
+        embedded = embed_content(inputs.samples, backbone, device, request, inputs.label_texts)
+        inputs = inputs.only_read(embedded.samples, request.reporter)
         vectors_ND = _as_vectors(inputs, embedded.content)
     return PreparedPropagation(request, estimator, inputs, embedded, vectors_ND, device, clock)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from labelprop.core.cache import Cache
 from labelprop.core.errors import StorageError, WorkError
 from labelprop.data.images import choose_format as format_module
-from labelprop.data.images import decoding, pixel_file
+from labelprop.data.images import pixel_file
 from labelprop.data.images.decoding import decode_images
 from labelprop.data.images.originals import EncodedImages, PixelArray
 from labelprop.data.images.pixels import ImageFormat
@@ -38,7 +38,7 @@ def test_decodes_once_and_maps_the_file_afterwards(
     cache = Cache(tmp_path / "cache")
     first = decode_images(EncodedImages(files), None, cache)
     monkeypatch.setattr(pixel_file, "to_pixels", forbid)
-    monkeypatch.setattr(decoding, "read_header", forbid)
+    monkeypatch.setattr(EncodedImages, "header", forbid)
     second = decode_images(EncodedImages(files), None, cache)
     assert first.digest == second.digest
     for content in (first.content, second.content):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labelprop.core.text import byte_size
-from labelprop.data.images.pixels import Header, ImageFormat
+from labelprop.data.images.pixels import Header, ImageFormat, Scaling
 
 SMALL_PIXELS = 256 * 256  # images of one size up to this are kept as they are
 LARGEST_SIDE = 224  # of larger or mixed images, unless --image-size is given
@@ -51,6 +51,16 @@ def choose_format(headers: Sequence[Header], wanted: Wanted) -> ChosenFormat:
         return ChosenFormat(target, cached=False, note=note)
     same = not headers or sizes == {(target.width, target.height)}
     return ChosenFormat(target, cached=True, note=None if same else scaled)
+
+
+def describe_scaling(headers: Sequence[Header], target: ImageFormat, scaling: Scaling) -> str | None:
+    """How images with these headers are brought to `target`; None where they have its size."""
+    sizes = {(header.width, header.height) for header in headers}
+    if sizes <= {(target.width, target.height)}:
+        return None
+    how = "squeezed to" if scaling.whole else "scaled to"
+    crop = "" if scaling.whole else " (shorter side, then a crop at the center)"
+    return f"{_describe(sizes)}, each {how} {target.width}x{target.height}{crop}"
 
 
 def _height_and_width(headers: Sequence[Header], sizes: set[tuple[int, int]], side: int | None) -> tuple[int, int]:

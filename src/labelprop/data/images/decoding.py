@@ -13,11 +13,12 @@ from labelprop.core.cache import Cache
 from labelprop.core.files import content_key
 from labelprop.data.contents import TensorContent, shared_tensor
 from labelprop.data.images import choose_format as format_module
-from labelprop.data.images.choose_format import ChosenFormat, Wanted, choose_format
+from labelprop.data.images.choose_format import ChosenFormat, Wanted, choose_format, describe_scaling
 from labelprop.data.images.originals import PixelArray
 from labelprop.data.images.pixel_file import load_pixels, over_rows, write_pixels
-from labelprop.data.images.pixels import DECODER_VERSION, Header, ImageFormat, read_header, to_pixels
+from labelprop.data.images.pixels import DECODER_VERSION, ForBackbone, Header, ImageFormat, to_pixels
 from labelprop.data.images.streamed import StreamedImages
+from labelprop.data.images.unchecked import UncheckedImages
 from labelprop.data.source import Originals
 
 
@@ -63,6 +64,22 @@ def decode_images(originals: Originals, wanted: Wanted, cache: Cache) -> Decoded
     return DecodedImages(TensorContent(pixels, torch.uint8), rows, failures, digest, chosen.note)
 
 
+def open_for_backbone(originals: Originals, asked: ForBackbone, side: int | None) -> DecodedImages:
+    """Make `originals` readable as a backbone wants them, of a `side` if one is given: headers are read, no more.
+
+    `failures` are those whose header cannot be read; others may follow. The digest is empty: nothing was hashed.
+    """
+    if isinstance(originals, PixelArray) and asked.format is None and _usable_as_is(originals, side):
+        return decode_images(originals, None, Cache())  # nothing to decode
+    headers = list(over_rows(originals.header, np.arange(len(originals))))
+    failures = tuple((row, header) for row, header in enumerate(headers) if isinstance(header, str))
+    read = [header for header in headers if isinstance(header, Header)]
+    target = asked.format or choose_format(read, side).format
+    rows = np.delete(np.arange(len(originals)), [row for row, _ in failures])
+    content = UncheckedImages(originals, rows, target, asked.scaling)
+    return DecodedImages(content, rows, failures, "", describe_scaling(read, target, asked.scaling))
+
+
 def _usable_as_is(originals: PixelArray, wanted: Wanted) -> bool:
     if not originals.direct or isinstance(wanted, int) or not len(originals):
         return False
@@ -74,7 +91,7 @@ def _usable_as_is(originals: PixelArray, wanted: Wanted) -> bool:
 
 def _write_record(path: Path, originals: Originals, wanted: Wanted, cache: Cache, pixels_key: str) -> None:
     """Look at all headers, decide, decode once, and note the outcome."""
-    headers = list(over_rows(lambda row: read_header(originals.open(row)), np.arange(len(originals))))
+    headers = list(over_rows(originals.header, np.arange(len(originals))))
     failures = {row: header for row, header in enumerate(headers) if isinstance(header, str)}
     chosen = choose_format([header for header in headers if isinstance(header, Header)], wanted)
     candidates = np.delete(np.arange(len(originals)), list(failures))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from functools import lru_cache
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -12,6 +13,7 @@ IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
     | {".pbm", ".pnm", ".jp2", ".j2k", ".jpx", ".avif", ".tga", ".apng", ".mpo", ".psd"}
 )
+LARGEST_PIXELS = 178_956_970  # of an image: where Pillow's own, twice MAX_IMAGE_PIXELS, is if nobody changes it
 HEIF_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _HEIF_REMEDY = "pip install pillow-heif, or convert to JPEG"
@@ -49,15 +51,31 @@ def refuse_unsupported(name: str | Path) -> None:
         raise UnsupportedImageError(suffix)
 
 
-def open_image(data: bytes | memoryview) -> Image.Image:
+class TooLargeError(ValueError):
+    """An image that is not decoded, since it may be made to fill the memory."""
+
+    def __init__(self, width: int, height: int) -> None:
+        super().__init__(
+            f"{width}x{height} pixels are more than the {LARGEST_PIXELS / 1e6:.0f} million that are decoded: scale "
+            "it down, or remove it where it is a decompression bomb"
+        )
+
+
+def open_image(file: bytes | memoryview | BinaryIO) -> Image.Image:
     """The image in an encoded file, not yet decoded. Raises OSError or ValueError where there is none.
 
     HEIF is known by its first bytes: phones also store it under the name `.jpg`, and cells of tables have no name.
     """
-    head = bytes(data[:40])
+    if isinstance(file, bytes | memoryview):
+        file = io.BytesIO(file)
+    head = file.read(40)
+    file.seek(0)
     if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS and b"avif" not in head and not _reads_heif():
         raise UnsupportedImageError(".heic")
-    return Image.open(io.BytesIO(data))
+    image = Image.open(file)
+    if image.width * image.height > LARGEST_PIXELS:
+        raise TooLargeError(image.width, image.height)
+    return image
 
 
 @lru_cache

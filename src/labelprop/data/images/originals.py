@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -9,10 +11,14 @@ import numpy as np
 from PIL import Image
 
 from labelprop.core.files import Digest
+from labelprop.core.row_cache import key_of
 from labelprop.data.images.kinds import UnsupportedImageError, open_image, refuse_unsupported
+from labelprop.data.images.pixels import Header, read_header
 from labelprop.data.source import Originals
 
 _DIGEST_BLOCK = 4_096  # rows: a mapped array is hashed without being held
+_EMPTY = "the file is empty (0 bytes)"
+_SETTLED_NS = 2 * 10**9  # since the last change: a file changed again within the clock's step has the same time
 
 
 class ImageCells(Protocol):
@@ -48,7 +54,7 @@ class EncodedImages(Originals):
             case _:
                 data = cell
         if not len(data):
-            raise ValueError("the file is empty (0 bytes)")
+            raise ValueError(_EMPTY)
         return data
 
     def where(self, row: int) -> str:
@@ -57,6 +63,37 @@ class EncodedImages(Originals):
 
     def open(self, row: int) -> Image.Image:
         return open_image(self.read(row))
+
+    def header(self, row: int) -> Header:
+        cell = self.cells[row]
+        if not isinstance(cell, Path | str):
+            return super().header(row)
+        refuse_unsupported(cell)
+        with open(cell, "rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                raise ValueError(_EMPTY)
+            return read_header(open_image(file))
+
+    def keyed(self, row: int) -> tuple[bytes, Image.Image]:
+        data = self.read(row)
+        return key_of(data), open_image(data)
+
+    def identity(self, row: int) -> bytes | None:
+        """Of a file: of its path, size, time of change and place on the disk; none just after a change.
+
+        It does not see what sets all of these back, nor a change on a disk whose clock stands still.
+        """
+        cell = self.cells[row]
+        if not isinstance(cell, Path | str):
+            return None
+        try:
+            found = os.stat(cell)
+        except OSError:
+            return None
+        if time.time_ns() - found.st_mtime_ns < _SETTLED_NS:
+            return None
+        where = os.fsencode(os.path.abspath(cell))
+        return key_of(b"%d %d %d %d %b" % (found.st_size, found.st_mtime_ns, found.st_dev, found.st_ino, where))
 
     def fingerprint(self, row: int) -> str:
         return Digest(self.read(row)).hex()

@@ -1,12 +1,14 @@
 """From one image file to 8-bit pixels of a given format, and what its header holds.
 
 Gray stays gray; transparency is composited on white; 16-bit gray is scaled to 8 bits; the EXIF orientation is
-applied; an image of another size is scaled so that it covers the format and cropped at the center.
+applied; an image of another size is scaled so that it covers the format and cropped at the center, or squeezed whole.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
@@ -14,7 +16,10 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 DECODER_VERSION = 1  # part of every cache key: raise it when the same file would give other pixels
 
 _GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"})
+_MEANS = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "YCbCr"})  # modes in which pixels can be averaged
 _ORIENTATION = 0x0112  # EXIF tag
+_LARGE_PIXELS = 2**24  # above this images are decoded one at a time: several at once could fill the memory
+_ONE_LARGE = Lock()
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # its values that swap width and height
 
 
@@ -29,6 +34,28 @@ class ImageFormat:
     @property
     def shape(self) -> tuple[int, int, int]:
         return (self.channels, self.height, self.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """How an image of another size is brought to a format."""
+
+    whole: bool = False  # squeezed, not cropped
+    method: Image.Resampling = Image.Resampling.BILINEAR
+    oversize: int = 2  # times its longer side that an image has at least before it is resampled; a JPEG is decoded so
+    reduced: bool = False  # whether others are shrunk so before anything else as well
+
+
+USUAL = Scaling()
+FROZEN = Scaling(oversize=1, reduced=True)  # for pretrained networks; `benchmarks/photo_views.py` compares
+
+
+@dataclass(frozen=True, slots=True)
+class ForBackbone:
+    """Images as a frozen backbone sees them: in its own format, or in one that suits them where it has none."""
+
+    format: ImageFormat | None = None
+    scaling: Scaling = FROZEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +87,11 @@ def _has_gray_palette(image: Image.Image) -> bool:
 
 
 def to_eight_bit(image: Image.Image) -> Image.Image:
-    """The image upright, in mode L or RGB.
+    """The image upright, in mode L or RGB. The one that was given is not to be used any more.
 
     Raises OSError or ValueError (from Pillow) where the file is damaged, and ValueError for float pixels.
     """
-    image = ImageOps.exif_transpose(image)
+    ImageOps.exif_transpose(image, in_place=True)
     if image.mode == "F":
         raise ValueError("its pixels are floating-point numbers of unknown range; save it with 8 or 16 bits")
     if image.mode.startswith("I"):
@@ -78,22 +105,39 @@ def to_eight_bit(image: Image.Image) -> Image.Image:
     return image.convert("L" if gray else "RGB")
 
 
-def to_pixels(image: Image.Image, target: ImageFormat) -> np.ndarray:
+def to_pixels(image: Image.Image, target: ImageFormat, scaling: Scaling = USUAL) -> np.ndarray:
     """Decode an opened image to `target`: uint8 (C, H, W).
 
     Raises OSError or ValueError (from Pillow) where the file is damaged.
     """
     size = (target.width, target.height)
+    least = scaling.oversize * max(size)
+    whole = (
+        image.width * image.height if image.info.get("progressive") else 0
+    )  # held as coefficients, whatever is drawn
     if isinstance(image, ImageFile.ImageFile) and image.format == "JPEG":
-        image.draft(None, (2 * max(size), 2 * max(size)))  # decodes large photos at a reduced scale
-    image = to_eight_bit(image)
+        image.draft(None, (least, least))  # decodes large photos at a reduced scale
+    with _ONE_LARGE if max(whole, image.width * image.height) > _LARGE_PIXELS else nullcontext():
+        if scaling.reduced:
+            image = _reduced(image, 2 * least)
+        image = to_eight_bit(image)
     mode = "L" if target.channels == 1 else "RGB"
     if image.mode != mode:
         image = image.convert(mode)
-    if image.size != size:
-        image = ImageOps.fit(image, size, method=Image.Resampling.BILINEAR)
+    if image.size != size and scaling.whole:
+        image = image.resize(size, scaling.method)
+    elif image.size != size:
+        image = ImageOps.fit(image, size, method=scaling.method)
     pixels = np.asarray(image, dtype=np.uint8)
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _reduced(image: Image.Image, least: int) -> Image.Image:
+    """The image with means of blocks for pixels, as many as leave its sides no shorter than `least`."""
+    factor = min(image.size) // least
+    if factor < 2 or image.mode not in _MEANS:
+        return image
+    return image.reduce(factor)
 
 
 def failure_reason(error: Exception) -> str:
@@ -103,6 +147,8 @@ def failure_reason(error: Exception) -> str:
             return "the file does not exist"
         case UnidentifiedImageError():
             return "not an image, or damaged at its beginning"
+        case Image.DecompressionBombError():  # where the process has a limit below ours
+            return f"{str(error).rstrip('.')}; scale it down, or raise PIL.Image.MAX_IMAGE_PIXELS"
         case OSError() if error.strerror:
             return error.strerror.lower()
         case _ if "truncated" in str(error).lower():  # Pillow adds how many bytes were left

@@ -13,10 +13,10 @@ import torch
 from labelprop.core.errors import WorkError
 from labelprop.core.threads import usable_cores
 from labelprop.data.contents import Content, as_index
-from labelprop.data.images.pixels import ImageFormat, failure_reason, to_pixels
+from labelprop.data.images.pixels import USUAL, ImageFormat, Scaling, failure_reason, to_pixels
 from labelprop.data.source import Originals
 
-_AHEAD = 2  # tasks in flight a worker
+_AHEAD = 2  # tasks in flight a worker, where nothing else is said
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -27,14 +27,15 @@ def workers() -> int:
     return min(8, usable_cores())
 
 
-def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """`function` of each item, in order, computed ahead by a pool of threads but never far ahead."""
+def ahead(function: Callable[[Item], Result], items: Iterable[Item], most: int | None = None) -> Iterator[Result]:
+    """`function` of each item, in order, computed ahead by a pool of threads but never more than `most` ahead."""
+    most = _AHEAD * workers() if most is None else most
     pending: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(workers(), thread_name_prefix="decode") as pool:
         try:
             for item in items:
                 pending.append(pool.submit(function, item))
-                if len(pending) > _AHEAD * workers():
+                if len(pending) > most:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
@@ -48,13 +49,15 @@ class StreamedImages(Content):
 
     dtype = torch.uint8
 
-    def __init__(self, originals: Originals, rows: np.ndarray, image_format: ImageFormat) -> None:
+    def __init__(
+        self, originals: Originals, rows: np.ndarray, image_format: ImageFormat, scaling: Scaling = USUAL
+    ) -> None:
         """`rows` (N,) are the rows of `originals` that can be read."""
-        self._originals, self._rows, self._format = originals, rows, image_format
+        self.originals, self.rows, self.format, self.scaling = originals, rows, image_format, scaling
         self.shape = image_format.shape
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     @property
     def resident(self) -> bool:
@@ -64,12 +67,12 @@ class StreamedImages(Content):
         """Decoded images. Raises WorkError where a file that could be read before no longer can."""
         chosen = as_index(indices).numpy()
         pixels = np.empty((len(chosen), *self.shape), dtype=np.uint8)
-        for place, row in enumerate(self._rows[chosen]):
+        for place, row in enumerate(self.rows[chosen]):
             try:
-                pixels[place] = to_pixels(self._originals.open(int(row)), self._format)
+                pixels[place] = to_pixels(self.originals.open(int(row)), self.format, self.scaling)
             except Exception as error:  # Pillow's readers raise whatever a damaged file leads them to
                 raise WorkError(
-                    f"the image {self._originals.where(int(row))} could be read when the data were opened and no "
+                    f"the image {self.originals.where(int(row))} could be read when the data were opened and no "
                     f"longer can: {failure_reason(error)}. Put it back, or start again without it."
                 ) from error
         return torch.from_numpy(pixels)
@@ -78,4 +81,4 @@ class StreamedImages(Content):
         return ahead(self.read, index_batches)
 
     def take(self, indices: np.ndarray) -> StreamedImages:
-        return StreamedImages(self._originals, self._rows[indices], self._format)
+        return type(self)(self.originals, self.rows[indices], self.format, self.scaling)

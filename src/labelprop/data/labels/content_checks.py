@@ -13,7 +13,7 @@ from labelprop.data.contents import TensorContent
 from labelprop.data.files.skipped import by_reason
 from labelprop.data.images.originals import PixelArray
 from labelprop.data.images.pixel_file import over_rows
-from labelprop.data.images.pixels import Header, read_header
+from labelprop.data.images.pixels import Header
 from labelprop.data.labels.findings import Finding, blocking, note, warning
 from labelprop.data.repeated import repeated_ids
 from labelprop.data.samples import Samples
@@ -83,7 +83,7 @@ def check_sizes(samples: Samples) -> Iterator[Finding]:
     originals = samples.originals
     if originals is None or isinstance(originals, PixelArray) or not len(samples):
         return
-    outcomes = list(over_rows(lambda row: read_header(originals.open(row)), samples.rows))
+    outcomes = list(over_rows(originals.header, samples.rows))
     sizes = np.array([(h.width, h.height) if isinstance(h, Header) else (1, 1) for h in outcomes])
     short, long = sizes.min(axis=1), sizes.max(axis=1)
     median, usual = np.median(short), np.median(long / short)

@@ -138,7 +138,7 @@ def join(samples: Samples, rows: Sequence[LabelRow], options: LabelOptions = USU
         *repeated_labels(repeated),
         *_note(outscored, "of examples selected for several classes", "The class with the best score counts."),
         *_note(guessed, "that a run found, nobody gave", "They are trained on as if they had been given."),
-        *_note(lost, "for examples that cannot be read", "Left out."),
+        *note_lost(lost),
         *lost_classes(samples.skipped, rows, texts),
         *_note(weightless, "of weight 0", "These examples count as unlabeled."),
         *numbers_and_names(samples, rows),
@@ -223,6 +223,11 @@ def _disagreeing(pairs: Pairs, samples: Samples, folders: Sequence[str]) -> list
 
 def _note(ids: Sequence[str], what: str, so: str) -> list[Finding]:
     return [warning(f"{counted(len(ids), 'label')} {what}: {quoted(ids)}. {so}", ids)] if ids else []
+
+
+def note_lost(ids: Sequence[str]) -> list[Finding]:
+    """Labels whose examples cannot be read."""
+    return _note(ids, "for examples that cannot be read", "Left out.")
 
 
 def read_truth(
