@@ -1,9 +1,11 @@
-# Targets for people; each can be run from a fresh clone. TORCH=keep uses the torch that is installed already.
+# Targets for people; each can be run from a fresh clone. TORCH=keep uses the torch that is installed already;
+# TEXT=0 leaves out the pretrained text model and what it needs.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 TORCH  ?=
 BLAS   ?= SkylakeX
+TEXT   ?= 1
 EXTRAS := hf,text,dev
 
 CONSTRAIN = grep -v $(if $(filter keep,$(TORCH)),'^torch==','^$$') constraints.txt > $(VENV)/constraints.txt
@@ -19,14 +21,15 @@ $(VENV)/.created:
 	$(PYTHON) -m venv $(if $(filter keep,$(TORCH)),--system-site-packages) $(VENV)
 	touch $@
 
+# --no-compile: Python compiles a module when it is first imported; all that pip would compile are 220 MB more.
 $(VENV)/.installed: $(VENV)/.created pyproject.toml constraints.txt
 	$(CONSTRAIN)
-	$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e .
+	$(BIN)/python -m pip install -q --no-compile -c $(VENV)/constraints.txt -e '.$(if $(filter 1,$(TEXT)),[text])'
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	$(CONSTRAIN)
-	$(BIN)/python -m pip install -q -c $(VENV)/constraints.txt -e '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install -q --no-compile -c $(VENV)/constraints.txt -e '.[$(EXTRAS)]'
 	touch $@ $(VENV)/.installed
 
 demo: setup

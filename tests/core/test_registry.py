@@ -44,7 +44,7 @@ def test_bench_parameters_are_its_settings_and_each_says_what_it_is(name: str) -
 
 SHARED = {  # files that hold no entry of their own
     ("propagators", "propagators"): {"local_over_processes"},
-    ("models/trunks", "models"): {"efficientnet_lite", "hf", "modes", "sentences", "text_svd", "trunk"},
+    ("models/trunks", "models"): {"efficientnet_lite", "hf", "long_texts", "modes", "sentences", "text_svd", "trunk"},
     ("data/sources", "sources"): set(),
 }
 

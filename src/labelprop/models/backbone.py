@@ -43,6 +43,7 @@ class Backbone:
     best read as such, `sized` whether that size was chosen and is needed to load it again; `of_pixels` is a network
     that was trained here, on images as trainings read them. `features` are the columns of a number each that make its
     vectors, where they have names.
+    `said` tells what there is to say of the examples that were embedded.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Backbone:
     features: tuple[str, ...] = ()
     sized: bool = False
     of_pixels: bool = False
+    said: Callable[[], str] = str  # str() is empty: nothing
 
     def to_json(self) -> dict[str, Any]:
         """Its record in a run."""
@@ -92,7 +94,8 @@ def load_backbone(
             shape = (3 if len(config.mean) == 3 else 1, *config.size)
             return Backbone(name, digest, "image", partial(_embed_images, model), by_name=True, image_shape=shape)
         settings = (model.described,) if isinstance(model, SentenceEncoder) else ()
-        return Backbone(name, weights_digest(model, *settings), "text", partial(_embed_texts, model), by_name=True)
+        digest, vectors = weights_digest(model, *settings), partial(_embed_texts, model)
+        return Backbone(name, digest, "text", vectors, by_name=True, said=model.reader.said)
     if isinstance(backbone, TextSvd):
         return Backbone(LEARNED, backbone.digest, "text", partial(_embed_by_svd, backbone), learned=backbone)
     if isinstance(backbone, nn.Module):
@@ -116,7 +119,7 @@ def _bundled(name: str, image_size: int) -> Backbone:
         )
     if name == "text":
         texts = Texts()
-        return Backbone(name, texts.digest, "text", texts, by_name=True)
+        return Backbone(name, texts.digest, "text", texts, by_name=True, said=texts.said)
     raise RequestError(f"backbone '{name}' is learned from the texts of a run; it cannot be loaded without them.")
 
 

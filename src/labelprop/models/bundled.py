@@ -68,6 +68,10 @@ class Texts:
         vectors_BD: torch.Tensor = self.encoder.to(device)(texts, device)
         return vectors_BD
 
+    def said(self) -> str:
+        """What there is to say of the texts so far."""
+        return self.encoder.reader.said() if "encoder" in self.__dict__ else ""
+
 
 def photo_size(device: torch.device | str) -> int:
     """Pixels a side that `photos` sees on this device where none were asked for."""

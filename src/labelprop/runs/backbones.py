@@ -96,7 +96,7 @@ def backbone_of_run(folder: RunFolder, model: Any = None, own: Any = None) -> Ba
         "features": features_of(folder),
     }
     if seen_by is not None:
-        return replace(seen_by, **named, learned=None)
+        return replace(seen_by, **named, learned=None, sized=False)
     shape = preprocessing.image_format.shape if preprocessing.image_format else None
     return Backbone(**named, modality=preprocessing.kind, image_shape=shape, of_pixels=True)
 

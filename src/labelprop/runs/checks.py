@@ -158,7 +158,8 @@ def _check_start(request: TrainRequest) -> None:
     _check_word("--tune", request.tune, TUNES)
     if request.tune != FROZEN and request.init is not None:
         raise RequestError(f"--tune {request.tune} and --init exclude each other: both name what to start from.")
-    if request.tune != FROZEN and not isinstance(request.backbone, str | os.PathLike):
+    own = isinstance(request.backbone, str | os.PathLike) and not is_bundled(request.backbone)
+    if request.tune != FROZEN and not own:
         raise RequestError(
             f"--tune {request.tune} needs images, and --backbone with the folder or name of a HuggingFace model."
         )

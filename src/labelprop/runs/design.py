@@ -90,6 +90,8 @@ def embed_content(
     vectors_ND, failures, digest = embed_samples(
         samples, backbone, device=device, progress=pace, cache=Path(reading.cache) if reading.cache else None
     )
+    if said := backbone.said():
+        reading.reporter.say(said)
     left = leave_out(samples, failures, reading, labels)
     content = TensorContent(torch.from_numpy(vectors_ND), torch.float32)
     return Embedded(content, backbone, replace(left, digest=digest))

@@ -129,7 +129,7 @@ def _bounded(request: TrainRequest, budget: float) -> Reporter:
 
 def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Embedded]:
     """DATA, and what the network sees of it."""
-    named = with_runs(_backbone(request), device, request.image_size) if request.tune == FROZEN else None
+    named = _backbone(request, device) if request.tune == FROZEN else None
     image_format, features = wanted_by(named, request.image_size)
     if request.init is not None:
         features = features_of(RunFolder(request.init))
@@ -158,11 +158,13 @@ def _embedded(
     return inputs.only_read(embedded.samples, request.reporter), embedded
 
 
-def _backbone(request: TrainRequest) -> Any:
-    """The one that was asked for, else that of the run to start from."""
+def _backbone(request: TrainRequest, device: torch.device) -> Any:
+    """The one that was asked for, else that of the run to start from, which saw images of a certain size."""
     if request.backbone is not None or request.init is None:
-        return request.backbone
-    return own_backbone(request.init, model_description(RunFolder(request.init)))
+        return with_runs(request.backbone, device, request.image_size)
+    description = model_description(RunFolder(request.init))
+    size = (description.get("backbone") or {}).get("image_size")
+    return with_runs(own_backbone(request.init, description), device, request.image_size or size)
 
 
 def _read_test(request: TrainRequest, inputs: Inputs) -> Inputs | None:

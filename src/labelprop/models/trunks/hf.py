@@ -1,16 +1,15 @@
 """Image and text models of HuggingFace, by folder or name, without torchvision.
 
 The image processors of transformers need torchvision, so what they would read from `preprocessor_config.json` is read
-here: size, mean and standard deviation. A name is looked up in the local cache and then on the hub, as transformers
-does; HF_HUB_OFFLINE=1 keeps it from the network.
+here: size, mean and standard deviation. A name is looked up on the hub, as transformers does; where that cannot be
+reached, or HF_HUB_OFFLINE=1 is set, in the local cache.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,19 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from labelprop.core.bundled import OFFER
 from labelprop.core.errors import RequestError
 from labelprop.core.extras import require
+from labelprop.models.trunks.long_texts import Reader
 from labelprop.models.trunks.modes import evaluating
-from labelprop.models.trunks.sentences import SentenceEncoder
+from labelprop.models.trunks.sentences import SentenceEncoder, quiet
 from labelprop.models.trunks.trunk import Trunk
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 DEFAULT_SIZE = 224  # of ImageNet, where a folder names no size
 SENTENCES = "modules.json"  # the file by which a sentence-transformers model is known
+PATIENCE = 5  # seconds until the hub counts as out of reach
 LONGEST_TEXT = 512  # tokens, where neither model nor tokenizer names a limit
 
 
@@ -79,10 +81,11 @@ class HfTextEncoder(nn.Module):
         config: Any = model.config
         positions = getattr(config, "max_position_embeddings", LONGEST_TEXT)
         self.longest = min(int(tokenizer.model_max_length), int(positions))
+        self.reader = Reader(tokenizer, self.longest)
 
     def forward(self, texts: list[str], device: torch.device | str) -> torch.Tensor:
         tokens = self.tokenizer(
-            texts, padding=True, truncation=True, max_length=self.longest, return_tensors="pt"
+            self.reader.shorten(texts), padding=True, truncation=True, max_length=self.longest, return_tensors="pt"
         ).to(device)
         hidden_BTD: torch.Tensor = self.model(**tokens).last_hidden_state
         real_BT1 = tokens["attention_mask"].unsqueeze(2).to(hidden_BTD.dtype)
@@ -103,13 +106,14 @@ def load_hf(name: str | os.PathLike[str]) -> HfImageTrunk | HfTextEncoder | Sent
         source = os.path.expanduser(source)
         if not Path(source).is_dir():
             raise RequestError(f"backbone '{name}': no such folder; give a HuggingFace model's folder or name.")
+    if not Path(source).is_dir():
+        source = _reachable(source)
     try:
         config = transformers.AutoConfig.from_pretrained(source)
         kind = _kind(config, source)
         if kind == "text" and _file_of(source, SENTENCES):
-            with _quiet(transformers):
-                return SentenceEncoder(source).eval()
-        with _quiet(transformers):
+            return SentenceEncoder(source).eval()
+        with quiet():
             model, found = transformers.AutoModel.from_pretrained(
                 source, config=config, dtype=torch.float32, output_loading_info=True
             )
@@ -123,8 +127,28 @@ def load_hf(name: str | os.PathLike[str]) -> HfImageTrunk | HfTextEncoder | Sent
             raise
         raise RequestError(
             f"backbone '{name}' cannot be loaded: {error}. Give the folder of a HuggingFace model (config.json and "
-            "model.safetensors), or a name that is in the local cache or on the hub."
+            f"model.safetensors), or a name that is in the local cache or on the hub. {OFFER}"
         ) from error
+
+
+def _reachable(name: str) -> str:
+    """The name, where the hub answers; else its folder in the local cache.
+
+    Without a connection the hub's own client would try for half a minute, for every file again. Raises RequestError
+    where the name is in neither.
+    """
+    hub = require("huggingface_hub", "hf", f"backbone '{name}'")
+    try:
+        hub.get_session().head(hub.constants.ENDPOINT, timeout=PATIENCE)
+    except Exception as error:  # of whichever client the hub uses: its names change
+        try:
+            return str(hub.snapshot_download(name, local_files_only=True))
+        except (OSError, ValueError):
+            raise RequestError(
+                f"backbone '{name}': {hub.constants.ENDPOINT} cannot be reached ({error}), and no model of that name "
+                f"is in the local cache. {OFFER}"
+            ) from error
+    return name
 
 
 def _check_complete(missing: Iterable[str]) -> None:
@@ -132,21 +156,6 @@ def _check_complete(missing: Iterable[str]) -> None:
     needed = sorted(name for name in missing if not name.startswith("pooler."))
     if needed:
         raise ValueError(f"it lacks {len(needed)} weights, {needed[0]} for one")
-
-
-@contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Without the progress of loading, and the table of weights that are missing: `_check_complete` looks at them."""
-    logging = transformers.utils.logging
-    level, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if shown:
-            logging.enable_progress_bar()
 
 
 def read_image_config(name: str, config: Any) -> ImageConfig:
