@@ -72,12 +72,13 @@ def open_for_backbone(originals: Originals, asked: ForBackbone, side: int | None
 
     `failures` are those whose header cannot be read; others may follow. The digest is empty: nothing was hashed.
     """
-    if isinstance(originals, PixelArray) and asked.format is None and _usable_as_is(originals, side):
+    wanted = asked.format() if callable(asked.format) else asked.format
+    if isinstance(originals, PixelArray) and wanted is None and _usable_as_is(originals, side):
         return decode_images(originals, None, cache)  # nothing to decode
     headers = _headers(originals, cache)
     failures = tuple((row, header) for row, header in enumerate(headers) if isinstance(header, str))
     read = [header for header in headers if isinstance(header, Header)]
-    target = asked.format or choose_format(read, side).format
+    target = wanted or choose_format(read, side).format
     rows = np.delete(np.arange(len(originals)), [row for row, _ in failures])
     content = UncheckedImages(originals, rows, target, asked.scaling)
     return DecodedImages(content, rows, failures, "", describe_scaling(read, target, asked.scaling))
