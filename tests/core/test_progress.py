@@ -39,6 +39,16 @@ def test_an_eta_appears_early_and_then_not_too_often(clock) -> None:
     assert clock[0] > display.FIRST_LINE_AFTER_S
 
 
+def test_a_stage_that_counts_examples_shows_how_many_a_second(clock) -> None:
+    stream = io.StringIO()
+    lines = ProgressLines(stream)
+    for second in range(8):
+        clock[0] = second
+        lines.advance("embedding images", 39 * second, 390)
+    (said, *_) = stream.getvalue().splitlines()
+    assert said == "embedding images: 30% of the work done, 39 a second, about 7 s left"
+
+
 def test_no_time_left_is_shown_before_the_pace_tells_anything(clock) -> None:
     stream = io.StringIO()
     lines = ProgressLines(stream)

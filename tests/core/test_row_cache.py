@@ -51,6 +51,20 @@ def test_damaged_and_deleted_files_are_as_if_they_were_not(tmp_path: Path) -> No
     assert RowCache(Cache(tmp_path), "v").find(keys("a"))[0].tolist() == [0]
 
 
+def test_many_small_files_become_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(row_cache, "MOST_SMALL", 5)
+    monkeypatch.setattr(row_cache, "SMALL", 3)
+    wanted = rows(12)
+    made = RowCache(Cache(tmp_path), "v")
+    made.add(keys("x", "y", "z"), rows(3, 1))  # not small
+    for number in range(12):
+        made.add(keys(number), wanted[number : number + 1])
+        assert len([*(tmp_path / "rows" / "v").iterdir()]) <= 7
+    for opened in (made, RowCache(Cache(tmp_path), "v")):
+        places, found = opened.find([*keys(*range(12)), *keys("y")])
+        np.testing.assert_array_equal(found[np.argsort(places)], [*wanted, rows(3, 1)[1]])
+
+
 def test_above_the_limit_what_was_used_longest_ago_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abc":
         RowCache(Cache(tmp_path), f"of {name}").add(keys(name), rows(1))

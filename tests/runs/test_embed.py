@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -167,6 +168,23 @@ def test_the_cache_knows_each_example_by_content_and_backbone(tmp_path, monkeypa
         module[1].bias.add_(1)
     assert not np.array_equal(vectors_of(samples_of("image", content), load_backbone(module), cache=tmp_path), first)
     assert seen == [10, 10, 3, 1, 23]
+
+
+def test_how_long_it_takes_is_said_once_from_the_pace_after_the_first_batch(monkeypatch):
+    now, said, advanced = [0.0], [], []
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    reporter = SimpleNamespace(say=said.append, advance=lambda *about: advanced.append(about))
+    foretold = embedding.Foretold(reporter, "embedding images", "images with photos")
+    for seconds, done in ((8, 100), (10, 200), (13, 300)):  # the first batch also opens the network
+        now[0] = seconds
+        foretold(done, 200_000)
+    assert said == ["embedding 200,000 images with photos takes about 1 h 06 min, at 50 a second"]
+    assert advanced == [("embedding images", done, 200_000) for done in (100, 200, 300)]
+    short = embedding.Foretold(reporter, "embedding images", "images with photos")
+    for seconds, done in ((14, 100), (16, 200)):
+        now[0] = seconds
+        short(done, 300)
+    assert len(said) == 1
 
 
 def test_an_embedding_that_was_killed_goes_on_as_if_it_had_not(tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ from labelprop.core.files import Hashed, content_key, save_array
 
 KEY = 16  # bytes
 FOLDER = "rows"
+SMALL, MOST_SMALL = 2048, 64  # rows of a small file, and how many of them are left apart: to open each takes time
 LIMIT_BYTES = 8 * 2**30  # a million and a half vectors of 1,280 numbers
 
 
@@ -37,9 +38,12 @@ class RowCache:
 
     def __init__(self, cache: Cache, name: str, dtype: type[np.generic] = np.float32) -> None:
         self._cache, self._name, self._dtype = cache, name, dtype
+        self._open_all()
+
+    def _open_all(self) -> None:
         self._files: list[tuple[Path, np.ndarray]] = []
         self._places: dict[bytes, tuple[int, int]] = {}
-        for path in sorted(cache.path(f"{FOLDER}/{name}").glob("*.npy")):
+        for path in sorted(self._cache.path(f"{FOLDER}/{self._name}").glob("*.npy")):
             self._open(path)
 
     def _open(self, path: Path) -> None:
@@ -77,10 +81,18 @@ class RowCache:
             return
         stored = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), KEY)
         values = np.ascontiguousarray(rows, self._dtype).view(np.uint8).reshape(len(keys), -1)
-        name = f"{FOLDER}/{self._name}/{content_key(*keys)}.npy"
-        whole = np.concatenate([stored, values], axis=1)
-        self._open(self._cache.write(name, lambda path: save_array(path, whole)))
+        self._open(self._write(np.concatenate([stored, values], axis=1)))
+        small = [(path, stored) for path, stored in self._files if len(stored) < SMALL]
+        if len(small) > MOST_SMALL:
+            self._write(np.concatenate([stored for _, stored in small]))
+            for path, _ in small:
+                path.unlink(missing_ok=True)
+            self._open_all()
         _trim(self._cache.path(FOLDER))
+
+    def _write(self, stored: np.ndarray) -> Path:
+        name = f"{FOLDER}/{self._name}/{content_key(stored.tobytes())}.npy"
+        return self._cache.write(name, lambda path: save_array(path, stored))
 
 
 def _trim(folder: Path) -> None:

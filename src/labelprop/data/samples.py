@@ -205,7 +205,7 @@ def _open_images(
 ) -> Samples:
     originals: Any = raw.images(cache.root) if callable(raw.images) else raw.images
     if isinstance(image_format, ForBackbone):
-        decoded = open_for_backbone(originals, image_format, image_size)
+        decoded = open_for_backbone(originals, image_format, image_size, cache)
     else:
         decoded = decode_images(originals, image_format or image_size, cache)
     if decoded.note is not None and len(decoded.rows):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,7 +46,7 @@ def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int
             f"backbone '{TF_IDF}' takes texts, and '{samples.name}' holds {samples.modality}s; leave --backbone out."
         )
     if backbone is not None and not by_name:
-        return load_backbone(backbone)
+        return _opened(backbone)
     if samples.texts is None:
         return None
     learned = TextSvd.fit(samples.texts, seed=seed)
@@ -59,6 +59,25 @@ def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int
     return load_backbone(learned)
 
 
+@dataclass(frozen=True)
+class Named:
+    """A model by its name or folder, which is opened when it is needed: what is wrong with DATA is found before."""
+
+    name: str | os.PathLike[str]
+
+    @cached_property
+    def backbone(self) -> Backbone:
+        return load_backbone(self.name)
+
+    def image_format(self) -> ImageFormat | None:
+        """That of its images, where it has one."""
+        return None if self.backbone.image_shape is None else ImageFormat(*self.backbone.image_shape)
+
+
+def _opened(backbone: Any) -> Backbone:
+    return backbone.backbone if isinstance(backbone, Named) else load_backbone(backbone)
+
+
 def with_runs(backbone: Any, device: torch.device | str = "cpu", image_size: int | None = None) -> Any:
     """The backbone that a name or folder stands for, also that of a run; `photos` at its size on the device.
 
@@ -68,7 +87,9 @@ def with_runs(backbone: Any, device: torch.device | str = "cpu", image_size: int
         return backbone
     if _is_run(backbone):
         return backbone_of_run(finished_run(Path(backbone)))
-    return load_backbone(backbone, image_size=image_size or photo_size(device))
+    if is_bundled(backbone):
+        return load_backbone(backbone, image_size=image_size or photo_size(device))
+    return Named(backbone)
 
 
 def _is_run(backbone: Any) -> bool:
@@ -112,7 +133,7 @@ def trained_on(folder: RunFolder, description: Mapping[str, Any], given: Any = N
             raise RequestError(f"{folder.path} was trained on the data themselves; leave backbone= out.")
         return None
     named = own_backbone(folder.path, description) if given is None else given
-    found = load_backbone(with_runs(named, image_size=trained_with.get("image_size")))
+    found = _opened(with_runs(named, image_size=trained_with.get("image_size")))
     if found.digest != trained_with["digest"]:
         raise RequestError(
             f"'{trained_with['name']}' is not the backbone that {folder.path} was trained with: its weights "
@@ -136,6 +157,8 @@ def wanted_by(backbone: Any, image_size: int | None = None) -> tuple[ForBackbone
     """
     if backbone is None:
         return None, ()
+    if isinstance(backbone, Named) and image_size is None:
+        return ForBackbone(backbone.image_format), ()
     if not isinstance(backbone, Backbone):
         return ForBackbone(), ()
     shape = backbone.image_shape if image_size is None else None

@@ -86,6 +86,7 @@ def embed_content(
     if backbone is None:
         assert samples.content is not None  # see `backbones.open_backbone`
         return Embedded(samples.content, None, samples)
+    reading.reporter.say(f"embedding {len(samples):,} {samples.modality}s with {backbone.name}")
     pace = Foretold(reading.reporter, f"embedding {samples.modality}s", f"{samples.modality}s with {backbone.name}")
     vectors_ND, failures, digest = embed_samples(
         samples, backbone, device=device, progress=pace, cache=Path(reading.cache) if reading.cache else None

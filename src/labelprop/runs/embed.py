@@ -26,6 +26,8 @@ from labelprop.models.backbone import ACCEPTED, Backbone
 
 VERSION = 2  # of how vectors are computed; a change makes cached ones stale
 KEPT_EVERY = 16  # batches: what a killed process loses at most
+ON_CPU, ON_GPU = 32, 128  # examples a batch
+FORETOLD_S = 10.0  # what takes less need not be foretold
 
 
 class EmbeddedBatch(NamedTuple):
@@ -45,7 +47,7 @@ def embed_samples(
     backbone: Backbone,
     *,
     device: torch.device | str = "cpu",
-    batch_size: int = 128,
+    batch_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     cache: Path | None = None,
 ) -> tuple[np.ndarray, dict[int, str], str]:
@@ -140,7 +142,7 @@ class _Vectors:
 
 
 class Foretold:
-    """Progress of an embedding of `things`: says once, from the pace after the first batch, what all take."""
+    """Progress of an embedding of `things`: says once, from the pace after the first batch, how long all takes."""
 
     def __init__(self, reporter: Reporter, stage: str, things: str) -> None:
         self._reporter, self._stage, self._things = reporter, stage, things
@@ -149,11 +151,11 @@ class Foretold:
     def __call__(self, done: int, total: int) -> None:
         if not self._said:
             left = self._eta(done, total)
-            if left is not None or done == total:
-                self._said = True
-                seconds = time.monotonic() - self._began + (left or 0.0)
-                pace = f" ({a_second(self._eta.pace)})" if self._eta.pace else ""
-                self._reporter.say(f"embedding {total:,} {self._things}: {about(seconds)} in all{pace}")
+            if left is not None and self._eta.pace is not None:
+                self._said, seconds = True, time.monotonic() - self._began + left
+                if seconds >= FORETOLD_S:
+                    pace = a_second(self._eta.pace)
+                    self._reporter.say(f"embedding {total:,} {self._things} takes {about(seconds)}, at {pace}")
         self._reporter.advance(self._stage, done, total)
 
 
@@ -173,7 +175,7 @@ def embedded_batches(
     backbone: Backbone,
     *,
     device: torch.device | str = "cpu",
-    batch_size: int = 128,
+    batch_size: int | None = None,
     wanted: np.ndarray | None = None,
     known: Container[bytes] = (),
 ) -> Iterator[EmbeddedBatch]:
@@ -184,7 +186,7 @@ def embedded_batches(
     """
     _check_modality(samples, backbone)
     device = torch.device(device)
-    batches = _batches(samples, batch_size, wanted)
+    batches = _batches(samples, batch_size or (ON_CPU if device.type == "cpu" else ON_GPU), wanted)
     content = samples.content
     if not isinstance(content, UncheckedImages):
         for rows, batch in _raw(samples, batches, device):

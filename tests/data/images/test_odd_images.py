@@ -14,7 +14,7 @@ from PIL import Image
 from labelprop.core.cache import Cache
 from labelprop.core.memory import peak_memory_bytes, reset_peak_memory
 from labelprop.data.images import kinds, pixels
-from labelprop.data.images.decoding import decode_images, open_for_backbone
+from labelprop.data.images.decoding import DecodedImages, decode_images, open_for_backbone
 from labelprop.data.images.kinds import open_image
 from labelprop.data.images.originals import EncodedImages
 from labelprop.data.images.pixels import FROZEN, USUAL, ForBackbone, ImageFormat, Scaling, to_pixels
@@ -28,6 +28,10 @@ def stored(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def opened(images: EncodedImages, target: ImageFormat, scaling: Scaling = FROZEN) -> DecodedImages:
+    return open_for_backbone(images, ForBackbone(target, scaling), None, Cache())
 
 
 @pytest.mark.parametrize("scaling", [USUAL, FROZEN, SQUEEZED])
@@ -63,7 +67,7 @@ def in_mode(mode: str) -> Image.Image:
 )
 def test_all_modes_among_each_other(mode: str, kind: str, scaling: Scaling) -> None:
     data = [stored(in_mode(mode), kind), stored(in_mode("RGB")), stored(in_mode("L"))]
-    content = open_for_backbone(EncodedImages(data), ForBackbone(SQUARE, scaling), None).content
+    content = opened(EncodedImages(data), SQUARE, scaling).content
     assert isinstance(content, UncheckedImages)
     odd, color, gray = (one.pixels for one in next(content.attempts([np.arange(3)], set())))
     assert odd is not None
@@ -74,7 +78,9 @@ def test_all_modes_among_each_other(mode: str, kind: str, scaling: Scaling) -> N
         assert np.abs(means - color.reshape(3, 16, 2, 8).mean((1, 3))).max() < 8
     elif mode != "1":
         assert np.abs(means - gray.reshape(3, 16, 2, 8).mean((1, 3))).max() < 8
-    shown_gray = open_for_backbone(EncodedImages(data), ForBackbone(ImageFormat(1, 16, 16), scaling), None).content
+    shown_gray = open_for_backbone(
+        EncodedImages(data), ForBackbone(ImageFormat(1, 16, 16), scaling), None, Cache()
+    ).content
     assert shown_gray.read(np.arange(3)).shape == (3, 1, 16, 16)
 
 
@@ -101,7 +107,7 @@ def test_a_photo_of_a_hundred_megapixels_is_decoded_small(monkeypatch: pytest.Mo
     original = pixels.to_eight_bit
     monkeypatch.setattr(pixels, "to_eight_bit", lambda image: sizes.append(image.size) or original(image))
     images = EncodedImages([data])
-    content = open_for_backbone(images, ForBackbone(ImageFormat(3, 160, 160)), None).content
+    content = opened(images, ImageFormat(3, 160, 160)).content
     assert isinstance(content, UncheckedImages)
     reset_peak_memory()
     before = peak_memory_bytes()
@@ -147,7 +153,7 @@ def test_a_decompression_bomb_is_left_out_by_name_and_without_a_warning(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for found in (
-            open_for_backbone(images, ForBackbone(SQUARE), None),
+            opened(images, SQUARE),
             decode_images(images, None, Cache(tmp_path)),
         ):
             ((row, reason),) = found.failures
@@ -159,7 +165,9 @@ def test_a_decompression_bomb_is_left_out_by_name_and_without_a_warning(
 
 def test_between_the_warning_and_the_limit_an_image_is_read_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 3000)  # where Pillow warns, and refuses twice as much
-    content = open_for_backbone(EncodedImages([stored(Image.new("L", (64, 64)))]), ForBackbone(SQUARE), None).content
+    content = open_for_backbone(
+        EncodedImages([stored(Image.new("L", (64, 64)))]), ForBackbone(SQUARE), None, Cache()
+    ).content
     assert isinstance(content, UncheckedImages)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from labelprop.core.cache import Cache
-from labelprop.data.images import streamed, unchecked
+from labelprop.data.images import decoding, streamed, unchecked
 from labelprop.data.images.decoding import open_for_backbone
 from labelprop.data.images.originals import EncodedImages, PixelArray
 from labelprop.data.images.pixels import FROZEN, ForBackbone, ImageFormat, to_pixels
@@ -32,7 +32,7 @@ def files(tmp_path: Path, put_image: Callable[..., Path]) -> list[Path]:
 
 
 def opened(cells: list[Path], image_format: ImageFormat | None = FORMAT, side: int | None = None) -> UncheckedImages:
-    content = open_for_backbone(EncodedImages(cells), ForBackbone(image_format), side).content
+    content = open_for_backbone(EncodedImages(cells), ForBackbone(image_format), side, Cache()).content
     assert isinstance(content, UncheckedImages)
     return content
 
@@ -48,7 +48,7 @@ def test_opening_decodes_nothing_and_reads_only_the_head(
     monkeypatch.setattr(EncodedImages, "read", None)
     files[3].write_bytes(files[3].read_bytes()[:60])  # its header is whole
     files[5].write_text("no image")
-    found = open_for_backbone(EncodedImages(files), ForBackbone(FORMAT), None)
+    found = open_for_backbone(EncodedImages(files), ForBackbone(FORMAT), None, Cache())
     assert found.failures == ((5, "not an image, or damaged at its beginning"),)
     assert found.rows.tolist() == [row for row in range(12) if row != 5]
     assert found.content.shape == (3, 8, 8)
@@ -56,6 +56,23 @@ def test_opening_decodes_nothing_and_reads_only_the_head(
         found.note
         == "images of 11 sizes (10x12 to 21x12), each scaled to 8x8 (shorter side, then a crop at the center)"
     )
+
+
+def test_headers_of_many_files_are_read_once(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_REMEMBERED_FROM", 12)
+    files[5].write_text("no image")
+    read, original, asked = [], EncodedImages.header, ForBackbone()
+    monkeypatch.setattr(EncodedImages, "header", lambda self, row: read.append(row) or original(self, row))
+    first = open_for_backbone(EncodedImages(files), asked, None, Cache(tmp_path / "cache"))
+    assert sorted(read) == list(range(12))
+    again = open_for_backbone(EncodedImages(files), asked, None, Cache(tmp_path / "cache"))
+    assert read[12:] == [5]
+    assert (again.failures, again.note, again.content.shape) == (first.failures, first.note, first.content.shape)
+    os.utime(files[7])
+    open_for_backbone(EncodedImages(files), asked, None, Cache(tmp_path / "cache"))
+    assert sorted(read[13:]) == [5, 7]
 
 
 def test_a_format_of_their_own_where_the_backbone_has_none(files: list[Path]) -> None:
@@ -126,11 +143,11 @@ def test_a_file_that_was_just_changed_has_no_identity(files: list[Path]) -> None
 
 def test_arrays_of_pixels_are_brought_to_the_format_as_files_are(files: list[Path]) -> None:
     array = np.random.default_rng(0).integers(0, 256, (4, 20, 30, 3), dtype=np.uint8)
-    content = open_for_backbone(PixelArray(array), ForBackbone(FORMAT), None).content
+    content = open_for_backbone(PixelArray(array), ForBackbone(FORMAT), None, Cache()).content
     assert isinstance(content, UncheckedImages)
     for pixels, one in zip(array, attempts_of(content), strict=True):
         np.testing.assert_array_equal(one.pixels, to_pixels(Image.fromarray(pixels), FORMAT, FROZEN))
-    as_it_is = open_for_backbone(PixelArray(array), ForBackbone(), None).content
+    as_it_is = open_for_backbone(PixelArray(array), ForBackbone(), None, Cache()).content
     np.testing.assert_array_equal(as_it_is.read(np.arange(4)).numpy(), array.transpose(0, 3, 1, 2))
 
 

@@ -11,6 +11,7 @@ import torch
 
 from labelprop.core.cache import Cache
 from labelprop.core.files import content_key
+from labelprop.core.row_cache import RowCache
 from labelprop.data.contents import TensorContent, shared_tensor
 from labelprop.data.images import choose_format as format_module
 from labelprop.data.images.choose_format import ChosenFormat, Wanted, choose_format, describe_scaling
@@ -20,6 +21,8 @@ from labelprop.data.images.pixels import DECODER_VERSION, ForBackbone, Header, I
 from labelprop.data.images.streamed import StreamedImages
 from labelprop.data.images.unchecked import UncheckedImages
 from labelprop.data.source import Originals
+
+_REMEMBERED_FROM = 1_000  # images: the headers of fewer are read in no time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,20 +67,43 @@ def decode_images(originals: Originals, wanted: Wanted, cache: Cache) -> Decoded
     return DecodedImages(TensorContent(pixels, torch.uint8), rows, failures, digest, chosen.note)
 
 
-def open_for_backbone(originals: Originals, asked: ForBackbone, side: int | None) -> DecodedImages:
+def open_for_backbone(originals: Originals, asked: ForBackbone, side: int | None, cache: Cache) -> DecodedImages:
     """Make `originals` readable as a backbone wants them, of a `side` if one is given: headers are read, no more.
 
     `failures` are those whose header cannot be read; others may follow. The digest is empty: nothing was hashed.
     """
-    if isinstance(originals, PixelArray) and asked.format is None and _usable_as_is(originals, side):
-        return decode_images(originals, None, Cache())  # nothing to decode
-    headers = list(over_rows(originals.header, np.arange(len(originals))))
+    wanted = asked.format() if callable(asked.format) else asked.format
+    if isinstance(originals, PixelArray) and wanted is None and _usable_as_is(originals, side):
+        return decode_images(originals, None, cache)  # nothing to decode
+    headers = _headers(originals, cache)
     failures = tuple((row, header) for row, header in enumerate(headers) if isinstance(header, str))
     read = [header for header in headers if isinstance(header, Header)]
-    target = asked.format or choose_format(read, side).format
+    target = wanted or choose_format(read, side).format
     rows = np.delete(np.arange(len(originals)), [row for row, _ in failures])
     content = UncheckedImages(originals, rows, target, asked.scaling)
     return DecodedImages(content, rows, failures, "", describe_scaling(read, target, asked.scaling))
+
+
+def _headers(originals: Originals, cache: Cache) -> list[Header | str]:
+    """The header of each image, or why it cannot be read. Those of many files are remembered."""
+    n = len(originals)
+    if n < _REMEMBERED_FROM:
+        return [*over_rows(originals.header, np.arange(n))]
+    kept, identities = RowCache(cache, "headers", np.int32), [originals.identity(row) for row in range(n)]
+    places, found = kept.find(identities)
+    headers: dict[int, Header | str] = {
+        place: Header(width, height, bool(gray))
+        for place, (width, height, gray) in zip(places.tolist(), found.tolist(), strict=True)
+    }
+    left = np.delete(np.arange(n), places)
+    headers |= dict(zip(left.tolist(), over_rows(originals.header, left), strict=True))
+    fresh = {
+        identity: (header.width, header.height, int(header.gray))
+        for row in left.tolist()
+        if (identity := identities[row]) is not None and isinstance(header := headers[row], Header)
+    }
+    kept.add([*fresh], np.array([*fresh.values()], np.int32))
+    return [headers[row] for row in range(n)]
 
 
 def _usable_as_is(originals: PixelArray, wanted: Wanted) -> bool:

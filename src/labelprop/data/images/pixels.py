@@ -6,6 +6,7 @@ applied; an image of another size is scaled so that it covers the format and cro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from threading import Lock
@@ -52,9 +53,12 @@ FROZEN = Scaling(oversize=1, reduced=True)  # for pretrained networks; `benchmar
 
 @dataclass(frozen=True, slots=True)
 class ForBackbone:
-    """Images as a frozen backbone sees them: in its own format, or in one that suits them where it has none."""
+    """Images as a frozen backbone sees them: in its own format, or in one that suits them where it has none.
 
-    format: ImageFormat | None = None
+    A function is asked for the format when there are images.
+    """
+
+    format: ImageFormat | Callable[[], ImageFormat | None] | None = None
     scaling: Scaling = FROZEN
 
 
