@@ -143,13 +143,14 @@ class LocalLabels(Embedder):
         super().after_step(net, batch, outputs, progress)
 
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
-        """Densities of the labeled rows from the bank, and all labels where they come from diffusion."""
+        """Densities of the labeled rows from the bank, for the vote; all labels, where they come from diffusion."""
         self.fill_bank(tools, epoch)
         seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
-        seeded = SeededRows.whole(self.bank.vectors_ND, seeds, self.labels_L.device)
-        bias_L = self._bias(seeded.shared_out(tools.group))
-        log_trust_L = self.trust_L.log()
-        self.log_weight_L.copy_(log_trust_L if bias_L is None else log_trust_L + bias_L)
+        if self.label_source == "vote":
+            seeded = SeededRows.whole(self.bank.vectors_ND, seeds, self.labels_L.device)
+            bias_L = self._bias(seeded.shared_out(tools.group))
+            log_trust_L = self.trust_L.log()
+            self.log_weight_L.copy_(log_trust_L if bias_L is None else log_trust_L + bias_L)
         if self.label_source == "diffusion":
             found = diffused(self.bank.vectors_ND, seeds, tools, **self.propagation or {})
             reached = found.reached_N.nonzero().squeeze(1)
