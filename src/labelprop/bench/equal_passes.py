@@ -196,7 +196,7 @@ def summarize(cells: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     by_row: dict[str, dict[int, Mapping[str, Any]]] = {}
     for cell in cells:
         by_row.setdefault(cell["row"], {})[cell["split"]] = cell
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, own in by_row.items():
         kept = {
             measure: [cell[measure] for cell in own.values() if cell[measure] is not None] for measure in MEASURES
