@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -32,12 +33,12 @@ def settings_of(recipe: str) -> dict[str, float]:
     return {name: value for name, value in SMALL.items() if name in known}
 
 
-def small_job(name: str) -> Job:
+def small_job(name: str, **settings: Any) -> Job:
     """20 steps a phase on three overlapping blobs, with dropout, noisy or mixed views and batch normalization."""
     generator = torch.Generator().manual_seed(0)
     classes_N = torch.arange(73) % 3  # 73: no even part for two
     vectors_ND = 2 * torch.eye(6)[classes_N] + torch.randn(73, 6, generator=generator)
-    recipe = recipes.build(name, settings_of(name))
+    recipe = recipes.build(name, settings_of(name) | settings)
     content, model = content_for(recipe, vectors_ND)
     spec = ModelSpec(model, content.shape, recipe.heads(3), {}, recipe.l2_feature)
     return Job(

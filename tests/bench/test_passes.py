@@ -14,6 +14,8 @@ from labelprop.training.lengths import most
 
 N, GIVEN = 300, 30
 DMT_FIRST, DMT_LATER = (GIVEN / 3, N / 3), (GIVEN / 3, 0)
+LLP = {"batch_size": 20, "labeled_batch_size": 8, "dim": 4}
+FROM_INSTANCES = LLP | {"start": "instances"}
 TASK = Task(torch.where(torch.arange(N) < GIVEN, torch.arange(N) % 3, -1), torch.ones(N), 3, 0)
 
 
@@ -50,7 +52,11 @@ TASK = Task(torch.where(torch.arange(N) < GIVEN, torch.arange(N) % 3, -1), torch
         ("s4l-rotation", {"batch_size": 20, "labeled_batch_size": 8}, (4 * 20,), (0,), (0,)),
         ("s4l-exemplar", {"batch_size": 20, "labeled_batch_size": 8}, (8 * 20,), (0,), (0,)),
         ("ir", {"batch_size": 20, "dim": 4}, (20,), (GIVEN / 3,), (GIVEN / 3,)),
-        ("llp", {"batch_size": 20, "dim": 4}, (20, 20), (GIVEN / 3, 0), (GIVEN / 3, 0)),
+        ("llp", FROM_INSTANCES, (20, 20), (GIVEN / 3, 0), (GIVEN / 3, 0)),
+        # Without a phase before that trains the bank, it is filled by one pass over all.
+        ("llp", LLP, (20, 20), (0, N / 3), (0, 0)),
+        ("llp+diffusion", LLP | {"n_neighbors": 5}, (20, 20), (0, N / 3), (0, 0)),
+        ("la+llp", LLP, (20, 20, 20), (0, N / 3, 0), (0, GIVEN / 3, 0)),
         # Its labels are found once, from the embedding of all that the phase before has left.
         ("dmt", {"batch_size": 20, "dim": 4, "n_neighbors": 5, "n_eigenvectors": 3}, (20, 20), DMT_FIRST, DMT_LATER),
     ],

@@ -36,7 +36,7 @@ def test_fewer_rows_and_labels_than_any_setting_asks_for(recipe: str, tmp_path) 
 
 def test_a_row_that_was_never_drawn_has_no_pseudo_label_and_no_weight(tmp_path) -> None:
     vectors_ND, y_N = blobs(400, 12)
-    settings = {"batch_size": 300, "dim": 8}  # one step: 300 of 400 rows are seen
+    settings = {"batch_size": 300, "labeled_batch_size": 12, "dim": 8}  # one step: 300 of 400 rows are seen
     run = labelprop.train(
         vectors_ND, y_N, out=tmp_path / "run", recipe="llp", epochs=1, baselines=False, settings=settings
     )

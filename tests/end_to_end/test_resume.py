@@ -230,3 +230,20 @@ def test_overwrite_replaces_a_run(unbroken, tmp_path) -> None:
     first = labelprop.train(base / "patterns", **options, seed=0).labels
     second = labelprop.train(base / "patterns", **options, seed=1, overwrite=True).labels
     assert not first.equals(second)
+
+
+def test_a_run_that_began_with_other_defaults_says_that_it_cannot_resume(interrupted) -> None:
+    """As runs of LLP from version 0.1.0, which had another first phase: nor does --force help."""
+    data, folder = interrupted
+    kept = json.loads((folder / "run.json").read_text())
+    former = {name: value for name, value in kept["settings"].items() if name != "alpha"}
+    (folder / "run.json").write_text(json.dumps(kept | {"settings": former | {"power": 5}}))
+    resume = {"out": folder, "epochs": 3, "settings": SETTINGS, "resume": True}
+    with pytest.raises(
+        RequestError, match=r"dlp has other defaults since .* alpha was None and is 0.99.*the version"
+    ):
+        labelprop.train(data, **resume)
+    phases = kept["phases"] | {"dlp": {"ir": 100, "dlp": 100}}
+    (folder / "run.json").write_text(json.dumps(kept | {"phases": phases}))
+    with pytest.raises(RequestError, match="dlp began with the phases ir, dlp and would go on with supervised, dlp"):
+        labelprop.train(data, force=True, **resume)

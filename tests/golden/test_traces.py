@@ -11,6 +11,8 @@ from labelprop.core import registry
 from short_training import small, trained
 
 FOLDER = Path(__file__).parent / "traces"
+PAPER = {"start": "instances", "lr": 0.03, "weight_decay": 1e-4}  # traces of version 0.1.0, which had no other start
+FROM_INSTANCES = ("llp", "llp+rj", "mt+llp", "uda+llp", "la+llp")
 CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, small(name)) for name in registry.entries("recipes")} | {
     "supervised-two-drops": ("supervised", small("supervised") | {"schedule": "two-drops"}),
     "uda-annealed": ("uda", small("uda") | {"annealing": "exp"}),
@@ -18,6 +20,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, small(name)) for na
     "vat-reversed": ("vat", small("vat") | {"divergence": "reverse-kl"}),
     "dmt-weighted": ("dmt", small("dmt") | {"weighted": True}),
     "dmt-voted": ("dmt", small("dmt") | {"source": "knn"}),
+    **{f"{name}-instances": (name, small(name) | PAPER) for name in FROM_INSTANCES},
 }  # and the forms of a recipe that its settings choose
 
 

@@ -77,6 +77,7 @@ def test_clusters_are_those_of_the_bank() -> None:
     method = Aggregation(dim=D, n_clusters=2, clusterings=3)
     method.setup(AsGiven(), TASK)
     first = torch.tensor([1.0, 0.0, 0.0])
+    method.bank.inherited = True
     method.bank.vectors_ND.copy_(F.normalize(torch.where(torch.arange(N)[:, None] < 20, first, -first) + 0.01, dim=1))
     method.refresh(AsGiven(), Fixed(embedding=unit(N, D)), 0)
     for cluster_N in method.clusters_HN:

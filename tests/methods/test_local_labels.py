@@ -14,6 +14,7 @@ from labelprop.core.errors import RequestError
 from labelprop.functional.bank_loss import instance_loss
 from labelprop.methods.instance import Instance
 from labelprop.methods.local_labels import LocalLabels
+from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.local_propagation import LocalPropagation
 from labelprop.propagators.weighted_knn import WeightedKNN
 from small_batches import START, Fixed, batch_of, task_of
@@ -41,6 +42,7 @@ def made(labels: list[int] = LABELS, weights: list[float] | None = None, **optio
     method = LocalLabels(dim=D, n_density=3, **options)
     method.setup(AsGiven(), task_of(labels, 2, weights))
     method.bank.vectors_ND.copy_(unit(len(labels), D, seed=5))
+    method.bank.inherited = True
     method.refresh(AsGiven(), Fixed(embedding=unit(len(labels), D, seed=6)), 0)
     return method
 
@@ -51,6 +53,16 @@ def step(method: LocalLabels, rows: list[int], x: torch.Tensor):
     with torch.no_grad():
         method.after_step(AsGiven(), batch, found.outputs, START)
     return found
+
+
+def test_a_bank_that_no_phase_trained_starts_with_the_embeddings_of_an_eval_pass() -> None:
+    method, seen_ND = LocalLabels(dim=D, n_density=3), unit(N, D, seed=6)
+    method.setup(AsGiven(), task_of(LABELS, 2))
+    method.refresh(AsGiven(), Fixed(embedding=seen_ND), 0)
+    assert torch.equal(method.bank.vectors_ND, seen_ND)
+    method.refresh(AsGiven(), Fixed(embedding=unit(N, D, seed=7)), 1)
+    assert torch.equal(method.bank.vectors_ND, seen_ND), "filled once, then moved by steps"
+    assert not torch.equal(made().bank.vectors_ND, seen_ND), "an inherited one stays"
 
 
 def test_it_starts_as_instance_recognition() -> None:
@@ -133,10 +145,12 @@ def test_the_head_can_name_the_labels() -> None:
     assert method.confidence_N[4].item() == pytest.approx(1 / (1 + math.exp(-0.2)), rel=1e-5)
 
 
-def test_diffusion_names_all_labels_before_an_epoch_and_steps_leave_them() -> None:
-    method = made(label_source="diffusion")
-    labels = method.label_N.clone()
-    assert (labels < 2).all()
+def test_diffusion_over_the_bank_names_all_labels_before_an_epoch_and_steps_leave_them() -> None:
+    method = made(label_source="diffusion", propagation={"n_neighbors": 4, "alpha": 0.8})
+    labels, estimator = method.label_N.clone(), Diffusion(n_neighbors=4, alpha=0.8)
+    estimator.fit(method.bank.vectors_ND.numpy(), np.array(LABELS))
+    assert labels.tolist() == estimator.transduction_.tolist()
+    assert method.confidence_N.tolist() == pytest.approx(estimator.certainty_.tolist(), abs=1e-5)
     step(method, [4, 5], unit(2, D))
     assert torch.equal(method.label_N, labels)
 
@@ -185,6 +199,7 @@ def test_gradient_against_finite_differences() -> None:
         (LocalLabels, {"label_source": "head", "classification": False}, "needs the class head"),
         (LocalLabels, {"labeled_batch_size": 128}, "labeled_batch_size=128"),
         (LocalLabels, {"temperature": 0}, "temperature=0"),
+        (LocalLabels, {"label_source": "diffusion", "propagation": {"alpha": 2}}, "alpha=2"),
         (Instance, {"momentum": 1.0}, "momentum=1.0"),
         (Instance, {"noise": 0}, "noise=0"),
         (Instance, {"dim": 0}, "dim=0"),

@@ -79,7 +79,9 @@ def test_the_bank_passes_from_method_to_method() -> None:
     first = ready(Instance(dim=2))
     first.bank.vectors_ND.copy_(F.normalize(torch.arange(8.0).view(4, 2) + 1, dim=1))
     for following in (ready(LocalLabels(dim=2)), ready(Aggregation(dim=2))):
+        assert not following.bank.inherited
         take_over(following, first)
+        assert following.bank.inherited
         assert torch.equal(following.bank.vectors_ND, first.bank.vectors_ND)
 
 

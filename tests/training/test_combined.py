@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from labelprop.training import recipes
 from labelprop.training.checkpoint import optimizer_tensors
 from labelprop.training.phase_run import PhaseRun
 
-SIZES = {"fixmatch+dlp": (64, 448), "mt+llp": (32, 96), "uda+llp": (16, 112)}
+SIZES = {"fixmatch+dlp": (64, 448), "mt+llp": (64, 64), "uda+llp": (64, 64)}
 VIEWS = {"fixmatch+dlp": ("weak", "strong"), "mt+llp": ("weak", "weak"), "uda+llp": ("weak", "strong")}
 TERMS = {
     "fixmatch+dlp": {"strong", "diffusion_labels"},
@@ -43,9 +44,9 @@ def test_a_batch_size_reaches_all_parts(name: str) -> None:
     assert {(part.needs.labeled.size, part.needs.unlabeled.size) for part in method.methods} <= {(10, 30), (0, 0)}
 
 
-def phases(name: str) -> list[PhaseRun]:
+def phases(name: str, **settings: Any) -> list[PhaseRun]:
     """Each phase after one epoch, the next one taking over."""
-    job, runs = ranks.small_job(name), []
+    job, runs = ranks.small_job(name, **settings), []
     net, optimizer_state, before = job.build(), {}, None
     for index in range(len(job.recipe.phases)):
         run = PhaseRun(job, net, index, optimizer_state, None, before)
@@ -62,13 +63,14 @@ def test_the_last_phase_trains_on_the_terms_of_all_its_methods(name: str) -> Non
     assert set(phases(name)[-1].line["terms"]) == TERMS[name]
 
 
-def test_the_bank_goes_from_instances_to_aggregation_to_votes() -> None:
-    runs = phases("la+llp")
-    assert [run.spec.name for run in runs] == ["ir", "la", "la+llp"]
-    for before, after in pairwise(runs):
+@pytest.mark.parametrize(("start", "first"), [("instances", "ir"), ("supervised", "supervised")])
+def test_the_bank_goes_from_aggregation_to_votes(start: str, first: str) -> None:
+    runs = phases("la+llp", start=start)
+    assert [run.spec.name for run in runs] == [first, "la", "la+llp"]
+    for before, after in pairwise(runs[1:] if start == "supervised" else runs):
         kept = next(part for part in before.method.modules() if isinstance(part, MemoryBank)).vectors_ND
         assert torch.equal(after.began["bank.vectors_ND"], kept)
-        assert not torch.equal(runs[0].began["bank.vectors_ND"], kept)
+        assert not torch.equal(runs[1].began["bank.vectors_ND"], runs[1].method.bank.vectors_ND)
 
 
 def test_aggregation_and_votes_have_neighbors_of_their_own() -> None:

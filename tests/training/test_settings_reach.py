@@ -29,6 +29,7 @@ OTHERS: dict[str, dict[Any, Any]] = {  # where the default is a name or None: wh
     "source": {"spectral-cut": "knn"},
     "threshold": {None: 0.5},
     "view": {"weak": "strong", "strong": "weak"},
+    "start": {"supervised": "instances"},
     "statistics": {"own": "ema", "copy": "ema", "ema": "copy"},
 }
 OF_LITTLE: dict[str, Any] = {  # for those of which a near value does nothing to 72 examples

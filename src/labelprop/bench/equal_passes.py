@@ -1,14 +1,15 @@
 """Recipes under one budget: equal image passes for every run, counted and not written down by recipe.
 
 A cell is one training from its seed, alone: no baseline and no test example is part of it. The truth of the unlabeled
-examples scores what it ends with; nothing is chosen by it.
+examples scores what it ends with; nothing is chosen by it. Each has a process of its own, so that its peak memory is
+its own.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,8 +22,8 @@ from labelprop.bench.cells import CELLS, CellFile, Work
 from labelprop.bench.passes import steps_within
 from labelprop.bench.sets import Split
 from labelprop.bench.tables import markdown, percent, shown, spread, write_markdown
+from labelprop.core.distributed import launch
 from labelprop.core.errors import UnknownNameError
-from labelprop.core.memory import reset_peak_memory
 from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
 from labelprop.core.types import Task
@@ -103,7 +104,7 @@ def _run(
             for row in each.rows:
                 key = {"set": each.name, "split": number, "row": row.name}
                 place = folder.path / "runs" / f"{each.name}-{number}-{row.name.replace(' ', '-')}"
-                cells.run(key, partial(_cell, data, each, number, row, place, reporter))
+                cells.run(key, partial(alone, _cell, data, each, number, row, place, reporter=reporter))
                 reporter.say(f"{bench}: {each.name}, split {number + 1} of {each.splits}, {row.name} is done")
     summary, text = tables(known, cells.rows)
     folder.write_json("table.json", {"sets": summary})
@@ -143,11 +144,16 @@ def select_sets(bench: str, known: Sequence[BenchSet], asked: BenchFilter) -> li
     ]
 
 
+def alone(work: Callable[..., dict[str, Any]], *args: Any, reporter: Reporter) -> dict[str, Any]:
+    """What `work(*args, reporter)` returns, run in a new process."""
+    found: dict[str, Any] = launch(1, work, *args, reporter=reporter)
+    return found | {"own_process": True}
+
+
 def _cell(data: Path, each: BenchSet, number: int, row: RecipeRow, out: Path, reporter: Reporter) -> dict[str, Any]:
     """One training from its seed, scored; continues where an interrupted one stopped."""
     split = each.draw(data, out=out.parent / f"{each.name}-{number}", seed=number)
     steps, spent = steps_within(each.passes, recipes.build(row.recipe, row.settings), _task(split, number))
-    reset_peak_memory()
     found = train(
         split.examples,
         split.labels,
@@ -190,7 +196,7 @@ def summarize(cells: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     by_row: dict[str, dict[int, Mapping[str, Any]]] = {}
     for cell in cells:
         by_row.setdefault(cell["row"], {})[cell["split"]] = cell
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, own in by_row.items():
         kept = {
             measure: [cell[measure] for cell in own.values() if cell[measure] is not None] for measure in MEASURES
@@ -198,6 +204,7 @@ def summarize(cells: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         found[name] = {measure: spread(values) if values else None for measure, values in kept.items()}
         base = by_row.get(BASELINE, {})
         gains = [cell["unlabeled"] - base[number]["unlabeled"] for number, cell in own.items() if number in base]
+        found[name]["own_process"] = all(cell.get("own_process", False) for cell in own.values())
         found[name]["gain"] = None if name == BASELINE or not gains else paired(gains)
     return found
 
@@ -224,26 +231,28 @@ def paired(gains: Sequence[float]) -> dict[str, Any]:
 def section(each: BenchSet, summary: Mapping[str, Mapping[str, Any]]) -> str:
     """The table of one data set."""
     header = ["recipe", "unlabeled", "test", "gain over supervised", "pseudo-labels", "r(D, Q)", "seconds", "GiB"]
-    lines = []
-    for row in each.rows:
-        if row.name in summary:
-            own = summary[row.name]
-            lines.append(
-                [
-                    row.name,
-                    *(percent(own[measure]) for measure in ("unlabeled", "test")),
-                    _gain(own["gain"]),
-                    percent(own["pseudo_labels"]),
-                    shown(own["density_count_r"]),
-                    f"{own['training_seconds']['mean']:.0f}",
-                    f"{own['peak_memory_bytes']['mean'] / 2**30:.1f}",
-                ]
-            )
+    listed = [row.name for row in each.rows]
+    names = [*(name for name in listed if name in summary), *(name for name in summary if name not in listed)]
+    lines = [_line(name, each, summary[name]) for name in names]
     title = f"{each.name}: {each.what}, {each.model}, {each.passes:,} passes a run"
-    passes = {row.name: summary[row.name]["passes"]["mean"] for row in each.rows if row.name in summary}
+    passes = {name: summary[name]["passes"]["mean"] for name in names}
     beyond = [f"{name} ({spent:,.0f})" for name, spent in passes.items() if spent > 1.01 * each.passes]
     note = f"\nMore passes than that, for the least lengths of their phases: {', '.join(beyond)}.\n" if beyond else ""
     return f"{title}\n\n{markdown(header, lines)}{note}"
+
+
+def _line(name: str, each: BenchSet, own: Mapping[str, Any]) -> list[str]:
+    """A row's line; memory is an upper bound where other cells went through the same process before."""
+    done = own["unlabeled"]["n"]
+    return [
+        name if done == each.splits else f"{name} ({done} of {each.splits} splits)",
+        *(percent(own[measure]) for measure in ("unlabeled", "test")),
+        _gain(own["gain"]),
+        percent(own["pseudo_labels"]),
+        shown(own["density_count_r"]),
+        f"{own['training_seconds']['mean']:.0f}",
+        f"{'' if own['own_process'] else '≤ '}{own['peak_memory_bytes']['mean'] / 2**30:.1f}",
+    ]
 
 
 def _gain(gain: Mapping[str, Any] | None) -> str:

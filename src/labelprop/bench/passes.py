@@ -19,6 +19,7 @@ from labelprop.data.contents import TensorContent
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views
+from labelprop.methods.base import Method
 from labelprop.methods.phases import Recipe
 from labelprop.models.network import ModelSpec, Network, build
 from labelprop.training import recipes
@@ -58,12 +59,18 @@ def count(recipe: Recipe, task: Task) -> list[PhaseCost]:
         fabric=make_fabric(device, deterministic=False),
         clock=StageClock(),
     )
-    return [_count_phase(job, index) for index in range(len(recipe.phases))]
+    found: list[PhaseCost] = []
+    before: Method | None = None
+    for index in range(len(recipe.phases)):
+        cost, before = _count_phase(job, index, before)
+        found.append(cost)
+    return found
 
 
-def _count_phase(job: Job, index: int) -> PhaseCost:
+def _count_phase(job: Job, index: int, before: Method | None) -> tuple[PhaseCost, Method]:
+    """The cost of a phase, which takes over from the method `before`, and its own method."""
     with torch.random.fork_rng():
-        phase = PhaseRun(job, job.build(), index, {}, None)
+        phase = PhaseRun(job, job.build(), index, {}, None, before)
         with _counting() as seen:
             phase.refresh(0)
             first = sum(seen)
@@ -72,7 +79,7 @@ def _count_phase(job: Job, index: int) -> PhaseCost:
             steps = sum(seen)
             seen.clear()
             phase.refresh(1)
-    return PhaseCost(steps / STEPS, first, sum(seen))
+    return PhaseCost(steps / STEPS, first, sum(seen)), phase.method
 
 
 def _examples(recipe: Recipe, n: int) -> tuple[TensorContent, str, str]:

@@ -229,6 +229,6 @@ def _died(processes: Sequence[Any], failure: BaseException | None) -> Exception:
         if process.exitcode not in (0, 1, -signal.SIGTERM):  # it neither ended nor raised nor was ended by us
             return WorkError(
                 f"process {rank + 1} of {len(processes)} was killed or ran out of memory; "
-                "what was finished is saved, --resume continues."
+                "what was finished is saved; train goes on with --resume, bench by itself."
             )
     return RuntimeError(f"a process failed: {failure or 'it was interrupted'}")

@@ -31,6 +31,9 @@ RECIPES: dict[str, Entry] = {
     "llp": _entry(
         "embedding:llp", "Near labeled examples vote at every step, those in dense regions less (Zhuang et al. 2019)."
     ),
+    "llp+diffusion": _entry(
+        "embedding:llp_diffusion", "llp with labels diffused over its memory bank before every epoch, not voted on."
+    ),
     "llp+rj": _entry("rate_jump:llp_rj", "llp, and a rate jump after it (Zhuang et al. 2019)."),
     "linear-readout": _entry(
         "labels:linear_readout",

@@ -51,6 +51,7 @@ class Aggregation(Embedder):
         self.register_buffer("clusters_HN", like.new_zeros(self.clusterings, task.n))
 
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
+        self.fill_bank(tools, epoch)
         super().refresh(net, tools, epoch)
         bank_ND = self.bank.vectors_ND
         n_clusters = min(self.n_clusters or default_clusters(len(bank_ND)), len(bank_ND))

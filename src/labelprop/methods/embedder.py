@@ -65,6 +65,14 @@ class Embedder(Method):
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
         self.voters_LD.copy_(tools.outputs_of(self.labeled_L)["embedding"])
 
+    def fill_bank(self, tools: Tools, epoch: int) -> None:
+        """Before the first epoch: a bank that no earlier phase trained holds the network's embeddings (eval view).
+
+        From random directions labels could not be found in it before every row was seen.
+        """
+        if not epoch and not self.bank.inherited:
+            self.bank.vectors_ND.copy_(tools.outputs()["embedding"])
+
     def embeddings(self) -> torch.Tensor:
         return self.bank.vectors_ND
 

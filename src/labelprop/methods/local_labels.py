@@ -6,8 +6,9 @@ never labeled has a label of its own, C + i: L_A is then instance recognition, a
 After the step the batch's examples get new labels and confidences from the vote of the labeled rows of the bank, as
 it was before the step, with the step's own embeddings; then the bank is written.
 
-Departs from the paper: labeled rows have their label from the start rather than from their first visit. The
-released code never calls its vote and labels by the class head: `label_source="head"`.
+Departs from the paper: labeled rows have their label from the start rather than from their first visit, and a bank
+that no earlier phase trained starts from the network's embeddings. The released code never calls its vote and labels
+by the class head: `label_source="head"`.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from labelprop.methods.base import LossTerms, Net, Outputs, Tools
 from labelprop.methods.diffused import diffused
 from labelprop.methods.embedder import Embedder
 from labelprop.methods.state import last_of
-from labelprop.propagators.estimator.parameters import Count, OneOf
+from labelprop.propagators.diffusion import Diffusion
+from labelprop.propagators.estimator.parameters import Count, OneOf, check_parameters, rules_of
 from labelprop.propagators.local_propagation import Density, LocalPropagation, Pool, local_bias, log_ratio
 from labelprop.propagators.votes.voters import SeededRows
 
@@ -74,6 +76,7 @@ class LocalLabels(Embedder):
     classification : False trains the embedding alone; the deployed model then votes.
     label_source : "vote"; "head", the class head's prediction; "diffusion", `Diffusion` over the bank before each
         epoch.
+    propagation : parameters of that `Diffusion`; None for its defaults.
     """
 
     labeled_batch_size: int = 0
@@ -84,6 +87,7 @@ class LocalLabels(Embedder):
     confidence: bool = True
     classification: bool = True
     label_source: Annotated[str, OneOf(LABEL_SOURCES)] = "vote"
+    propagation: Mapping[str, Any] | None = None
     n_voters: int = field(init=False)
 
     given_N: torch.Tensor = field(init=False)
@@ -94,6 +98,7 @@ class LocalLabels(Embedder):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_parameters("diffused labels", self.propagation or {}, rules_of(Diffusion))
         self.n_voters = self.n_neighbors
         if self.label_source == "head" and not self.classification:
             raise RequestError("label_source='head' needs the class head: leave classification on.")
@@ -138,14 +143,16 @@ class LocalLabels(Embedder):
         super().after_step(net, batch, outputs, progress)
 
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
-        """Densities of the labeled rows from the bank, and all labels where they come from diffusion."""
+        """Densities of the labeled rows from the bank, for the vote; all labels, where they come from diffusion."""
+        self.fill_bank(tools, epoch)
         seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
-        seeded = SeededRows.whole(self.bank.vectors_ND, seeds, self.labels_L.device)
-        bias_L = self._bias(seeded.shared_out(tools.group))
-        log_trust_L = self.trust_L.log()
-        self.log_weight_L.copy_(log_trust_L if bias_L is None else log_trust_L + bias_L)
+        if self.label_source == "vote":
+            seeded = SeededRows.whole(self.bank.vectors_ND, seeds, self.labels_L.device)
+            bias_L = self._bias(seeded.shared_out(tools.group))
+            log_trust_L = self.trust_L.log()
+            self.log_weight_L.copy_(log_trust_L if bias_L is None else log_trust_L + bias_L)
         if self.label_source == "diffusion":
-            found = diffused(self.bank.vectors_ND, seeds, tools)
+            found = diffused(self.bank.vectors_ND, seeds, tools, **self.propagation or {})
             reached = found.reached_N.nonzero().squeeze(1)
             self._keep(reached, found.labels_N[reached], found.certainty_N[reached])
         if not self.classification:

@@ -32,8 +32,10 @@ class State(nn.Module):
     """State that a later phase may take over from an earlier one's state of the same type.
 
     A network that it holds passes examples inside `autocast()`, which training sets to the precision of the first.
+    `inherited` says that an earlier phase has trained it.
     """
 
+    inherited = False
     autocast: Callable[[], AbstractContextManager[Any]] = staticmethod(nullcontext)
 
 
@@ -156,3 +158,5 @@ def take_over(method: Method, before: Method) -> None:
         twin = next((other for other in known if type(other) is type(part)), None)
         if twin is not None and not isinstance(part, Sum):
             part.load_state_dict(twin.state_dict())
+            if isinstance(part, State):
+                part.inherited = True

@@ -25,6 +25,7 @@ MUST_MATCH = (  # what a finished run must have in common with the command that 
     *("data", "labels", "backbone", "tune", "init"),
 )
 AS_ASKED = ("epochs", "steps", "baselines", "deterministic", "compile", "tune")  # nothing is decided about these
+OTHER_WAY = "Finish it with the version of labelprop that began it, or choose another --out."
 IDENTITY = (*MUST_MATCH, "deterministic", "compile", "precision", "device", "devices", "threads", "versions")
 
 
@@ -33,12 +34,37 @@ def check_same_run(previous: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     different = [key for key in IDENTITY if key in previous and previous[key] != now[key]]
     if "recipe" in different:  # the rest follows from it
         different = [key for key in different if key not in ("settings", "model")]
-    if different:
-        differences = "; ".join(_difference(key, previous[key], now[key]) for key in different)
+    if not different:
+        return
+    differences = "; ".join(_difference(key, previous[key], now[key]) for key in different)
+    if "settings" in different and _defaults_changed(previous, now):  # the same command would not help
         raise RequestError(
-            f"cannot resume, this is another run: {differences}. Repeat the original command with --resume, choose "
-            "another --out, or add --force, after which the result need not equal an unbroken run's."
+            f"cannot resume: recipe {now['recipe']} has other defaults since this run began: {differences}. "
+            + OTHER_WAY
         )
+    raise RequestError(
+        f"cannot resume, this is another run: {differences}. Repeat the original command with --resume, choose "
+        "another --out, or add --force, after which the result need not equal an unbroken run's."
+    )
+
+
+def check_same_phases(previous: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises RequestError, with --force too, where the checkpoints of a training are of other phases than its recipe
+    has."""
+    for training, phases in now["phases"].items():
+        began = previous.get("phases", {}).get(training, phases)
+        if list(began) != list(phases):
+            raise RequestError(
+                f"cannot resume: {training} began with the phases {', '.join(began)} and would go on with "
+                f"{', '.join(phases)}. {OTHER_WAY}"
+            )
+
+
+def _defaults_changed(previous: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether settings differ that nobody asked for, then or now. Version 0.1.0 kept no request."""
+    was, settings = previous["settings"], now["settings"]
+    asked = {*previous.get("request", {}).get("settings", {}), *now["request"]["settings"]}
+    return not any(was.get(name) != settings.get(name) for name in asked)
 
 
 def _difference(key: str, was: Any, now: Any) -> str:

@@ -36,7 +36,7 @@ from labelprop.runs.design import labels_only, resolve_device
 from labelprop.runs.inputs import Inputs, truth_of
 from labelprop.runs.prepare import PreparedTraining, prepare_training
 from labelprop.runs.race import check_finished, decide_by_halving
-from labelprop.runs.record import check_same_run, configuration
+from labelprop.runs.record import check_same_phases, check_same_run, configuration
 from labelprop.runs.requests import TrainRequest
 from labelprop.runs.trained import Trained, write_trained
 from labelprop.training import loop
@@ -162,6 +162,7 @@ def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
             for job in jobs
         },
     }
+    check_same_phases(previous, record)
     if folder is not None:
         folder.write_json("run.json", record | {"stages": clock.stages})
     work, closing_up = sum(job.passes(job.lengths.steps) for job in jobs), closing_seconds(prepared.inputs.samples)

@@ -14,12 +14,9 @@ from labelprop.methods.phases import Phase
 from labelprop.methods.settings import FIRST_SHARE, Settings, defaults, recipe
 from labelprop.methods.uda import Uda
 from labelprop.training.recipes.diffused import WEIGHTS, diffused_labels
-from labelprop.training.recipes.embedding import AGGREGATION_DROPS, before_votes
+from labelprop.training.recipes.embedding import AGGREGATION_DROPS, AROUND, VOTE, before_votes
 from labelprop.training.recipes.strong import WHOLE, averaged
 from labelprop.training.recipes.teacher import GRAPH
-
-# Without `classification`: the consistency terms of these recipes need the class head.
-VOTES = {name: value for name, value in defaults(LocalLabels).items() if name != "classification"}
 
 
 @recipe("fixmatch+dlp", Averaged, WEIGHTS, GRAPH, FixMatch, lr=0.03, weight_decay=5e-4)
@@ -34,20 +31,20 @@ def fixmatch_dlp(s: Settings) -> tuple[Phase, ...]:
     return replace(first, share=FIRST_SHARE), replace(second, keep_optimizer=True, keep_state=True)
 
 
-@recipe("mt+llp", VOTES, MeanTeacher, lr=0.03, weight_decay=1e-4, batch_size=128, labeled_batch_size=32)
+@recipe("mt+llp", MeanTeacher, VOTE, AROUND)
 def mt_llp(s: Settings) -> tuple[Phase, ...]:
     """LLP with a mean teacher, which is deployed.
 
-    The cross-entropy on labels is LLP's. A quarter of a batch is labeled, where LLP alone draws from all alike.
+    The cross-entropy on labels is LLP's; `start` is as in `llp`.
     """
     return before_votes("mt+llp", s, s.make(MeanTeacher), s.make(LocalLabels))
 
 
-@recipe("uda+llp", VOTES, Uda, WHOLE, lr=0.03, weight_decay=1e-4, batch_size=128, labeled_batch_size=16)
+@recipe("uda+llp", Uda, WHOLE, VOTE, AROUND)
 def uda_llp(s: Settings) -> tuple[Phase, ...]:
     """LLP whose strong views learn the sharpened prediction on weak ones.
 
-    The cross-entropy on labels is LLP's, without annealing; 7 unlabeled examples to a labeled one, as in UDA.
+    The cross-entropy on labels is LLP's, without annealing; `start` is as in `llp`.
     """
     return before_votes("uda+llp", s, s.make(Averaged), s.make(Uda), s.make(LocalLabels))
 
@@ -55,17 +52,17 @@ def uda_llp(s: Settings) -> tuple[Phase, ...]:
 @recipe(
     "la+llp",
     defaults(Aggregation, "n_clusters", "clusterings", "rounds"),
-    LocalLabels,
-    lr=0.03,
-    weight_decay=1e-4,
+    AROUND,
+    VOTE,
+    defaults(LocalLabels, "classification"),
     n_background=defaults(Aggregation)["n_neighbors"],
 )
 def la_llp(s: Settings) -> tuple[Phase, ...]:
-    """Local aggregation between the instance phase of LLP and its votes; the bank is handed on.
+    """Local aggregation between the first phase of LLP and its votes; the bank is handed on.
 
     `n_background` is the `n_neighbors` of `Aggregation`; other settings are those of `llp`.
     """
-    instance, votes = before_votes("la+llp", s, s.make(LocalLabels))
+    first, votes = before_votes("la+llp", s, s.make(LocalLabels))
     aggregation = replace(
         votes,
         name="la",
@@ -73,4 +70,4 @@ def la_llp(s: Settings) -> tuple[Phase, ...]:
         share=FIRST_SHARE,
         schedule=step(*AGGREGATION_DROPS),
     )
-    return instance, aggregation, votes
+    return first, aggregation, votes

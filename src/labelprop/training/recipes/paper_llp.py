@@ -42,6 +42,8 @@ LONGEST = 400
 JUMP_EPOCHS = 200
 NOISE = 4096  # draws of noise-contrastive estimation in the instance phase
 
+SETTINGS = {"start": "instances", "labeled_batch_size": 0, "lr": 0.03, "weight_decay": 1e-4}
+
 TEACHER_EPOCHS = 60
 
 PAPER = as_printed("llp")
@@ -140,7 +142,7 @@ def _llp(network: str, percent: int, noise: int | None, **changes: Any) -> tuple
     schedule: Schedule = (
         step(*((drop - INSTANCE_EPOCHS) / epochs for drop in drops)) if drops else plateau(patience=10)
     )
-    recipe = llp(**changes)
+    recipe = llp(**SETTINGS, **changes)
     instance, main = recipe.phases
     method = Settings(recipe.settings).make(Instance, noise=noise)
     phases = (replace(instance, method=method, share=INSTANCE_EPOCHS / epochs), replace(main, schedule=schedule))

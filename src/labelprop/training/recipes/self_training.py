@@ -68,7 +68,8 @@ def dmt(s: Settings) -> tuple[Phase, ...]:
     count, all alike (the released code); `weighted=True` is the paper's form, all of them by their certainty.
     `fraction` says another share. `dim`, `temperature`, `momentum` are of the instance recognition. Both phases are
     equally long, as on CIFAR-10. Departs: one cosine in the first phase where the code restarts it six times, and
-    both end at 0 where the code ends at 1e-5.
+    both end at 0 where the code ends at 1e-5. No labels train the first phase, unlike that of `llp`: the cut of an
+    embedding learned without them is the method, and its network starts from these weights.
     """
     cut = {name: s[name] for name in ("n_neighbors", "n_eigenvectors")} | {"temperature": s["cut_temperature"]}
     found_by = pick("source", s["source"], {"spectral-cut": cut, "knn": VOTE})
