@@ -20,6 +20,10 @@ RECIPES: dict[str, Entry] = {
     "network-prediction": _entry(
         "diffused:network_prediction", "DLP with the network's own softmax in place of the diffusion (its ablation)."
     ),
+    "propagated": _entry(
+        "diffused:propagated",
+        "Labels propagated once over the examples as they are, for a network to learn; for pretrained vectors.",
+    ),
     "mean-teacher": _entry(
         "teacher:mean_teacher", "Agreement with a slow average of the network itself (Tarvainen and Valpola 2017)."
     ),
