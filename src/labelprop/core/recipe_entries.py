@@ -5,7 +5,7 @@ from __future__ import annotations
 from labelprop.core.entry import Entry
 
 AUTO = "auto"  # no recipe itself: chooses among them
-AUTO_SUMMARY = "A short race of a few of these on hidden labels; trains the one that finds most of them."
+AUTO_SUMMARY = "A short race of a few of these on hidden labels; trains the one that does best there."
 
 
 def _entry(place: str, summary: str) -> Entry:
