@@ -97,28 +97,29 @@ def plan_within(budget: Budget, jobs: Sequence[Job], *, trials: Sequence[float] 
     row = first(pass_seconds(jobs[0]))  # all have this network
     rough = [roughly(job, row) for job in jobs]
     if not least:
-        _refuse_too_short(gone(), jobs, rough, trials, DOUBT)
+        _refuse_too_short(gone(), *_paid_for(gone(), jobs, rough, trials)[1:], trials, DOUBT)
     costs = first(rehearse(jobs, rough, gone().timing))
-    after = _after(budget, costs)
-    left = budget.seconds * (1 - RESERVE) - gone().spent - after
-    places = _affordable(jobs, costs, trials, left)
-    jobs, costs = [jobs[at] for at in places], [costs[at] for at in places]
+    places, jobs, costs = _paid_for(gone(), jobs, costs, trials)
     if not least:
         _refuse_too_short(gone(), jobs, costs, trials)
+    after = _after(budget, costs)
+    left = budget.seconds * (1 - RESERVE) - gone().spent - after
     steps = max(most(lambda steps: cost_of_all(jobs, costs, trials, steps), left), least)
     return Plan(steps, cost_of_all(jobs, costs, trials, steps) + after, tuple(places))
 
 
-def _affordable(jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[float], left: float) -> list[int]:
-    """The places of the candidates that are tried in so many seconds: see `plan_within`."""
-    kept = list(range(len(jobs)))
+def _paid_for(
+    budget: Budget, jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[float]
+) -> tuple[list[int], list[Job], list[JobCost]]:
+    """The places of the candidates that are tried (see `plan_within`), these, and their costs."""
+    kept, left = list(range(len(jobs))), budget.seconds * (1 - RESERVE) - budget.spent - _after(budget, costs)
 
     def shortest(places: Sequence[int]) -> float:
         return cost_of_all([jobs[at] for at in places], [costs[at] for at in places], trials, WARM_UP_STEPS)
 
     while trials and len(kept) > 2 and shortest(kept) > left / 2:
         kept.remove(max(kept[1:], key=lambda at: shortest([at])))
-    return kept
+    return kept, [jobs[at] for at in kept], [costs[at] for at in kept]
 
 
 def cost_of_all(jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[float], main_steps: int) -> float:
