@@ -27,9 +27,10 @@ from labelprop.training.outputs import collect_outputs
 
 KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
     *("request", "command"),
-    *("format", "data", "labels", "classes", "backbone", "tune", "init", "augment", "seed", "epochs", "steps"),
+    *("format", "data", "labels", "classes", "backbone", "tune", "init", "seed", "epochs", "steps"),
     *("budget", "deterministic", "compile", "precision", "device", "devices", "threads", "versions"),
 )
+OF_THE_FIRST = ("model", "augment")  # later they are the chosen recipe's, which may have other heads and views
 RACING = "racing"
 
 
@@ -72,7 +73,7 @@ def _kept(folder: RunFolder | None, prepared: PreparedTraining) -> dict[str, Any
     if folder is None:
         return {}
     now, previous = configuration(prepared), folder.read_json("run.json")
-    racing = (*KNOWN_BEFORE, "model")  # later it is the chosen recipe's network, which may have other heads
+    racing = (*KNOWN_BEFORE, *OF_THE_FIRST)
     names = racing if previous.get("status", RACING) == RACING else KNOWN_BEFORE
     if not previous:
         folder.write_json("run.json", {name: now[name] for name in names} | {"status": RACING})
@@ -118,7 +119,7 @@ def _end_halving(folder: RunFolder, clock: StageClock) -> None:
     """From now on run.json describes the chosen recipe's run, and holds the times of the race."""
     record = folder.read_json("run.json")
     if record["status"] == RACING:
-        del record["model"]
+        record = {name: value for name, value in record.items() if name not in OF_THE_FIRST}
         folder.write_json("run.json", record | {"status": "running", "stages": clock.stages})
         clock.stages.clear()
 
