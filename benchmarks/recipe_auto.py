@@ -4,8 +4,7 @@ banking77 (MiniLM vectors, 5 labels a class), the first 5,000 images of cifar10 
 `photos` (5 and 20 labels a class), the first 5,000 of fashion_mnist as they are (20 labels a class). Accuracy is that
 on the unlabeled examples; the truth scores, and nothing is chosen by it. All trainings of a cell have the same seed
 and length, so that the run of `auto` is, after its race, the run of the recipe that it chose. Regret is the best
-candidate's accuracy less that of the chosen one; beside it the standard error of the difference of two accuracies as
-the hidden labels of the race show it.
+candidate's accuracy less that of the chosen one; the reason that the race gives holds its margin and standard error.
 
 Each training is saved when it is done and a restart continues. JSON goes to benchmarks/results/.
 

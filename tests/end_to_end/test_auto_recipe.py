@@ -34,11 +34,15 @@ class Said:
     def advance(self, stage: str, done: float, total: float) -> None: ...
 
 
+EMBEDDING = CANDIDATES["embedding"]
+
+
 @pytest.fixture(scope="module", autouse=True)
-def short_first_phases():
+def short_races():
     """A race is of two dozen trainings, most of their steps those that a first phase has at least."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(phases, "MIN_STEPS", 10)
+        patch.setitem(CANDIDATES, "embedding", ("propagated", "dlp", "pseudo-label", "supervised"))
         yield
 
 
@@ -158,6 +162,7 @@ def pictures():
 
 @pytest.mark.parametrize("kind", ["vectors", "columns", "texts", "pictures"])
 def test_candidates_by_what_the_network_sees(kind: str, data, pictures, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(CANDIDATES, "embedding", EMBEDDING)
     given = {"vectors": data[0], "pictures": pictures}.get(kind)
     if kind == "columns":
         given = pd.DataFrame(data[0], columns=[f"column {at}" for at in range(6)])
@@ -215,7 +220,7 @@ def test_labels_alone_race_for_as_many_steps_as_the_longest_rival(data, tmp_path
     monkeypatch.setattr(loop, "run", noted)
     with pytest.raises(KeyboardInterrupt):
         labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=8)
-    assert lengths["supervised"] == max(lengths["mt+dlp"], lengths["dlp"]) > 100
+    assert lengths["supervised"] == max(lengths["propagated"], lengths["dlp"]) > 100
 
 
 @pytest.mark.parametrize("when", [pytest.param("in an epoch", marks=pytest.mark.slow), "in the last step"])
