@@ -14,7 +14,7 @@ from labelprop.core.errors import RequestError
 from labelprop.core.run_folder import RunFolder
 from labelprop.core.types import Progress
 from labelprop.graph.seeds import Seeds
-from labelprop.methods.labels_once import LabelsOnce, by_cut, by_vote
+from labelprop.methods.labels_once import LabelsOnce, by_cut, by_propagation, by_vote
 from labelprop.methods.pseudo_label import PseudoLabel
 from labelprop.methods.supervised import Supervised
 from labelprop.models.network import ModelSpec, build
@@ -258,3 +258,32 @@ def test_the_two_stage_form_resumes_as_if_unbroken(tmp_path, monkeypatch) -> Non
         resumed = two_stage(out, resume=True)
         assert resumed.labels.equals(unbroken.labels)
         assert (resumed.path / "model.safetensors").read_bytes() == (unbroken.path / "model.safetensors").read_bytes()
+
+
+def test_labels_propagated_over_the_examples_themselves() -> None:
+    """Two rings of points, one label each: a network's outputs, of the other order here, are not looked at."""
+    generator = torch.Generator().manual_seed(0)
+    ring_N = torch.arange(80) % 2
+    angle_N = 2 * torch.pi * torch.rand(80, generator=generator)
+    circle_N2 = torch.stack([angle_N.cos(), angle_N.sin()], dim=1)
+    vectors_ND = torch.cat([circle_N2, (6 * ring_N[:, None] - 3).expand(80, 2)], dim=1)
+    tools = Fixed(**{"class": F.one_hot(1 - ring_N, 2).float(), "feature": F.one_hot(1 - ring_N, 2).float()})
+    tools.examples = lambda: vectors_ND
+    given_N = torch.where(torch.arange(80) < 6, ring_N, -1)
+    labels_N, certainty_N = by_propagation(tools, Seeds.hard(given_N, 2, torch.ones(80)), {})
+    assert torch.equal(labels_N, ring_N)
+    assert certainty_N[:6].eq(1).all()
+    assert certainty_N.ge(0).all()
+    assert certainty_N.le(1).all()
+
+
+def test_a_network_learns_what_was_propagated(tmp_path) -> None:
+    classes = np.arange(150) % 3
+    vectors = (3 * np.eye(5)[classes] + np.random.default_rng(0).normal(size=(150, 5))).astype(np.float32)
+    given = np.where(np.arange(150) < 12, classes, -1)
+    run = labelprop.train(vectors, given, truth=classes, out=tmp_path / "run", recipe="propagated", epochs=20)
+    found = run.metrics["unlabeled"]["accuracy"]
+    assert found >= run.metrics["baseline"]["unlabeled"]
+    assert abs(found - run.metrics["pseudo_labels"]["accuracy"]) < 0.05, "it deploys what it was taught"
+    weights = RunFolder(run.path).read_table("pseudo_labels.parquet").to_pydict()
+    assert weights["weight"] == weights["certainty"], "given rows weigh their trust, which is 1 here"

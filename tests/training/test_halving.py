@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 
 from labelprop.core.types import Task
-from labelprop.training.halving import BASELINE, ROUNDS, Trial, hidden_labels, successive_halving
+from labelprop.training import recipes
+from labelprop.training.halving import (
+    BASELINE,
+    CANDIDATES,
+    LARGE,
+    ROUNDS,
+    Trial,
+    candidates,
+    hidden_labels,
+    successive_halving,
+)
+
+TABLES = Path(__file__).parents[2] / "benchmarks" / "results" / "recipes" / "table.json"
 
 
 def task(per_class: int, n_classes: int = 3, n: int = 60) -> Task:
@@ -38,9 +53,8 @@ def test_every_label_is_hidden_once_and_no_class_is_lost() -> None:
         seen.append(shown.labels_N)
         return shown.labels_N
 
-    assert (
-        successive_halving([BASELINE], whole, train).reason == "supervised found 0 of 15 labels, each hidden once ()"
-    )
+    reason = successive_halving([BASELINE], whole, train).reason
+    assert reason == "supervised found 0 of 15 labels, each hidden once (0.0%)"
     assert len(seen) == 3 * len(ROUNDS)
     for shown_N in seen:
         assert set(shown_N[shown_N >= 0].tolist()) == {0, 1, 2}
@@ -56,15 +70,36 @@ def test_the_better_half_and_the_labels_alone_go_on() -> None:
     assert [call for call in recipes.calls if call[1] == ROUNDS[1]] == [
         (name, ROUNDS[1]) for name in ("a", "b", BASELINE) for _ in range(3)
     ]
-    assert outcome.reason == ("b found 15 of 15 labels, each hidden once (a 6, supervised 3; c fell behind before)")
+    differ = 9  # labels of 15 that only b found
+    assert outcome.reason == (
+        "b found 15 of 15 labels, each hidden once (100.0%); next a 6, supervised 3; a is "
+        f"60.0 ± {100 * differ**0.5 / 15:.1f} points behind; tried in the first round alone: c 3"
+    )
 
 
-def test_nothing_wins_that_is_worse_than_the_labels_alone() -> None:
+def test_nothing_wins_that_is_clearly_worse_than_the_labels_alone() -> None:
     whole = task(5)
     outcome = successive_halving(
         ["a", "b", BASELINE], whole, Recipes(whole, {"a": (5, 2), "b": (4, 3), BASELINE: (0, 4)})
     )
     assert outcome.recipe == BASELINE
+
+
+@pytest.mark.parametrize(("lead", "chosen"), [(1, "a"), (2, "a"), (3, "a"), (4, "b"), (9, "b")])
+def test_a_lead_within_a_standard_error_goes_by_the_order(lead: int, chosen: str) -> None:
+    """b finds `lead` labels that a does not, and a one that b does not: a standard error is sqrt(lead + 1)."""
+    whole = task(30, n=120)
+
+    def train(name: str, shown: Task, share: float) -> torch.Tensor:
+        found_N = whole.labels_N.clone()
+        missed = {"a": range(lead), "b": [lead]}.get(name, range(90))
+        found_N[list(missed)] = (found_N[list(missed)] + 1) % 3
+        return found_N
+
+    assert ((lead - 1) / (lead + 1) ** 0.5 > 1) == (chosen == "b")
+    outcome = successive_halving(["a", "b", "c", BASELINE], whole, train)
+    assert outcome.recipe == chosen
+    assert ("too small a lead" in outcome.reason) == (chosen == "a" and lead > 1)
 
 
 def test_ties_go_to_the_one_named_first() -> None:
@@ -81,15 +116,34 @@ def test_the_only_label_of_a_class_is_never_hidden_and_the_others_race() -> None
     assert len(hidden.folds) == 3
     assert set(whole.labels_N[torch.cat([torch.from_numpy(rows) for rows in hidden.folds])].tolist()) == {0, 1}
     outcome = successive_halving(["a", BASELINE], whole, Recipes(whole, {"a": (2, 3), BASELINE: (2, 2)}))
-    assert outcome.reason == "a found 9 of 10 labels, each hidden once (supervised 6)"
+    assert outcome.reason.startswith("a found 9 of 10 labels, each hidden once (90.0%); next supervised 6")
 
 
-def test_a_class_with_one_label_is_not_hidden_but_said() -> None:
-    whole = task(1)
+@pytest.mark.parametrize("per_class", [1, 2])
+def test_one_or_two_labels_a_class_are_not_hidden_but_said(per_class: int) -> None:
+    whole = task(per_class)
     outcome = successive_halving(["a", BASELINE], whole, Recipes(whole, {}))
     assert outcome.recipe == "a"
-    assert "without a race: every class has a single label" in outcome.reason
-    assert len(hidden_labels(task(2)).folds) == 2, "two labels a class make two folds"
+    assert outcome.trials == ()
+    assert "without a race: no class has 3 labels or more" in outcome.reason
+    assert len(hidden_labels(task(3)).folds) == 3
+
+
+@pytest.mark.parametrize("kind", CANDIDATES)
+def test_candidates_are_recipes_that_serve_their_data(kind: str) -> None:
+    """And the labels alone are the last of them: nothing that costs more is taken for no gain."""
+    shape = (1, 28, 28) if kind == "image" else (16,)
+    assert set(CANDIDATES[kind]) <= set(recipes.serving(shape))
+    assert CANDIDATES[kind][-1] == BASELINE
+    n = LARGE + 1 if kind == "large" else 1000
+    assert candidates("embedding" if kind == "large" else kind, n) == CANDIDATES[kind]
+
+
+@pytest.mark.parametrize(("kind", "table"), [("embedding", "banking77"), ("image", "fashion_mnist")])
+def test_the_order_is_that_of_the_tables(kind: str, table: str) -> None:
+    measured = json.loads(TABLES.read_text())["sets"][table]
+    found = [measured[name]["unlabeled"]["mean"] for name in CANDIDATES[kind]]
+    assert found == sorted(found, reverse=True)
 
 
 def test_trials_that_were_run_are_not_run_again() -> None:

@@ -110,7 +110,28 @@ def test_a_budget_pays_for_each_job_once_and_for_what_follows(timed) -> None:
 def test_a_budget_pays_for_the_trials_of_all_candidates_and_then_for_the_dearest_and_the_first(timed) -> None:
     """Each of the four trials ends with a pass."""
     found = plan_within(Budget(1_000, spent=60, closing=40), jobs_of(*RATES), trials=(1 / 8, 1 / 4))
+    assert found.places == (0, 1)
     assert found.main_steps == pytest.approx((800 - 8) / (0.375 * (0.01 + 0.03 * 1.25) + 0.03 * 1.25 + 0.01), abs=5)
+
+
+@pytest.mark.parametrize(("first_look", "places"), [(120, (0, 1, 2)), (140, (0, 1))])
+def test_a_candidate_that_is_too_dear_to_try_is_left_out(timed, monkeypatch, first_look: float, places) -> None:
+    """Two trials and a full training of it begin with a look of so many seconds; 800 are left, half for looks."""
+    rehearsed = lengths.rehearse
+
+    def with_looks(jobs, rough, allowed: float) -> list[JobCost]:
+        found = rehearsed(jobs, rough, allowed)
+        looks = tuple(PhaseCost(RATES["supervised"], first_look, 0) for _ in jobs[-1].recipe.phases)
+        return [*found[:-1], JobCost(looks, found[-1].whole_pass)]
+
+    monkeypatch.setattr(lengths, "rehearse", with_looks)
+    monkeypatch.setitem(RATES, "propagated", 0.01)
+    budget = Budget(1_000, spent=60, closing=40)
+    found = plan_within(budget, jobs_of(*RATES), trials=(1 / 8, 1 / 4))
+    assert found.places == places
+    assert found.main_steps > 100
+    alone = plan_within(budget, jobs_of("supervised", "propagated"), trials=(1 / 8, 1 / 4))
+    assert alone.places == (0, 1), "one beside the labels alone stays"
 
 
 def test_a_budget_for_nothing_is_refused_with_one_that_does(timed, monkeypatch) -> None:

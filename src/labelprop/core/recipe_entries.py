@@ -5,7 +5,7 @@ from __future__ import annotations
 from labelprop.core.entry import Entry
 
 AUTO = "auto"  # no recipe itself: chooses among them
-AUTO_SUMMARY = "A short race of a few of these on hidden labels; trains the one that finds most of them."
+AUTO_SUMMARY = "A short race of a few of these on hidden labels; trains the one that does best there."
 
 
 def _entry(place: str, summary: str) -> Entry:
@@ -19,6 +19,10 @@ RECIPES: dict[str, Entry] = {
     ),
     "network-prediction": _entry(
         "diffused:network_prediction", "DLP with the network's own softmax in place of the diffusion (its ablation)."
+    ),
+    "propagated": _entry(
+        "diffused:propagated",
+        "Labels propagated once over the examples as they are, for a network to learn; for pretrained vectors.",
     ),
     "mean-teacher": _entry(
         "teacher:mean_teacher", "Agreement with a slow average of the network itself (Tarvainen and Valpola 2017)."

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Existing = Literal["refuse", "resume", "overwrite"]
 FORMAT = 1  # of run.json
 LOCK = ".lock"
+RACE = "race.json"  # how `--recipe auto` chose: the trials, the choice and the reason
 
 
 class RunFolder:

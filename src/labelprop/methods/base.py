@@ -38,6 +38,9 @@ class Tools(Protocol):
     def outputs_of(self, rows_B: torch.Tensor) -> Outputs:
         """The same of some examples, in their order; a pass over these alone where no other was made."""
 
+    def examples(self) -> torch.Tensor:
+        """All N examples as they were read, before any network and without normalization: (N, D) on the device."""
+
     @property
     def group(self) -> Group:
         """The processes that train together; each of them refreshes."""

@@ -2,6 +2,7 @@
 
 Two-stage Pseudo-Label (Lee 2013, as in S4L): a network's predictions of all examples, then training from scratch.
 Deep Metric Transfer (Liu et al. 2018): a constrained normalized cut of an embedding learned without labels.
+Propagation of the examples as they are, before any network: what frozen embeddings call for.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from labelprop.functional.vote import vote_shares
 from labelprop.graph.seeds import Seeds
 from labelprop.methods.base import LossTerms, Net, Tools
 from labelprop.methods.label_table import LabelTable
+from labelprop.propagators.auto import AutoPropagation
 from labelprop.propagators.estimator.parameters import Count, Number, OneOf
 from labelprop.propagators.spectral_cut import SpectralCut
 
@@ -56,13 +58,25 @@ def by_vote(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> FoundL
     return torch.cat([one.indices for one in best]), torch.cat([one.values for one in best])
 
 
+def by_propagation(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> FoundLabels:
+    """The propagator that does best on hidden labels, on the examples as they were read: `AutoPropagation`."""
+    given_N, trust_N = seeds.labels_N.cpu().numpy(), seeds.weights_N.cpu().numpy()
+    found = AutoPropagation(**parameters).fit(tools.examples(), given_N, trust_N)
+    return torch.from_numpy(found.transduction_), torch.from_numpy(found.certainty_)
+
+
 def _embedding(tools: Tools) -> torch.Tensor:
     """The embedding that an earlier phase trained against a bank, if any; else the feature."""
     outputs = tools.outputs()
     return outputs["embedding"] if "embedding" in outputs else outputs["feature"]
 
 
-LABEL_SOURCES: Mapping[str, LabelSource] = {"network": by_network, "spectral-cut": by_cut, "knn": by_vote}
+LABEL_SOURCES: Mapping[str, LabelSource] = {
+    "network": by_network,
+    "spectral-cut": by_cut,
+    "knn": by_vote,
+    "propagation": by_propagation,
+}
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -74,7 +88,7 @@ class LabelsOnce(LabelTable):
     Parameters
     ----------
     batch_size : examples a step.
-    source : "network", "spectral-cut" or "knn".
+    source : "network", "spectral-cut", "knn" or "propagation".
     fraction : share of the unlabeled rows that count, those of the highest certainty; ties by the lower row.
     weighted : each row weighs its certainty; else all that count weigh the same.
     source_parameters : of the source; None for its defaults.

@@ -27,7 +27,7 @@ from labelprop.propagators.choice.candidates import (
 )
 from labelprop.propagators.choice.fits import CandidateFits
 from labelprop.propagators.choice.heads import Head, label_all
-from labelprop.propagators.choice.hidden import HiddenLabels
+from labelprop.propagators.choice.hidden import FEWEST, HiddenLabels
 from labelprop.propagators.choice.selection import Tally
 from labelprop.propagators.choice.settled import possible, with_kernels
 from labelprop.propagators.choice.shared_search import SharedSearch
@@ -40,7 +40,6 @@ from labelprop.propagators.estimator.parameters import Number
 from labelprop.propagators.estimator.warm import fingerprint
 from labelprop.propagators.spectral_cut import SpectralCut
 
-FEWEST = 3  # seeds of every class, to hide any
 TRIALS = 25  # propagations before the choice, measured with benchmarks/forecast.py
 CHOICE_SECONDS = 1.0  # of all of them, where they are small
 

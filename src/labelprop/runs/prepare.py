@@ -91,7 +91,7 @@ def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric
             test, test_embedded = _embedded(test, embedded.backbone, device, reading)
     names: tuple[str | Recipe, ...] = (request.recipe,)
     if request.recipe == AUTO:
-        names = halving.candidates(tuple(embedded.content.shape), len(inputs.samples))
+        names = halving.candidates(_kind(inputs, embedded), len(inputs.samples))
     start = find_start(request, embedded)
     quiet = replace(request, reporter=Silent())  # messages about the first candidate hold for all
     designs = tuple(
@@ -102,6 +102,13 @@ def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric
     return PreparedTraining(
         request, inputs, test, test_embedded, designs[0], candidates, device, fabric, clock, budget
     )
+
+
+def _kind(inputs: Inputs, embedded: Embedded) -> str:
+    """What the network sees, as `halving.CANDIDATES` names it."""
+    if len(embedded.content.shape) == 3:
+        return "image"
+    return "numbers" if embedded.backbone is None and inputs.samples.features else "embedding"
 
 
 def _check(request: TrainRequest, n_processes: int) -> float | None:

@@ -12,7 +12,7 @@ import torch
 
 from labelprop.core.clock import StageClock
 from labelprop.core.errors import NonFiniteLossError, RequestError
-from labelprop.core.run_folder import RunFolder
+from labelprop.core.run_folder import RACE, RunFolder
 from labelprop.core.types import UNLABELED, Task
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.views import Views
@@ -25,12 +25,12 @@ from labelprop.training.job import Job
 from labelprop.training.lengths import default_epochs, epoch_length, lengths_of, plan_within
 from labelprop.training.outputs import collect_outputs
 
-RECORD = "race.json"
 KNOWN_BEFORE = (  # what a record of the run holds before the recipe is known
     *("request", "command"),
-    *("format", "data", "labels", "classes", "backbone", "tune", "init", "augment", "seed", "epochs", "steps"),
+    *("format", "data", "labels", "classes", "backbone", "tune", "init", "seed", "epochs", "steps"),
     *("budget", "deterministic", "compile", "precision", "device", "devices", "threads", "versions"),
 )
+OF_THE_FIRST = ("model", "augment")  # later they are the chosen recipe's, which may have other heads and views
 RACING = "racing"
 
 
@@ -45,14 +45,12 @@ def decide_by_halving(folder: RunFolder | None, prepared: PreparedTraining) -> P
     kept = prepared.group.first(_kept(folder, prepared))
     if "recipe" not in kept:
         prepared = _continued(prepared, kept)
-        first = prepared.design
-        loader = Loader.over(first.embedded.content, Views(first.preprocessing, first.augment), prepared.device)
-        running = _Halving(folder, prepared, designs, loader)
+        running = _Halving(folder, prepared, designs, _loaders(prepared))
         lengths = kept.get("lengths") or prepared.group.first(running.full_lengths())
         outcome = running.run(lengths, [Trial(**trial) for trial in kept.get("heats", ())])
         kept = prepared.group.first(outcome).to_json() | {"lengths": lengths}
         if folder is not None:
-            folder.write_json(RECORD, kept)
+            folder.write_json(RACE, kept)
     if folder is not None:
         _end_halving(folder, prepared.clock)
     prepared.request.reporter.say(f"recipe: {kept['reason']}")
@@ -60,12 +58,22 @@ def decide_by_halving(folder: RunFolder | None, prepared: PreparedTraining) -> P
     return replace(prepared, design=designs[kept["recipe"]], least_steps=tried)
 
 
+def _loaders(prepared: PreparedTraining) -> dict[str, Loader]:
+    """Of the examples, by augmentation: candidates that see the same views share one."""
+    found: dict[str, Loader] = {}
+    for design in prepared.candidates:
+        if design.augment not in found:
+            views = Views(design.preprocessing, design.augment)
+            found[design.augment] = Loader.over(design.embedded.content, views, prepared.device)
+    return found
+
+
 def _kept(folder: RunFolder | None, prepared: PreparedTraining) -> dict[str, Any]:
     """The record of this race. Raises RequestError where the folder is that of another run."""
     if folder is None:
         return {}
     now, previous = configuration(prepared), folder.read_json("run.json")
-    racing = (*KNOWN_BEFORE, "model")  # later it is the chosen recipe's network, which may have other heads
+    racing = (*KNOWN_BEFORE, *OF_THE_FIRST)
     names = racing if previous.get("status", RACING) == RACING else KNOWN_BEFORE
     if not previous:
         folder.write_json("run.json", {name: now[name] for name in names} | {"status": RACING})
@@ -73,7 +81,7 @@ def _kept(folder: RunFolder | None, prepared: PreparedTraining) -> dict[str, Any
         _check_raced(folder, previous)
         if not prepared.request.force:
             check_same_run({name: previous[name] for name in names if name in previous}, now)
-    return folder.read_json(RECORD)
+    return folder.read_json(RACE)
 
 
 def _continued(prepared: PreparedTraining, kept: Mapping[str, Any]) -> PreparedTraining:
@@ -85,7 +93,7 @@ def _continued(prepared: PreparedTraining, kept: Mapping[str, Any]) -> PreparedT
 
 
 def _check_raced(folder: RunFolder, previous: Mapping[str, Any]) -> None:
-    if "recipe" in previous and not (folder.path / RECORD).exists():
+    if "recipe" in previous and not (folder.path / RACE).exists():
         raise RequestError(
             f"cannot resume: --out {folder.path} is a run of recipe {previous['recipe']}, not of auto. Choose "
             "another --out, or name that recipe."
@@ -111,7 +119,7 @@ def _end_halving(folder: RunFolder, clock: StageClock) -> None:
     """From now on run.json describes the chosen recipe's run, and holds the times of the race."""
     record = folder.read_json("run.json")
     if record["status"] == RACING:
-        del record["model"]
+        record = {name: value for name, value in record.items() if name not in OF_THE_FIRST}
         folder.write_json("run.json", record | {"status": "running", "stages": clock.stages})
         clock.stages.clear()
 
@@ -123,10 +131,13 @@ class _Halving:
     folder: RunFolder | None
     prepared: PreparedTraining
     designs: Mapping[str, Design]
-    loader: Loader  # of the examples and views, which all candidates share
+    loaders: Mapping[str, Loader]  # by augmentation
 
     def full_lengths(self) -> dict[str, int]:
-        """Steps of each main phase in full: with a budget, what it pays for if all candidates run every round."""
+        """Steps of each main phase in full, of the candidates that race.
+
+        With a budget these are all that it pays for trying, and what it pays for if all of them run every round.
+        """
         task, request = self.prepared.design.task, self.prepared.request
         per_epoch = {name: epoch_length(design.recipe, design.task) for name, design in self.designs.items()}
         trials = ROUNDS * len(hidden_labels(task).folds)
@@ -138,15 +149,18 @@ class _Halving:
         labels_alone_first = sorted(self.designs, key=lambda name: name != BASELINE)
         jobs = [self._job(name, self.designs[name].task, per_epoch[name]) for name in labels_alone_first]
         plan = plan_within(self.prepared.budget_left(2), jobs, trials=trials)
-        return dict.fromkeys(self.designs, plan.main_steps)
+        raced = [labels_alone_first[place] for place in plan.places]
+        return {name: plan.main_steps for name in self.designs if name in raced}
 
     def run(self, lengths: Mapping[str, int], trials: Sequence[Trial]) -> HalvingResult:
         """Runs all trials but these, which are on record."""
-        task = self.prepared.design.task
+        task, raced = self.prepared.design.task, [name for name in self.designs if name in lengths]
+        if left_out := [name for name in self.designs if name not in lengths]:
+            self.prepared.request.reporter.say(f"race: too slow for this budget, so left out: {', '.join(left_out)}")
         if n_folds := len(hidden_labels(task).folds):
             shares = " and ".join(f"1/{round(1 / share)}" for share in ROUNDS)
             self.prepared.request.reporter.say(
-                f"race: {', '.join(self.designs)}, each trained up to {n_folds * len(ROUNDS)} times ({shares} of "
+                f"race: {', '.join(raced)}, each trained up to {n_folds * len(ROUNDS)} times ({shares} of "
                 f"{_steps(lengths)}, with each of {n_folds} parts of the given labels hidden); the better half "
                 "goes on"
             )
@@ -156,13 +170,11 @@ class _Halving:
             self._keep(lengths, trials)
 
         self._keep(lengths, trials)
-        return successive_halving(
-            list(self.designs), task, partial(self._train, lengths), run_already=trials, note=note
-        )
+        return successive_halving(raced, task, partial(self._train, lengths), run_already=trials, note=note)
 
     def _train(self, lengths: Mapping[str, int], name: str, task: Task, share: float) -> torch.Tensor:
         """Classes that a recipe gives to all examples; none where its loss is not finite."""
-        jobs = {other: self._job(other, task, max(1, round(share * lengths[other]))) for other in self.designs}
+        jobs = {other: self._job(other, task, max(1, round(share * lengths[other]))) for other in lengths}
         job = jobs[name]
         if name == BASELINE:  # phases before a main one have a least length: labels alone get as long as any other
             longest = max(sum(other.lengths.steps) for other in jobs.values())
@@ -186,7 +198,7 @@ class _Halving:
             recipe=design.recipe,
             lengths=lengths_of(design.recipe, epoch_length(design.recipe, task), main_steps),
             task=task,
-            loader=self.loader,
+            loader=self.loaders[design.augment],
             build=partial(design.network, design.recipe.heads(task.n_classes), self.prepared.request.seed),
             fabric=self.prepared.fabric,
             compiled=self.prepared.request.compile,
@@ -197,7 +209,7 @@ class _Halving:
         if self.folder is not None:
             record = {"lengths": dict(lengths), "heats": [asdict(trial) for trial in trials]}
             seconds = round(time.perf_counter() - self.prepared.request.began, 3)
-            self.folder.write_json(RECORD, record | {"seconds": seconds, "stages": self.prepared.clock.stages})
+            self.folder.write_json(RACE, record | {"seconds": seconds, "stages": self.prepared.clock.stages})
 
 
 def _steps(lengths: Mapping[str, int]) -> str:
@@ -208,4 +220,4 @@ def _steps(lengths: Mapping[str, int]) -> str:
 
 def _trial_line(trial: Trial) -> str:
     where = f"round {trial.round + 1} of {len(ROUNDS)}, part {trial.fold + 1}"
-    return f"race, {where}: {trial.recipe} found {trial.right:,} of {trial.hidden:,} hidden labels"
+    return f"race, {where}: {trial.recipe} found {trial.right:,} of {len(trial.found):,} hidden labels"

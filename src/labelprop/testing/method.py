@@ -80,6 +80,10 @@ class SmallTraining:
         """Tools: the same of some rows."""
         return {name: output[rows_B] for name, output in self.outputs().items()}
 
+    def examples(self) -> torch.Tensor:
+        """Tools: all rows as they are."""
+        return self.loader.content.read(np.arange(N)).float().flatten(1)
+
     @property
     def group(self) -> Group:
         """Tools: a single process."""

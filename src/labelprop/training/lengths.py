@@ -68,17 +68,22 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Steps of the main phase, and the seconds from now to the end of the command, where they are known."""
+    """Steps of the main phase, the seconds from now to the end of the command, where they are known, and the jobs.
+
+    `places` are those of the jobs that are paid for, in the order in which they were given.
+    """
 
     main_steps: int
     seconds: float | None = None
+    places: tuple[int, ...] = ()
 
 
 def plan_within(budget: Budget, jobs: Sequence[Job], *, trials: Sequence[float] = (), least: int = 0) -> Plan:
     """As many main-phase steps as a budget pays for, each job being trained once; `least` in any case.
 
     With `trials` the jobs are candidates: each is trained for each of these shares of it, and then one of them in
-    full, maybe the dearest, with the first beside it, the labels alone.
+    full, maybe the dearest, with the first beside it, the labels alone. Candidates whose shortest trials leave less
+    than half of the time for longer ones are left out, the dearest first; one beside the labels alone stays.
 
     A tenth is kept in reserve. Raises RequestError where the budget does not even pay for the shortest run and there
     is no `least`: at once where a pass over a few examples says so, else when all phases were timed.
@@ -92,14 +97,29 @@ def plan_within(budget: Budget, jobs: Sequence[Job], *, trials: Sequence[float] 
     row = first(pass_seconds(jobs[0]))  # all have this network
     rough = [roughly(job, row) for job in jobs]
     if not least:
-        _refuse_too_short(gone(), jobs, rough, trials, DOUBT)
+        _refuse_too_short(gone(), *_paid_for(gone(), jobs, rough, trials)[1:], trials, DOUBT)
     costs = first(rehearse(jobs, rough, gone().timing))
+    places, jobs, costs = _paid_for(gone(), jobs, costs, trials)
     if not least:
         _refuse_too_short(gone(), jobs, costs, trials)
     after = _after(budget, costs)
     left = budget.seconds * (1 - RESERVE) - gone().spent - after
     steps = max(most(lambda steps: cost_of_all(jobs, costs, trials, steps), left), least)
-    return Plan(steps, cost_of_all(jobs, costs, trials, steps) + after)
+    return Plan(steps, cost_of_all(jobs, costs, trials, steps) + after, tuple(places))
+
+
+def _paid_for(
+    budget: Budget, jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[float]
+) -> tuple[list[int], list[Job], list[JobCost]]:
+    """The places of the candidates that are tried (see `plan_within`), these, and their costs."""
+    kept, left = list(range(len(jobs))), budget.seconds * (1 - RESERVE) - budget.spent - _after(budget, costs)
+
+    def shortest(places: Sequence[int]) -> float:
+        return cost_of_all([jobs[at] for at in places], [costs[at] for at in places], trials, WARM_UP_STEPS)
+
+    while trials and len(kept) > 2 and shortest(kept) > left / 2:
+        kept.remove(max(kept[1:], key=lambda at: shortest([at])))
+    return kept, [jobs[at] for at in kept], [costs[at] for at in kept]
 
 
 def cost_of_all(jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[float], main_steps: int) -> float:

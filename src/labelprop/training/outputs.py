@@ -91,6 +91,11 @@ class RefreshTools:
             return {name: output[rows_B] for name, output in self.made.items()}
         return outputs_of_all(self._job, self._net, rows_B.cpu().numpy())
 
+    def examples(self) -> torch.Tensor:
+        loader = self._job.loader
+        raw = loader.content.read(np.arange(self._job.task.n)) if loader.resident is None else loader.resident
+        return raw.to(loader.device).float().flatten(1)
+
     def _generator(self) -> torch.Generator:
         """For views that are drawn: others than those of the epoch's steps."""
         job = self._job

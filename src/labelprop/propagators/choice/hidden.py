@@ -15,6 +15,8 @@ import numpy as np
 from labelprop.core.types import UNLABELED
 from labelprop.data.labels.folds import SeedKFold
 
+FEWEST = 3  # labels of a class, for hiding some to leave what can be compared
+
 # Labels (N,) with the hidden ones -1, and the hidden rows (H,) -> predicted classes (H,), -1 where there is none.
 Fit = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -46,18 +48,18 @@ class HiddenLabels:
     folds: tuple[np.ndarray, ...]
 
     @classmethod
-    def dealt(cls, labels_N: np.ndarray, most_folds: int, seed: int | None = None) -> HiddenLabels:
+    def dealt(cls, labels_N: np.ndarray, most_folds: int, seed: int | None = None, fewest: int = 2) -> HiddenLabels:
         """Folds that hide every label once; each fold hides an even share of a class and leaves it some.
 
-        There are at most as many folds as any class with two labels or more has labels. The only label of a class is
-        never hidden; where every class has one, there are no folds. Labels are dealt in row order, or with `seed` in
-        a random one.
+        Labels of a class with less than `fewest` (2 at least) are never hidden; where every class has so few, there
+        are no folds. There are at most as many as any other class has labels. Labels are dealt in row order, or with
+        `seed` in a random one.
         """
         counts_C = np.bincount(labels_N[labels_N >= 0], minlength=1)
-        hideable_N = np.where((labels_N >= 0) & (counts_C > 1)[labels_N], labels_N, UNLABELED)
+        hideable_N = np.where((labels_N >= 0) & (counts_C >= fewest)[labels_N], labels_N, UNLABELED)
         if (hideable_N == UNLABELED).all():
             return cls(labels_N, ())
-        split = SeedKFold(min(most_folds, int(counts_C[counts_C > 1].min())), random_state=seed)
+        split = SeedKFold(min(most_folds, int(counts_C[counts_C >= fewest].min())), random_state=seed)
         return cls(labels_N, tuple(row_H for _, row_H in split.split(None, hideable_N)))
 
     @property

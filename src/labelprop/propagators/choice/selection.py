@@ -50,9 +50,20 @@ def select_candidate(
                 forget(out.candidate)
         for fold in range(1, n_folds):
             tallies = [Tally(t.candidate, np.append(t.right_H, is_right(t.candidate, fold))) for t in tallies]
+    return with_chosen_first(tallies)
+
+
+def with_chosen_first(tallies: Sequence[Tally[T]]) -> list[Tally[T]]:
+    """Of tallies in order of preference: the most preferred that is not a standard error worse than the best; then
+    the others by how many they got right."""
     ranked = sorted(tallies, key=lambda tally: -tally.right)  # stable: ties by preference
     chosen = next(tally for tally in tallies if _behind(tally, ranked[0]) <= 1)
     return [chosen, *(tally for tally in ranked if tally is not chosen)]
+
+
+def standard_error(tally: Tally[T], other: Tally[T]) -> float:
+    """Of the difference of two tallies of the same seeds, as a number of seeds: those that only one got right."""
+    return float(max(int((tally.right_H != other.right_H).sum()), 1) ** 0.5)
 
 
 def _going_on(tallies: list[Tally[T]]) -> list[Tally[T]]:
@@ -63,6 +74,5 @@ def _going_on(tallies: list[Tally[T]]) -> list[Tally[T]]:
 
 
 def _behind(tally: Tally[T], best: Tally[T]) -> float:
-    """How far a candidate is behind the best, in standard errors of the difference (seeds only one got right)."""
-    differ = int((tally.right_H != best.right_H).sum())
-    return float((best.right - tally.right) / max(differ, 1) ** 0.5)
+    """How far a candidate is behind the best, in standard errors of the difference."""
+    return (best.right - tally.right) / standard_error(tally, best)

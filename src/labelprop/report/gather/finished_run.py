@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from labelprop.core.errors import RequestError
-from labelprop.core.run_folder import RunFolder
+from labelprop.core.run_folder import RACE, RunFolder
 from labelprop.core.types import UNLABELED
 from labelprop.evaluation.snapshots import FOLDER
 from labelprop.evaluation.verdict import Verdict, judge
@@ -30,6 +30,7 @@ FILES = {
     "metrics.json": "the numbers of this run",
     "history.jsonl": "a line for every epoch",
     FOLDER: "embeddings of some {noun}s during training, for this page",
+    RACE: "what each recipe found of hidden labels that auto tried, and the choice",
     "run.json": "settings, versions, hashes of the data, skipped files",
 }
 
@@ -92,6 +93,7 @@ class FinishedRun:
     settings: Mapping[str, Any] = field(default_factory=dict)
     request: Mapping[str, Any] = field(default_factory=dict)
     solved: Mapping[str, Any] = field(default_factory=dict)  # how the propagation ended
+    choice: Mapping[str, Any] = field(default_factory=dict)  # of the recipe, where that was `auto`
     versions: Mapping[str, Any] = field(default_factory=dict)
     device: str = ""
     skipped: Sequence[Mapping[str, Any]] = ()
@@ -197,6 +199,7 @@ def read_run(path: Path) -> FinishedRun:
         settings=about.get("settings") or {},
         request=about.get("request") or {},
         solved=about.get("verdict") or {},
+        choice=folder.read_json(RACE),
         versions=about.get("versions") or {},
         device=str(about.get("device") or ""),
         skipped=about.get("skipped") or (),

@@ -94,6 +94,19 @@ def solver(run: FinishedRun) -> Facts:
     return facts
 
 
+def choice(run: FinishedRun) -> Facts:
+    """Why `auto` chose this recipe, and how many hidden labels each candidate found, round by round."""
+    trials: dict[str, dict[int, str]] = {}
+    for trial in run.choice.get("heats", ()):
+        rounds = trials.setdefault(str(trial["recipe"]), {})
+        rounds[trial["round"]] = rounds.get(trial["round"], "") + trial["found"]
+    facts = [("Why", str(run.choice["reason"]))] if run.choice else []
+    for name, rounds in trials.items():
+        shares = (f"{percent_of(found.count('1') / len(found))}" for found in rounds.values())
+        facts.append((name, f"{', then '.join(shares)} of the hidden labels found"))
+    return facts
+
+
 def agreement(run: FinishedRun) -> Facts:
     """On what share of the rows labeled here the simpler ways say the same."""
     facts = []

@@ -71,6 +71,7 @@ def make_view(run: FinishedRun, sheets: Sheets | None, other: FinishedRun | None
         "run_section": {
             "command": facts.command_without_paths(run.command),
             "settings": facts.settings(run),
+            "choice": facts.choice(run),
             "stages": facts.stages(run),
             "files": facts.files(run),
             "skipped": facts.skipped(run),

@@ -1,4 +1,4 @@
-"""DLP and its ablation: labels alone, then labels found anew before every epoch."""
+"""Recipes on propagated labels: DLP and its ablation, with labels anew before every epoch; labels propagated once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from labelprop.methods.base import Method
 from labelprop.methods.diffusion_labels import DiffusionLabels
+from labelprop.methods.labels_once import LabelsOnce
 from labelprop.methods.phases import Phase
 from labelprop.methods.settings import FIRST_SHARE, Settings, defaults, recipe
 from labelprop.methods.supervised import Supervised
@@ -13,6 +14,7 @@ from labelprop.propagators.diffusion import Diffusion
 
 PROPAGATION = ("n_neighbors", "power", "alpha", "max_iter", "tol", "balance_seeds", "max_normalize")
 WEIGHTS = defaults(DiffusionLabels, "certainty", "class_balance", "max_class_weight", "label_view")
+TRIED = ("label-propagation", "label-spreading", "diffusion")  # solved in a fraction of the time of the others
 SIZES = defaults(DiffusionLabels, "batch_size", "labeled_batch_size")
 
 
@@ -26,6 +28,17 @@ def dlp(s: Settings) -> tuple[Phase, ...]:
 def network_prediction(s: Settings) -> tuple[Phase, ...]:
     """DLP's ablation: the same training on the network's own predictions instead of diffused labels."""
     return after_labels("network-prediction", diffused_labels(s, source="network"), s)
+
+
+@recipe("propagated", defaults(LabelsOnce, "batch_size"))
+def propagated(s: Settings) -> tuple[Phase, ...]:
+    """Labels propagated once over the examples as they are, and a network that learns them, weighted by certainty.
+
+    `AutoPropagation` chooses the propagator, of three that are quick, by hiding some of the given labels. It is
+    `propagate` with a network to deploy, made for vectors of a pretrained model.
+    """
+    labels = s.make(LabelsOnce, source="propagation", weighted=True, source_parameters={"candidates": TRIED})
+    return (s.phase("propagated", labels),)
 
 
 def diffused_labels(s: Settings, **others: Any) -> DiffusionLabels:
