@@ -286,3 +286,22 @@ def test_warnings_reach_python_users(photos: Path) -> None:
     (photos / "5.png").write_text("no")
     with pytest.warns(UserWarning, match="1 .png file cannot be read"):
         open_samples(photos)
+
+
+def test_the_format_of_images_may_be_chosen_by_a_look_at_them() -> None:
+    array = np.zeros((4, 40, 50, 3), np.uint8)
+    seen = []
+
+    def choose(look):
+        seen.append(look)
+        return ImageFormat(3, 16, 16)
+
+    samples = open_samples(array, image_format=choose, warn=list)
+    assert samples.content.shape == (3, 16, 16)
+    assert seen == [samples.look]
+    assert (samples.look.n, samples.look.photos) == (4, 4)
+    left = open_samples(array, image_format=lambda look: None)
+    assert left.content.shape == (3, 40, 50)
+    assert open_samples(array, image_format=lambda look: None, image_size=8, warn=list).content.shape == (3, 8, 8)
+    assert open_samples(array).look is None
+    assert open_samples(np.zeros((4, 3)) + 1, image_format=choose).look is None

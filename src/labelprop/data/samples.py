@@ -20,6 +20,7 @@ from labelprop.data.files.listing import shown_name
 from labelprop.data.files.skipped import Skipped, by_reason
 from labelprop.data.find_source import source_of
 from labelprop.data.images.decoding import decode_images, open_for_backbone
+from labelprop.data.images.look import Look, look_at
 from labelprop.data.images.pixels import ForBackbone, ImageFormat, to_eight_bit
 from labelprop.data.labels.findings import Finding, refuse_blocking
 from labelprop.data.repeated import place_of, repeated_ids
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _REASONS_TOLD = 5
+
+ReadAs = ImageFormat | ForBackbone | None  # how images are to be read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +65,7 @@ class Samples:
     unit: Literal["file", "row"] = "row"
     beside: tuple[Path, ...] = ()
     findings: tuple[Finding, ...] = ()
+    look: Look | None = None  # at images, where their format was to be chosen by it
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -130,7 +134,7 @@ def open_samples(
     data: Any,
     *,
     columns: Columns = NO_COLUMNS,
-    image_format: ImageFormat | ForBackbone | None = None,
+    image_format: ReadAs | Callable[[Look], ReadAs] = None,
     image_size: int | None = None,
     strict: bool = False,
     check: bool = True,
@@ -142,10 +146,11 @@ def open_samples(
 ) -> Samples:
     """Open a folder, table, array or HuggingFace data set; with `one_image` also the file of an image.
 
-    `image_format` forces channels, height and width (what a saved model expects), `image_size` height and width. For
-    a backbone only headers are read, and what cannot be decoded is found when it sees the images. What was chosen and
-    skipped is passed to `warn`; with `strict` what cannot be read is refused. `check=False` lets everything pass that
-    `inspect` reports; without `labeled` what is wrong with labels is not looked at.
+    `image_format` forces channels, height and width (what a saved model expects), or is asked for them when a look was
+    taken at the headers, and may leave them open; `image_size` forces height and width. For a backbone only headers
+    are read, and what cannot be decoded is found when it sees the images. What was chosen and skipped is passed to
+    `warn`; with `strict` what cannot be read is refused. `check=False` lets everything pass that `inspect` reports;
+    without `labeled` what is wrong with labels is not looked at.
     Files `apart`, as those of labels, are read by others and not skipped.
 
     Raises RequestError or DataError naming file, row or column; StorageError where the cache cannot be written.
@@ -198,12 +203,16 @@ def _refuse_repeated(raw: RawData) -> None:
 
 def _open_images(
     raw: RawData,
-    image_format: ImageFormat | ForBackbone | None,
+    image_format: ReadAs | Callable[[Look], ReadAs],
     image_size: int | None,
     cache: Cache,
     warn: Callable[[str], None],
 ) -> Samples:
     originals: Any = raw.images(cache.root) if callable(raw.images) else raw.images
+    look = None
+    if callable(image_format):
+        look = look_at(originals, image_size)
+        image_format = image_format(look)
     if isinstance(image_format, ForBackbone):
         decoded = open_for_backbone(originals, image_format, image_size, cache)
     else:
@@ -211,7 +220,7 @@ def _open_images(
     if decoded.note is not None and len(decoded.rows):
         warn(f"'{raw.name}': {decoded.note}.")
     skipped = [Skipped(raw.ids[row], reason, row, label=raw.given[row]) for row, reason in decoded.failures]
-    parts = {"content": decoded.content, "originals": originals, "digest": decoded.digest}
+    parts = {"content": decoded.content, "originals": originals, "digest": decoded.digest, "look": look}
     return _samples(raw, decoded.rows, skipped, modality="image", **parts)
 
 

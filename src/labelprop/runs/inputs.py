@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,20 +12,16 @@ from labelprop.core.errors import RequestError
 from labelprop.core.files import Digest
 from labelprop.core.progress import Reporter
 from labelprop.core.text import counted
+from labelprop.data.images.look import Look
 from labelprop.data.labels.checks import check_class_names, check_few
 from labelprop.data.labels.join import GivenLabels, NoLabelsError, join_labels, note_lost, read_truth
 from labelprop.data.labels.label_files import label_files
 from labelprop.data.labels.lost_classes import lost_classes
 from labelprop.data.labels.options import LabelOptions
-from labelprop.data.samples import Samples, open_samples
+from labelprop.data.samples import ReadAs, Samples, open_samples
 from labelprop.data.source import Columns
 from labelprop.evaluation.truth import HeldBackTruth
 from labelprop.runs.requests import Labeled, NewRun, Reading
-
-if TYPE_CHECKING:
-    from labelprop.data.images.pixels import ForBackbone, ImageFormat
-
-    ReadAs = ImageFormat | ForBackbone | None  # images
 
 
 def columns_of(reading: Reading, features: Sequence[str] = ()) -> Columns:
@@ -55,7 +50,9 @@ def label_options(request: Labeled) -> LabelOptions:
     )
 
 
-def open_data(reading: Reading, image_format: ReadAs = None, features: Sequence[str] = ()) -> Samples:
+def open_data(
+    reading: Reading, image_format: ReadAs | Callable[[Look], ReadAs] = None, features: Sequence[str] = ()
+) -> Samples:
     """DATA as it is asked for; images in `image_format`, columns of numbers by `features`, where a model wants so."""
     apart = [path for name in ("labels", "truth") for path in label_files(getattr(reading, name, None))]
     return open_samples(
@@ -131,7 +128,9 @@ class Inputs:
         return f"{n:,} {self.noun}s, {given:,} labeled in {classes}, {n - given:,} unlabeled"
 
 
-def read_inputs(request: NewRun, image_format: ReadAs = None, features: Sequence[str] = ()) -> Inputs:
+def read_inputs(
+    request: NewRun, image_format: ReadAs | Callable[[Look], ReadAs] = None, features: Sequence[str] = ()
+) -> Inputs:
     """Reads DATA, LABELS and the truth, and joins them by id. A model, if any, wants what `open_data` says."""
     options = label_options(request)
     samples = open_data(request, image_format, features)
