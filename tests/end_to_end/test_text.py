@@ -1,4 +1,4 @@
-"""Texts without a pretrained model: trained on, propagated, predicted in another process, selected from."""
+"""Texts seen without a pretrained model: trained on, propagated, predicted in another process, selected from."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def trained(tmp_path_factory):
         out=base / "run",
         epochs=8,
         settings=SMALL,
+        backbone="tf-idf",
         reporter=said,
     )
     return base, run, said.lines
@@ -71,7 +72,7 @@ def trained(tmp_path_factory):
 
 def test_texts_are_labeled_and_what_was_done_is_said(trained) -> None:
     _, run, said = trained
-    assert any(line.startswith("no --backbone: texts become vectors by TF-IDF of ") for line in said)
+    assert any(line.startswith("texts become vectors by TF-IDF of ") for line in said)
     assert run.metrics["unlabeled"]["accuracy"] > 0.7
     assert run.metrics["test"]["accuracy"] > 0.7, "seen by what was learned from DATA; chance is a third"
     assert json.loads((run.path / "model.json").read_text())["backbone"]["learned"] is True
@@ -123,6 +124,7 @@ def test_propagation_takes_texts_too(trained, tmp_path) -> None:
         out=tmp_path / "run",
         method="label-spreading",
         parameters={"n_neighbors": 8},
+        backbone="tf-idf",
     )
     assert run.metrics["unlabeled"]["accuracy"] > 0.8
     assert json.loads((run.path / "run.json").read_text())["backbone"] == "TF-IDF and SVD of the texts"
@@ -131,6 +133,7 @@ def test_propagation_takes_texts_too(trained, tmp_path) -> None:
 def test_a_killed_training_on_texts_ends_as_an_unbroken_one(trained, tmp_path, monkeypatch) -> None:
     base, run, _ = trained
     options = {"truth": base / "texts-truth.csv", "test": base / "test.parquet", "epochs": 8, "settings": SMALL}
+    options["backbone"] = "tf-idf"
     save = Checkpoints.save
 
     def stopping(self, number, tensors, state) -> None:
@@ -160,7 +163,7 @@ def test_what_does_not_fit_is_refused(trained, tmp_path) -> None:
     with pytest.raises(RequestError, match="takes texts"):
         run.predict(X)
     with pytest.raises(RequestError, match="was trained on the data themselves, these are vectors by TF-IDF"):
-        labelprop.train(base / "texts.parquet", out=tmp_path / "no", init=vectors.path)
+        labelprop.train(base / "texts.parquet", out=tmp_path / "no", init=vectors.path, backbone="tf-idf")
 
 
 def test_fine_tuning_sees_new_texts_as_the_first_run_did(trained, tmp_path) -> None:

@@ -146,9 +146,9 @@ def open_samples(
 ) -> Samples:
     """Open a folder, table, array or HuggingFace data set; with `one_image` also the file of an image.
 
-    `image_format` forces channels, height and width (what a saved model expects), or is asked for them when a look was
-    taken at the headers, and may leave them open; `image_size` forces height and width. For a backbone only headers
-    are read, and what cannot be decoded is found when it sees the images. What was chosen and skipped is passed to
+    `image_format` forces channels, height and width (what a saved model expects), or is asked for them after a look
+    at the headers, and may leave them open; `image_size` forces height and width. For a backbone only headers are
+    read, and what cannot be decoded is found when it sees the images. What was chosen and skipped is passed to
     `warn`; with `strict` what cannot be read is refused. `check=False` lets everything pass that `inspect` reports;
     without `labeled` what is wrong with labels is not looked at.
     Files `apart`, as those of labels, are read by others and not skipped.

@@ -38,23 +38,21 @@ from labelprop.runs.requests import EmbedRequest, Reading
 def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int = 0) -> Backbone | None:
     """The backbone that embeds the examples; None where they are used as they are.
 
-    Texts without a backbone are embedded by what can be learned from these texts themselves.
+    "tf-idf" is learned from these texts themselves.
     """
-    by_name = backbone == TF_IDF
-    if by_name and samples.texts is None:
+    if backbone is None or isinstance(backbone, Backbone):
+        return backbone
+    if backbone != TF_IDF:
+        return _opened(backbone)
+    if samples.texts is None:
         raise RequestError(
             f"backbone '{TF_IDF}' takes texts, and '{samples.name}' holds {samples.modality}s; leave --backbone out."
         )
-    if backbone is not None and not by_name:
-        return _opened(backbone)
-    if samples.texts is None:
-        return None
     learned = TextSvd.fit(samples.texts, seed=seed)
     groups, dimensions = len(learned.vocabulary), len(learned.components_DV)
-    knows = "" if by_name else "; a pretrained text model, such as --backbone text, knows more of what they mean"
     reporter.say(
-        f"{'' if by_name else 'no --backbone: '}texts become vectors by TF-IDF of {groups:,} groups of letters and "
-        f"an SVD to {dimensions} dimensions, learned from these texts{knows}"
+        f"texts become vectors by TF-IDF of {groups:,} groups of letters and an SVD to {dimensions} dimensions, "
+        "learned from these texts"
     )
     return load_backbone(learned)
 

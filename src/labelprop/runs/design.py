@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import torch
 
 from labelprop.core.distributed import local_rank
 from labelprop.core.errors import RequestError
-from labelprop.core.progress import Reporter
 from labelprop.core.ranks import started_together
 from labelprop.core.types import Task
 from labelprop.data.contents import Content, TensorContent
@@ -36,11 +35,15 @@ SHARED_SETTINGS = ("batch_size", "lr", "weight_decay", "l2_feature")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:
-    """The content of the examples: as it was read, or embedded by a frozen backbone. `samples` could be read."""
+    """The content of the examples: as it was read, or embedded by a frozen backbone, and why, where that was chosen.
+
+    `samples` could be read.
+    """
 
     content: Content
     backbone: Backbone | None
     samples: Samples
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +58,7 @@ class Design:
     task: Task
     start: StartTrunk | None = None
     own: OwnModel | None = None  # a module from Python
+    chosen: Mapping[str, str] = field(default_factory=dict)  # what was not asked for by name, and why
 
     def network(self, heads: Mapping[str, int], seed: int) -> Network:
         """The network to train, with these heads: new, or on the trunk of another run or on the caller's module."""
@@ -118,10 +122,10 @@ def decide(
     if (given.labels_N >= 0).all() and any(phase.needs.unlabeled.size for phase in chosen.phases):
         reporter.say("every example is labeled: there is nothing to propagate to, so this trains recipe supervised")
         chosen = labels_only(chosen)
-    shape = tuple(embedded.content.shape)
+    shape, reasons = tuple(embedded.content.shape), {"backbone": embedded.why}
     if augment == "auto":
-        augment, why = choose_augment(shape)
-        reporter.say(f"augmentation: {augment} ({why})")
+        augment, reasons["augment"] = choose_augment(shape)
+        reporter.say(f"augmentation: {augment} ({reasons['augment']})")
     if start is not None:
         check_start(start, shape, model)
         model = start.spec.name
@@ -138,7 +142,11 @@ def decide(
         name, options = OWN, own.options
         reporter.say(f"model: {options['class']}, the module that was given")
     else:
-        name, options = _named(model, shape, device, reporter)
+        if model == "auto":
+            model, reasons["model"] = choose_model("image" if len(shape) == 3 else "vector", shape, device)
+            left = f"; {embedded.why}" if embedded.backbone is None and embedded.why else ""
+            reporter.say(f"model: {model} ({reasons['model']}{left})")
+        name, options = parse_model(model)
     spec = ModelSpec(
         name=name,
         input_shape=preprocessing.seen_shape,
@@ -152,19 +160,10 @@ def decide(
         n_classes=len(given.classes),
         seed=request.seed,
     )
-    design = Design(chosen, spec, preprocessing, augment, embedded, task, start, own)
+    told = {name: why for name, why in reasons.items() if why}
+    design = Design(chosen, spec, preprocessing, augment, embedded, task, start, own, told)
     design.network(spec.heads, request.seed)  # refuses what cannot be built before the run folder exists
     return design
-
-
-def _named(
-    model: str, shape: tuple[int, ...], device: torch.device, reporter: Reporter
-) -> tuple[str, dict[str, Any]]:
-    """Name and options of a network by name; that of "auto" is said with the reason."""
-    if model == "auto":
-        model, why = choose_model("image" if len(shape) == 3 else "vector", shape, device)
-        reporter.say(f"model: {model} ({why})")
-    return parse_model(model)
 
 
 def find_start(request: TrainRequest, embedded: Embedded) -> StartTrunk | None:

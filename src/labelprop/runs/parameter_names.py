@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 
 from labelprop.core import registry
+from labelprop.core.bundled import BACKBONES
 from labelprop.core.errors import LabelpropError
 from labelprop.core.progress import Passing
 from labelprop.runs import requests
@@ -91,7 +92,7 @@ def _literal(text: str) -> str:
 @cache
 def _words() -> frozenset[str]:
     named = (name for table in ("recipes", "propagators", "models") for name in registry.entries(table))
-    return frozenset([*named, *registry.AUGMENTS, *WORDS])
+    return frozenset([*named, *registry.AUGMENTS, *BACKBONES, *WORDS])
 
 
 @cache

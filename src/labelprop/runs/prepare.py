@@ -26,6 +26,7 @@ from labelprop.methods.phases import Recipe
 from labelprop.models.backbone import Backbone
 from labelprop.propagators.cost.forecast import forecast
 from labelprop.propagators.cost.stages import Size
+from labelprop.runs import automatic
 from labelprop.runs.backbones import features_of, open_backbone, wanted_by, with_runs
 from labelprop.runs.classifier import model_description, own_backbone
 from labelprop.runs.closing import closing_seconds, compares_raw
@@ -137,24 +138,27 @@ def _bounded(request: TrainRequest, budget: float) -> Reporter:
 def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Embedded]:
     """DATA, and what the network sees of it."""
     named = _backbone(request, device) if request.tune == FROZEN else None
+    chooses = named is None and request.tune == FROZEN
     image_format, features = wanted_by(named, request.image_size)
     if request.init is not None:
         features = features_of(RunFolder(request.init))
-    inputs = read_inputs(request, image_format, features)
+    inputs = read_inputs(request, automatic.read_as(request, device) if chooses else image_format, features)
     if not inputs.samples.features:  # an array goes by position, in the order of these names
         inputs = replace(inputs, samples=replace(inputs.samples, features=features))
     if request.only_labeled:
         inputs = inputs.only_labeled()
     say_counts(inputs, request.reporter)
-    backbone = None
-    if request.tune == FROZEN:
-        backbone = open_backbone(inputs.samples, named, request.reporter, request.seed)
-    elif inputs.samples.modality != "image":
+    if request.tune != FROZEN and inputs.samples.modality != "image":
         raise RequestError(
             f"--tune {request.tune} trains an image model on images, and these are {inputs.samples.modality}s; "
             "leave it out."
         )
-    return _embedded(inputs, backbone, device, request)
+    choice = automatic.choose(request, inputs.samples, device) if chooses else automatic.Choice(named)
+    if choice.backbone is not None and choice.why:
+        request.reporter.say(choice.why)
+    backbone = open_backbone(inputs.samples, choice.backbone, request.reporter, request.seed)
+    inputs, embedded = _embedded(inputs, backbone, device, request)
+    return inputs, replace(embedded, why=choice.why)
 
 
 def _embedded(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from labelprop.core.clock import StageClock
 from labelprop.core.errors import RequestError
 from labelprop.core.progress import reporting_to
 from labelprop.data.contents import TensorContent
+from labelprop.runs import automatic
 from labelprop.runs.backbones import open_backbone, wanted_by, with_runs
 from labelprop.runs.design import Embedded, embed_content, resolve_device
 from labelprop.runs.inputs import Inputs, read_inputs, say_counts
@@ -37,10 +38,15 @@ def prepare_propagation(request: PropagateRequest) -> PreparedPropagation:
     estimator = _estimator(request, device)
     with clock.stage("read"), reporting_to(request.reporter):
         named = with_runs(request.backbone, device, request.image_size)
-        inputs = read_inputs(request, *wanted_by(named, request.image_size))
+        image_format, features = wanted_by(named, request.image_size)
+        inputs = read_inputs(request, automatic.no_preference if named is None else image_format, features)
         say_counts(inputs, request.reporter)
-        backbone = open_backbone(inputs.samples, named, request.reporter, request.seed)
+        choice = automatic.choose_to_compare(inputs.samples) if named is None else automatic.Choice(named)
+        if choice.why:
+            request.reporter.say(choice.why)
+        backbone = open_backbone(inputs.samples, choice.backbone, request.reporter, request.seed)
         embedded = embed_content(inputs.samples, backbone, device, request, inputs.label_texts)
+        embedded = replace(embedded, why=choice.why)
         inputs = inputs.only_read(embedded.samples, request.reporter)
         vectors_ND = _as_vectors(inputs, embedded.content)
     return PreparedPropagation(request, estimator, inputs, embedded, vectors_ND, device, clock)
@@ -61,5 +67,5 @@ def _as_vectors(inputs: Inputs, content: Any) -> np.ndarray:
         return stored.reshape(len(stored), -1)
     raise RequestError(
         f"{inputs.samples.name}: flattened pixels can be compared only where images are small and of one size; "
-        "pass --image-size 32 (say), or --backbone with a pretrained network."
+        "--backbone photos compares what a pretrained network sees in them, --image-size 32 (say) makes them so."
     )

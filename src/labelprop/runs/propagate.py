@@ -121,5 +121,6 @@ def _record(prepared: PreparedPropagation, plan: Forecast) -> dict[str, Any]:
         "recipe": request.method,
         "device": request.device,
         "backbone": backbone.name if backbone else None,
+        "chosen": {"backbone": prepared.embedded.why} if prepared.embedded.why else {},
         "plan": {"search": plan.search, "more_memory_bytes": plan.nbytes, "seconds": plan.seconds_by_stage},
     }

@@ -111,6 +111,7 @@ def configuration(prepared: PreparedTraining) -> dict[str, Any]:
         "settings": json_setting(design.recipe.settings),
         "model": design.spec.to_json(),
         "augment": design.augment,
+        "chosen": dict(design.chosen),
         **{name: json_setting(getattr(request, name)) for name in AS_ASKED},
         "budget": prepared.budget,
         "precision": resolve_precision(request.precision, device),
