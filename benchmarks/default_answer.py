@@ -47,9 +47,10 @@ SAID = (
 
 
 def data_of(name: str, source: Path, out: Path) -> tuple[Path, list[str], np.ndarray]:
-    """The DATA of a command without any label, and by row of the source its id and class."""
+    """The DATA of a command without any label, and by row of the source its id and the name of its class."""
     table = pq.read_table(required(source / name / "train.parquet")).slice(0, ROWS[name])
-    labels_N = table.column("label").to_numpy()
+    names_C = json.loads((table.schema.metadata or {})[b"class_names"])
+    labels_N = np.array(names_C)[table.column("label").to_numpy()]
     if name == "banking77":
         ids = [str(row) for row in range(table.num_rows)]
         order = np.random.default_rng(0).permutation(table.num_rows)  # the file is sorted by class
@@ -76,7 +77,7 @@ def answer(data: Path, ids: Sequence[str], labels_N: np.ndarray, given_N: np.nda
         raise SystemExit(done.stderr)
     found = pq.read_table(out / "run" / "labels.parquet", columns=["id", "label"])
     label_of = dict(zip(*(found.column(name).to_pylist() for name in ("id", "label")), strict=True))
-    right_U = [label_of[ids[row]] == str(labels_N[row]) for row in np.flatnonzero(~given_N)]
+    right_U = [label_of[ids[row]] == labels_N[row] for row in np.flatnonzero(~given_N)]
     stages = json.loads((out / "run" / "run.json").read_text(encoding="utf-8"))["stages"]
     return {
         "unlabeled": round(statistics.mean(right_U), 4),
@@ -87,22 +88,18 @@ def answer(data: Path, ids: Sequence[str], labels_N: np.ndarray, given_N: np.nda
     }
 
 
-def measure(name: str, data: Path, per_class: Sequence[int], splits: int) -> list[dict[str, Any]]:
+def measure(name: str, data: Path, out: Path, per_class: Sequence[int], splits: int) -> None:
     """All splits of one set, each saved when it is done."""
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        shown, ids, labels_N = data_of(name, data, Path(folder))
-        for few in per_class:
-            for split in range(splits):
-                given_N = draw_nested(labels_N, np.random.default_rng(split)) < few
-                out = Path(folder) / f"{few}-{split}"
-                out.mkdir()
-                made = provenance()  # before the work: the commit may move while it runs
-                found = {"set": name, "per_class": few, "split": split} | answer(shown, ids, labels_N, given_N, out)
-                print({key: found[key] for key in ("set", "per_class", "split", "unlabeled", "seconds")}, flush=True)
-                rows.append(made | found)
-                _keep(rows[-1])
-    return rows
+    shown, ids, labels_N = data_of(name, data, out)
+    for few in per_class:
+        for split in range(splits):
+            given_N = draw_nested(labels_N, np.random.default_rng(split)) < few
+            place = out / f"{few}-{split}"
+            place.mkdir()
+            made = provenance()  # before the work: the commit may move while it runs
+            found = {"set": name, "per_class": few, "split": split} | answer(shown, ids, labels_N, given_N, place)
+            print({key: found[key] for key in ("set", "per_class", "split", "unlabeled", "seconds")}, flush=True)
+            _keep(made | found)
 
 
 def _keep(row: dict[str, Any]) -> None:
@@ -127,10 +124,14 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(ROWS), help="of these; default all")
     parser.add_argument("--labels", help="a class; default 20,5 of images and 5 of texts")
     parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--out", type=Path, help="a new folder to keep data and runs in; default: they are removed")
     options = parser.parse_args()
     for name in options.sets.split(","):
         per_class = PER_CLASS[name] if options.labels is None else tuple(map(int, options.labels.split(",")))
-        measure(name, options.data, per_class, options.splits)
+        with tempfile.TemporaryDirectory() as folder:
+            out = (options.out or Path(folder)) / name
+            out.mkdir(parents=True)
+            measure(name, options.data, out, per_class, options.splits)
 
 
 if __name__ == "__main__":
