@@ -181,3 +181,18 @@ def test_texts_are_seen_by_the_model_that_is_installed(installed, name, monkeypa
     choice = automatic.choose_for_texts()
     assert choice.backbone == name
     assert choice.why
+
+
+@pytest.mark.parametrize(("recipe", "views"), [("mean-teacher", "mix"), ("dlp", "none")])
+def test_a_backbones_vectors_are_mixed_where_the_recipe_compares_views(recipe, views, tmp_path) -> None:
+    images, codes_N = pictures(24, 8, 1)
+    options = {**SHORT, "recipe": recipe, "steps": 2, "labels": np.where(np.arange(24) < 12, codes_N, -1)}
+    options["settings"] = {"n_neighbors": 5} if recipe == "dlp" else {}
+    embedded = labelprop.train(images, out=tmp_path / "a", backbone=flat, **options)
+    assert json.loads((embedded.path / "run.json").read_text())["augment"] == views
+    given = labelprop.train(flat(torch.from_numpy(images)).numpy(), out=tmp_path / "b", **options)
+    assert json.loads((given.path / "run.json").read_text())["augment"] == "none"
+
+
+def flat(images_B: torch.Tensor) -> torch.Tensor:
+    return images_B.reshape(len(images_B), -1).float()

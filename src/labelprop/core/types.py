@@ -89,6 +89,11 @@ class BatchSpec:
         """Examples that pass the network in a step, each as often as it is viewed."""
         return sum(stream.size * len(stream.views) for stream in (self.labeled, self.unlabeled))
 
+    @property
+    def compares_views(self) -> bool:
+        """Whether an example is viewed more than once in a step."""
+        return any(stream.size > 0 and len(stream.views) > 1 for stream in (self.labeled, self.unlabeled))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stream:

@@ -124,7 +124,8 @@ def decide(
         chosen = labels_only(chosen)
     shape, reasons = tuple(embedded.content.shape), {"backbone": embedded.why}
     if augment == "auto":
-        augment, reasons["augment"] = choose_augment(shape)
+        compared = embedded.backbone is not None and any(phase.needs.compares_views for phase in chosen.phases)
+        augment, reasons["augment"] = choose_augment(shape, compared)
         reporter.say(f"augmentation: {augment} ({reasons['augment']})")
     if start is not None:
         check_start(start, shape, model)

@@ -94,11 +94,10 @@ def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric
     if request.recipe == AUTO:
         names = halving.candidates(_kind(inputs, embedded), len(inputs.samples))
     start = find_start(request, embedded)
-    quiet = replace(request, reporter=Silent())  # messages about the first candidate hold for all
-    designs = tuple(
-        decide(replace(quiet if number else request, recipe=name), inputs, embedded, start, device)
-        for number, name in enumerate(names)
-    )
+    first = decide(replace(request, recipe=names[0]), inputs, embedded, start, device)
+    alike = replace(request, augment=first.augment, reporter=Silent())  # all see the same views, as was said
+    others = (decide(replace(alike, recipe=name), inputs, embedded, start, device) for name in names[1:])
+    designs = (first, *(replace(other, chosen=first.chosen) for other in others))
     candidates = designs if request.recipe == AUTO else ()
     return PreparedTraining(
         request, inputs, test, test_embedded, designs[0], candidates, device, fabric, clock, budget

@@ -172,6 +172,11 @@ def test_automatic_choice_never_mirrors_gray_images():
     assert all(choose_augment(shape)[1] for shape in ((1, 8, 8), (3, 8, 8), (5,)))
 
 
+def test_only_vectors_that_are_compared_are_changed_without_being_asked_for():
+    assert choose_augment((128,), compared=True)[0] == "mix"
+    assert choose_augment((3, 32, 32), compared=True) == choose_augment((3, 32, 32))
+
+
 def test_cutout_hides_one_square_of_half_the_shorter_side():
     made = cutout(torch.ones(500, 2, 16, 20), generator())
     assert torch.equal(made[:, 0], made[:, 1])

@@ -34,6 +34,7 @@ VECTOR_NOISE = 0.1  # standard deviations
 VECTOR_DROP = 0.2  # share of entries hidden
 FOR_VECTORS = ("none", "noise", "mix", "strong")
 FOR_VECTORS_ALONE = ("noise", "mix")
+COMPARED = "mix"  # of vectors of a backbone, where a recipe compares views
 CROPPED = "crop+color+flip"  # crops at random: the network sees less than is stored
 SEEN_SHARE = 7 / 8  # of a stored side, where views are crops at random
 TURN = 10  # degrees (mini-ImageNet in DLP)
@@ -107,8 +108,13 @@ def preprocessing_for(augment: str, preprocessing: Preprocessing) -> Preprocessi
     return replace(preprocessing, seen=(high, wide))
 
 
-def choose_augment(shape: tuple[int, ...]) -> tuple[str, str]:
-    """`--augment auto`: the choice for examples of `shape`, and why."""
+def choose_augment(shape: tuple[int, ...], compared: bool = False) -> tuple[str, str]:
+    """`--augment auto`: the choice for examples of `shape`, and why.
+
+    `compared` are vectors of a backbone, near ones of which are mostly of one class, for a recipe that compares views.
+    """
+    if len(shape) != 3 and compared:
+        return COMPARED, "the recipe compares views, and vectors of a backbone that are near are mostly of one class"
     if len(shape) != 3:
         return "none", "vectors have no geometry that is known to keep a label"
     if shape[0] == 1:
