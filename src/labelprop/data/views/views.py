@@ -111,7 +111,7 @@ def preprocessing_for(augment: str, preprocessing: Preprocessing) -> Preprocessi
 def choose_augment(shape: tuple[int, ...], compared: bool = False) -> tuple[str, str]:
     """`--augment auto`: the choice for examples of `shape`, and why.
 
-    `compared` are vectors of a backbone, near ones of which are mostly of one class, for a recipe that compares views.
+    `compared` are vectors of a backbone, whose neighbors are mostly of their class, in a recipe that compares views.
     """
     if len(shape) != 3 and compared:
         return COMPARED, "the recipe compares views, and vectors of a backbone that are near are mostly of one class"
