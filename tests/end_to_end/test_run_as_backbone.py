@@ -73,7 +73,7 @@ def test_images_are_read_in_the_size_of_the_run(tmp_path: Path) -> None:
 def test_texts_pass_through_what_the_run_learned_of_texts(tmp_path: Path) -> None:
     lines = [f"{i},the {('good', 'bad')[i % 2]} day {i},{('up', 'down')[i % 2] if i < 8 else ''}" for i in range(40)]
     (tmp_path / "t.csv").write_text("\n".join(["name,text,label", *lines]) + "\n")
-    run = labelprop.train(tmp_path / "t.csv", out=tmp_path / "run", id_col="name", **QUICK)
+    run = labelprop.train(tmp_path / "t.csv", out=tmp_path / "run", id_col="name", backbone="tf-idf", **QUICK)
     found = run.embed(tmp_path / "t.csv", quiet=True)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
     (tmp_path / "two.csv").write_text("\n".join(["name,text", "a,the good day 2", "b,the bad day 1"]) + "\n")
