@@ -200,3 +200,23 @@ def test_labels_may_be_found_on_augmented_views() -> None:
         method.refresh(torch.nn.Identity(), tools, 0)
         assert tools.seen == view
         assert method.label_N.tolist() == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("share", "n_neighbors", "same_as"), [(0.5, 50, 15), (0.2, 50, 10), (0.5, 12, 12), (None, 50, 50), (4.0, 50, 50)]
+)
+def test_a_row_has_no_more_neighbors_than_its_class_can_give(share, n_neighbors, same_as) -> None:
+    torch.manual_seed(0)
+    features = torch.eye(8)[:3].repeat_interleave(30, 0) + 0.3 * torch.randn(90, 8)
+    labels = [-1] * 90
+    labels[0], labels[30], labels[60] = 0, 1, 2
+
+    def certainties(**options) -> torch.Tensor:
+        method = DiffusionLabels(**options)
+        method.setup(torch.nn.Identity(), task(labels, n_classes=3))
+        method.refresh(torch.nn.Identity(), Fixed(feature=features), 0)
+        return method.certainty_N
+
+    asked = certainties(class_share=share, propagation={"n_neighbors": n_neighbors})
+    assert torch.equal(asked, certainties(class_share=None, propagation={"n_neighbors": same_as}))
+    assert not torch.equal(asked, certainties(class_share=None, propagation={"n_neighbors": same_as + 3}))

@@ -49,6 +49,7 @@ def from_network(tools: Tools, view: str, seeds: Seeds, parameters: Mapping[str,
 
 
 VIEWS = ("eval", "weak")
+LEAST_NEIGHBORS = 10  # fewer leave a graph of many pieces
 LABEL_SOURCES: Mapping[str, LabelSource] = {"diffusion": from_diffusion, "network": from_network}
 
 
@@ -62,6 +63,9 @@ class DiffusionLabels(LabelTable, TwoStreams):
     certainty, class_balance : omega and zeta; False sets the weight to 1 (the paper's ablation).
     max_class_weight : cap on zeta; a class with few pseudo-labels otherwise weighs without bound. None: no cap.
     label_view : of examples, that their labels are found on: "eval", or "weak" (augmented) as in the released code.
+    class_share : most neighbors of a row, as a share of the mean number of rows of a class, and at least 10: of 50
+        neighbors among 2,500 rows in 77 classes most are of other classes. None: no limit, as in the released code.
+        Where a class has 100 rows and more, as in the papers, the default is no limit for 50 neighbors.
     propagation : parameters of `Diffusion`; None for its defaults.
     """
 
@@ -70,6 +74,7 @@ class DiffusionLabels(LabelTable, TwoStreams):
     class_balance: bool = True
     max_class_weight: Positive | None = None
     label_view: Annotated[str, OneOf(VIEWS)] = "eval"
+    class_share: Positive | None = 0.5
     propagation: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -84,8 +89,8 @@ class DiffusionLabels(LabelTable, TwoStreams):
 
     def refresh(self, net: nn.Module, tools: Tools, epoch: int) -> None:
         seeds = Seeds.hard(self.given_N, self.n_classes, self.trust_N)
-        source, propagation = LABEL_SOURCES[self.source], self.propagation or {}
-        labels_N, certainty_N, class_weight_C = source(tools, self.label_view, seeds, propagation)
+        source = LABEL_SOURCES[self.source]
+        labels_N, certainty_N, class_weight_C = source(tools, self.label_view, seeds, self._propagation(seeds))
         if self.max_class_weight is not None:
             class_weight_C = class_weight_C.clamp_max(self.max_class_weight)
         weight_N = (labels_N >= 0).float()  # an unreached row has no label and counts for nothing
@@ -97,3 +102,11 @@ class DiffusionLabels(LabelTable, TwoStreams):
         self.label_N.copy_(labels_N)
         self.certainty_N.copy_(certainty_N)
         self.weight_N.copy_(torch.where(given_N, weight_N * self.trust_N, weight_N))
+
+    def _propagation(self, seeds: Seeds) -> Mapping[str, Any]:
+        """The parameters of the diffusion, with no more neighbors than a class can give."""
+        given = self.propagation or {}
+        if self.class_share is None:
+            return given
+        most = max(LEAST_NEIGHBORS, int(self.class_share * len(seeds.labels_N) / seeds.n_classes))
+        return {**given, "n_neighbors": min(Diffusion(**given).n_neighbors, most)}

@@ -13,13 +13,13 @@ from labelprop.methods.mean_teacher import MeanTeacher
 from labelprop.methods.phases import Phase
 from labelprop.methods.settings import FIRST_SHARE, Settings, defaults, recipe
 from labelprop.methods.uda import Uda
-from labelprop.training.recipes.diffused import WEIGHTS, diffused_labels
+from labelprop.training.recipes.diffused import NEIGHBORS, WEIGHTS, diffused_labels
 from labelprop.training.recipes.embedding import AGGREGATION_DROPS, AROUND, VOTE, before_votes
 from labelprop.training.recipes.strong import WHOLE, averaged
 from labelprop.training.recipes.teacher import GRAPH
 
 
-@recipe("fixmatch+dlp", Averaged, WEIGHTS, GRAPH, FixMatch, lr=0.03, weight_decay=5e-4)
+@recipe("fixmatch+dlp", Averaged, WEIGHTS, NEIGHBORS, GRAPH, FixMatch, lr=0.03, weight_decay=5e-4)
 def fixmatch_dlp(s: Settings) -> tuple[Phase, ...]:
     """FixMatch, then the same with diffused labels in place of the given ones alone.
 

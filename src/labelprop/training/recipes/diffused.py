@@ -13,12 +13,13 @@ from labelprop.methods.supervised import Supervised
 from labelprop.propagators.diffusion import Diffusion
 
 PROPAGATION = ("n_neighbors", "power", "alpha", "max_iter", "tol", "balance_seeds", "max_normalize")
+NEIGHBORS = defaults(DiffusionLabels, "class_share")
 WEIGHTS = defaults(DiffusionLabels, "certainty", "class_balance", "max_class_weight", "label_view")
 TRIED = ("label-propagation", "label-spreading", "diffusion")  # solved in a fraction of the time of the others
 SIZES = defaults(DiffusionLabels, "batch_size", "labeled_batch_size")
 
 
-@recipe("dlp", SIZES, WEIGHTS, defaults(Diffusion, *PROPAGATION), l2_feature=True)
+@recipe("dlp", SIZES, WEIGHTS, NEIGHBORS, defaults(Diffusion, *PROPAGATION), l2_feature=True)
 def dlp(s: Settings) -> tuple[Phase, ...]:
     """DLP (Iscen et al. 2019): labels only, then labels diffused anew before every epoch."""
     return after_labels("dlp", diffused_labels(s), s)

@@ -6,7 +6,7 @@ from labelprop.methods.mean_teacher import MeanTeacher
 from labelprop.methods.phases import Phase
 from labelprop.methods.settings import FIRST_SHARE, Settings, defaults, recipe
 from labelprop.propagators.diffusion import Diffusion
-from labelprop.training.recipes.diffused import WEIGHTS, diffused_labels
+from labelprop.training.recipes.diffused import NEIGHBORS, WEIGHTS, diffused_labels
 
 GRAPH = defaults(Diffusion, "n_neighbors", "power", "alpha")
 
@@ -17,7 +17,7 @@ def mean_teacher(s: Settings) -> tuple[Phase, ...]:
     return (s.phase("mean-teacher", s.make(MeanTeacher), s.given_labels()),)
 
 
-@recipe("mt+dlp", WEIGHTS, GRAPH, MeanTeacher, restore_teacher=True)
+@recipe("mt+dlp", WEIGHTS, NEIGHBORS, GRAPH, MeanTeacher, restore_teacher=True)
 def mt_dlp(s: Settings) -> tuple[Phase, ...]:
     """MT + DLP (Iscen et al. 2019): Mean Teacher, then the same with diffused labels.
 
