@@ -55,6 +55,7 @@ golden: setup-dev
 
 bench: setup-dev
 	$(BIN)/python benchmarks/demo_seeds.py
+	$(BIN)/python benchmarks/default_answer.py --data $(DATA)
 	$(BIN)/python benchmarks/training_speed.py --data $(DATA)
 	$(BIN)/python benchmarks/busy_neighbors.py
 	$(BIN)/python benchmarks/forecasts.py --data $(DATA)

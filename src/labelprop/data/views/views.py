@@ -34,7 +34,11 @@ VECTOR_NOISE = 0.1  # standard deviations
 VECTOR_DROP = 0.2  # share of entries hidden
 FOR_VECTORS = ("none", "noise", "mix", "strong")
 FOR_VECTORS_ALONE = ("noise", "mix")
-COMPARED = "mix"  # of vectors of a backbone, where a recipe compares views
+# Of vectors of a backbone, where a recipe compares views. mt+dlp, 500 steps, 2,500 examples, 5 labels a class, one
+# split, on what `photos` sees of CIFAR-10 and MiniLM of banking77: 66.5 and 71.9% right with none, 67.2 and 72.3 with
+# noise of 0.1, 68.3 and 74.2 with noise of 0.4, 68.3 and 76.9 with this. Where views are not compared (dlp, 2,000
+# steps) it is worse on the one, 66.6 to 64.8, and better on the other, 69.8 to 71.5.
+COMPARED = "mix"
 CROPPED = "crop+color+flip"  # crops at random: the network sees less than is stored
 SEEN_SHARE = 7 / 8  # of a stored side, where views are crops at random
 TURN = 10  # degrees (mini-ImageNet in DLP)
