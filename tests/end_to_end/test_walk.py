@@ -20,7 +20,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "how-it-works.md"
 PACKAGE = Path(labelprop.__file__).parent
 
 
-SETTINGS = "train photos/ --labels labels.csv --out runs/x --epochs 2 --quiet"
+SETTINGS = "train photos/ --labels labels.csv --out runs/x --epochs 2 --image-size 32 --quiet"
 
 
 def named() -> list[str]:
@@ -30,11 +30,11 @@ def named() -> list[str]:
 
 
 def photos_and_labels(folder: Path) -> None:
-    """24 images of two classes, six of them labeled."""
+    """24 images in color of two classes, six of them labeled."""
     (folder / "photos").mkdir()
     generator = np.random.default_rng(0)
     for row in range(24):
-        pixels = generator.integers(0, 60, (8, 8), dtype=np.uint8) + np.uint8(120 * (row % 2))
+        pixels = generator.integers(0, 60, (32, 32, 3), dtype=np.uint8) + np.uint8(120 * (row % 2))
         Image.fromarray(pixels).save(folder / "photos" / f"{row}.png")
     lines = [f"{row}.png,{'ab'[row % 2]}" for row in range(6)]
     (folder / "labels.csv").write_text("\n".join(["id,label", *lines]) + "\n")
