@@ -36,6 +36,7 @@ from labelprop.runs.requests import FROZEN, TrainRequest
 from labelprop.training import halving, recipes
 from labelprop.training.lengths import RESERVE, Budget, too_short
 
+SINCE_0_1_0 = ("class_share",)  # settings of recipes; None is what there was before
 READING_SHARE = 2.0  # of the seconds of reading: what a run is advised that could not even read in its budget
 
 
@@ -81,7 +82,7 @@ class PreparedTraining:
 
 
 def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric) -> PreparedTraining:
-    clock = StageClock()
+    clock, request = StageClock(), _as_it_began(request)
     budget = _check(request, fabric.world_size)
     reading = request if budget is None or request.resume else replace(request, reporter=_bounded(request, budget))
     with clock.stage("read"), reporting_to(reading.reporter):
@@ -109,6 +110,15 @@ def _kind(inputs: Inputs, embedded: Embedded) -> str:
     if len(embedded.content.shape) == 3:
         return "image"
     return "numbers" if embedded.backbone is None and inputs.samples.features else "embedding"
+
+
+def _as_it_began(request: TrainRequest) -> TrainRequest:
+    """A run that is resumed goes on without settings that its recipe has got since it began, where it can."""
+    begun = RunFolder(request.out).read_json("run.json") if request.resume else {}
+    if not isinstance(request.recipe, str) or request.recipe == AUTO or begun.get("recipe") != request.recipe:
+        return request
+    newer = {*SINCE_0_1_0} & recipes.build(request.recipe, {}).settings.keys() - begun["settings"].keys()
+    return replace(request, settings={**dict.fromkeys(sorted(newer)), **request.settings})
 
 
 def _check(request: TrainRequest, n_processes: int) -> float | None:

@@ -31,7 +31,7 @@ IDENTITY = (*MUST_MATCH, "deterministic", "compile", "precision", "device", "dev
 
 def check_same_run(previous: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raises RequestError where a continued run would not be the run that was interrupted."""
-    different = [key for key in IDENTITY if key in previous and previous[key] != now[key]]
+    different = [key for key in IDENTITY if key in previous and not _alike(previous[key], now[key])]
     if "recipe" in different:  # the rest follows from it
         different = [key for key in different if key not in ("settings", "model")]
     if not different:
@@ -65,6 +65,13 @@ def _defaults_changed(previous: Mapping[str, Any], now: Mapping[str, Any]) -> bo
     was, settings = previous["settings"], now["settings"]
     asked = {*previous.get("request", {}).get("settings", {}), *now["request"]["settings"]}
     return not any(was.get(name) != settings.get(name) for name in asked)
+
+
+def _alike(was: Any, now: Any) -> bool:
+    """Whether they are equal; of a group of settings one that is newer than the run is None, as if it were not."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        return all(was.get(name) == now.get(name) for name in {*was, *now})
+    return bool(was == now)
 
 
 def _difference(key: str, was: Any, now: Any) -> str:
