@@ -1,4 +1,4 @@
-"""Writes the tables of the benches `small` and `recipes` from their cells in results/, and with them docs/recipes.md.
+"""Writes the tables of the benches `small`, `recipes` and `order` from their cells in results/, and docs/recipes.md.
 
     python benchmarks/tables.py            writes table.md and table.json beside the cells, and the page's tables
     python benchmarks/tables.py --check    writes nothing; exit status 1 where a file says something else
@@ -15,12 +15,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from common import RESULTS, ROOT
-from labelprop.bench import recipes, small
+from labelprop.bench import order, recipes, small
 from labelprop.bench.cells import CellFile
 from labelprop.bench.equal_passes import BenchSet, tables
 
 PAGE = ROOT / "docs" / "recipes.md"
-BEGIN, END = "<!-- written by benchmarks/tables.py -->", "<!-- end -->"
+BEGIN = {
+    "recipes": "<!-- written by benchmarks/tables.py -->",
+    "order": "<!-- order, written by benchmarks/tables.py -->",
+}
+END = "<!-- end -->"
 
 
 def main() -> int:
@@ -41,11 +45,13 @@ def main() -> int:
 
 def wanted() -> Iterator[tuple[Path, str]]:
     """Every file as it should be."""
-    yield from files(RESULTS / "small", small.BENCH_SETS)
-    if (RESULTS / "recipes").is_dir():
-        yield from files(RESULTS / "recipes", recipes.parts())
-        if PAGE.exists():
-            yield page()
+    page = PAGE.read_text(encoding="utf-8")
+    for bench, parts in (("small", small.BENCH_SETS), ("recipes", recipes.parts()), ("order", order.BENCH_SETS)):
+        made = dict(files(RESULTS / bench, parts))
+        yield from made.items()
+        if bench in BEGIN:
+            page = filled(page, BEGIN[bench], made[RESULTS / bench / "table.md"])
+    yield PAGE, page
 
 
 def files(folder: Path, parts: Sequence[BenchSet]) -> Iterator[tuple[Path, str]]:
@@ -68,12 +74,11 @@ def provenance(folder: Path) -> str:
     return "".join(lines)
 
 
-def page() -> tuple[Path, str]:
-    """docs/recipes.md as it should be."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+def filled(page: str, begin: str, text: str) -> str:
+    """The page with this text between the mark and the next end."""
+    before, _, rest = page.partition(begin)
     _, _, after = rest.partition(END)
-    written = dict(files(RESULTS / "recipes", recipes.parts()))[RESULTS / "recipes" / "table.md"]
-    return PAGE, f"{before}{BEGIN}\n\n{written}\n{END}{after}"
+    return f"{before}{begin}\n\n{text}\n{END}{after}"
 
 
 if __name__ == "__main__":

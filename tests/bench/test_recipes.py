@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from labelprop.bench import equal_passes, recipes
-from labelprop.bench.equal_passes import BenchSet, RecipeRow, alone, section, summarize
+from labelprop.bench import recipes
+from labelprop.bench.cells import alone
+from labelprop.bench.equal_passes import BenchSet, RecipeRow, section, summarize
 from labelprop.bench.sets import split_banking77
 from labelprop.cli.main import app
 from labelprop.core import registry
@@ -43,7 +44,7 @@ def write_banking77(folder: Path, rows: int = 90) -> None:
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting processes takes seconds; `test_a_cell_has_a_process_of_its_own` does."""
-    monkeypatch.setattr(equal_passes, "alone", lambda work, *args, reporter: work(*args, reporter))
+    monkeypatch.setattr("labelprop.bench.cells.alone", lambda work, *args, reporter: work(*args, reporter))
 
 
 @pytest.mark.usefixtures("in_this_process")

@@ -119,7 +119,7 @@ def test_it_runs_and_a_restart_runs_nothing_again(tmp_path: Path, monkeypatch: p
     rows = (RecipeRow("supervised", {"batch_size": 12}), RecipeRow("llp", settings | {"dim": 8}))
     draw = partial(split_images, name="toy", rows=100, per_class=4)
     monkeypatch.setattr(small, "BENCH_SETS", (BenchSet("toy", "toys", draw, "mlp", 2000, 3, rows),))
-    monkeypatch.setattr(equal_passes, "alone", lambda work, *args, reporter: work(*args, reporter))
+    monkeypatch.setattr("labelprop.bench.cells.alone", lambda work, *args, reporter: work(*args, reporter))
     command = ["bench", "small", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--set", "splits=2"]
     first = CliRunner().invoke(app, command)
     assert first.exit_code == 0, first.output

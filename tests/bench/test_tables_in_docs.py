@@ -18,7 +18,7 @@ def test_tables_are_those_of_the_cells() -> None:
     assert done.returncode == 0, f"run python benchmarks/tables.py: {done.stdout}{done.stderr}"
 
 
-@pytest.mark.parametrize("bench", ["small", "recipes"])
+@pytest.mark.parametrize("bench", ["small", "recipes", "order"])
 def test_every_stretch_of_a_bench_says_where_it_was_run(bench: str) -> None:
     folder = ROOT / "benchmarks" / "results" / bench
     runs = json.loads((folder / "provenance.json").read_text())

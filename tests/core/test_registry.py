@@ -12,6 +12,7 @@ import pytest
 
 import labelprop
 from labelprop.core import registry
+from labelprop.core.bench_entries import BENCH_SETTINGS
 from labelprop.core.entry import Entry
 from labelprop.core.errors import RequestError, UnknownNameError
 
@@ -38,7 +39,7 @@ def test_bench_parameters_are_its_settings_and_each_says_what_it_is(name: str) -
     signature = inspect.signature(entry.load()).parameters.values()
     keywords = {one.name: one.default for one in signature if one.kind is inspect.Parameter.KEYWORD_ONLY}
     assert keywords == registry.parameters("benches", name)
-    assert set(keywords) <= set(registry.BENCH_SETTINGS)
+    assert set(keywords) <= set(BENCH_SETTINGS)
     assert not {"name", "data", "out", "settings", "overwrite", "quiet", "debug"} & set(keywords)
 
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from labelprop.core.distributed import launch
 from labelprop.core.errors import RequestError
 from labelprop.core.files import append_json, flush, write_text
-from labelprop.core.progress import Reporter
+from labelprop.core.progress import Reporter, WarningsOnly
 from labelprop.core.run_folder import RunFolder
 
 # A bench whose settings are checked: runs what is missing and returns its tables as Markdown.
 Work = Callable[[RunFolder, Reporter], str]
 
 CELLS = "cells.jsonl"
+Key = Mapping[str, Any]
+Values = Mapping[str, Any]
 
 
 class CellFile:
@@ -28,14 +35,39 @@ class CellFile:
         if path.exists():
             self._read()
 
-    def run(self, key: Mapping[str, Any], compute: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+    def run(self, key: Key, compute: Callable[[], Values]) -> dict[str, Any]:
         """The cell named by `key`: as it was saved, or computed, timed and saved now."""
-        for row in self.rows:
-            if all(row.get(name) == value for name, value in key.items()):
-                return row
-        started = time.perf_counter()
-        values = dict(compute())
-        row = {**key, **values, "seconds": round(time.perf_counter() - started, 3)}
+        return self._saved(key) or self._save(_timed(key, compute))
+
+    def run_apart(
+        self, cells: Sequence[tuple[Key, Callable[[Reporter], Values]]], processes: int, reporter: Reporter
+    ) -> Iterator[dict[str, Any]]:
+        """Computes those that are not saved, each in a process of its own, and yields them as they finish.
+
+        So what one has done does not show in another's memory. `processes` run beside each other and share the
+        threads of this one; of several only warnings are shown. What is computed must be picklable.
+        """
+        threads = max(1, torch.get_num_threads() // processes)
+        missing = [(key, compute) for key, compute in cells if self._saved(key) is None]
+        shown = reporter if processes == 1 else WarningsOnly()
+        work = [
+            partial(_timed, key, partial(alone, _with_threads, threads, compute, reporter=shown))
+            for key, compute in missing
+        ]
+        if processes == 1:
+            yield from (self._save(each()) for each in work)
+            return
+        with ThreadPoolExecutor(processes) as pool:
+            try:
+                for finished in as_completed([pool.submit(each) for each in work]):
+                    yield self._save(finished.result())
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _saved(self, key: Key) -> dict[str, Any] | None:
+        return next((row for row in self.rows if all(row.get(name) == value for name, value in key.items())), None)
+
+    def _save(self, row: dict[str, Any]) -> dict[str, Any]:
         append_json(self._path, row)
         flush(self._path)
         self.rows.append(row)
@@ -51,3 +83,19 @@ class CellFile:
                 self.rows.append(dict(json.loads(line)))
             except ValueError as error:
                 raise RequestError(f"line {number} of {self._path} is damaged ({error}); delete that line.") from None
+
+
+def _timed(key: Key, compute: Callable[[], Values]) -> dict[str, Any]:
+    started = time.perf_counter()
+    values = dict(compute())
+    return {**key, **values, "seconds": round(time.perf_counter() - started, 3)}
+
+
+def alone(work: Callable[..., Values], *args: Any, reporter: Reporter) -> Values:
+    """What `work(*args, reporter)` returns, run in a new process."""
+    return {**launch(1, work, *args, reporter=reporter), "own_process": True}
+
+
+def _with_threads(threads: int, compute: Callable[[Reporter], Values], reporter: Reporter) -> Values:
+    torch.set_num_threads(threads)
+    return compute(reporter)

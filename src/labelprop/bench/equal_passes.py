@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,6 @@ from labelprop.bench.cells import CELLS, CellFile, Work
 from labelprop.bench.passes import steps_within
 from labelprop.bench.sets import Split
 from labelprop.bench.tables import markdown, percent, shown, spread, write_markdown
-from labelprop.core.distributed import launch
 from labelprop.core.errors import UnknownNameError
 from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
@@ -66,24 +65,30 @@ class BenchSet:
     passes: int
     splits: int
     rows: tuple[RecipeRow, ...]
+    image_size: int | None = None  # side in pixels that pictures are brought to; None: as they are
+    compared: tuple[tuple[str, str], ...] = ()  # rows, the first expected above the second
     precision: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class BenchFilter:
-    """Which cells: names with commas (empty: all), splits a set (None: its own number); `scale` times the passes."""
+    """Which cells: names with commas (empty: all), splits a set (None: its own number); `scale` times the passes.
+
+    `processes` of them run beside each other.
+    """
 
     sets: str = ""
     rows: str = ""
     splits: int | None = None
     scale: float = 1
     precision: str = "auto"
+    processes: int = 1
 
 
 def work_on(bench: str, known: Sequence[BenchSet], asked: BenchFilter, data: Path) -> Work:
     """The work that runs the wanted sets. Raises UnknownNameError for a set or row that is not there."""
     everything = select_sets(bench, known, BenchFilter(scale=asked.scale))
-    return partial(_run, bench, select_sets(bench, known, asked), everything, data)
+    return partial(_run, bench, select_sets(bench, known, asked), everything, data, asked.processes)
 
 
 def _run(
@@ -91,6 +96,7 @@ def _run(
     wanted: Sequence[BenchSet],
     known: Sequence[BenchSet],
     data: Path,
+    processes: int,
     folder: RunFolder,
     reporter: Reporter,
 ) -> str:
@@ -100,12 +106,14 @@ def _run(
     """
     cells = CellFile(folder.path / CELLS)
     for each in wanted:
+        work = []
         for number in range(each.splits):
             for row in each.rows:
-                key = {"set": each.name, "split": number, "row": row.name}
                 place = folder.path / "runs" / f"{each.name}-{number}-{row.name.replace(' ', '-')}"
-                cells.run(key, partial(alone, _cell, data, each, number, row, place, reporter=reporter))
-                reporter.say(f"{bench}: {each.name}, split {number + 1} of {each.splits}, {row.name} is done")
+                key = {"set": each.name, "split": number, "row": row.name}
+                work.append((key, partial(_cell, data, each, number, row, place)))
+        for cell in cells.run_apart(work, processes, reporter):
+            reporter.say(f"{bench}: {each.name}, split {cell['split'] + 1} of {each.splits}, {cell['row']} is done")
     summary, text = tables(known, cells.rows)
     folder.write_json("table.json", {"sets": summary})
     write_markdown(folder, text)
@@ -116,7 +124,9 @@ def tables(sets: Sequence[BenchSet], cells: Sequence[Mapping[str, Any]]) -> tupl
     """A summary of the cells by data set, and its tables as Markdown."""
     there = {cell["set"] for cell in cells}
     sets = [each for each in sets if each.name in there]
-    summary = {each.name: summarize([cell for cell in cells if cell["set"] == each.name]) for each in sets}
+    summary = {
+        each.name: summarize([cell for cell in cells if cell["set"] == each.name], each.compared) for each in sets
+    }
     return summary, "\n".join(section(each, summary[each.name]) for each in sets)
 
 
@@ -144,12 +154,6 @@ def select_sets(bench: str, known: Sequence[BenchSet], asked: BenchFilter) -> li
     ]
 
 
-def alone(work: Callable[..., dict[str, Any]], *args: Any, reporter: Reporter) -> dict[str, Any]:
-    """What `work(*args, reporter)` returns, run in a new process."""
-    found: dict[str, Any] = launch(1, work, *args, reporter=reporter)
-    return found | {"own_process": True}
-
-
 def _cell(data: Path, each: BenchSet, number: int, row: RecipeRow, out: Path, reporter: Reporter) -> dict[str, Any]:
     """One training from its seed, scored; continues where an interrupted one stopped."""
     split = each.draw(data, out=out.parent / f"{each.name}-{number}", seed=number)
@@ -166,6 +170,7 @@ def _cell(data: Path, each: BenchSet, number: int, row: RecipeRow, out: Path, re
         steps=steps,
         baselines=False,
         resume=True,
+        image_size=each.image_size,
         precision=each.precision,
         settings=row.settings,
         reporter=reporter,
@@ -191,8 +196,13 @@ def _task(split: Split, seed: int) -> Task:
     return Task(labels_N, torch.ones(len(labels_N)), int(labels_N.max()) + 1, seed)
 
 
-def summarize(cells: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Of every row: spreads over the splits, and the paired difference to `supervised` with its standard error."""
+def summarize(
+    cells: Sequence[Mapping[str, Any]], compared: Sequence[tuple[str, str]] = ()
+) -> dict[str, dict[str, Any]]:
+    """Of every row: spreads over the splits, and the paired difference to `supervised` with its standard error.
+
+    Likewise to the others that it is `compared` with.
+    """
     by_row: dict[str, dict[int, Mapping[str, Any]]] = {}
     for cell in cells:
         by_row.setdefault(cell["row"], {})[cell["split"]] = cell
@@ -202,11 +212,19 @@ def summarize(cells: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
             measure: [cell[measure] for cell in own.values() if cell[measure] is not None] for measure in MEASURES
         }
         found[name] = {measure: spread(values) if values else None for measure, values in kept.items()}
-        base = by_row.get(BASELINE, {})
-        gains = [cell["unlabeled"] - base[number]["unlabeled"] for number, cell in own.items() if number in base]
         found[name]["own_process"] = all(cell.get("own_process", False) for cell in own.values())
-        found[name]["gain"] = None if name == BASELINE or not gains else paired(gains)
+        found[name]["gain"] = None if name == BASELINE else _difference(own, by_row.get(BASELINE, {}))
+        over = {low: _difference(own, by_row.get(low, {})) for high, low in compared if high == name}
+        if over:
+            found[name]["over"] = over
     return found
+
+
+def _difference(
+    cells: Mapping[int, Mapping[str, Any]], others: Mapping[int, Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    gains = [cell["unlabeled"] - others[split]["unlabeled"] for split, cell in cells.items() if split in others]
+    return paired(gains) if gains else None
 
 
 def paired(gains: Sequence[float]) -> dict[str, Any]:
@@ -238,7 +256,20 @@ def section(each: BenchSet, summary: Mapping[str, Mapping[str, Any]]) -> str:
     passes = {name: summary[name]["passes"]["mean"] for name in names}
     beyond = [f"{name} ({spent:,.0f})" for name, spent in passes.items() if spent > 1.01 * each.passes]
     note = f"\nMore passes than that, for the least lengths of their phases: {', '.join(beyond)}.\n" if beyond else ""
-    return f"{title}\n\n{markdown(header, lines)}{note}"
+    return f"{title}\n\n{markdown(header, lines)}{note}{_comparisons(each, summary)}"
+
+
+def _comparisons(each: BenchSet, summary: Mapping[str, Mapping[str, Any]]) -> str:
+    """A table of the paired differences between rows; nothing where no two of them are there."""
+    lines = []
+    for high, low in each.compared:
+        found = summary.get(high, {}).get("over", {}).get(low)
+        if found is not None:
+            error = found["standard_error"]
+            apart = f"{found['mean'] / error:+.1f}" if error else "-"
+            lines.append([high, low, _gain(found), apart, str(found["positive"])])
+    header = ["row", "over", "difference, unlabeled", "in standard errors", "splits above"]
+    return f"\n{markdown(header, lines)}" if lines else ""
 
 
 def _line(name: str, each: BenchSet, own: Mapping[str, Any]) -> list[str]:

@@ -70,6 +70,7 @@ def run(
     rows: str = "",
     scale: float = 1,
     precision: str = "auto",
+    processes: int = 1,
 ) -> Work:
     """The cells of `BenchFilter`; see `work_on`."""
-    return work_on("recipes", parts(), BenchFilter(sets, rows, splits, scale, precision), data)
+    return work_on("recipes", parts(), BenchFilter(sets, rows, splits, scale, precision, processes), data)

@@ -10,6 +10,7 @@ from typing import Any
 
 from labelprop.bench.cells import CELLS, Work
 from labelprop.core import registry
+from labelprop.core.bench_entries import BENCH_SETTINGS
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.files import json_setting
 from labelprop.core.run_folder import RunFolder
@@ -21,6 +22,7 @@ FORMAT = 1
 # which cells are wanted, and a folder takes those of several calls.
 COMMON_SETTINGS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("small", "recipes"), ("scale", "precision")),
+    "order": ("scale",),
     **dict.fromkeys(("paper-cifar10", "paper-cifar100", "paper-mini-imagenet", "paper-imagenet"), ()),
 }
 
@@ -65,7 +67,7 @@ def _check_numbers(settings: Mapping[str, Any]) -> None:
     """Whatever is a number says how many, and none at all would be an empty table; `split` is a seed."""
     for name, value in settings.items():
         if name != "split" and isinstance(value, int | float) and not 0 < value < math.inf:
-            raise RequestError(f"--{name.replace('_', '-')} {value} must be above 0. {registry.BENCH_SETTINGS[name]}")
+            raise RequestError(f"--{name.replace('_', '-')} {value} must be above 0. {BENCH_SETTINGS[name]}")
 
 
 def _check_same(out: Path, asked: Mapping[str, Any]) -> None:

@@ -49,6 +49,7 @@ def run(
     rows: str = "",
     scale: float = 1,
     precision: str = "auto",
+    processes: int = 1,
 ) -> Work:
     """The cells of `BenchFilter`; see `work_on`."""
-    return work_on("small", BENCH_SETS, BenchFilter(sets, rows, splits, scale, precision), data)
+    return work_on("small", BENCH_SETS, BenchFilter(sets, rows, splits, scale, precision, processes), data)

@@ -12,6 +12,7 @@ import typer
 
 from labelprop.cli.values import flag
 from labelprop.core import registry
+from labelprop.core.bench_entries import BENCH_SETTINGS
 from labelprop.runs.request import OPTION, HelpGroup, Option, Request
 
 # Headings of the help text, in this order.
@@ -139,7 +140,7 @@ def _help(name: str, defaults: Mapping[str, Any], owner: str) -> str:
         alone = owner == "method" and registry.words_of(method, name) == [default]
         methods_of.setdefault(f"{_shown(default)} alone" if alone else _shown(default), []).append(method)
     everywhere = owner == "method" and len(defaults) == len(registry.entries("propagators"))
-    meaning = f"{registry.BENCH_SETTINGS[name]} " if owner == "bench" and name in registry.BENCH_SETTINGS else ""
+    meaning = f"{BENCH_SETTINGS[name]} " if owner == "bench" and name in BENCH_SETTINGS else ""
     if len(methods_of) > 1:
         found = ", ".join(f"{value} ({', '.join(names)})" for value, names in methods_of.items())
         return f"{meaning}Default {found}."

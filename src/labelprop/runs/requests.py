@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from labelprop.core import registry
+from labelprop.core.bench_entries import BENCHES
 from labelprop.core.bundled import BACKBONES
 from labelprop.core.callbacks import EVENTS, Callbacks
 from labelprop.core.errors import RequestError
@@ -276,7 +277,7 @@ class ReportRequest(Request):
 class BenchRequest(Request):
     """`labelprop bench`; the settings of each bench are flags of their own."""
 
-    name: str = option(f"{', '.join(registry.BENCHES)}.", "data", metavar="NAME", positional=True)
+    name: str = option(f"{', '.join(BENCHES)}.", "data", metavar="NAME", positional=True)
     data: Path = option("Folder that holds one folder a data set.", "data", kind=Path)
     out: Path | None = option("Where cells and tables go; default runs/bench-NAME.", "output", None, kind=Path)
     settings: Mapping[str, Any] = option(
