@@ -17,6 +17,8 @@ Writes benchmarks/results/photo_reading_SIZE.json.
 
 from __future__ import annotations
 
+import labelprop  # noqa: F401  # isort: skip  # before torch, which then does not wait for its threads in vain
+
 import argparse
 import io
 import os
@@ -34,7 +36,6 @@ import torch
 from PIL import Image
 
 from common import provenance, save
-from labelprop.core.threads import bound_spin
 from labelprop.data.images.pixels import ForBackbone, ImageFormat
 from labelprop.data.images.unchecked import UncheckedImages
 from labelprop.data.samples import Samples, open_samples
@@ -139,5 +140,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    bound_spin()
     main()
