@@ -135,7 +135,12 @@ def main() -> None:
             }
             rows.append(row)
             print(rows[-1], flush=True)
-    described = {"photos": options.photos, "size": options.size, "megabytes": round(megabytes, 2)}
+    described = {
+        "load_average": round(os.getloadavg()[0], 1),
+        "photos": options.photos,
+        "size": options.size,
+        "megabytes": round(megabytes, 2),
+    }
     save(f"photo_reading_{options.size}", {"provenance": provenance(), **described, "rows": rows})
 
 
