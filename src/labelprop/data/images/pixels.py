@@ -48,8 +48,8 @@ class Scaling:
 
 
 USUAL = Scaling()
-# For pretrained networks. In `benchmarks/photo_views.py` bilinear is ahead of bicubic where images are enlarged (by 2.7
-# points on CIFAR-10 with 5 labels a class) and behind by 1 where they are shrunk; twice the size makes no difference.
+# For pretrained networks. In `benchmarks/photo_views.py` bilinear is ahead of bicubic where images are enlarged (2.7
+# points on CIFAR-10, 5 labels a class) and behind by 1 where they are shrunk; twice the size makes no difference.
 FROZEN = Scaling(oversize=1, reduced=True)
 
 
