@@ -11,10 +11,13 @@ DIR holds cifar10/train.parquet: its images, enlarged to 4000 x 3000 with a text
     again       `embed` once more, from the cache
 
 A core cannot do two things at once: where both need cores, together is at most 1 / (1 / network + 1 / decoding), the
-bound by arithmetic that is printed beside it. Writes benchmarks/results/photo_reading.json.
+bound by arithmetic that is printed beside it; so are seconds on a core, which hold beside other programs as well.
+Writes benchmarks/results/photo_reading_SIZE.json.
 """
 
 from __future__ import annotations
+
+import labelprop  # noqa: F401  # isort: skip  # before torch, which then does not wait for its threads in vain
 
 import argparse
 import io
@@ -25,6 +28,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -32,7 +36,6 @@ import torch
 from PIL import Image
 
 from common import provenance, save
-from labelprop.core.threads import bound_spin
 from labelprop.data.images.pixels import ForBackbone, ImageFormat
 from labelprop.data.images.unchecked import UncheckedImages
 from labelprop.data.samples import Samples, open_samples
@@ -58,10 +61,17 @@ def write_photos(data: Path, folder: Path, n: int) -> float:
     return total / n / 1e6
 
 
-def seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+class Took(NamedTuple):
+    """Seconds on the clock, and of all threads on a core: the latter hardly depend on what else runs."""
+
+    wall: float
+    cpu: float
+
+
+def timed(work: Callable[[], object]) -> Took:
+    wall, cpu = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - began
+    return Took(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def decode(images: UncheckedImages) -> None:
@@ -70,23 +80,21 @@ def decode(images: UncheckedImages) -> None:
 
 
 def embed(samples: Samples, backbone: Backbone, cache: Path) -> None:
-    embed_samples(samples, backbone, cache=cache, batch_size=16)
+    embed_samples(samples, backbone, cache=cache)
 
 
-def measure(samples: Samples, backbone: Backbone, folder: Path) -> dict[str, float]:
-    """Photos a second of each."""
+def measure(samples: Samples, backbone: Backbone, folder: Path) -> dict[str, Took]:
     images = samples.content
     assert isinstance(images, UncheckedImages)
     raw_B = torch.randint(0, 256, (len(samples), *images.shape), dtype=torch.uint8)
     cache = folder / "cache"
     shutil.rmtree(cache, ignore_errors=True)
-    took = {
-        "network": seconds(lambda: backbone.embed(raw_B, torch.device("cpu"))),
-        "decoding": seconds(lambda: decode(images)),
-        "together": seconds(lambda: embed(samples, backbone, cache)),
-        "again": seconds(lambda: embed(samples, backbone, cache)),
+    return {
+        "network": timed(lambda: backbone.embed(raw_B, torch.device("cpu"))),
+        "decoding": timed(lambda: decode(images)),
+        "together": timed(lambda: embed(samples, backbone, cache)),
+        "again": timed(lambda: embed(samples, backbone, cache)),
     }
-    return {name: len(samples) / value for name, value in took.items()}
 
 
 def main() -> None:
@@ -105,7 +113,7 @@ def main() -> None:
         asked = ForBackbone(ImageFormat(3, options.size, options.size))
         samples = open_samples(folder / "photos", image_format=asked, warn=lambda _: None)
         backbone.embed(torch.zeros(8, 3, options.size, options.size, dtype=torch.uint8), torch.device("cpu"))
-        rounds: dict[int, list[dict[str, float]]] = {1: [], len(cores): []}
+        rounds: dict[int, list[dict[str, Took]]] = {1: [], len(cores): []}
         for _ in range(options.rounds):
             for n, found in rounds.items():
                 os.sched_setaffinity(0, cores[:n])
@@ -113,16 +121,28 @@ def main() -> None:
                 found.append(measure(samples, backbone, folder))
         rows = []
         for n, found in rounds.items():
-            pace = {what: round(statistics.median(one[what] for one in found), 2) for what in found[0]}
+            pace = {what: len(samples) / statistics.median(one[what].wall for one in found) for what in found[0]}
+            cpu = {what: statistics.median(one[what].cpu for one in found) / len(samples) for what in found[0]}
             bound = 1 / (1 / pace["network"] + 1 / pace["decoding"])
-            of_network, of_bound = pace["together"] / pace["network"], pace["together"] / bound
-            compared = {"bound": bound, "of_network": of_network, "of_bound": of_bound}
-            rows.append({"cores": n} | pace | {what: round(value, 3) for what, value in compared.items()})
+            row = {
+                "cores": n,
+                "photos_a_second": {what: round(value, 2) for what, value in pace.items()},
+                "cpu_seconds_a_photo": {what: round(value, 4) for what, value in cpu.items()},
+                "bound_by_arithmetic": round(bound, 2),
+                "together_of_network": round(pace["together"] / pace["network"], 3),
+                "together_of_bound": round(pace["together"] / bound, 3),
+                "cpu_of_parts_to_together": round((cpu["network"] + cpu["decoding"]) / cpu["together"], 3),
+            }
+            rows.append(row)
             print(rows[-1], flush=True)
-    described = {"photos": options.photos, "size": options.size, "megabytes": round(megabytes, 2)}
+    described = {
+        "load_average": round(os.getloadavg()[0], 1),
+        "photos": options.photos,
+        "size": options.size,
+        "megabytes": round(megabytes, 2),
+    }
     save(f"photo_reading_{options.size}", {"provenance": provenance(), **described, "rows": rows})
 
 
 if __name__ == "__main__":
-    bound_spin()
     main()
