@@ -143,6 +143,17 @@ def test_a_budget_is_divided_once_and_what_a_kill_left_counts(
     assert any("training takes 4 steps all the same, as many as dlp was tried for" in line for line in said.lines)
 
 
+def test_a_budget_too_short_for_a_race_trains_the_one_it_pays_for(data, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(race_module, "plan_within", lambda *_, **__: Plan(16, places=(2,)))
+    monkeypatch.setattr(train_module, "plan_within", lambda *_, **__: Plan(16))
+    said = Said()
+    options = {"out": tmp_path / "run", "recipe": "auto", "budget": "10min", "baselines": False, "reporter": said}
+    run = labelprop.train(*data, **options)
+    assert run.metrics["recipe"] == CANDIDATES["embedding"][1], "the labels alone come first among the places"
+    assert any("without a race: the budget leaves too few steps" in line for line in said.lines)
+    assert json.loads((run.path / "race.json").read_text())["heats"] == []
+
+
 def test_a_kill_after_the_race_does_not_race_again(raced, data, tmp_path, monkeypatch) -> None:
     whole, _ = raced
     interrupt(data, tmp_path / "run", monkeypatch, lambda job: job.label == whole.metrics["recipe"])

@@ -136,7 +136,8 @@ class _Halving:
     def full_lengths(self) -> dict[str, int]:
         """Steps of each main phase in full, of the candidates that race.
 
-        With a budget these are all that it pays for trying, and what it pays for if all of them run every round.
+        With a budget these are all that it pays for trying, and what it pays for if all of them run every round; or
+        one, where it pays for no race.
         """
         task, request = self.prepared.design.task, self.prepared.request
         per_epoch = {name: epoch_length(design.recipe, design.task) for name, design in self.designs.items()}
@@ -155,6 +156,9 @@ class _Halving:
     def run(self, lengths: Mapping[str, int], trials: Sequence[Trial]) -> HalvingResult:
         """Runs all trials but these, which are on record."""
         task, raced = self.prepared.design.task, [name for name in self.designs if name in lengths]
+        if len(raced) == 1:
+            why = "by the order of the tables and without a race: the budget leaves too few steps for trials"
+            return HalvingResult(raced[0], f"{raced[0]}, {why}")
         if left_out := [name for name in self.designs if name not in lengths]:
             self.prepared.request.reporter.say(f"race: too slow for this budget, so left out: {', '.join(left_out)}")
         if n_folds := len(hidden_labels(task).folds):

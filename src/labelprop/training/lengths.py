@@ -20,6 +20,7 @@ DEFAULT_EPOCHS = (10, 150)  # at least, at most
 RESERVE = 0.10  # of a budget
 TIMED_BY, LEAST_TIMING = 0.2, 0.05  # shares of a budget
 DOUBT = 2.0  # how far a pass over a few examples may overrate a training
+LEAST_RACED = 400  # steps of a candidate in full: shorter trials tell how fast a recipe starts, not how well it ends
 MARGIN = 1.3  # of a budget that is advised: another run finds the machine a little slower
 
 
@@ -81,9 +82,10 @@ class Plan:
 def plan_within(budget: Budget, jobs: Sequence[Job], *, trials: Sequence[float] = (), least: int = 0) -> Plan:
     """As many main-phase steps as a budget pays for, each job being trained once; `least` in any case.
 
-    With `trials` the jobs are candidates: each is trained for each of these shares of it, and then one of them in
-    full, maybe the dearest, with the first beside it, the labels alone. Candidates whose shortest trials leave less
-    than half of the time for longer ones are left out, the dearest first; one beside the labels alone stays.
+    With `trials` the jobs are candidates, the labels alone first and then in order of preference: each is trained for
+    each of these shares of it, and then one of them in full, maybe the dearest, with the first beside it. The dearest
+    are left out until there are `LEAST_RACED` steps. Where there are not even for one candidate and the labels alone,
+    a single place is returned, of the first that has them without trials.
 
     A tenth is kept in reserve. Raises RequestError where the budget does not even pay for the shortest run and there
     is no `least`: at once where a pass over a few examples says so, else when all phases were timed.
@@ -97,29 +99,32 @@ def plan_within(budget: Budget, jobs: Sequence[Job], *, trials: Sequence[float] 
     row = first(pass_seconds(jobs[0]))  # all have this network
     rough = [roughly(job, row) for job in jobs]
     if not least:
-        _refuse_too_short(gone(), *_paid_for(gone(), jobs, rough, trials)[1:], trials, DOUBT)
+        _refuse_too_short(gone(), jobs, rough, trials, DOUBT)
     costs = first(rehearse(jobs, rough, gone().timing))
-    places, jobs, costs = _paid_for(gone(), jobs, costs, trials)
     if not least:
         _refuse_too_short(gone(), jobs, costs, trials)
     after = _after(budget, costs)
     left = budget.seconds * (1 - RESERVE) - gone().spent - after
+    places = _raced(jobs, costs, trials, left) if trials else list(range(len(jobs)))
+    trained, trials = (places, trials) if len(places) > 1 else (sorted({0, *places}), ())
+    jobs, costs = [jobs[at] for at in trained], [costs[at] for at in trained]
     steps = max(most(lambda steps: cost_of_all(jobs, costs, trials, steps), left), least)
     return Plan(steps, cost_of_all(jobs, costs, trials, steps) + after, tuple(places))
 
 
-def _paid_for(
-    budget: Budget, jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[float]
-) -> tuple[list[int], list[Job], list[JobCost]]:
-    """The places of the candidates that are tried (see `plan_within`), these, and their costs."""
-    kept, left = list(range(len(jobs))), budget.seconds * (1 - RESERVE) - budget.spent - _after(budget, costs)
+def _raced(jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[float], left: float) -> list[int]:
+    """The places of the candidates that are tried in so many seconds, or of the one that is trained untried."""
 
-    def shortest(places: Sequence[int]) -> float:
-        return cost_of_all([jobs[at] for at in places], [costs[at] for at in places], trials, WARM_UP_STEPS)
+    def cost(places: Sequence[int], trials: Sequence[float]) -> float:
+        return cost_of_all([jobs[at] for at in places], [costs[at] for at in places], trials, LEAST_RACED)
 
-    while trials and len(kept) > 2 and shortest(kept) > left / 2:
-        kept.remove(max(kept[1:], key=lambda at: shortest([at])))
-    return kept, [jobs[at] for at in kept], [costs[at] for at in kept]
+    kept, rivals = list(range(len(jobs))), range(1, len(jobs))
+    while len(kept) > 2 and cost(kept, trials) > left:
+        kept.remove(max(kept[1:], key=lambda at: cost([at], trials)))
+    if cost(kept, trials) <= left:
+        return kept
+    fitting = [at for at in rivals if cost([0, at], ()) <= left]
+    return fitting[:1] or [min(rivals, key=lambda at: cost([0, at], ()))]
 
 
 def cost_of_all(jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[float], main_steps: int) -> float:
@@ -138,8 +143,13 @@ def cost_of_all(jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[
 def _refuse_too_short(
     budget: Budget, jobs: Sequence[Job], costs: Sequence[JobCost], trials: Sequence[float], doubt: float = 1.0
 ) -> None:
-    """Raises RequestError where the shortest run takes `doubt` times longer than the budget."""
-    shortest = cost_of_all(jobs, costs, trials, WARM_UP_STEPS) + _after(budget, costs)
+    """Raises RequestError where the shortest run takes `doubt` times longer than the budget.
+
+    Of candidates that is a training of the cheapest and of the labels alone, without trials.
+    """
+    ways = [(0, at) for at in range(1, len(jobs))] if trials else [range(len(jobs))]
+    each = ([[part[at] for at in way] for part in (jobs, costs)] for way in ways)
+    shortest = min(cost_of_all(*parts, (), WARM_UP_STEPS) for parts in each) + _after(budget, costs)
     if budget.spent + shortest / doubt > budget.seconds * (1 - RESERVE):
         raise too_short(budget.seconds, budget.spent + shortest)
 
