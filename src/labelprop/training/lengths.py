@@ -147,9 +147,9 @@ def _refuse_too_short(
 
     Of candidates that is a training of the cheapest and of the labels alone, without trials.
     """
-    ways = [(0, at) for at in range(1, len(jobs))] if trials else [range(len(jobs))]
-    each = ([[part[at] for at in way] for part in (jobs, costs)] for way in ways)
-    shortest = min(cost_of_all(*parts, (), WARM_UP_STEPS) for parts in each) + _after(budget, costs)
+    ways: list[Sequence[int]] = [(0, at) for at in range(1, len(jobs))] if trials else [range(len(jobs))]
+    trained = (([jobs[at] for at in way], [costs[at] for at in way]) for way in ways)
+    shortest = min(cost_of_all(*each, (), WARM_UP_STEPS) for each in trained) + _after(budget, costs)
     if budget.spent + shortest / doubt > budget.seconds * (1 - RESERVE):
         raise too_short(budget.seconds, budget.spent + shortest)
 
