@@ -261,3 +261,19 @@ def test_a_run_of_a_named_recipe_is_not_raced_in(data, tmp_path, monkeypatch) ->
     record.write_text(record.read_text().replace('"finished"', '"running"'))
     with pytest.raises(RequestError, match="is a run of recipe supervised, not of auto"):
         labelprop.train(*data, out=tmp_path / "run", recipe="auto", epochs=1, resume=True)
+
+
+def test_each_candidate_sees_its_own_views(data, tmp_path, monkeypatch) -> None:
+    """Of a backbone's vectors those recipes see mixed ones that compare views; the views of the winner are said."""
+    seen, said = {}, Said()
+    monkeypatch.setitem(CANDIDATES, "embedding", ("propagated", "mean-teacher", "supervised"))
+
+    def noted(job):
+        seen[job.recipe.name] = job.loader.views.mixes
+        raise KeyboardInterrupt if job.recipe.name == "supervised" else NonFiniteLossError("enough")
+
+    monkeypatch.setattr(loop, "run", noted)
+    options = {"recipe": "auto", "epochs": 8, "reporter": said, "backbone": lambda vectors: vectors}
+    with pytest.raises(KeyboardInterrupt):
+        labelprop.train(*data, out=tmp_path / "run", **options)
+    assert seen == {"propagated": False, "mean-teacher": True, "supervised": False}

@@ -96,9 +96,10 @@ def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric
         names = halving.candidates(_kind(inputs, embedded), len(inputs.samples))
     start = find_start(request, embedded)
     first = decide(replace(request, recipe=names[0]), inputs, embedded, start, device)
-    alike = replace(request, augment=first.augment, reporter=Silent())  # all see the same views, as was said
-    others = (decide(replace(alike, recipe=name), inputs, embedded, start, device) for name in names[1:])
-    designs = (first, *(replace(other, chosen=first.chosen) for other in others))
+    quiet = replace(
+        request, reporter=Silent()
+    )  # but for views, which are said of the chosen one, what was said holds
+    designs = (first, *(decide(replace(quiet, recipe=name), inputs, embedded, start, device) for name in names[1:]))
     candidates = designs if request.recipe == AUTO else ()
     return PreparedTraining(
         request, inputs, test, test_embedded, designs[0], candidates, device, fabric, clock, budget

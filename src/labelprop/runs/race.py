@@ -54,8 +54,11 @@ def decide_by_halving(folder: RunFolder | None, prepared: PreparedTraining) -> P
     if folder is not None:
         _end_halving(folder, prepared.clock)
     prepared.request.reporter.say(f"recipe: {kept['reason']}")
+    chosen = designs[kept["recipe"]]
+    if chosen.augment != prepared.design.augment:
+        prepared.request.reporter.say(f"augmentation: {chosen.augment} ({chosen.chosen['augment']})")
     tried = max(1, round(ROUNDS[-1] * kept["lengths"][kept["recipe"]])) if kept["heats"] else 0
-    return replace(prepared, design=designs[kept["recipe"]], least_steps=tried)
+    return replace(prepared, design=chosen, least_steps=tried)
 
 
 def _loaders(prepared: PreparedTraining) -> dict[str, Loader]:
