@@ -278,7 +278,7 @@ def test_a_budget_becomes_a_number_of_steps_once(patterns, tmp_path) -> None:
         ({"epoch": 3}, "unknown option 'epoch'; did you mean 'epochs'"),
         ({"model": "smal_cnn"}, "did you mean 'small_cnn'"),
         ({"augment": "flip"}, "flip"),
-        ({"device": "gpu"}, "use auto, cpu or cuda"),
+        ({"device": "gpu"}, "Known: auto, cpu, cuda"),
         ({"epochs": 0}, "epochs=0 must be at least 1"),
         ({"seed": -1}, "seed=-1 must be at least 0"),
         ({"budget": "1s"}, "is too short"),

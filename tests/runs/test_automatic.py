@@ -15,6 +15,7 @@ from labelprop.core.errors import RequestError
 from labelprop.core.progress import Silent
 from labelprop.data.images.look import Look
 from labelprop.models.backbone import load_backbone
+from labelprop.report.gather.finished_run import read_run
 from labelprop.runs import automatic
 from labelprop.runs.requests import TrainRequest
 
@@ -119,6 +120,10 @@ def test_a_folder_of_photographs_is_seen_by_photos_and_that_is_said_and_kept(tra
     )
     found = run.labels["label"].to_pylist()[20:40]
     assert np.mean([int(label) == code for label, code in zip(found, codes_N[20:], strict=True)]) > 0.9
+
+
+def test_its_page_knows_that_a_pretrained_network_has_seen_the_images(trained) -> None:
+    assert read_run(trained[1].path).backbone
 
 
 def test_its_run_predicts_from_wherever_it_is_read(trained, tmp_path, monkeypatch) -> None:

@@ -127,10 +127,13 @@ def fitting_threads(reporter: Reporter, kept: int | None = None) -> Iterator[Non
 @contextmanager
 def threads(number: int | None) -> Iterator[None]:
     """Inside, torch has so many threads; None leaves them as they are."""
+    if number is None:
+        yield
+        return
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(before if number is None else number)
+    torch.set_num_threads(number)
     try:
         yield
     finally:

@@ -161,7 +161,8 @@ def _check_start(request: TrainRequest) -> None:
     own = isinstance(request.backbone, str | os.PathLike) and not is_bundled(request.backbone)
     if request.tune != FROZEN and not own:
         raise RequestError(
-            f"--tune {request.tune} needs images, and --backbone with the folder or name of a HuggingFace model."
+            f"--tune {request.tune} needs images, and --backbone with the folder or name of a HuggingFace model; "
+            "photos, text and tf-idf stay as they are."
         )
     if request.init is not None and not (request.init / "model.json").is_file():
         raise RequestError(f"{request.init} holds no model; --init must name a finished run of `labelprop train`.")

@@ -57,6 +57,10 @@ class PreparedTraining:
     least_steps: int = 0  # of the main phase, whatever the budget: under `--recipe auto` those of the longest trial
 
     @property
+    def embedded(self) -> Embedded:
+        return self.design.embedded
+
+    @property
     def group(self) -> Group:
         return Group(self.fabric.global_rank, self.fabric.world_size)
 

@@ -70,7 +70,7 @@ def write_propagated(
     with prepared.clock.stage("report"):
         projection = results.write_evidence(prepared.vectors_ND)
     results.write_metrics(metrics)
-    asked = asked_of(prepared.request, prepared.inputs, found.settings.get("n_neighbors"))
+    asked = asked_of(prepared, found.settings.get("n_neighbors"))
     results.finish(record | {"projection": projection}, last_words(results, metrics, asked))
 
 

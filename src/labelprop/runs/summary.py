@@ -11,8 +11,9 @@ from labelprop.core.progress import WARNING
 from labelprop.evaluation.verdict import Verdict, judge
 from labelprop.report.say.verdict import Asked, fewer_neighbors, last_line, other_way, simpler_way
 from labelprop.report.words import by_class, capital
-from labelprop.runs.inputs import Inputs
-from labelprop.runs.requests import PropagateRequest, TrainRequest
+from labelprop.runs.prepare import PreparedTraining
+from labelprop.runs.prepare_propagate import PreparedPropagation
+from labelprop.runs.requests import TrainRequest
 from labelprop.runs.results import Results
 
 MOST_NAMED = 5  # classes in a sentence
@@ -28,14 +29,15 @@ def last_words(results: Results, metrics: Mapping[str, Any], asked: Asked) -> li
     return said
 
 
-def asked_of(request: TrainRequest | PropagateRequest, inputs: Inputs, n_neighbors: int | None = None) -> Asked:
+def asked_of(prepared: PreparedTraining | PreparedPropagation, n_neighbors: int | None = None) -> Asked:
     """What the run was asked to do; `n_neighbors` of its graph, where it has one."""
+    request, inputs = prepared.request, prepared.inputs
     named = request.recipe if isinstance(request, TrainRequest) else request.method
     labels_N, classes = inputs.given.labels_N, inputs.given.classes
     return Asked(
         verb="train" if isinstance(request, TrainRequest) else "propagate",
         method=named if isinstance(named, str) else named.name,
-        backbone=request.backbone is not None,
+        backbone=prepared.embedded.backbone is not None,
         noun=inputs.noun,
         given=by_class(np.bincount(labels_N[labels_N >= 0], minlength=len(classes)).tolist()),
         n_neighbors=fewer_neighbors(str(named), n_neighbors, len(labels_N), len(classes)),

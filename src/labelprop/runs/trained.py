@@ -68,7 +68,7 @@ def write_trained(finished: Trained) -> None:
     results.write_metrics(metrics)
     with clock.stage("report"):
         projection = results.write_evidence(features_ND)
-    words = last_words(results, metrics, asked_of(prepared.request, inputs))
+    words = last_words(results, metrics, asked_of(prepared))
     results.finish(dict(finished.record) | {"projection": projection}, words)
 
 

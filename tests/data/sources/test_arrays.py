@@ -44,6 +44,7 @@ def test_npy_files_are_mapped(tmp_path: Path) -> None:
         ({"X": np.ones((3, 2)), "ids": np.array(["a", "", "c"])}, "'ids' has no value for row 1"),
         ({"X": np.ones((3, 2, 2))}, r"holds float64 of shape \(3, 2, 2\); images must be uint8"),
         ({"X": np.ones((3, 3, 8, 8), np.uint8)}, r"channels first: move them last with X\.transpose\(0, 2, 3, 1\)"),
+        ({"X": np.ones((64, 48, 3), np.uint8)}, r"that of one color image; give an array of images, X\[None\]"),
         ({"X": np.ones((3, 8, 8, 2), np.uint8)}, r"images must be \(n, h, w\) or \(n, h, w, 1\|3\|4\)\.$"),
         (
             {"X": np.ones((3, 2)), "y": np.array([None, 1, 2])},

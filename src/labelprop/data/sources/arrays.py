@@ -55,6 +55,10 @@ def _pixels(array: Any, where: str) -> np.ndarray:
     pixels = np.asarray(array)
     if pixels.dtype != np.uint8:
         raise DataError(f"{where} holds {pixels.dtype} of shape {pixels.shape}; images must be uint8 (0 to 255).")
+    if pixels.ndim == 3 and pixels.shape[2] in (3, 4) and pixels.shape[1] > 4:  # as gray images, 3 or 4 pixels wide
+        raise DataError(
+            f"{where} has shape {pixels.shape}, that of one color image; give an array of images, X[None]."
+        )
     if pixels.ndim == 4 and pixels.shape[3] not in (1, 3, 4):
         remedy = ""
         if pixels.shape[1] in (1, 3, 4):

@@ -86,11 +86,12 @@ def _compared(run: FinishedRun, examples: str, n: int, right: Mapping[str, int |
     """`right` by name, None where a way was not tried; without this run's own there is nothing to compare."""
     kind = (run.metrics.get("baseline") or {}).get("kind")
     simple = f"a {kind}" if kind else "the same network"
+    seen = "on the embedding" if run.backbone else "on the raw pixels" if run.noun == "image" else "on the vectors"
     notes = {
         OWN: f"{run.kind_of_method} {run.recipe}",
         LABELS_ONLY: f"{simple} on the {counted(run.n_given, 'given ' + run.noun)}",
         NEAREST: f"the label of the most similar given {run.noun}",
-        PROPAGATED: {"image": "on the raw pixels", "text": "on the text embedding"}.get(run.noun, "on the vectors"),
+        PROPAGATED: seen,
     }
     found = [Way(name, notes[name], Share(int(k), n)) for name, k in right.items() if k is not None]
     return Comparison(examples, n, tuple(found) if right[OWN] is not None else ())

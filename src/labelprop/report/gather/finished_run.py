@@ -92,6 +92,7 @@ class FinishedRun:
     command: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     request: Mapping[str, Any] = field(default_factory=dict)
+    backbone: bool = False  # whether a pretrained network, or another run's, saw the examples
     solved: Mapping[str, Any] = field(default_factory=dict)  # how the propagation ended
     choice: Mapping[str, Any] = field(default_factory=dict)  # of the recipe, where that was `auto`
     versions: Mapping[str, Any] = field(default_factory=dict)
@@ -198,6 +199,7 @@ def read_run(path: Path) -> FinishedRun:
         command=about.get("command") or "",
         settings=about.get("settings") or {},
         request=about.get("request") or {},
+        backbone=about.get("backbone") is not None,
         solved=about.get("verdict") or {},
         choice=folder.read_json(RACE),
         versions=about.get("versions") or {},

@@ -86,7 +86,7 @@ def _judged(run: FinishedRun, classes: Classes) -> dict[str, Any]:
     done = Asked(
         verb="train" if run.verb == "train" else "propagate",
         method=asked if isinstance(asked, str) else run.recipe,
-        backbone=run.request.get("backbone") is not None,
+        backbone=run.backbone,
         noun=run.noun,
         given=classes.given,
         n_neighbors=say_verdict.fewer_neighbors(
