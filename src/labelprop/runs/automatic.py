@@ -58,9 +58,12 @@ def choose(request: TrainRequest, samples: Samples, device: torch.device) -> Cho
         return Choice(why=asked)
     if not looks.are_photos:
         return Choice(why=f"{_fewer(looks)}; {COMPARE}")
+    photos = _photos(request, device)
+    size = photos.image_shape[-1] if photos.image_shape else request.image_size
+    near = "" if request.image_size in (None, size) else f" at {size} pixels, the nearest size that it takes"
     return Choice(
-        _photos(request, device),
-        f"images are seen by the pretrained network photos, and mlp is trained on that: {looks.photos:,} of "
+        photos,
+        f"images are seen by the pretrained network photos{near}, and mlp is trained on that: {looks.photos:,} of "
         f"{looks.n:,} are in color and of {PHOTO_SIDE} pixels or more; --model small_cnn trains a network on the "
         "pixels instead",
     )
