@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,24 @@ def test_its_verdict_comes_first(run: labelprop.Run) -> None:
     assert run.metrics["verdict"] in ("good", "usable", "weak")
     first = re.findall(r"<div[^>]*>([^<]+)</div>", run._repr_html_())[1]
     assert first.lower().startswith(run.metrics["verdict"])
+
+
+@pytest.mark.parametrize("verb", [labelprop.propagate, partial(labelprop.train, steps=2)])
+def test_without_a_page_a_run_shows_its_folder_and_has_all_else(
+    verb: Callable[..., labelprop.Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = ["ab"[i % 2] if i < 8 else "" for i in range(36)]
+    options = {"baselines": False, "seed": 1}
+    with_page = verb(X, labels, out=tmp_path / "page", **options)
+    without = verb(X, labels, out=tmp_path / "none", report=False, **options)
+    assert with_page.report.exists()
+    assert not without.report.exists()
+    assert not (without.path / "evidence.parquet").exists()
+    assert without.labels.equals(with_page.labels)
+    assert f'href="{without.path.as_uri()}"' in without._repr_html_()
+    assert f"run: {without.path}" in capsys.readouterr().err
+    assert without.write_report() == without.report, "it can be written later, without map and pictures"
+    assert f'href="{without.report.as_uri()}"' in without._repr_html_()
 
 
 def test_auto_shows_what_it_chose_above_the_diagram_of_scikit_learn() -> None:

@@ -169,6 +169,7 @@ def _cell(data: Path, each: BenchSet, number: int, row: RecipeRow, out: Path, re
         seed=number,
         steps=steps,
         baselines=False,
+        report=False,
         resume=True,
         image_size=each.image_size,
         precision=each.precision,

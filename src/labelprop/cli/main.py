@@ -84,12 +84,12 @@ def train(typed: Typed) -> Printed:
     if "settings" in typed:
         recipe = typed.get("recipe", TrainRequest.options()["recipe"].default)
         typed["settings"] = parse_settings("recipes", recipe, typed["settings"])
+    from labelprop.core.ranks import leads
     from labelprop.runs import verbs
+    from labelprop.runs.shown import where
 
     run = verbs.train(**typed)
-    from labelprop.core.ranks import leads
-
-    return Printed(f"report: {run.report}" if leads() else "")  # under torchrun only the first process prints
+    return Printed(where(run.path) if leads() else "")  # under torchrun only the first process prints
 
 
 @add_verb(app, PropagateRequest, propagator_flags)
@@ -99,8 +99,9 @@ def propagate(typed: Typed) -> Printed:
     method = typed.get("method", PropagateRequest.options()["method"].default)
     parameters = parse_parameters(method, flags)
     from labelprop.runs import verbs
+    from labelprop.runs.shown import where
 
-    return Printed(f"report: {verbs.propagate(**typed, parameters=parameters).report}")
+    return Printed(where(verbs.propagate(**typed, parameters=parameters).path))
 
 
 @add_verb(app, PredictRequest)

@@ -28,8 +28,10 @@ def compares_raw(content: Content) -> bool:
     return len(content) <= RAW_ROWS and len(content) * math.prod(content.shape) <= RAW_VALUES
 
 
-def closing_seconds(samples: Samples) -> float:
-    """Seconds from the last label to the page."""
+def closing_seconds(samples: Samples, report: bool) -> float:
+    """Seconds from the last label to the page; none where no page is wanted."""
+    if not report:
+        return 0.0
     shown = min(len(samples), SHOWN)
     drawn = MAP_PASSES * min(len(samples), TSNE_ROWS) / measured_pace("cpu").passes
     return LOADING + drawn + ROW_SECONDS * shown + shown * _picture_seconds(samples)

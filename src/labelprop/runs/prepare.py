@@ -70,7 +70,9 @@ class PreparedTraining:
         samples, known = self.inputs.samples, self.inputs.truth is not None
         tests = 0.0 if self.test is None else len(self.test.samples) / len(samples)
         passes = 1 + trainings * (1 + tests + (MEASURED_PASSES if known else 0))
-        closing = closing_seconds(samples) + (self._raw_propagation_seconds() if known and trainings > 1 else 0)
+        closing = closing_seconds(samples, self.request.report)
+        if known and trainings > 1:
+            closing += self._raw_propagation_seconds()
         return Budget(self.budget, time.perf_counter() - self.request.began, closing, passes)
 
     def _raw_propagation_seconds(self) -> float:

@@ -64,7 +64,7 @@ def _plan(prepared: PreparedPropagation) -> Forecast:
 
 def _with_comparisons(plan: Forecast, prepared: PreparedPropagation) -> Forecast:
     """With the seconds of the page, and of propagating again with some labels hidden."""
-    around = {"report": closing_seconds(prepared.inputs.samples)}
+    around = {"report": closing_seconds(prepared.inputs.samples, prepared.request.report)}
     if _asks_again(prepared, plan):
         around["baselines"] = plan.seconds_by_stage["baselines"] + FOLDS * plan.refit_seconds
     return replace(plan, seconds_by_stage={**plan.seconds_by_stage, **around})

@@ -96,6 +96,7 @@ class NewRun(Labeled):
     seed: int = option("Same seed, same answer.", "machine", 0)
     device: str = option("auto, cpu or cuda.", "machine", "auto")
     overwrite: bool = option("Replace --out if it holds a labelprop run.", "output", False)
+    report: bool = option("Also write report.html.", "output", True, flag="--report/--no-report")
     callbacks: Any = option("An object, or several, told of the run's events.", "output", None, kept=False)
 
     python_only: ClassVar[frozenset[str]] = frozenset({"callbacks"})

@@ -94,8 +94,13 @@ class Results:
         totals = {"seconds": self.clock.seconds, "peak_memory_bytes": peak_memory_bytes()}
         self.folder.write_json("metrics.json", dict(metrics) | judge(metrics).to_json() | totals)
 
-    def write_evidence(self, vectors_ND: np.ndarray) -> str:
-        """evidence.parquet, what the page shows of single examples; returns the name of the map's projection."""
+    def write_evidence(self, vectors_ND: np.ndarray) -> str | None:
+        """evidence.parquet, what the page shows of single examples; returns the name of the map's projection.
+
+        Nothing, and None, where no page is wanted.
+        """
+        if not self.request.report:
+            return None
         labeling, truth, seed = self.labeling, self.truth, self.request.seed
         wrong_N = None if truth is None else self._wrong_N(labeling.labels_N, truth)
         shown_N = choose_shown(
@@ -110,7 +115,7 @@ class Results:
         return projection
 
     def finish(self, record: Mapping[str, Any], last_words: Sequence[str]) -> None:
-        """Writes the page, then run.json with the status finished; the page shows that record already.
+        """Writes the page, if wanted, then run.json with the status finished; the page shows that record already.
 
         `last_words` are said then; warnings among them are kept with the others.
         """
@@ -122,7 +127,8 @@ class Results:
             "warnings": list(dict.fromkeys(warned)),
         }
         self.folder.write_json("run.json", final)
-        write_report(self.folder.path)
+        if self.request.report:
+            write_report(self.folder.path)
         self.folder.write_json("run.json", final | {"status": "finished"})
         for text in last_words:
             self.reporter.say(text)

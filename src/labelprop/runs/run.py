@@ -67,6 +67,7 @@ class Run:
 
     @property
     def report(self) -> Path:
+        """The page; not there where the run was made with `report=False`."""
         return self.path / "report.html"
 
     def write_report(self, against: str | PathLike[str] | None = None) -> Path:

@@ -34,9 +34,21 @@ def run_html(folder: RunFolder) -> str:
         parts.append(table(COLUMNS, shown))
         if metrics["n"] > len(rows):
             parts.append(sentence(f"{metrics['n'] - len(rows):,} more rows: .labels"))
-    report = folder.path / "report.html"
     title = f"{record.get('name', folder.path.name)}: {metrics['recipe']}"
-    return box(brief(title, 80), *parts, link(str(report), _address(report)))
+    opened = what_to_open(folder.path)
+    return box(brief(title, 80), *parts, link(str(opened), _address(opened)))
+
+
+def what_to_open(run: Path) -> Path:
+    """The page of a run, or its folder where it was made without one."""
+    report = run / "report.html"
+    return report if report.exists() else run
+
+
+def where(run: Path) -> str:
+    """The line that says what to open."""
+    opened = what_to_open(run)
+    return f"{'run' if opened == run else 'report'}: {opened}"
 
 
 def _address(path: Path) -> str:

@@ -165,7 +165,8 @@ def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
     check_same_phases(previous, record)
     if folder is not None:
         folder.write_json("run.json", record | {"stages": clock.stages})
-    work, closing_up = sum(job.passes(job.lengths.steps) for job in jobs), closing_seconds(prepared.inputs.samples)
+    work = sum(job.passes(job.lengths.steps) for job in jobs)
+    closing_up = closing_seconds(prepared.inputs.samples, request.report)
     meter = WorkMeter(work, request.reporter, closing_up)
     with expecting(plan.seconds):
         trained = [loop.run(replace(job, meter=meter)) for job in jobs]

@@ -69,8 +69,10 @@ def propagate(request: PropagateRequest) -> Run:
 
 def _ended(request: NewRun, run: Run) -> Run:
     """Says where the page is, as the command does on stdout, and tells the callbacks."""
+    from labelprop.runs.shown import where
+
     if not request.command:
-        request.reporter.say(f"report: {run.report}")
+        request.reporter.say(where(run.path))
     if leads():
         request.callbacks.tell("on_end", run)
     return run
