@@ -17,6 +17,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, small(name)) for na
     "supervised-two-drops": ("supervised", small("supervised") | {"schedule": "two-drops"}),
     "uda-annealed": ("uda", small("uda") | {"annealing": "exp"}),
     "pseudo-label-two-stage": ("pseudo-label", {"form": "two-stage", "batch_size": 12}),
+    "freematch-long-memory": ("freematch", small("freematch") | {"momentum": 0.999}),
     "vat-reversed": ("vat", small("vat") | {"divergence": "reverse-kl"}),
     "dmt-weighted": ("dmt", small("dmt") | {"weighted": True}),
     "dmt-voted": ("dmt", small("dmt") | {"source": "knn"}),

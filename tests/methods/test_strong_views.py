@@ -162,6 +162,18 @@ def test_freematch_starts_by_letting_everything_in_and_then_follows_the_weak_vie
     assert torch.allclose(method.histogram_C, 0.75 / 3 + 0.25 * torch.tensor([2, 1, 1]).double() / 4)
 
 
+@pytest.mark.parametrize(("steps", "remembered"), [(2**20, 1000), (50_000, 1000), (500, 10), (50, 1), (1, 1)])
+def test_freematch_remembers_a_fiftieth_of_the_steps_and_at_most_as_many_as_in_the_paper(
+    steps: int, remembered: int
+) -> None:
+    progress = replace(START, total_steps=steps)
+    found, paper = ready(FreeMatch()), ready(FreeMatch(momentum=1 - 1 / remembered))
+    for method in (found, paper):
+        method.after_step(Logits(), BATCH, method.loss(Logits(), BATCH, progress).outputs, progress)
+    assert found.confidence.item() == pytest.approx(paper.confidence.item(), abs=1e-12)
+    assert found.confidence.item() == pytest.approx(1 / 3 + (0.77 - 1 / 3) / remembered)
+
+
 def test_freematch_has_a_threshold_for_each_class() -> None:
     """0.8 for class 0, 0.4 for class 1, 0.8 * 0.25 / 0.5 = 0.4 for class 2: the second row passes by its class."""
     method = freematch(0.8, [0.5, 0.25, 0.25], [0.4, 0.3, 0.3])

@@ -87,7 +87,7 @@ def test_schedule(recipe: str, factors: dict[float, float]) -> None:
         ("dct", CoTraining, {"agreement": 10.0, "difference": 0.5, "epsilon": 0.08}),  # 0.02 of the range of pixels
         ("uda", Uda, {"weight": 1.0, "threshold": 0.8, "sharpening": 0.4}),
         ("fixmatch", FixMatch, {"weight": 1.0, "threshold": 0.95}),
-        ("freematch", FreeMatch, {"weight": 1.0, "momentum": 0.999}),
+        ("freematch", FreeMatch, {"weight": 1.0, "momentum": None}),
         ("tdcnn", MinMax, {"n_neighbors": 10, "margin": 1.0, "quantile": 1.0}),
         ("vat", Vat, {"weight": 1.0, "epsilon": None, "power_steps": 1, "divergence": "kl"}),
         ("pi", PiModel, {"weight": 100.0, "ramp_up_share": 80 / 300}),

@@ -6,6 +6,9 @@ w_f sum_c a(c) log b(c), a = SumNorm(p~ / h~), b = SumNorm(pbar / hbar), with pb
 histogram of those strong views that passed; a class that hbar lacks is left out, where it gets no gradient anyway.
 With several processes pbar and hbar are of each one's part of the batch.
 
+The averages must forget where they started long before the training ends: tau starts at 1/C, and until it has risen
+nearly every prediction counts. The paper has a million steps and a memory of a thousand.
+
 Departs from the released code: thresholds of a step are those from before it, not with its own batch blended in.
 """
 
@@ -23,6 +26,9 @@ from labelprop.methods.base import LossTerms, Net, Outputs
 from labelprop.methods.strong_views import StrongViews, look
 from labelprop.propagators.estimator.parameters import NotNegative, Share
 
+REMEMBERED = 50  # one part of so many of all steps
+LONGEST = 1000  # steps, of momentum 0.999
+
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class FreeMatch(StrongViews):
@@ -31,11 +37,11 @@ class FreeMatch(StrongViews):
     Parameters
     ----------
     fairness : w_f, 0.01 to 0.05 in the paper; 0 leaves it out.
-    momentum : of the averages over steps.
+    momentum : of the averages over steps; None: a memory of a fiftieth of the steps, at most the paper's 0.999.
     """
 
     fairness: NotNegative = 0.01
-    momentum: Share = 0.999
+    momentum: Share | None = None
 
     confidence: torch.Tensor = field(init=False)
     shares_C: torch.Tensor = field(init=False)
@@ -79,12 +85,18 @@ class FreeMatch(StrongViews):
             return
         top_U, label_U = weak_UC.max(dim=1)
         counts_C = torch.bincount(label_U, minlength=weak_UC.shape[1])
+        momentum = memory(progress.total_steps) if self.momentum is None else self.momentum
         for average, now in (
             (self.confidence, top_U.mean()),
             (self.shares_C, weak_UC.mean(dim=0)),
             (self.histogram_C, counts_C / len(label_U)),
         ):
-            average.lerp_(now.to(average), 1 - self.momentum)
+            average.lerp_(now.to(average), 1 - momentum)
+
+
+def memory(steps: int) -> float:
+    """The momentum that remembers a fiftieth of so many steps, and at most as many as in the paper."""
+    return 1 - 1 / min(LONGEST, max(1, steps / REMEMBERED))
 
 
 def _sum_norm(values_C: torch.Tensor) -> torch.Tensor:
