@@ -49,7 +49,13 @@ def test_images_through_a_frozen_backbone(tmp_path, image_model) -> None:
     assert vectors.shape == (60, 16)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(60), abs=1e-5)
     run = labelprop.train(
-        tmp_path / "patterns", out=tmp_path / "run", backbone=str(image_model), truth=truth, epochs=3, settings=SMALL
+        tmp_path / "patterns",
+        out=tmp_path / "run",
+        report=False,
+        backbone=str(image_model),
+        truth=truth,
+        epochs=3,
+        settings=SMALL,
     )
     description = json.loads((run.path / "model.json").read_text())
     assert description["architecture"]["name"] == "mlp"
@@ -62,6 +68,7 @@ def test_images_through_a_frozen_backbone(tmp_path, image_model) -> None:
     spread = labelprop.propagate(
         tmp_path / "patterns",
         out=tmp_path / "p",
+        report=False,
         backbone=str(image_model),
         truth=truth,
         parameters={"n_neighbors": 5},
@@ -91,6 +98,7 @@ def test_a_changed_backbone_is_not_the_one_that_was_trained_with(tmp_path, image
     run = labelprop.train(
         tmp_path / "patterns",
         out=tmp_path / "run",
+        report=False,
         backbone=str(image_model),
         epochs=1,
         settings=SMALL,
@@ -110,7 +118,13 @@ def test_text_through_a_backbone(tmp_path, text_model) -> None:
         lines.append(f"{index},the {word} day,{('up', 'down')[index % 2] if index < 8 else ''}")
     (tmp_path / "t.csv").write_text("\n".join(lines) + "\n")
     run = labelprop.train(
-        tmp_path / "t.csv", out=tmp_path / "run", backbone=str(text_model), epochs=5, settings=SMALL, baselines=False
+        tmp_path / "t.csv",
+        out=tmp_path / "run",
+        report=False,
+        backbone=str(text_model),
+        epochs=5,
+        settings=SMALL,
+        baselines=False,
     )
     found = {row["id"]: row["label"] for row in run.labels.to_pylist()}
     assert all(found[str(index)] == ("up", "down")[index % 2] for index in range(40)), "equal texts have equal labels"
@@ -121,7 +135,13 @@ def test_a_module_as_backbone(tmp_path) -> None:
     torch.manual_seed(0)
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 12))
     run = labelprop.train(
-        tmp_path / "patterns", out=tmp_path / "run", backbone=module, epochs=1, settings=SMALL, baselines=False
+        tmp_path / "patterns",
+        out=tmp_path / "run",
+        report=False,
+        backbone=module,
+        epochs=1,
+        settings=SMALL,
+        baselines=False,
     )
     with pytest.raises(RequestError, match="pass backbone="):
         run.predict(tmp_path / "patterns")

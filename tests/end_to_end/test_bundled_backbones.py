@@ -45,6 +45,7 @@ def test_photos_embeds_a_folder_trains_and_predicts(tmp_path: Path, monkeypatch:
     run = labelprop.train(
         "photos",
         out="run",
+        report=False,
         backbone="photos",
         image_size=64,
         recipe="supervised",
@@ -89,7 +90,7 @@ def test_what_is_missing_or_cannot_learn_is_refused_before_anything_is_read(
     table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(RequestError, match="HuggingFace model"):
-        labelprop.train(table, out=tmp_path / "run", backbone="photos", tune="full")
+        labelprop.train(table, out=tmp_path / "run", report=False, backbone="photos", tune="full")
     with pytest.raises(RequestError, match="no such folder"):
         labelprop.embed(table, backbone="./photos")
     monkeypatch.setattr(bundled, "find_spec", lambda package: None)

@@ -25,7 +25,7 @@ for words in json.loads(sys.argv[1]):
         codes.append(done.code or 0)
 print(json.dumps(codes))
 """
-SHORT = ("--epochs", "1", "--no-baselines", "--quiet")
+SHORT = ("--epochs", "1", "--no-baselines", "--no-report", "--quiet")
 
 
 @pytest.fixture(scope="module")

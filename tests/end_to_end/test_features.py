@@ -15,7 +15,7 @@ import labelprop
 from labelprop.core.errors import RequestError
 
 NAMES = ["a", "b", "c", "d"]
-OPTIONS: dict[str, Any] = {"recipe": "supervised", "steps": 40, "baselines": False, "quiet": True}
+OPTIONS: dict[str, Any] = {"recipe": "supervised", "steps": 40, "baselines": False, "report": False, "quiet": True}
 
 
 def as_file(frame: pd.DataFrame) -> str:

@@ -48,7 +48,7 @@ def test_a_killed_run_resumes_as_if_unbroken(recipe: str, tmp_path, monkeypatch:
     np.save("labels.npy", np.where(np.arange(90) < 12, classes, -1))
     known = registry.parameters("recipes", recipe)
     settings = {name: value for name, value in SMALL.items() if name in known}
-    options = {"recipe": recipe, "epochs": 2, "baselines": False, "settings": settings}
+    options = {"recipe": recipe, "epochs": 2, "baselines": False, "report": False, "settings": settings}
     start = start_for(recipe, np.load("vectors.npy"), np.load("labels.npy"), tmp_path)
     options |= {name: str(path) for name, path in start.items()}
     unbroken = labelprop.train("vectors.npy", "labels.npy", out="unbroken", **options)

@@ -66,7 +66,9 @@ def kaggle(name: str, head: str = "image_id,class") -> str:
 )
 def test_labels_of_other_programs_beside_a_folder(photos: Path, content: str, flags: list[str], said: str) -> None:
     (photos / "l.csv").write_text(content)
-    status, text = command("propagate", "train", "--labels", "l.csv", *flags, "--no-baselines", "--out", "run")
+    status, text = command(
+        "propagate", "train", "--labels", "l.csv", *flags, "--no-baselines", "--no-report", "--out", "run"
+    )
     assert status == 0, text
     assert said in text
     labels = labelprop.load("run").labels.to_pydict()
@@ -143,7 +145,7 @@ LABELS = "id,label\n0,Käse\n1,Öl\n2,Käse\n3,Öl\n"
 def test_labels_of_any_encoding(words: Path, name: str, content: bytes, flags: list[str]) -> None:
     (words / name).write_bytes(content)
     (words / "truth.csv").write_bytes("id,label\n4,Käse\n5,Öl\n".encode("cp1252" if flags else "utf-8"))
-    arguments = ["--labels", name, "--truth", "truth.csv", "--no-baselines", "--out", "run", *flags]
+    arguments = ["--labels", name, "--truth", "truth.csv", "--no-baselines", "--no-report", "--out", "run", *flags]
     status, text = command("propagate", "X.npy", *arguments)
     assert status == 0, text
     run = labelprop.load("run")

@@ -27,7 +27,7 @@ def test_fewer_rows_and_labels_than_any_setting_asks_for(recipe: str, tmp_path) 
     """4 labels for a labeled batch of 50, 20 rows for K = 50, T = 25 and 4,096 neighbors, with default settings."""
     vectors_ND, y_N = blobs(20, 4)
     data = examples_for(recipe, vectors_ND)
-    run = labelprop.train(data, y_N, out=tmp_path / "run", recipe=recipe, epochs=2, baselines=False)
+    run = labelprop.train(data, y_N, out=tmp_path / "run", recipe=recipe, epochs=2, baselines=False, report=False)
     certainty_N = run.labels.column("certainty").to_numpy()
     assert np.isfinite(certainty_N).all()
     assert run.labels.column("label").null_count == 0
@@ -38,7 +38,14 @@ def test_a_row_that_was_never_drawn_has_no_pseudo_label_and_no_weight(tmp_path) 
     vectors_ND, y_N = blobs(400, 12)
     settings = {"batch_size": 300, "labeled_batch_size": 12, "dim": 8}  # one step: 300 of 400 rows are seen
     run = labelprop.train(
-        vectors_ND, y_N, out=tmp_path / "run", recipe="llp", epochs=1, baselines=False, settings=settings
+        vectors_ND,
+        y_N,
+        out=tmp_path / "run",
+        recipe="llp",
+        epochs=1,
+        baselines=False,
+        report=False,
+        settings=settings,
     )
     pseudo = labelprop.core.run_folder.RunFolder(run.path).read_table("pseudo_labels.parquet").to_pydict()
     missing = [row for row, label in enumerate(pseudo["label"]) if label is None]
@@ -57,7 +64,14 @@ def test_a_class_without_any_pseudo_label_keeps_weights_finite(tmp_path) -> None
         known = registry.parameters("recipes", recipe)
         own = {name: value for name, value in settings.items() if name in known}
         run = labelprop.train(
-            vectors_ND, y_N, out=tmp_path / recipe, recipe=recipe, epochs=2, baselines=False, settings=own
+            vectors_ND,
+            y_N,
+            out=tmp_path / recipe,
+            recipe=recipe,
+            epochs=2,
+            baselines=False,
+            report=False,
+            settings=own,
         )
         table = labelprop.core.run_folder.RunFolder(run.path).read_table("pseudo_labels.parquet")
         assert np.isfinite(table.column("weight").to_numpy()).all()
@@ -74,6 +88,7 @@ def test_a_loss_that_is_not_finite_says_so_and_leaves_the_run_resumable(recipe: 
             recipe=recipe,
             epochs=20,
             baselines=False,
+            report=False,
             settings={"lr": 1e30},
         )
     assert not labelprop.core.run_folder.RunFolder(tmp_path / "run").finished
@@ -85,7 +100,14 @@ def test_dmt_finds_its_labels_by_a_cut_or_by_a_vote(tmp_path) -> None:
     for source in ("spectral-cut", "knn"):
         settings = {"source": source, "batch_size": 30, "weighted": True}
         run = labelprop.train(
-            vectors_ND, y_N, out=tmp_path / source, recipe="dmt", epochs=30, baselines=False, settings=settings
+            vectors_ND,
+            y_N,
+            out=tmp_path / source,
+            recipe="dmt",
+            epochs=30,
+            baselines=False,
+            report=False,
+            settings=settings,
         )
         found.append(labelprop.core.run_folder.RunFolder(run.path).read_table("pseudo_labels.parquet").to_pydict())
         labels_N = run.labels.column("label").to_pylist()
@@ -136,7 +158,14 @@ def test_divergence_in_the_last_step_is_that_and_nothing_is_written(recipe: str,
     vectors_ND, y_N = blobs(60, 12)
     with pytest.raises(NonFiniteLossError, match=r"is not finite.*settings={'lr'"):
         labelprop.train(
-            vectors_ND, y_N, out=tmp_path / "run", recipe=recipe, steps=1, baselines=False, settings={"lr": 1e38}
+            vectors_ND,
+            y_N,
+            out=tmp_path / "run",
+            recipe=recipe,
+            steps=1,
+            baselines=False,
+            report=False,
+            settings={"lr": 1e38},
         )
     assert not (tmp_path / "run" / "labels.parquet").exists()
 
@@ -151,6 +180,7 @@ def test_a_loss_that_climbs_without_end_stops_the_training(tmp_path) -> None:
             recipe="supervised",
             epochs=20,
             baselines=False,
+            report=False,
             settings={"lr": 1e6, "weight_decay": 0, "l2_feature": False},
         )
 

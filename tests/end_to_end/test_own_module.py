@@ -58,7 +58,7 @@ X, Y = vectors()
 
 def train(out: Path, model: Any, **options: Any) -> labelprop.Run:
     options = {"steps": 20, "settings": SMALL, "recipe": "dlp", "quiet": True} | options
-    return labelprop.train(X, Y, out=out, model=model, **options)
+    return labelprop.train(X, Y, out=out, report=False, model=model, **options)
 
 
 class StopError(Exception):
@@ -114,7 +114,9 @@ def test_a_folder_alone_is_refused_with_the_advice(tmp_path: Path) -> None:
     assert "model=Net" in done.stderr
     with pytest.raises(RequestError, match="other names or shapes"):
         labelprop.load(run.path, model=Net(width=7))
-    by_name = labelprop.train(X, Y, out=tmp_path / "mlp", recipe="supervised", steps=2, baselines=False, quiet=True)
+    by_name = labelprop.train(
+        X, Y, out=tmp_path / "mlp", report=False, recipe="supervised", steps=2, baselines=False, quiet=True
+    )
     with pytest.raises(RequestError, match="leave model= out"):
         labelprop.load(by_name.path, model=Net)
 
@@ -142,7 +144,7 @@ def test_a_resumed_run_goes_on_from_the_weights_that_the_first_module_had(tmp_pa
     with pytest.raises(StopError):
         train(tmp_path / "broken", first, callbacks=StopAfterTheBaseline())
     with pytest.raises(RequestError, match="pass model= again"):
-        labelprop.train(X, Y, out=tmp_path / "broken", resume=True, quiet=True)
+        labelprop.train(X, Y, out=tmp_path / "broken", report=False, resume=True, quiet=True)
     with pytest.raises(RequestError, match="cannot resume"):
         train(tmp_path / "broken", Net(width=7), resume=True)
     resumed = train(tmp_path / "broken", Net(), resume=True)
@@ -154,6 +156,6 @@ def test_a_resumed_run_goes_on_from_the_weights_that_the_first_module_had(tmp_pa
 def test_images_and_weights_that_are_made_by_the_first_batch(tmp_path: Path) -> None:
     write_patterns(tmp_path / "patterns")
     options: dict[str, Any] = {"recipe": "supervised", "steps": 2, "baselines": False, "quiet": True}
-    run = labelprop.train(tmp_path / "patterns", out=tmp_path / "run", model=Maps, **options)
+    run = labelprop.train(tmp_path / "patterns", out=tmp_path / "run", report=False, model=Maps, **options)
     again = labelprop.load(run.path, model=Maps)
     assert again.predict(tmp_path / "patterns", quiet=True) == run.predict(tmp_path / "patterns", quiet=True)

@@ -21,7 +21,9 @@ SETTINGS = {"batch_size": 12, "labeled_batch_size": 6, "dim": 8}
 def trained(tmp_path_factory):
     base = tmp_path_factory.mktemp("readout")
     write_patterns(base / "patterns")
-    run = labelprop.train(base / "patterns", out=base / "llp", recipe="llp", epochs=1, settings=SETTINGS)
+    run = labelprop.train(
+        base / "patterns", out=base / "llp", report=False, recipe="llp", epochs=1, settings=SETTINGS
+    )
     return base, run
 
 
@@ -29,7 +31,7 @@ def test_only_the_head_learns(trained, tmp_path) -> None:
     _, run = trained
     write_patterns(tmp_path / "others", seed=3)
     found = labelprop.train(
-        tmp_path / "others", out=tmp_path / "readout", recipe="linear-readout", init=run.path, epochs=2
+        tmp_path / "others", out=tmp_path / "readout", report=False, recipe="linear-readout", init=run.path, epochs=2
     )
     before, after = (load_file(path / "model.safetensors") for path in (run.path, found.path))
     trunk = [name for name in before if name.startswith("trunk.")]
@@ -46,7 +48,13 @@ def test_a_readout_of_a_fully_labeled_set_is_a_readout(trained, tmp_path) -> Non
     shape = json.loads((run.path / "model.json").read_text())["preprocessing"]["shape"]
     data = images[:, : shape[1], : shape[2]] if shape[0] == 3 else images[:, : shape[1], : shape[2], 0]
     found = labelprop.train(
-        data, np.arange(24) % 3, out=tmp_path / "readout", recipe="linear-readout", init=run.path, epochs=2
+        data,
+        np.arange(24) % 3,
+        out=tmp_path / "readout",
+        report=False,
+        recipe="linear-readout",
+        init=run.path,
+        epochs=2,
     )
     assert found.metrics["recipe"] == "linear-readout"
     before, after = (load_file(path / "model.safetensors") for path in (run.path, found.path))
@@ -56,7 +64,7 @@ def test_a_readout_of_a_fully_labeled_set_is_a_readout(trained, tmp_path) -> Non
 def test_a_run_can_be_gone_on_from_with_any_recipe(trained, tmp_path) -> None:
     base, run = trained
     options = {"recipe": "supervised", "init": run.path, "epochs": 1, "settings": {"batch_size": 12}}
-    found = labelprop.train(base / "patterns", out=tmp_path / "run", **options)
+    found = labelprop.train(base / "patterns", out=tmp_path / "run", report=False, **options)
     before, after = (load_file(path / "model.safetensors") for path in (run.path, found.path))
     assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith("trunk."))
 
@@ -65,7 +73,7 @@ def test_a_recipe_made_in_python_trains_on_crops_and_its_center_is_what_is_seen_
     base, _ = trained
     ready = recipes.build("supervised", {"batch_size": 6})
     options = {"model": "small_cnn", "augment": "crop+color+flip", "image_size": 16, "epochs": 2}
-    run = labelprop.train(base / "patterns", out=tmp_path / "crops", recipe=ready, **options)
+    run = labelprop.train(base / "patterns", out=tmp_path / "crops", report=False, recipe=ready, **options)
     described = json.loads((run.path / "model.json").read_text())
     assert described["architecture"]["input_shape"][1:] == [14, 14]
     assert described["preprocessing"]["seen"] == [14, 14]
@@ -76,10 +84,10 @@ def test_a_recipe_made_in_python_trains_on_crops_and_its_center_is_what_is_seen_
             assert own[row["id"]]["label"] == row["label"]
             assert own[row["id"]]["certainty"] == pytest.approx(row["certainty"], abs=1e-5)
     options = {"recipe": "linear-readout", "init": run.path, "epochs": 1, "augment": "none"}
-    readout = labelprop.train(base / "patterns", out=tmp_path / "readout", image_size=16, **options)
+    readout = labelprop.train(base / "patterns", out=tmp_path / "readout", report=False, image_size=16, **options)
     assert json.loads((readout.path / "model.json").read_text())["preprocessing"]["seen"] == [14, 14]
     with pytest.raises(RequestError, match="given ready made"):
-        labelprop.train(base / "patterns", out=tmp_path / "no", recipe=ready, settings={"lr": 0.1})
+        labelprop.train(base / "patterns", out=tmp_path / "no", report=False, recipe=ready, settings={"lr": 0.1})
 
 
 def test_what_cannot_be_gone_on_from_is_refused(trained, tmp_path) -> None:
@@ -90,8 +98,8 @@ def test_what_cannot_be_gone_on_from_is_refused(trained, tmp_path) -> None:
         ({"init": run.path, "model": "mlp"}, "model='mlp' excludes init= and tune="),
     ):
         with pytest.raises(RequestError, match=said):
-            labelprop.train(base / "patterns", out=tmp_path / "run", epochs=1, **options)
+            labelprop.train(base / "patterns", out=tmp_path / "run", report=False, epochs=1, **options)
     vectors = np.random.default_rng(0).normal(size=(40, 7)).astype(np.float32)
     y = np.where(np.arange(40) < 8, np.arange(40) % 2, -1)
     with pytest.raises(RequestError, match="takes examples of shape"):
-        labelprop.train(vectors, y, out=tmp_path / "run", init=run.path, epochs=1)
+        labelprop.train(vectors, y, out=tmp_path / "run", report=False, init=run.path, epochs=1)

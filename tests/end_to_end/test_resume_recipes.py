@@ -27,7 +27,7 @@ def train_on(data, out, recipe: str, **options):
     known = registry.parameters("recipes", recipe)
     settings = {name: value for name, value in SMALL.items() if name in known}
     vectors, y = data
-    fixed = {"epochs": 2, "baselines": False, "settings": settings}
+    fixed = {"epochs": 2, "baselines": False, "report": False, "settings": settings}
     return labelprop.train(examples_for(recipe, vectors), y, out=out, recipe=recipe, **fixed, **options)
 
 

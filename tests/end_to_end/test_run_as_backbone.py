@@ -34,7 +34,7 @@ def outputs(run: labelprop.Run, raw: np.ndarray, name: str) -> np.ndarray:
 
 
 def test_vectors_are_the_features_that_the_classifier_decides_by(tmp_path: Path) -> None:
-    run = labelprop.train(X, Y, out=tmp_path / "run", **QUICK)
+    run = labelprop.train(X, Y, out=tmp_path / "run", report=False, **QUICK)
     found = run.embed(X, quiet=True)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, unit(outputs(run, X, "feature")), rtol=1e-5, atol=1e-6)
@@ -48,17 +48,17 @@ def test_vectors_are_the_features_that_the_classifier_decides_by(tmp_path: Path)
 
 def test_a_vote_decides_by_the_embedding_of_its_head(tmp_path: Path) -> None:
     settings = {"batch_size": 12, "n_voters": 3, "dim": 4}
-    run = labelprop.train(X, Y, out=tmp_path / "run", **QUICK | {"recipe": "ir"}, settings=settings)
+    run = labelprop.train(X, Y, out=tmp_path / "run", report=False, **QUICK | {"recipe": "ir"}, settings=settings)
     assert isinstance(run.model.network, NearestVote)
     np.testing.assert_allclose(run.embed(X, quiet=True), outputs(run, X, "embedding"), rtol=1e-5, atol=1e-6)
 
 
 def test_images_are_read_in_the_size_of_the_run(tmp_path: Path) -> None:
     write_patterns(tmp_path / "patterns")
-    run = labelprop.train(tmp_path / "patterns", out=tmp_path / "run", image_size=8, **QUICK)
+    run = labelprop.train(tmp_path / "patterns", out=tmp_path / "run", report=False, image_size=8, **QUICK)
     found = run.embed(tmp_path / "patterns", quiet=True)
     spread = labelprop.propagate(
-        tmp_path / "patterns", out=tmp_path / "spread", backbone=run.path, baselines=False, quiet=True
+        tmp_path / "patterns", out=tmp_path / "spread", report=False, backbone=run.path, baselines=False, quiet=True
     )
     assert spread.labels["id"] == run.labels["id"]
     with pytest.raises(RequestError, match="takes examples of shape"):
@@ -73,19 +73,21 @@ def test_images_are_read_in_the_size_of_the_run(tmp_path: Path) -> None:
 def test_texts_pass_through_what_the_run_learned_of_texts(tmp_path: Path) -> None:
     lines = [f"{i},the {('good', 'bad')[i % 2]} day {i},{('up', 'down')[i % 2] if i < 8 else ''}" for i in range(40)]
     (tmp_path / "t.csv").write_text("\n".join(["name,text,label", *lines]) + "\n")
-    run = labelprop.train(tmp_path / "t.csv", out=tmp_path / "run", id_col="name", backbone="tf-idf", **QUICK)
+    run = labelprop.train(
+        tmp_path / "t.csv", out=tmp_path / "run", report=False, id_col="name", backbone="tf-idf", **QUICK
+    )
     found = run.embed(tmp_path / "t.csv", quiet=True)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
     (tmp_path / "two.csv").write_text("\n".join(["name,text", "a,the good day 2", "b,the bad day 1"]) + "\n")
     np.testing.assert_allclose(run.embed(tmp_path / "two.csv", quiet=True), found[[2, 1]], rtol=1e-4, atol=1e-5)
-    student = labelprop.train(tmp_path / "t.csv", out=tmp_path / "student", backbone=run.path, **QUICK)
+    student = labelprop.train(tmp_path / "t.csv", out=tmp_path / "student", report=False, backbone=run.path, **QUICK)
     again = student.predict(tmp_path / "t.csv", quiet=True)
     predicted = [row["label"] for row in student.labels.to_pylist() if row["source"] == "predicted"]
     assert again["label"].to_pylist()[8:] == predicted
 
 
 def test_an_object_as_backbone_of_the_run_is_brought_again(tmp_path: Path) -> None:
-    run = labelprop.train(X, Y, out=tmp_path / "run", backbone=torch.nn.Flatten(), **QUICK)
+    run = labelprop.train(X, Y, out=tmp_path / "run", report=False, backbone=torch.nn.Flatten(), **QUICK)
     with pytest.raises(RequestError, match="pass backbone= with it"):
         run.embed(X, quiet=True)
     found = run.embed(X, backbone=torch.nn.Flatten(), quiet=True)
@@ -95,8 +97,8 @@ def test_an_object_as_backbone_of_the_run_is_brought_again(tmp_path: Path) -> No
 def test_another_backbone_than_that_of_the_run_is_refused(tmp_path: Path) -> None:
     torch.manual_seed(0)
     own = torch.nn.Linear(5, 4)
-    run = labelprop.train(X, Y, out=tmp_path / "run", backbone=own, **QUICK)
-    plain = labelprop.train(X, Y, out=tmp_path / "plain", **QUICK)
+    run = labelprop.train(X, Y, out=tmp_path / "run", report=False, backbone=own, **QUICK)
+    plain = labelprop.train(X, Y, out=tmp_path / "plain", report=False, **QUICK)
     for verb in ("embed", "predict"):
         assert len(getattr(run, verb)(X, backbone=own, quiet=True)) == 40
         with pytest.raises(RequestError, match="is not the backbone"):
@@ -106,7 +108,7 @@ def test_another_backbone_than_that_of_the_run_is_refused(tmp_path: Path) -> Non
 
 
 def test_a_propagation_has_no_network(tmp_path: Path) -> None:
-    run = labelprop.propagate(X, Y, out=tmp_path / "run", baselines=False, quiet=True)
+    run = labelprop.propagate(X, Y, out=tmp_path / "run", report=False, baselines=False, quiet=True)
     for use in (lambda: run.embed(X), lambda: labelprop.embed(X, backbone=run.path, quiet=True)):
         with pytest.raises(RequestError, match="holds no model"):
             use()

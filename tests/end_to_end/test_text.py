@@ -62,6 +62,7 @@ def trained(tmp_path_factory):
         truth=truth,
         test=base / "test.parquet",
         out=base / "run",
+        report=False,
         epochs=8,
         settings=SMALL,
         backbone="tf-idf",
@@ -122,6 +123,7 @@ def test_propagation_takes_texts_too(trained, tmp_path) -> None:
         base / "texts.parquet",
         truth=base / "texts-truth.csv",
         out=tmp_path / "run",
+        report=False,
         method="label-spreading",
         parameters={"n_neighbors": 8},
         backbone="tf-idf",
@@ -144,8 +146,8 @@ def test_a_killed_training_on_texts_ends_as_an_unbroken_one(trained, tmp_path, m
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "save", stopping)
         with pytest.raises(KeyboardInterrupt):
-            labelprop.train(base / "texts.parquet", out=tmp_path / "run", **options)
-    resumed = labelprop.train(base / "texts.parquet", out=tmp_path / "run", resume=True, **options)
+            labelprop.train(base / "texts.parquet", out=tmp_path / "run", report=False, **options)
+    resumed = labelprop.train(base / "texts.parquet", out=tmp_path / "run", report=False, resume=True, **options)
     for name in ("labels.parquet", "model.safetensors", "text.json", "text.safetensors"):
         assert (resumed.path / name).read_bytes() == (run.path / name).read_bytes(), name
 
@@ -156,27 +158,36 @@ def test_what_does_not_fit_is_refused(trained, tmp_path) -> None:
     codes = np.arange(40) % 2
     X = (3 * np.eye(2, 9)[codes] + rng.normal(size=(40, 9))).astype(np.float32)
     vectors = labelprop.train(
-        X, np.where(np.arange(40) < 8, codes, -1), out=tmp_path / "vectors", recipe="supervised", epochs=1
+        X,
+        np.where(np.arange(40) < 8, codes, -1),
+        out=tmp_path / "vectors",
+        report=False,
+        recipe="supervised",
+        epochs=1,
     )
     with pytest.raises(RequestError, match=r"holds text, the model in .* takes vectors of 9 dimensions"):
         vectors.predict(base / "test.parquet")
     with pytest.raises(RequestError, match="takes texts"):
         run.predict(X)
     with pytest.raises(RequestError, match="was trained on the data themselves, these are vectors by TF-IDF"):
-        labelprop.train(base / "texts.parquet", out=tmp_path / "no", init=vectors.path, backbone="tf-idf")
+        labelprop.train(
+            base / "texts.parquet", out=tmp_path / "no", report=False, init=vectors.path, backbone="tf-idf"
+        )
 
 
 def test_fine_tuning_sees_new_texts_as_the_first_run_did(trained, tmp_path) -> None:
     base, run, _ = trained
     options = {"recipe": "supervised", "epochs": 2, "settings": {"lr": 0.001}}
-    tuned = labelprop.train(base / "test.parquet", out=tmp_path / "tuned", init=run.path, **options)
+    tuned = labelprop.train(base / "test.parquet", out=tmp_path / "tuned", report=False, init=run.path, **options)
     for name in ("text.json", "text.safetensors"):
         assert (tuned.path / name).read_bytes() == (run.path / name).read_bytes(), name
     before, after = (load_file(one.path / "model.safetensors") for one in (run, tuned))
     moved = np.linalg.norm(after["trunk.layers.1.weight"] - before["trunk.layers.1.weight"])
     assert 0 < moved / np.linalg.norm(before["trunk.layers.1.weight"]) < 0.1
     with pytest.raises(RequestError, match=r"was trained on vectors by TF-IDF.*these are vectors by .*other"):
-        labelprop.train(base / "test.parquet", out=tmp_path / "no", init=run.path, backbone=other, **options)
+        labelprop.train(
+            base / "test.parquet", out=tmp_path / "no", report=False, init=run.path, backbone=other, **options
+        )
 
 
 def other(texts: list[str]) -> np.ndarray:

@@ -40,7 +40,7 @@ def vit(tmp_path):
 
 def train(images, vit, out, **options):
     given = {"recipe": "dlp", "settings": SETTINGS, "epochs": 1, "backbone": str(vit)} | options
-    return labelprop.train(*images, out=out, **given)
+    return labelprop.train(*images, out=out, report=False, **given)
 
 
 @pytest.mark.parametrize("tune", ["lora", "full"])
@@ -75,7 +75,7 @@ def test_every_recipe_trains_adapters(images, vit, tmp_path, recipe) -> None:
 def test_another_run_goes_on_from_a_tuned_one(images, vit, tmp_path) -> None:
     run = train(images, vit, tmp_path / "run", tune="lora", baselines=False)
     following = labelprop.train(
-        *images, out=tmp_path / "next", recipe="supervised", init=run.path, epochs=1, baselines=False
+        *images, out=tmp_path / "next", report=False, recipe="supervised", init=run.path, epochs=1, baselines=False
     )
     assert following.predict(images[0]).num_rows == 48
 

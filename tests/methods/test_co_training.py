@@ -237,7 +237,9 @@ def blobs() -> tuple[np.ndarray, np.ndarray]:
 def test_both_networks_learn_and_are_deployed(tmp_path) -> None:
     data = blobs()
     settings = {"batch_size": 20, "labeled_batch_size": 8}
-    run = labelprop.train(*data, out=tmp_path / "run", recipe="dct", epochs=20, baselines=False, settings=settings)
+    run = labelprop.train(
+        *data, out=tmp_path / "run", report=False, recipe="dct", epochs=20, baselines=False, settings=settings
+    )
     described = json.loads((run.path / "model.json").read_text())
     assert described["mean_of_two"] == {}
     pair = run.model.network
@@ -253,7 +255,13 @@ def test_both_networks_learn_and_are_deployed(tmp_path) -> None:
     expected = (sum(each) / 2).amax(1).numpy()
     assert certainty[12:] == pytest.approx(expected[12:], abs=1e-5)
     readout = labelprop.train(
-        *data, out=tmp_path / "readout", recipe="linear-readout", init=run.path, epochs=1, baselines=False
+        *data,
+        out=tmp_path / "readout",
+        report=False,
+        recipe="linear-readout",
+        init=run.path,
+        epochs=1,
+        baselines=False,
     )
     assert readout.labels.num_rows == 90
 

@@ -92,9 +92,11 @@ def test_two_passes_that_are_alike_are_refused(tmp_path) -> None:
     with pytest.raises(
         RequestError, match=r"two passes of an example are alike.*augment=, or a network with dropout"
     ):
-        labelprop.train(vectors, y, out=tmp_path / "alike", model="mlp(dropout=0)", **options)
-    labelprop.train(vectors, y, out=tmp_path / "dropout", **options)
-    labelprop.train(vectors, y, out=tmp_path / "noise", model="mlp(dropout=0)", augment="noise", **options)
+        labelprop.train(vectors, y, out=tmp_path / "alike", report=False, model="mlp(dropout=0)", **options)
+    labelprop.train(vectors, y, out=tmp_path / "dropout", report=False, **options)
+    labelprop.train(
+        vectors, y, out=tmp_path / "noise", report=False, model="mlp(dropout=0)", augment="noise", **options
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_one_epoch_is_said_to_be_of_the_labels_alone(tmp_path, recipe: str, epoc
     y = np.where(np.arange(40) < 8, np.arange(40) % 2, -1)
     settings = {"batch_size": 8, "labeled_batch_size": 4}
     options = {"recipe": recipe, "epochs": epochs, "baselines": False, "settings": settings, "reporter": Said()}
-    labelprop.train(vectors, y, out=tmp_path / "run", **options)
+    labelprop.train(vectors, y, out=tmp_path / "run", report=False, **options)
     assert (f"{recipe} learns from the labels alone in its only epoch; give more --epochs" in lines) == said
 
 

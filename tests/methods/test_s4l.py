@@ -102,7 +102,9 @@ def test_views_that_are_all_alike_are_refused(tmp_path) -> None:
     y = np.where(np.arange(24) < 6, np.arange(24) % 2, -1)
     options = {"epochs": 1, "settings": {"batch_size": 8, "labeled_batch_size": 2}, "baselines": False}
     with pytest.raises(RequestError, match=r"all views of an example are alike.*settings={'view': 'strong'}"):
-        labelprop.train(images, y, out=tmp_path / "run", recipe="s4l-exemplar", augment="none", **options)
+        labelprop.train(
+            images, y, out=tmp_path / "run", report=False, recipe="s4l-exemplar", augment="none", **options
+        )
 
 
 def test_the_hardest_of_a_batch_by_hand() -> None:
@@ -152,20 +154,20 @@ def test_vectors_and_oblong_images_are_refused_with_what_can_be_done(tmp_path) -
     with pytest.raises(
         RequestError, match=r"recipe s4l-rotation turns images.*vectors of 6.*Recipes that.* dlp,"
     ) as told:
-        labelprop.train(vectors, y, out=tmp_path / "vectors", recipe="s4l-rotation")
+        labelprop.train(vectors, y, out=tmp_path / "vectors", report=False, recipe="s4l-rotation")
     assert "s4l-rotation" not in str(told.value).partition("Recipes")[2]
     oblong = np.zeros((12, 8, 10), dtype=np.uint8)
     with pytest.raises(RequestError, match=r"8x10 pixels must be square .image_size.*supervised"):
-        labelprop.train(oblong, y, out=tmp_path / "oblong", recipe="s4l-rotation")
+        labelprop.train(oblong, y, out=tmp_path / "oblong", report=False, recipe="s4l-rotation")
     assert not (tmp_path / "vectors").exists()
     with pytest.raises(RequestError, match=r"recipe s4l-exemplar compares views.*settings={'view': 'strong'}"):
-        labelprop.train(vectors, y, out=tmp_path / "alike", recipe="s4l-exemplar")
+        labelprop.train(vectors, y, out=tmp_path / "alike", report=False, recipe="s4l-exemplar")
     options = {
         "epochs": 1,
         "baselines": False,
         "settings": {"view": "strong", "batch_size": 8, "labeled_batch_size": 2},
     }
-    run = labelprop.train(vectors, y, out=tmp_path / "strong", recipe="s4l-exemplar", **options)
+    run = labelprop.train(vectors, y, out=tmp_path / "strong", report=False, recipe="s4l-exemplar", **options)
     assert run.labels.column("label").null_count == 0
     assert Sum(Supervised(), Rotation()).refuses((6,)) == Rotation().refuses((6,))
     recipes.check_serves(recipes.build("s4l-rotation", {}), (3, 8, 8))
@@ -199,13 +201,20 @@ def test_the_mean_over_rotations_does_not_care_how_an_image_lies_and_is_kept_in_
     y = np.where(np.arange(48) < 12, np.arange(48) % 3, -1)
     settings = {"batch_size": 12, "labeled_batch_size": 6, "average": True}
     options = {"recipe": "s4l-rotation", "epochs": 2, "baselines": False, "settings": settings}
-    run = labelprop.train(data, y, out=tmp_path / "run", **options)
+    run = labelprop.train(data, y, out=tmp_path / "run", report=False, **options)
     assert json.loads((run.path / "model.json").read_text())["mean_of_rotations"] == {}
     logits = [
         run.model(torch.from_numpy(np.ascontiguousarray(view))[:, None]) for view in (data, np.rot90(data, 1, (1, 2)))
     ]
     torch.testing.assert_close(*logits, rtol=1e-3, atol=1e-4)
     again = labelprop.train(
-        data, y, out=tmp_path / "again", recipe="linear-readout", init=run.path, epochs=1, baselines=False
+        data,
+        y,
+        out=tmp_path / "again",
+        report=False,
+        recipe="linear-readout",
+        init=run.path,
+        epochs=1,
+        baselines=False,
     )
     assert again.labels.num_rows == 48

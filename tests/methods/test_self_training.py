@@ -216,7 +216,7 @@ def two_stage(out, **options):
     settings = {"form": "two-stage", "batch_size": 12}
     y = np.where(np.arange(90) < 9, classes_N, -1)
     fixed = {"recipe": "pseudo-label", "epochs": 2, "baselines": False, "settings": settings}
-    return labelprop.train(vectors_ND, y, out=out, **fixed, **options)
+    return labelprop.train(vectors_ND, y, out=out, report=False, **fixed, **options)
 
 
 def test_the_second_stage_starts_from_scratch_on_labels_of_the_first(tmp_path, monkeypatch) -> None:
@@ -281,7 +281,9 @@ def test_a_network_learns_what_was_propagated(tmp_path) -> None:
     classes = np.arange(150) % 3
     vectors = (3 * np.eye(5)[classes] + np.random.default_rng(0).normal(size=(150, 5))).astype(np.float32)
     given = np.where(np.arange(150) < 12, classes, -1)
-    run = labelprop.train(vectors, given, truth=classes, out=tmp_path / "run", recipe="propagated", epochs=20)
+    run = labelprop.train(
+        vectors, given, truth=classes, out=tmp_path / "run", report=False, recipe="propagated", epochs=20
+    )
     found = run.metrics["unlabeled"]["accuracy"]
     assert found >= run.metrics["baseline"]["unlabeled"]
     assert abs(found - run.metrics["pseudo_labels"]["accuracy"]) < 0.05, "it deploys what it was taught"
