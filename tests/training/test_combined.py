@@ -16,7 +16,7 @@ from labelprop.training import recipes
 from labelprop.training.checkpoint import optimizer_tensors
 from labelprop.training.phase_run import PhaseRun
 
-SIZES = {"fixmatch+dlp": (64, 448), "mt+llp": (64, 64), "uda+llp": (64, 64)}
+SIZES = {"fixmatch+dlp": (64, 128), "mt+llp": (64, 64), "uda+llp": (64, 64)}
 VIEWS = {"fixmatch+dlp": ("weak", "strong"), "mt+llp": ("weak", "weak"), "uda+llp": ("weak", "strong")}
 TERMS = {
     "fixmatch+dlp": {"strong", "diffusion_labels"},

@@ -18,13 +18,15 @@ from labelprop.training.recipes.embedding import AGGREGATION_DROPS, AROUND, VOTE
 from labelprop.training.recipes.strong import WHOLE, averaged
 from labelprop.training.recipes.teacher import GRAPH
 
+FEW = 192  # examples of a batch, 64 labeled: two phases share the steps, and 512 as in FixMatch leave each too few
 
-@recipe("fixmatch+dlp", Averaged, WEIGHTS, NEIGHBORS, GRAPH, FixMatch, lr=0.03, weight_decay=5e-4)
+
+@recipe("fixmatch+dlp", Averaged, WEIGHTS, NEIGHBORS, GRAPH, FixMatch, batch_size=FEW, lr=0.03, weight_decay=5e-4)
 def fixmatch_dlp(s: Settings) -> tuple[Phase, ...]:
     """FixMatch, then the same with diffused labels in place of the given ones alone.
 
     The graph is built on the network's features, not on those of the average. The cross-entropy on diffused labels is
-    divided by the whole batch, as in DLP.
+    divided by the whole batch, as in DLP. A batch holds 192 examples in place of FixMatch's 512.
     """
     (first,) = averaged("fixmatch", s, s.make(FixMatch), s.given_labels("labeled"))
     (second,) = averaged("fixmatch+dlp", s, s.make(FixMatch), diffused_labels(s))
