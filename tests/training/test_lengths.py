@@ -10,7 +10,15 @@ from labelprop.core.types import BatchSpec, StreamSpec, Task
 from labelprop.data.views.batches import draw_epoch, endless, steps_per_epoch
 from labelprop.training import lengths, recipes
 from labelprop.training.job import Lengths
-from labelprop.training.lengths import LEAST_RACED, Budget, default_epochs, epoch_length, lengths_of, plan_within
+from labelprop.training.lengths import (
+    LEAST_RACED,
+    Budget,
+    default_epochs,
+    epoch_length,
+    foreseen,
+    lengths_of,
+    plan_within,
+)
 from labelprop.training.rehearsal import JobCost, PhaseCost
 
 
@@ -163,3 +171,20 @@ def test_what_a_pass_over_a_few_examples_rules_out_is_refused_before_a_step_is_t
 @pytest.mark.parametrize(("spent", "timing"), [(0, 20), (5, 15), (19, 5), (50, 5)])
 def test_finding_out_what_fits_ends_with_the_first_fifth(spent: float, timing: float) -> None:
     assert Budget(100, spent=spent, closing=0).timing == pytest.approx(timing)
+
+
+@pytest.mark.parametrize(("steps", "trials", "seconds"), [(200_000, (), 2_500), (100_000, (0.125, 0.25), 2_468.75)])
+def test_a_long_training_is_foreseen_and_a_short_one_is_not_timed(timed, monkeypatch, steps, trials, seconds) -> None:
+    """By hand: 0.01 s a step for one and 0.0025 s for the other, each tried for 3/8 of it, then the
+    dearest and the first in full, here the same."""
+    monkeypatch.setitem(RATES, "propagated", 0.0025)
+    monkeypatch.setattr(lengths, "LONG", 1_000.0)
+    jobs = jobs_of("supervised", "propagated")
+    for job in jobs:
+        job.lengths = Lengths((steps,), 50)
+    assert foreseen(jobs, trials) == pytest.approx(seconds)
+    monkeypatch.setattr(lengths, "LONG", 3_000.0)
+    assert foreseen(jobs, trials) is None, "long by a pass over a few examples, and not by what was timed"
+    monkeypatch.setattr(lengths, "pass_seconds", lambda job: 1e-9)
+    monkeypatch.setattr(lengths, "rehearse", lambda *_: pytest.fail("a step was timed"))
+    assert foreseen(jobs, trials) is None

@@ -14,6 +14,8 @@ from labelprop.data.contents import TensorContent
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.preprocessing import Preprocessing
 from labelprop.data.views.views import Views
+from labelprop.methods import labels_once
+from labelprop.methods.labels_once import LABEL_SOURCES
 from labelprop.models.network import ModelSpec, build
 from labelprop.training import recipes, rehearsal
 from labelprop.training.checkpoint import Checkpoints
@@ -24,6 +26,7 @@ from labelprop.training.rehearsal import pass_seconds, rehearse, roughly
 N, BATCH = 1000, 20
 SETTINGS = {
     "supervised": {"batch_size": BATCH},
+    "propagated": {"batch_size": BATCH},
     "dlp": {"batch_size": BATCH, "labeled_batch_size": 10, "n_neighbors": 5},
 }
 
@@ -90,7 +93,7 @@ def test_with_time_enough_every_phase_is_timed_on_all_examples(clock: Ticking) -
     job = job_of("dlp")
     (found,) = rehearse([job], [roughly(job, 0.01)], 1000.0, clock)
     assert [phase.step for phase in found.phases] == [1, 1]
-    assert [(phase.first, phase.later) for phase in found.phases] == [(0, 0), (10, 10)]
+    assert [(phase.first, phase.later) for phase in found.phases] == [(0, 0), pytest.approx((10, 10))]
     assert clock.steps == 2 * (1 + rehearsal.WARM_UP_STEPS)
 
 
@@ -101,6 +104,41 @@ def test_with_little_time_few_steps_on_few_rows_say_the_same(clock: Ticking) -> 
     assert clock.now < 16
     assert [phase.step for phase in found.phases] == [1, 1]
     assert found.phases[1].later == pytest.approx(10, rel=0.01)
+
+
+def test_a_refresh_is_tried_on_more_rows_as_long_as_the_next_number_fits(clock: Ticking, monkeypatch) -> None:
+    """A refresh that compares all pairs of rows: 1e-5 s each beside the pass, 20 s of all 1,000 rows."""
+    refreshed, refresh = [], PhaseRun.refresh
+
+    def all_pairs(phase: PhaseRun, epoch: int) -> object:
+        n = phase.job.task.n
+        if phase.method.refreshes:
+            refreshed.append(n)
+            clock.now += 1e-5 * n * n
+        return refresh(phase, epoch)
+
+    monkeypatch.setattr(PhaseRun, "refresh", all_pairs)
+    job = job_of("dlp")
+    (found,) = rehearse([job], [roughly(job, 0.01)], 80.0, clock)
+    assert max(refreshed) < N
+    assert clock.now < 60, "a refresh of all, and steps, would have taken so long"
+    assert 20 / 1.5 < found.phases[1].first < 20 * 1.5
+
+
+def test_a_first_refresh_that_a_method_knows_is_not_done_on_all_rows(clock: Ticking, monkeypatch) -> None:
+    seen = []
+
+    def by_propagation(tools, seeds, parameters):
+        seen.append(len(seeds.labels_N))
+        return seeds.labels_N.clamp_min(0), torch.ones(len(seeds.labels_N))
+
+    monkeypatch.setitem(LABEL_SOURCES, "propagation", by_propagation)
+    monkeypatch.setattr(labels_once, "forecast", lambda method, parameters, size: SimpleNamespace(fit_seconds=size.n))
+    job = job_of("propagated")
+    (found,) = rehearse([job], [roughly(job, 0.01)], 1000.0, clock)
+    assert found.phases[0].first == N, "as forecast for all rows"
+    assert len(seen) == 1
+    assert seen[0] < 70
 
 
 def test_phases_that_no_time_is_left_for_cost_as_much_more_than_a_pass_says_as_others(clock: Ticking) -> None:

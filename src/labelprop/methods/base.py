@@ -111,6 +111,10 @@ class Method(nn.Module):
         """Whether it looks at all examples before an epoch, which takes time."""
         return type(self).refresh is not Method.refresh
 
+    def refresh_seconds(self, shape: tuple[int, ...], task: Task) -> float | None:
+        """Seconds of its first refresh on examples of this shape, where that is long and known without doing it."""
+        return None
+
     def deployed(self, net: nn.Module) -> nn.Module:
         """The module that predicts and is exported; its outputs hold 'class' logits."""
         return net

@@ -7,6 +7,7 @@ Propagation of the examples as they are, before any network: what frozen embeddi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -15,13 +16,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec
+from labelprop.core.types import Batch, BatchSpec, Progress, StreamSpec, Task
 from labelprop.functional.loss import weighted_cross_entropy
 from labelprop.functional.vote import vote_shares
 from labelprop.graph.seeds import Seeds
 from labelprop.methods.base import LossTerms, Net, Tools
 from labelprop.methods.label_table import LabelTable
 from labelprop.propagators.auto import AutoPropagation
+from labelprop.propagators.cost.forecast import forecast
+from labelprop.propagators.cost.stages import Size
 from labelprop.propagators.estimator.parameters import Count, Number, OneOf
 from labelprop.propagators.spectral_cut import SpectralCut
 
@@ -122,6 +125,13 @@ class LabelsOnce(LabelTable):
         self.label_N.copy_(torch.where(given_N, self.given_N, labels_N))
         self.certainty_N.copy_(torch.where(given_N, 1.0, certainty_N * (labels_N >= 0)))
         self.weight_N.copy_(torch.where(given_N, self.trust_N, weight_N))
+
+    def refresh_seconds(self, shape: tuple[int, ...], task: Task) -> float | None:
+        """Of a propagation: its forecast. One on fewer rows is no measure: much of it is choosing, at any size."""
+        if self.source != "propagation":
+            return None
+        size = Size(n=task.n, d=math.prod(shape), n_classes=task.n_classes, n_seeds=len(task.labeled_L))
+        return forecast("auto", self.source_parameters or {}, size).fit_seconds
 
     def _most_certain(self, open_N: torch.Tensor, certainty_N: torch.Tensor, n_unlabeled: int) -> torch.Tensor:
         """Of the rows that may count, the most certain: `fraction` times the number of unlabeled rows. bool (N,)."""

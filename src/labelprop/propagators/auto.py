@@ -33,6 +33,7 @@ from labelprop.propagators.choice.settled import possible, with_kernels
 from labelprop.propagators.choice.shared_search import SharedSearch
 from labelprop.propagators.choice.shown import choice_html
 from labelprop.propagators.cost.stages import Cost, Size, Stage, graph_cost, result_bytes
+from labelprop.propagators.cost.trials import trials
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
@@ -91,15 +92,16 @@ class AutoPropagation(Propagator):
     cv: Annotated[int, Number(2, whole=True)] = 5
 
     def cost(self, size: Size) -> Cost:
-        """One search; then graphs, eigenvectors and solves of the candidates, over and over."""
+        """One search; then graphs, eigenvectors and solves of the candidates, votes and heads, over and over."""
         found = graph_cost(size, {"n_neighbors": max(NEIGHBORS), "search": self.search})
         search, graph, solve = found.stages
         spectral = SpectralCut(n_neighbors=max(NEIGHBORS), search=self.search).cost(size).stages[-1]
+        tried = trials(size)
         choice = Stage(
             "choice",
             1.5 * graph.nbytes + spectral.nbytes + 2 * result_bytes(size, self.top_classes),
-            products=2 * spectral.products,
-            passes=3 * graph.passes + 2 * spectral.passes + TRIALS / 2 * solve.passes,
+            products=2 * spectral.products + tried.products,
+            passes=3 * graph.passes + 2 * spectral.passes + TRIALS / 2 * solve.passes + tried.passes,
             fixed=CHOICE_SECONDS,
         )
         return replace(found, stages=(search, choice))

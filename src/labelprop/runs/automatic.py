@@ -5,7 +5,7 @@ Each choice comes with its reason and with how to have another; it is said, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -22,11 +22,16 @@ from labelprop.models.backbone import Backbone, load_backbone
 from labelprop.models.bundled import photo_size
 from labelprop.models.trunks.efficientnet_lite import STEP
 from labelprop.runs.backbones import wanted_by
+from labelprop.runs.design import choose_network
 from labelprop.runs.requests import TrainRequest
 from labelprop.training import recipes
 
 A_VECTOR = (1,)  # the shape of an example, to ask which recipes take vectors
 COMPARE = "--backbone photos compares what a pretrained network sees in them"
+NOT_ALIKE = (
+    "images are compared pixel by pixel, which takes small ones of one size; --backbone photos compares what a "
+    "pretrained network sees in them, --image-size 32 (say) makes them so"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,13 @@ class Choice:
 
 def no_preference(look: Look) -> ReadAs:
     """How images are read that no backbone sees: in a format of their own. To be told how they look."""
+    return None
+
+
+def to_compare(look: Look) -> ReadAs:
+    """The same, to compare pixels. Raises RequestError where that means nothing."""
+    if not look.alike:
+        raise RequestError(f"{NOT_ALIKE}.")
     return None
 
 
@@ -78,6 +90,21 @@ def choose_to_compare(samples: Samples) -> Choice:
     return Choice(why=f"images are compared pixel by pixel; {COMPARE}")
 
 
+def by_default(request: TrainRequest, samples: Samples, device: torch.device) -> Iterator[str]:
+    """What `train`, of which this is a default request, and `propagate` do with these examples; a sentence each."""
+    choice = choose(request, samples, device)
+    if samples.texts is not None:
+        yield f"`labelprop train` and `propagate`: {choice.why}"
+        return
+    assert samples.content is not None
+    seen = choice.why if choice.backbone is not None else choose_network(samples.content.shape, device, choice.why)[2]
+    yield f"`labelprop train`: {seen}"
+    if samples.look is not None and not samples.look.alike:
+        yield f"`labelprop propagate` refuses these images: {NOT_ALIKE}"
+    elif compared := choose_to_compare(samples).why:
+        yield f"`labelprop propagate`: {compared}"
+
+
 def choose_for_texts() -> Choice:
     """What texts without --backbone are embedded by."""
     if _has_text():
@@ -86,7 +113,11 @@ def choose_for_texts() -> Choice:
             "texts are seen by the pretrained network text, which knows English; --backbone tf-idf learns from "
             "the spelling of these texts alone",
         )
-    return Choice(TF_IDF, "no pretrained text model is installed: pip install 'labelprop[text]'")
+    return Choice(
+        TF_IDF,
+        "texts are seen by their spelling alone (TF-IDF): no pretrained text model is installed; pip install "
+        "'labelprop[text]'",
+    )
 
 
 def asks_for_pixels(request: TrainRequest) -> str | None:

@@ -144,9 +144,9 @@ def decide(
         reporter.say(f"model: {options['class']}, the module that was given")
     else:
         if model == "auto":
-            model, reasons["model"] = choose_model("image" if len(shape) == 3 else "vector", shape, device)
-            left = f"; {embedded.why}" if embedded.backbone is None and embedded.why else ""
-            reporter.say(f"model: {model} ({reasons['model']}{left})")
+            left = embedded.why if embedded.backbone is None else ""
+            model, reasons["model"], said = choose_network(shape, device, left)
+            reporter.say(said)
         name, options = parse_model(model)
     spec = ModelSpec(
         name=name,
@@ -165,6 +165,12 @@ def decide(
     design = Design(chosen, spec, preprocessing, augment, embedded, task, start, own, told)
     design.network(spec.heads, request.seed)  # refuses what cannot be built before the run folder exists
     return design
+
+
+def choose_network(shape: tuple[int, ...], device: torch.device, left: str = "") -> tuple[str, str, str]:
+    """The network for examples of a shape, the reason, and both in a sentence, with why no backbone sees them."""
+    name, why = choose_model("image" if len(shape) == 3 else "vector", shape, device)
+    return name, why, f"model: {name} ({why}{f'; {left}' if left else ''})"
 
 
 def find_start(request: TrainRequest, embedded: Embedded) -> StartTrunk | None:

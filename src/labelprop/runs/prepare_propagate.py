@@ -39,7 +39,7 @@ def prepare_propagation(request: PropagateRequest) -> PreparedPropagation:
     with clock.stage("read"), reporting_to(request.reporter):
         named = with_runs(request.backbone, device, request.image_size)
         image_format, features = wanted_by(named, request.image_size)
-        inputs = read_inputs(request, automatic.no_preference if named is None else image_format, features)
+        inputs = read_inputs(request, automatic.to_compare if named is None else image_format, features)
         say_counts(inputs, request.reporter)
         choice = automatic.choose_to_compare(inputs.samples) if named is None else automatic.Choice(named)
         if choice.why:
@@ -65,7 +65,4 @@ def _as_vectors(inputs: Inputs, content: Any) -> np.ndarray:
     if isinstance(content, TensorContent) and (content.resident or inputs.samples.modality != "image"):
         stored: np.ndarray = content.array()
         return stored.reshape(len(stored), -1)
-    raise RequestError(
-        f"{inputs.samples.name}: flattened pixels can be compared only where images are small and of one size; "
-        "--backbone photos compares what a pretrained network sees in them, --image-size 32 (say) makes them so."
-    )
+    raise RequestError(f"{inputs.samples.name}: {automatic.NOT_ALIKE}.")

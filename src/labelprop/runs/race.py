@@ -17,6 +17,7 @@ from labelprop.core.types import UNLABELED, Task
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.views import Views
 from labelprop.runs.design import Design
+from labelprop.runs.outlook import warn_if_long
 from labelprop.runs.prepare import PreparedTraining
 from labelprop.runs.record import MUST_MATCH, check_same_run, configuration
 from labelprop.training import loop
@@ -145,12 +146,17 @@ class _Halving:
         task, request = self.prepared.design.task, self.prepared.request
         per_epoch = {name: epoch_length(design.recipe, design.task) for name, design in self.designs.items()}
         trials = ROUNDS * len(hidden_labels(task).folds)
+        labels_alone_first = sorted(self.designs, key=lambda name: name != BASELINE)
         if self.prepared.budget is None or not trials:
-            return {
+            lengths = {
                 name: request.steps or (request.epochs or default_epochs(steps)) * steps
                 for name, steps in per_epoch.items()
             }
-        labels_alone_first = sorted(self.designs, key=lambda name: name != BASELINE)
+            if trials:
+                warn_if_long(
+                    self.prepared, [self._job(name, task, lengths[name]) for name in labels_alone_first], trials
+                )
+            return lengths
         jobs = [self._job(name, self.designs[name].task, per_epoch[name]) for name in labels_alone_first]
         plan = plan_within(self.prepared.budget_left(2), jobs, trials=trials)
         raced = [labels_alone_first[place] for place in plan.places]

@@ -34,6 +34,7 @@ from labelprop.methods.settings import FIRST_SHARE
 from labelprop.runs.closing import closing_seconds
 from labelprop.runs.design import labels_only, resolve_device
 from labelprop.runs.inputs import Inputs, truth_of
+from labelprop.runs.outlook import warn_if_long
 from labelprop.runs.prepare import PreparedTraining, prepare_training
 from labelprop.runs.race import check_finished, decide_by_halving
 from labelprop.runs.record import check_same_phases, check_same_run, configuration
@@ -44,6 +45,7 @@ from labelprop.training.checkpoint import Checkpoints
 from labelprop.training.job import Job, WorkMeter, make_fabric, resolve_precision
 from labelprop.training.lengths import Plan, default_epochs, epoch_length, lengths_of, plan_within
 
+BASELINE = "baseline"  # the label of that training, and its folder among the checkpoints
 FIRST_WEIGHTS = "module.safetensors"
 OUT_OF_MEMORY = (
     "the GPU is out of memory: lower the batch (--set batch_size=...), use a smaller --image-size or --model, "
@@ -153,6 +155,8 @@ def _train_in(folder: RunFolder | None, prepared: PreparedTraining) -> None:
     steps, per_epoch = plan.main_steps, jobs[-1].lengths.steps_per_epoch
     jobs = [replace(job, lengths=lengths_of(job.recipe, per_epoch, steps)) for job in jobs]
     _announce(request.reporter, jobs)
+    if prepared.budget is None and not prepared.candidates and "main_steps" not in previous:
+        plan = replace(plan, seconds=warn_if_long(prepared, jobs))
     record = described | {
         "status": "running",
         "main_steps": steps,
@@ -184,7 +188,7 @@ def _jobs(prepared: PreparedTraining, clock: StageClock, folder: RunFolder | Non
     baseline_monitor, monitor = _monitors(prepared.inputs, folder, request.seed)
     trainings = [(design.recipe.name, design.recipe, monitor)]
     if request.baselines and design.recipe.name != "supervised":
-        trainings.insert(0, ("baseline", labels_only(design.recipe, FIRST_SHARE), baseline_monitor))
+        trainings.insert(0, (BASELINE, labels_only(design.recipe, FIRST_SHARE), baseline_monitor))
     return [
         Job(
             label=label,
@@ -239,7 +243,8 @@ def _announce(reporter: Reporter, jobs: list[Job]) -> None:
         named = " + ".join(f"{steps:,} ({phase.name})" for phase, steps in phases)
         shortest = [steps for phase, steps in phases if phase.share != 1]
         least = f" (phases beside the main one have at least {MIN_STEPS})" if MIN_STEPS in shortest else ""
-        reporter.say(f"{job.label}: {named} steps, {job.lengths.steps_per_epoch:,} an epoch{least}")
+        of = " of the given labels alone, to compare" if job.label == BASELINE else ""
+        reporter.say(f"{job.label}{of}: {named} steps, {job.lengths.steps_per_epoch:,} an epoch{least}")
         if sum(job.lengths.steps) < MIN_STEPS:
             reporter.say(f"{job.label}: a network learns little in so few steps; give more --epochs or --steps")
         for index, phase in enumerate(job.recipe.phases):

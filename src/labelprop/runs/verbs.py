@@ -128,18 +128,13 @@ def select(run: str | Path, pool: Any, **options: Any) -> pa.Table:
 
 @from_names(DoctorRequest, checks.check_data)
 def doctor(request: DoctorRequest) -> tuple[Finding, ...]:
-    """All that is wrong or doubtful about the data, with row ids; works without any label."""
-    from labelprop.data.labels.inspect import inspect_data
-    from labelprop.runs.inputs import columns_of, label_options
+    """All that is wrong or doubtful about the data, with row ids, and what is done with them by default.
 
-    _, found = inspect_data(
-        request.data,
-        request.labels,
-        columns=columns_of(request),
-        options=label_options(request),
-        image_size=request.image_size,
-        cache=Path(request.cache) if request.cache else None,
-    )
+    Works without any label.
+    """
+    from labelprop.runs.doctor import examine
+
+    found = examine(request)
     return found if request.command else tuple(replace(one, text=as_parameters(one.text)) for one in found)
 
 

@@ -21,6 +21,8 @@ RESERVE = 0.10  # of a budget
 TIMED_BY, LEAST_TIMING = 0.2, 0.05  # shares of a budget
 DOUBT = 2.0  # how far a pass over a few examples may overrate a training
 LEAST_RACED = 400  # steps of a candidate in full: shorter trials tell how fast a recipe starts, not how well it ends
+LONG = 30 * 60.0  # seconds of a training without a budget, from which on they are said before it starts
+TIMED_LONG, MOST_TIMED = 0.01, 60.0  # of that: share, and seconds, in which it is found out
 MARGIN = 1.3  # of a budget that is advised: another run finds the machine a little slower
 
 
@@ -77,6 +79,26 @@ class Plan:
     main_steps: int
     seconds: float | None = None
     places: tuple[int, ...] = ()
+
+
+def foreseen(jobs: Sequence[Job], trials: Sequence[float] = ()) -> float | None:
+    """Seconds of training all jobs at their lengths, or of trying them as in `plan_within`; None where that is short.
+
+    A pass over a few examples tells what is short; what is not is timed for a hundredth of that time.
+    """
+    first = jobs[0].group.first
+    row = first(pass_seconds(jobs[0]))
+    rough = [roughly(job, row) for job in jobs]
+
+    def whole(costs: Sequence[JobCost]) -> float:
+        each = [cost_of(job.lengths, cost.phases) for job, cost in zip(jobs, costs, strict=True)]
+        return sum(trials) * sum(each) + max(each) + each[0] if trials else sum(each)
+
+    guess = whole(rough)
+    if guess < LONG / DOUBT:
+        return None
+    seconds: float = first(whole(rehearse(jobs, rough, min(TIMED_LONG * guess, MOST_TIMED))))
+    return seconds if seconds >= LONG else None
 
 
 def plan_within(budget: Budget, jobs: Sequence[Job], *, trials: Sequence[float] = (), least: int = 0) -> Plan:

@@ -1,12 +1,13 @@
 """What a training costs here: passes, steps and refreshes, timed on throw-away networks within a time allowed.
 
 A forward pass of a few examples comes first, and gives a rough cost of everything. Each phase is then timed by up to
-20 steps, and its refreshes on as many rows as there is time for; phases that no time is left for cost what the pass
-says, times what the timed ones turned out to cost of that.
+20 steps, and its refreshes on more and more rows as long as there is time for more, unless a method knows what they
+cost; phases that no time is left for cost what the pass says, times what the timed ones turned out to cost of that.
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ WARM_UP_STEPS = 20  # that are timed of a phase, if there is time
 PASSED = 256  # rows of the pass at most
 PASS_SECONDS = 0.2  # of it, after which no more rows are added
 FEWEST_ROWS = 64  # of a rehearsal
+GROWN = 4  # times as many rows are tried next
+MOST_POWER = 2.0  # of the number of rows, by which a refresh may grow: all pairs of rows are compared
 EPOCHS = 1000  # that a rehearsal pretends to have: it stands in the middle of a training
 
 
@@ -98,16 +101,49 @@ def _time_phase(job: Job, index: int, share: float, whole_pass: float, clock: Ca
     """Seconds of a step, of the first refresh, and of a later refresh with the checkpoint that follows."""
     n, began = job.task.n, clock()
     fitting = n if 4 * whole_pass <= share else max(FEWEST_ROWS, int(n * share / 4 / whole_pass))
-    rehearsed = _on_rows(job, np.arange(n)[:: -(-n // fitting)] if fitting < n else None)
-    more = n / rehearsed.task.n
-    phase = PhaseRun(rehearsed, job.build().to(job.fabric.device), index, {}, None)
-    first = _seconds(lambda: phase.refresh(0), clock)
+    known = job.group.first(job.recipe.phases[index].method.refresh_seconds(job.loader.content.shape, job.task))
+    phase, first, power = _refreshed(job, index, fitting if known is None else FEWEST_ROWS, share / 4, clock)
+    more = (n / phase.job.task.n) ** power
     step = _steps(phase, 1, clock)  # this one also pays for warming up
     fits = job.group.first(min(WARM_UP_STEPS, int((share - (clock() - began)) / 2 / step)))
     if fits > 0:
         step = _steps(phase, fits, clock)
     later = _seconds(lambda: phase.refresh(1), clock)
-    return PhaseCost(step, more * first, more * later + _time_checkpoint(job, phase, clock))
+    first = more * first if known is None else known
+    return PhaseCost(step, first, more * later + _time_checkpoint(job, phase, clock))
+
+
+def _refreshed(
+    job: Job, index: int, most: int, allowed: float, clock: Callable[[], float]
+) -> tuple[PhaseRun, float, float]:
+    """A phase on at most so many rows, the seconds of its first refresh, and by which power of the rows they grow.
+
+    Where it has a refresh it begins with few rows: more are tried as long as the next number will fit.
+    """
+    began, tried = clock(), list[tuple[int, float]]()
+    rows = min(FEWEST_ROWS, most) if job.recipe.phases[index].method.refreshes else most
+    while True:
+        phase, seconds = _first_refresh(job, index, rows, clock)
+        tried.append((phase.job.task.n, seconds))
+        left = allowed - (clock() - began)
+        if not job.group.first(rows < most and GROWN**MOST_POWER * seconds < left):
+            return phase, seconds, _power(*tried[-2:])
+        rows = min(GROWN * rows, most)
+
+
+def _first_refresh(job: Job, index: int, rows: int, clock: Callable[[], float]) -> tuple[PhaseRun, float]:
+    n = job.task.n
+    rehearsed = _on_rows(job, np.arange(n)[:: -(-n // rows)] if rows < n else None)
+    phase = PhaseRun(rehearsed, job.build().to(job.fabric.device), index, {}, None)
+    return phase, _seconds(lambda: phase.refresh(0), clock)
+
+
+def _power(*tried: tuple[int, float]) -> float:
+    """By which power of the number of rows seconds grew, from 1 to 2; 1 where one number was tried."""
+    (fewer, less), (rows, seconds) = tried[0], tried[-1]
+    if rows <= fewer or min(less, seconds) <= 0:
+        return 1.0
+    return min(max(math.log(seconds / less) / math.log(rows / fewer), 1.0), MOST_POWER)
 
 
 def _on_rows(job: Job, rows: np.ndarray | None) -> Job:

@@ -28,15 +28,15 @@ def test_gray_and_small_images_are_counted_by_their_headers() -> None:
         encoded("RGBA", 32, 32),
     ]
     seen = look_at(EncodedImages(cells))
-    assert seen == Look(n=6, gray=2, small=1)
+    assert seen == Look(n=6, gray=2, small=1, alike=False)
     assert seen.photos == 3
-    assert look_at(EncodedImages(cells), image_size=16) == Look(n=6, gray=2, small=4)
+    assert look_at(EncodedImages(cells), image_size=16) == Look(n=6, gray=2, small=4, alike=True)
     assert look_at(EncodedImages(cells), image_size=64) == Look(n=6, gray=2, small=0)
 
 
 def test_the_pixels_of_a_damaged_photo_are_not_decoded() -> None:
     whole = encoded("RGB", 300, 300, "JPEG")
-    assert look_at(EncodedImages([whole[: len(whole) // 2]])) == Look(n=1, gray=0, small=0)
+    assert look_at(EncodedImages([whole[: len(whole) // 2]])) == Look(n=1, gray=0, small=0, alike=False)
 
 
 @pytest.mark.parametrize(

@@ -94,12 +94,13 @@ def test_images(tmp_path: Path, put_image: Callable[..., Path]) -> None:
     (tmp_path / "d" / "bird").mkdir()
     _, findings = inspect_data(tmp_path / "d")
     assert one(findings, "1 .png file cannot be read, skipped (the file is empty (0 bytes))").rows == ("broken.png",)
-    assert one(findings, "of a size far from the others ('long.png' is 200x20)").rows == ("long.png", "tiny.png")
+    assert one(findings, "('tiny.png' is 2x2)").rows == ("tiny.png",)
+    assert one(findings, "('long.png' is 200x20)").rows == ("long.png",)
     assert one(findings, "copies of each other").rows == ("cat/0.png", "unlabelled/copy.png")
     assert one(findings, "no label for 1 class: 'bird'")
     assert "and name the folder 'unlabeled'" in one(findings, "may mean 'no label'").text
-    assert one(findings, "images of 3 sizes").severity == "note"
-    assert one(findings, "9 images of 20x20 pixels, gray").severity == "note"
+    assert one(findings, "images of 3 sizes (2x2 to 200x20), each").severity == "note"
+    assert one(findings, "9 images of 3 sizes (2x2 to 200x20) pixels, gray").severity == "note"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labelprop.data.images.choose_format import sizes_of, small_and_equal
 from labelprop.data.images.pixel_file import over_rows
 from labelprop.data.images.pixels import Header
 from labelprop.data.source import Originals
@@ -17,11 +18,15 @@ LOOKED_AT = 10_000  # images, evenly spaced in a larger set: opening each of a m
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Of the images that were looked at, how many there are; which of them are gray; which others are small."""
+    """Of the images that were looked at, how many there are; which of them are gray; which others are small.
+
+    `alike`: all are of one size, and not too large to be kept as they are.
+    """
 
     n: int
     gray: int
     small: int
+    alike: bool = True
 
     @classmethod
     def of(cls, headers: Iterable[Header], image_size: int | None = None) -> Look:
@@ -29,7 +34,8 @@ class Look:
         known = list(headers)
         color = [header for header in known if not header.gray]
         sides = [image_size or min(header.width, header.height) for header in color]
-        return cls(len(known), len(known) - len(color), sum(side < PHOTO_SIDE for side in sides))
+        alike = image_size is not None or small_and_equal(sizes_of(known))
+        return cls(len(known), len(known) - len(color), sum(side < PHOTO_SIDE for side in sides), alike)
 
     @property
     def photos(self) -> int:

@@ -14,6 +14,7 @@ from labelprop.core.row_cache import RowCache
 from labelprop.data.images.pixels import DECODER_VERSION, failure_reason, to_pixels
 from labelprop.data.images.streamed import StreamedImages, ahead, workers
 
+_TRIED = 32  # at once, where all are tried
 _CHECKED = 8  # files whose remembered key is compared with what they hold
 
 
@@ -46,6 +47,12 @@ class UncheckedImages(StreamedImages):
                     yield list(islice(made, len(batch)))
             finally:
                 made.close()  # type: ignore[attr-defined]
+
+    def failures(self) -> dict[int, str]:
+        """Index and reason of those that cannot be decoded. All are tried."""
+        batches = np.array_split(np.arange(len(self)), -(-len(self) // _TRIED) or 1)
+        tried = chain.from_iterable(self.attempts(batches, known=()))
+        return {index: one.reason for index, one in enumerate(tried) if one.reason is not None}
 
     def _attempt(self, row: int, known: Container[bytes]) -> Attempt:
         identity = self.originals.identity(row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -20,8 +20,8 @@ from labelprop.data.samples import Samples
 from labelprop.data.tables.vectors import float_blocks, scan
 
 _SCALES_APART = 1_000  # times the median range, a dimension decides distances alone
-_TINY = 4  # times smaller than the median
-_LONG = 4  # times the usual ratio of the sides
+_TINY = 4  # times smaller than usual
+_LONG = 4  # times longer than the format
 
 
 def check_ids(samples: Samples) -> Iterator[Finding]:
@@ -78,24 +78,37 @@ def check_vectors(samples: Samples) -> Iterator[Finding]:
         )
 
 
-def check_sizes(samples: Samples) -> Iterator[Finding]:
-    """Images that are tiny or long beside the others: scaling invents, or cropping loses, most of them."""
+def headers_of(samples: Samples) -> list[Header]:
+    """Of each image; none of other examples. That of one that was taken away meanwhile is 1x1."""
     originals = samples.originals
-    if originals is None or isinstance(originals, PixelArray) or not len(samples):
+    if originals is None or not len(samples):
+        return []
+    if isinstance(originals, PixelArray):
+        return [originals.header(int(samples.rows[0]))] * len(samples)
+    found = over_rows(originals.header, samples.rows)
+    return [header if isinstance(header, Header) else Header(1, 1, gray=False) for header in found]
+
+
+def check_sizes(samples: Samples, headers: Sequence[Header]) -> Iterator[Finding]:
+    """Images of which most is invented or cropped, to bring them to the size in which they are seen."""
+    if samples.content is None or not headers:
         return
-    outcomes = list(over_rows(originals.header, samples.rows))
-    sizes = np.array([(h.width, h.height) if isinstance(h, Header) else (1, 1) for h in outcomes])
-    short, long = sizes.min(axis=1), sizes.max(axis=1)
-    median, usual = np.median(short), np.median(long / short)
-    odd = np.flatnonzero((short * _TINY < median) | (long / short > _LONG * usual))
-    if len(odd):
-        ids = [samples.ids[place] for place in odd]
-        example = f"'{ids[0]}' is {sizes[odd[0]][0]}x{sizes[odd[0]][1]}"
-        yield warning(
-            f"{counted(len(ids), 'image')} of a size far from the others ({example}): {quoted(ids)}. "
-            "Check that the content survives scaling and cropping.",
-            ids,
-        )
+    height, width = samples.content.shape[1:]
+    sizes = np.array([(header.width, header.height) for header in headers])
+    short, scales = sizes.min(axis=1), np.array([width, height]) / sizes
+    usual = min(np.median(short), width, height)  # where all are small, enlarging them is no surprise
+    for odd, what in (
+        (_TINY * short < usual, f"enlarged more than {_TINY} times"),
+        (scales.max(axis=1) > _LONG * scales.min(axis=1), f"of which the crop leaves less than 1/{_LONG}"),
+    ):
+        if odd.any():
+            ids = [samples.ids[place] for place in np.flatnonzero(odd)]
+            first = f"'{ids[0]}' is {'x'.join(map(str, sizes[odd][0]))}"
+            yield warning(
+                f"{counted(len(ids), 'image')} {what}, to be {width}x{height} pixels ({first}): {quoted(ids)}. "
+                "Check that what they show survives it.",
+                ids,
+            )
 
 
 def check_copies(samples: Samples, texts: tuple[str | None, ...]) -> Iterator[Finding]:
