@@ -114,4 +114,10 @@ def test_what_is_written_down() -> None:
         "n_eff": 50,
         "kind": "estimated",
         "examples": "hidden",
+        "labels_alone": 0.6,
+        "pays": True,
     }
+    tied = judge(metrics(30, 50, alone=0.6)).to_json()["estimate"]
+    assert (tied["labels_alone"], tied["pays"]) == (0.6, False)
+    alone = judge(metrics(30, 50)).to_json()["estimate"]
+    assert (alone["labels_alone"], alone["pays"]) == (None, None), "nothing to compare with"

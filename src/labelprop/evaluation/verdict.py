@@ -47,7 +47,9 @@ class Verdict:
         """`verdict` and `estimate` of metrics.json."""
         low, high = wilson(self.right, self.n)
         estimate = {"accuracy": self.right / max(self.n, 1), "low": low, "high": high, "n_eff": self.n}
-        told = {"kind": self.kind, "examples": self.examples}
+        alone = None if self.simpler is None else self.simpler / max(self.n, 1)
+        pays = None if self.simpler is None else self.pays
+        told = {"kind": self.kind, "examples": self.examples, "labels_alone": alone, "pays": pays}
         return {"verdict": self.grade, "estimate": estimate | told if self.n else None}
 
 

@@ -34,6 +34,13 @@ ASKED = Asked("train", "dlp", backbone=False, noun="image", given="5 in each of 
             "90 of 100 images labeled from 2.",
         ),
         (
+            Verdict("weak", "unlabeled", 596, 1000, simpler=608),
+            1000,
+            1000,
+            "Weak: 59.6% right, measured; no better than the given labels alone (60.8%).",
+            "1,000 images labeled from 2.",
+        ),
+        (
             Verdict("usable", "hidden", 45, 50),
             9,
             9,
@@ -126,7 +133,9 @@ def test_the_last_line_of_a_command_begins_with_the_verdict() -> None:
     assert "91.5% to 99.0%" in good
     tied = last_line(Verdict("usable", "hidden", 97, 100, simpler=98), ASKED, 100)
     assert "estimated" in tied
-    assert tied.endswith("98.0%.")
+    assert tied.endswith("(98.0%).")
+    weak = last_line(Verdict("weak", "unlabeled", 596, 1000, simpler=608), ASKED, 1000)
+    assert weak.index("(60.8%)") < weak.index("label more")
     unknown = last_line(Verdict("not measured"), ASKED, 500)
     assert unknown.startswith("not measured")
     assert "Label 100 images drawn at random" in unknown

@@ -45,7 +45,13 @@ def headline(verdict: Verdict, noun: str, unlabeled: int, labeled: int, given: i
         among = f" of the {counted(verdict.n, 'test example')}"
     elif verdict.examples == "hidden":
         among = f" of {counted(verdict.n, 'hidden label')}"
-    return f"{capital(verdict.grade)}: {share.percent}{among} right, {verdict.kind}.", done
+    first = f"{capital(verdict.grade)}: {share.percent}{among} right, {verdict.kind}"
+    return f"{first}{'' if verdict.pays else f'; {no_better(verdict)}'}.", done
+
+
+def no_better(verdict: Verdict) -> str:
+    """Of a run that does not pay."""
+    return f"no better than the given labels alone ({Share(verdict.simpler or 0, verdict.n).percent})"
 
 
 def _not_measured(verdict: Verdict) -> str:
@@ -131,10 +137,9 @@ def last_line(verdict: Verdict, asked: Asked, labeled: int) -> str:
         f"{verdict.grade}: {share.percent} of {number(verdict.n)} {on[verdict.examples or 'unlabeled']} right, "
         f"{verdict.kind} (95% interval {share.interval})."
     )
+    if not verdict.pays:
+        found += f" {capital(no_better(verdict))}."
     if verdict.grade == "weak":
         steps = "; ".join(f"{text} ({flag})" if flag else text for text, flag in remedies(asked, verdict))
         return f"{found} Do not use these labels yet. What helps most comes first: {steps}."
-    if not verdict.pays:
-        simpler = Share(verdict.simpler or 0, verdict.n)
-        return f"{found} The given labels alone get {simpler.percent}."
     return found
