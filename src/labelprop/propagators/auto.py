@@ -24,6 +24,7 @@ from labelprop.propagators.choice.candidates import (
     CandidateNames,
     expected,
     list_candidates,
+    propagators,
 )
 from labelprop.propagators.choice.fits import CandidateFits
 from labelprop.propagators.choice.heads import Head, label_all
@@ -96,13 +97,17 @@ class AutoPropagation(Propagator):
         found = graph_cost(size, {"n_neighbors": max(NEIGHBORS), "search": self.search})
         search, graph, solve = found.stages
         spectral = SpectralCut(n_neighbors=max(NEIGHBORS), search=self.search).cost(size).stages[-1]
-        tried = trials(size)
+        names = {*self.candidates} if self.candidates else {*propagators(), *HEADS}
+        tried, part = trials(size, names), len(names) / (len(propagators()) + len(HEADS))
+        cuts = 2 * ("spectral-cut" in names)
         choice = Stage(
             "choice",
-            1.5 * graph.nbytes + spectral.nbytes + 2 * result_bytes(size, self.top_classes),
-            products=2 * spectral.products + tried.products,
-            passes=3 * graph.passes + 2 * spectral.passes + TRIALS / 2 * solve.passes + tried.passes,
-            fixed=CHOICE_SECONDS,
+            1.5 * graph.nbytes
+            + (spectral.nbytes if cuts else tried.nbytes)
+            + 2 * result_bytes(size, self.top_classes),
+            products=cuts * spectral.products + tried.products,
+            passes=3 * graph.passes + cuts * spectral.passes + part * TRIALS / 2 * solve.passes + tried.passes,
+            fixed=part * CHOICE_SECONDS,
         )
         return replace(found, stages=(search, choice))
 
