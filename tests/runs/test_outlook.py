@@ -45,7 +45,7 @@ def test_what_helps_is_said_before_the_first_step(data, options, remedies, tmp_p
     assert all(flag in told for flag in remedies)
 
 
-def test_a_budget_and_a_short_training_say_nothing(tmp_path, monkeypatch) -> None:
+def test_of_a_short_training_nothing_is_said(tmp_path) -> None:
     said = Said()
     vectors = GRAY.reshape(12, -1)[:, :5].astype(np.float32)
     training = {"recipe": "supervised", "steps": 1, "baselines": False, "reporter": said}

@@ -22,7 +22,7 @@ TIMED_BY, LEAST_TIMING = 0.2, 0.05  # shares of a budget
 DOUBT = 2.0  # how far a pass over a few examples may overrate a training
 LEAST_RACED = 400  # steps of a candidate in full: shorter trials tell how fast a recipe starts, not how well it ends
 LONG = 30 * 60.0  # seconds of a training without a budget, from which on they are said before it starts
-TIMED_LONG, MOST_TIMED = 0.01, 60.0  # of that: share, and seconds, in which it is found out
+TIMED_LONG, MOST_TIMED = 0.01, 20.0  # of that: share, and seconds, in which it is found out
 MARGIN = 1.3  # of a budget that is advised: another run finds the machine a little slower
 
 
