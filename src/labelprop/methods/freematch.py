@@ -26,7 +26,7 @@ from labelprop.methods.base import LossTerms, Net, Outputs
 from labelprop.methods.strong_views import StrongViews, look
 from labelprop.propagators.estimator.parameters import NotNegative, Share
 
-REMEMBERED = 50  # one part of so many of all steps
+REMEMBERED = 10  # one part of so many of all steps
 LONGEST = 1000  # steps, of momentum 0.999
 
 
@@ -37,7 +37,7 @@ class FreeMatch(StrongViews):
     Parameters
     ----------
     fairness : w_f, 0.01 to 0.05 in the paper; 0 leaves it out.
-    momentum : of the averages over steps; None: a memory of a fiftieth of the steps, at most the paper's 0.999.
+    momentum : of the averages over steps; None: a memory of a tenth of the steps, at most the paper's 0.999.
     """
 
     fairness: NotNegative = 0.01
@@ -95,7 +95,7 @@ class FreeMatch(StrongViews):
 
 
 def memory(steps: int) -> float:
-    """The momentum that remembers a fiftieth of so many steps, and at most as many as in the paper."""
+    """The momentum that remembers a tenth of so many steps, and at most as many as in the paper."""
     return 1 - 1 / min(LONGEST, max(1, steps / REMEMBERED))
 
 
