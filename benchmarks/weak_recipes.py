@@ -22,6 +22,7 @@ BATCHES = tuple(RecipeRow(name, {"batch_size": size}) for name in ("fixmatch", "
 BENCH_SETS = tuple(
     replace(
         part,
+        name="fashion_mnist at 14 pixels" if part.name == "fashion_mnist" else part.name,
         rows=(RecipeRow(BASELINE), RecipeRow("dlp"), *FREEMATCH, *BATCHES),
         image_size=14 if part.name == "fashion_mnist" else None,
         splits=3,
