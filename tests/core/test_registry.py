@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -104,6 +105,23 @@ def test_what_a_package_adds_and_cannot_give_is_told_from_what_is_ours(target: s
 def test_auto_is_among_the_known_recipes() -> None:
     with pytest.raises(UnknownNameError, match=r"Known: auto, "):
         registry.lookup("recipes", "autoo")
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "remedy"),
+    [
+        ("models", "photos", "--backbone photos"),
+        ("recipes", "tf-idf", "--backbone tf-idf"),
+        ("recipes", "poisson", "--method poisson"),
+        ("propagators", "freematch", "--recipe freematch"),
+        ("backbones", "small_cnn", "--model small_cnn"),
+    ],
+)
+def test_a_name_in_a_wrong_place_is_told_where_it_belongs(table: str, key: str, remedy: str) -> None:
+    assert registry.elsewhere(table)[key].endswith(remedy)
+    if table != "backbones":
+        with pytest.raises(UnknownNameError, match=re.escape(remedy)):
+            registry.lookup(table, key)
 
 
 @pytest.mark.parametrize("key", [None, 5, ["dlp"], {}])

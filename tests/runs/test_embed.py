@@ -174,17 +174,29 @@ def test_how_long_it_takes_is_said_once_from_the_pace_after_the_first_batch(monk
     now, said, advanced = [0.0], [], []
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     reporter = SimpleNamespace(say=said.append, advance=lambda *about: advanced.append(about))
-    foretold = embedding.Foretold(reporter, "embedding images", "images with photos")
+    foretold = embedding.Foretold(reporter, "embedding images")
     for seconds, done in ((8, 100), (10, 200), (13, 300)):  # the first batch also opens the network
         now[0] = seconds
         foretold(done, 200_000)
-    assert said == ["embedding 200,000 images with photos takes about 1 h 06 min, at 50 a second"]
+    assert said == ["embedding images takes about 1 h 06 min, at 50 a second"]
     assert advanced == [("embedding images", done, 200_000) for done in (100, 200, 300)]
-    short = embedding.Foretold(reporter, "embedding images", "images with photos")
+    short = embedding.Foretold(reporter, "embedding images")
     for seconds, done in ((14, 100), (16, 200)):
         now[0] = seconds
         short(done, 300)
     assert len(said) == 1
+
+
+def test_it_is_told_beforehand_how_many_are_left_and_not_where_it_refuses(tmp_path):
+    left: list[int] = []
+    backbone = load_backbone(nn.Sequential(nn.Flatten(), nn.Linear(64, 5)))
+    options = {"cache": tmp_path, "began": left.append}
+    for n in (20, 20, 23):
+        vectors_of(samples_of("image", image_content(n)), backbone, **options)
+    assert left == [20, 0, 3]
+    with pytest.raises(RequestError, match="holds texts"):
+        embed_samples(samples_of("text", texts=["a", "b"]), backbone, **options)
+    assert left == [20, 0, 3]
 
 
 def test_an_embedding_that_was_killed_goes_on_as_if_it_had_not(tmp_path, monkeypatch):

@@ -23,7 +23,10 @@ def _described(name: str) -> str:
     propagators, recipes = registry.entries("propagators"), registry.entries("recipes")
     entry = propagators.get(name) or recipes.get(name)
     if entry is None:
-        raise UnknownNameError("propagator or recipe", name, {*propagators, *recipes, AUTO})
+        known = {*propagators, *recipes, AUTO}
+        raise UnknownNameError(
+            "propagator or recipe", name, known, elsewhere=registry.elsewhere("propagators", "recipes")
+        )
     if name in propagators:
         settings, flag = registry.propagator_flags(name), "labelprop propagate --{}"
         docs = [_documented(entry.load())]

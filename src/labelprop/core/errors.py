@@ -14,7 +14,8 @@ Every message names the file, row or parameter and says what to do about it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 ALSO_CALLED = {"lr": "rate", "n_neighbors": "k"}  # settings, and what others call them
 
@@ -38,20 +39,39 @@ class DataError(RequestError):
 class UnknownNameError(RequestError):
     """A name that is not known; the message suggests the nearest one, by spelling, as a part of it, or by meaning.
 
-    It lists the first `limit` of those that are known, by default all.
+    It lists the first `limit` of those that are known, by default all. `elsewhere` are names that belong to another
+    place, and what they are there.
     """
 
-    def __init__(self, kind: str, name: object, known: Iterable[str], limit: int | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        name: object,
+        known: Iterable[str],
+        limit: int | None = None,
+        elsewhere: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         choices, name = sorted(known), str(name)
-        spelled = {choice.lower(): choice for choice in choices}
-        near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
-        near = near or [spelled[one] for one in difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.6)]
-        near = near or [choice for choice in choices if name in (*choice.split("_"), ALSO_CALLED.get(choice))]
-        hint = f"; did you mean '{near[0]}'?" if near else "."
+        self.name, self.nearest = name, nearest(name, choices)
+        other = None if self.nearest else nearest(name, elsewhere)
+        hint = f"; did you mean '{self.nearest or other}'?" if self.nearest or other else "."
+        if name in elsewhere:
+            hint = f"; that is {elsewhere[name]}."
+        elif other:
+            hint += f" That is {elsewhere[other]}."
         shown = ", ".join(choices[:limit]) or "none"
         more = f" and {len(choices) - limit:,} more" if limit is not None and len(choices) > limit else ""
         super().__init__(f"unknown {kind} '{name}'{hint} Known: {shown}{more}.")
-        self.name, self.nearest = name, near[0] if near else None
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name nearest by spelling, or that has `name` as a part or means the same; None where none is near."""
+    choices = [*known]
+    spelled = {choice.lower(): choice for choice in choices}
+    near = difflib.get_close_matches(name, choices, n=1, cutoff=0.6)
+    near = near or [spelled[one] for one in difflib.get_close_matches(name.lower(), spelled, n=1, cutoff=0.6)]
+    near = near or [choice for choice in choices if name in (*choice.split("_"), ALSO_CALLED.get(choice))]
+    return near[0] if near else None
 
 
 class WorkError(LabelpropError, RuntimeError):

@@ -18,6 +18,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from labelprop.core.bench_entries import BENCHES
+from labelprop.core.bundled import BACKBONES
 from labelprop.core.entry import Entry
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.recipe_entries import AUTO, RECIPES
@@ -162,9 +163,23 @@ def lookup(name: str, key: Any) -> Entry:
     if not isinstance(key, str):
         raise RequestError(f"{ONE_OF[name]} {short_repr(key)} must be a name, one of: {', '.join(known)}.")
     if key not in known:
-        names = {*known, AUTO} if name == "recipes" else known
-        raise UnknownNameError(ONE_OF[name], key, names)
+        names = {*known, AUTO} if name in ("recipes", "models") else known
+        raise UnknownNameError(ONE_OF[name], key, names, elsewhere=elsewhere(name))
     return known[key]
+
+
+_GIVEN_AS = {  # what a name of a table is, and how it is given
+    "models": "a model, which train takes: --model {}",
+    "recipes": "a recipe, which train takes: --recipe {}",
+    "propagators": "a propagator, which propagate takes: --method {}",
+    "backbones": "a backbone: --backbone {}",
+}
+
+
+def elsewhere(*here: str) -> dict[str, str]:
+    """The names of other tables than these, and of backbones, with what they are: for one given in a wrong place."""
+    tables = {name: entries(name) if name in _TABLES else BACKBONES for name in _GIVEN_AS if name not in here}
+    return {key: _GIVEN_AS[name].format(key) for name, keys in tables.items() for key in keys if key != AUTO}
 
 
 # What `--augment` may do to an example without changing its label; see `data.views`.

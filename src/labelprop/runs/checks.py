@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from labelprop.core import registry
-from labelprop.core.bundled import BUNDLED, find_weights, is_bundled
-from labelprop.core.errors import RequestError, UnknownNameError
+from labelprop.core.bundled import BACKBONES, BUNDLED, find_weights, is_bundled
+from labelprop.core.errors import RequestError, UnknownNameError, nearest
 from labelprop.core.ranks import leads
 from labelprop.core.recipe_entries import AUTO
 from labelprop.core.run_folder import RunFolder
@@ -139,6 +139,10 @@ def _check_backbone(backbone: Any) -> None:
         raise RequestError(
             f"backbone '{backbone}': no such folder; give a HuggingFace model's folder or name, or a run's folder."
         )
+    if isinstance(backbone, str) and "/" not in backbone and not Path(backbone).is_dir():
+        others = registry.elsewhere("backbones")
+        if backbone in others or nearest(backbone, BACKBONES):  # the hub's models have an owner: OWNER/NAME
+            raise UnknownNameError("backbone", backbone, BACKBONES, elsewhere=others)
 
 
 def _check_lengths(request: TrainRequest) -> None:

@@ -13,6 +13,7 @@ import torch
 from labelprop.core.distributed import local_rank
 from labelprop.core.errors import RequestError
 from labelprop.core.ranks import started_together
+from labelprop.core.text import counted
 from labelprop.core.types import Task
 from labelprop.data.contents import Content, TensorContent
 from labelprop.data.samples import Samples, report_skipped
@@ -90,10 +91,19 @@ def embed_content(
     if backbone is None:
         assert samples.content is not None  # see `backbones.open_backbone`
         return Embedded(samples.content, None, samples)
-    reading.reporter.say(f"embedding {len(samples):,} {samples.modality}s with {backbone.name}")
-    pace = Foretold(reading.reporter, f"embedding {samples.modality}s", f"{samples.modality}s with {backbone.name}")
+    noun = samples.modality
+
+    def began(left: int) -> None:
+        known = "" if left == len(samples) else f"; the vectors of {len(samples) - left:,} are in the cache"
+        reading.reporter.say(f"embedding {counted(left, noun)} with {backbone.name}{known}")
+
     vectors_ND, failures, digest = embed_samples(
-        samples, backbone, device=device, progress=pace, cache=Path(reading.cache) if reading.cache else None
+        samples,
+        backbone,
+        device=device,
+        began=began,
+        progress=Foretold(reading.reporter, f"embedding {noun}s"),
+        cache=Path(reading.cache) if reading.cache else None,
     )
     if said := backbone.said():
         reading.reporter.say(said)

@@ -48,13 +48,15 @@ def embed_samples(
     *,
     device: torch.device | str = "cpu",
     batch_size: int | None = None,
+    began: Callable[[int], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
     cache: Path | None = None,
 ) -> tuple[np.ndarray, dict[int, str], str]:
     """(N, D) float32 rows of unit length; index and reason of images that cannot be read; a hash of the content.
 
     Failed images have no row. What was made before comes from the cache, example by example, so that a process that
-    was killed goes on. `progress(done, total)` is called after each batch. `cache` is the cache's folder (None: the
+    was killed goes on. `began(left)` is told how many examples are left to embed, `progress(done, total)` is called
+    after each batch. `cache` is the cache's folder (None: the
     usual one). An example that the backbone maps to 0 keeps a row of zeros.
 
     Raises RequestError where the backbone does not take such examples, DataError naming the first example whose
@@ -63,6 +65,8 @@ def embed_samples(
     _check_modality(samples, backbone)
     vectors = _Vectors(samples, backbone, Cache(cache))
     n = len(samples)
+    if began is not None:
+        began(int(vectors.missing.sum()))
     for number, batch in enumerate(
         embedded_batches(
             samples, backbone, device=device, batch_size=batch_size, wanted=vectors.missing, known=vectors.kept or ()
@@ -142,10 +146,10 @@ class _Vectors:
 
 
 class Foretold:
-    """Progress of an embedding of `things`: says once, from the pace after the first batch, how long all takes."""
+    """Progress of an embedding: says once, from the pace after the first batch, how long all takes."""
 
-    def __init__(self, reporter: Reporter, stage: str, things: str) -> None:
-        self._reporter, self._stage, self._things = reporter, stage, things
+    def __init__(self, reporter: Reporter, stage: str) -> None:
+        self._reporter, self._stage = reporter, stage
         self._eta, self._began, self._said = Eta(0.0), time.monotonic(), False
 
     def __call__(self, done: int, total: int) -> None:
@@ -155,7 +159,7 @@ class Foretold:
                 self._said, seconds = True, time.monotonic() - self._began + left
                 if seconds >= FORETOLD_S:
                     pace = a_second(self._eta.pace)
-                    self._reporter.say(f"embedding {total:,} {self._things} takes {about(seconds)}, at {pace}")
+                    self._reporter.say(f"{self._stage} takes {about(seconds)}, at {pace}")
         self._reporter.advance(self._stage, done, total)
 
 
