@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from labelprop.cli.main import app
+from labelprop.core import registry
 
 
 @pytest.mark.parametrize(
@@ -38,3 +39,9 @@ def test_a_refused_bench_leaves_no_folder_in_the_way(tmp_path: Path) -> None:
     assert found.exit_code == 2
     assert "emb_minilm_train.f16.npy is missing" in found.output
     assert not out.exists()
+
+
+def test_help_says_what_each_bench_measures() -> None:
+    shown = " ".join(CliRunner().invoke(app, ["bench", "--help"]).output.split())
+    for name, entry in registry.entries("benches").items():
+        assert f"{name} {entry.summary}" in shown

@@ -65,8 +65,13 @@ def test_every_label_is_hidden_once_and_no_class_is_lost() -> None:
 def test_the_better_half_and_the_labels_alone_go_on() -> None:
     whole = task(5)
     recipes = Recipes(whole, {"a": (4, 2), "b": (3, 5), "c": (1, 5), BASELINE: (0, 1)})
-    outcome = successive_halving(["a", "b", "c", BASELINE], whole, recipes)
+    said: list[str] = []
+    outcome = successive_halving(["a", "b", "c", BASELINE], whole, recipes, say=said.append)
     assert outcome.recipe == "b"
+    assert said == [
+        "round 1 of 2: of 15 hidden labels found a 12, b 9, c 3, supervised 0",
+        "round 2 of 2: of 15 hidden labels found b 15, a 6, supervised 3",
+    ]
     assert [call for call in recipes.calls if call[1] == ROUNDS[1]] == [
         (name, ROUNDS[1]) for name in ("a", "b", BASELINE) for _ in range(3)
     ]

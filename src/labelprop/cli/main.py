@@ -18,7 +18,7 @@ import typer
 from labelprop.cli.flags import bench_flags, propagator_flags
 from labelprop.cli.session import guarded
 from labelprop.cli.values import parse_bench_settings, parse_parameters, parse_settings
-from labelprop.cli.verb import Printed, Typed, add_verb
+from labelprop.cli.verb import GroupedCommand, Printed, Typed, add_verb
 from labelprop.core import registry
 from labelprop.core.recipe_entries import AUTO, AUTO_SUMMARY
 from labelprop.runs.requests import (
@@ -170,7 +170,16 @@ def report(typed: Typed) -> Printed:
     return Printed(f"report: {write_report(finished_run(typed['run']).path, typed.get('against'))}")
 
 
-@add_verb(app, BenchRequest, bench_flags)
+class BenchCommand(GroupedCommand):
+    """Help that says what each bench measures."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Benches"):
+            formatter.write_dl([(name, entry.summary) for name, entry in registry.entries("benches").items()])
+        super().format_options(ctx, formatter)
+
+
+@add_verb(app, BenchRequest, bench_flags, BenchCommand)
 def bench(typed: Typed) -> Printed:
     """Compare methods on data sets at hand; a restart continues where it stopped."""
     flags = {name: typed.pop(name) for name in registry.bench_settings() if name in typed}

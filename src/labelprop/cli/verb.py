@@ -56,7 +56,10 @@ class GroupedCommand(TyperCommand):
 
 
 def add_verb(
-    app: typer.Typer, kind: type[Request], extra: Callable[[], list[Any]] = list
+    app: typer.Typer,
+    kind: type[Request],
+    extra: Callable[[], list[Any]] = list,
+    command: type[GroupedCommand] = GroupedCommand,
 ) -> Callable[[Callable[[Typed], Printed]], Callable[[Typed], Printed]]:
     """Decorator: a function of typed values becomes the verb of its name, with flags for `kind` and the `extra` ones.
 
@@ -75,7 +78,7 @@ def add_verb(
                 raise typer.Exit(printed.status)
 
         run.__doc__ = verb.__doc__
-        app.command(verb.__name__, cls=GroupedCommand)(with_flags(kind, run, extra()))
+        app.command(verb.__name__, cls=command)(with_flags(kind, run, extra()))
         return verb
 
     return add

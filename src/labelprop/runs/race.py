@@ -178,12 +178,16 @@ class _Halving:
                 "goes on"
             )
 
-        def note(trials: Sequence[Trial]) -> None:
-            self.prepared.request.reporter.say(_trial_line(trials[-1]))
-            self._keep(lengths, trials)
-
-        self._keep(lengths, trials)
-        return successive_halving(raced, task, partial(self._train, lengths), run_already=trials, note=note)
+        keep = partial(self._keep, lengths)
+        keep(trials)
+        return successive_halving(
+            raced,
+            task,
+            partial(self._train, lengths),
+            run_already=trials,
+            note=keep,
+            say=lambda text: self.prepared.request.reporter.say(f"race, {text}"),
+        )
 
     def _train(self, lengths: Mapping[str, int], name: str, task: Task, share: float) -> torch.Tensor:
         """Classes that a recipe gives to all examples; none where its loss is not finite."""
@@ -229,8 +233,3 @@ def _steps(lengths: Mapping[str, int]) -> str:
     """The full length, which differs where recipes have epochs of their own."""
     least, most = min(lengths.values()), max(lengths.values())
     return f"{least:,} steps" if least == most else f"{least:,} to {most:,} steps"
-
-
-def _trial_line(trial: Trial) -> str:
-    where = f"round {trial.round + 1} of {len(ROUNDS)}, part {trial.fold + 1}"
-    return f"race, {where}: {trial.recipe} found {trial.right:,} of {len(trial.found):,} hidden labels"

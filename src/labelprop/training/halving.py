@@ -83,11 +83,12 @@ def successive_halving(
     *,
     run_already: Sequence[Trial] = (),
     note: Callable[[Sequence[Trial]], None] = lambda trials: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> HalvingResult:
     """The recipe that found most hidden labels in the last round; within a standard error the one named first.
 
     `names` are in order of preference and hold `supervised`. `note` is called with all trials after each one; given
-    back as `run_already` these are not run again. Where no label can be hidden, the first name is chosen untried.
+    back as `run_already` these are not run again. `say` gets a line when a round has ended. Where no label can be hidden, the first name is chosen untried.
     """
     if BASELINE not in names:
         raise ValueError(f"{BASELINE} must be among the candidates {list(names)}: nothing is chosen without it.")
@@ -113,6 +114,7 @@ def successive_halving(
         others = [tally for tally in with_chosen_first(tallies) if tally.candidate != BASELINE]
         better = others[: math.ceil(len(others) / 2)]
         running = [tally.candidate for tally in tallies if tally in better or tally.candidate == BASELINE]
+        say(_round(number, tallies))
     ranked = with_chosen_first(tallies)
     behind = {name: _tally(trials, 0, name).right for name in names if name not in [t.candidate for t in tallies]}
     return HalvingResult(ranked[0].candidate, _reason(ranked, behind), tuple(trials))
@@ -131,6 +133,13 @@ def _tally(trials: Sequence[Trial], number: int, name: str) -> Tally[str]:
     """What a candidate found in a round, fold after fold."""
     own = {trial.fold: trial.found for trial in trials if (trial.round, trial.recipe) == (number, name)}
     return Tally(name, np.array([found == "1" for fold in sorted(own) for found in own[fold]]))
+
+
+def _round(number: int, tallies: Sequence[Tally[str]]) -> str:
+    """What each candidate found in a round, the best first."""
+    ranked = sorted(tallies, key=lambda tally: -tally.right)
+    found = ", ".join(f"{tally.candidate} {tally.right:,}" for tally in ranked)
+    return f"round {number + 1} of {len(ROUNDS)}: of {len(ranked[0].right_H):,} hidden labels found {found}"
 
 
 def _reason(ranked: Sequence[Tally[str]], behind: Mapping[str, int]) -> str:
