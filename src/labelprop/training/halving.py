@@ -88,7 +88,8 @@ def successive_halving(
     """The recipe that found most hidden labels in the last round; within a standard error the one named first.
 
     `names` are in order of preference and hold `supervised`. `note` is called with all trials after each one; given
-    back as `run_already` these are not run again. `say` gets a line when a round has ended. Where no label can be hidden, the first name is chosen untried.
+    back as `run_already` these are not run again. `say` gets a line when a round has ended. Where no label can be
+    hidden, the first name is chosen untried.
     """
     if BASELINE not in names:
         raise ValueError(f"{BASELINE} must be among the candidates {list(names)}: nothing is chosen without it.")
