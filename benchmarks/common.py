@@ -9,8 +9,9 @@ import platform
 import shlex
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def provenance() -> dict[str, Any]:
             "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
             "system": platform.platform(terse=True),
         },
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        "versions": {"python": platform.python_version(), **_versions()},
     }
 
 
@@ -56,6 +57,15 @@ def data_argument(parser: argparse.ArgumentParser) -> None:
 def _relative(arguments: list[str]) -> list[str]:
     """Paths outside the repository are shown by their last part: results name no machine's folders."""
     return [Path(argument).name if argument.startswith(("/", "..")) else argument for argument in arguments]
+
+
+def _versions() -> dict[str, str]:
+    """Of those that are installed: some are for comparisons alone."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def _git(*arguments: str) -> str:
