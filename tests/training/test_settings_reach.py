@@ -21,6 +21,7 @@ OTHERS: dict[str, dict[Any, Any]] = {  # where the default is a name or None: wh
     "label_source": {"vote": "head"},
     "max_class_weight": {None: 2.0},
     "label_view": {"eval": "weak"},
+    "momentum": {None: 0.5},
     "n_clusters": {None: 3},
     "normalizer": {None: 2.2456},
     "noise": {None: 5},
