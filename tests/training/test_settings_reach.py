@@ -21,7 +21,7 @@ OTHERS: dict[str, dict[Any, Any]] = {  # where the default is a name or None: wh
     "label_source": {"vote": "head"},
     "max_class_weight": {None: 2.0},
     "label_view": {"eval": "weak"},
-    "momentum": {None: 0.5},
+    "momentum": {None: 0.9},
     "n_clusters": {None: 3},
     "normalizer": {None: 2.2456},
     "noise": {None: 5},
@@ -41,6 +41,7 @@ OF_LITTLE: dict[str, Any] = {  # for those of which a near value does nothing to
     "n_eigenvectors": 5,
     "threshold": 0.9,
 }
+WITH: dict[str, dict[str, Any]] = {"class_share": {"n_neighbors": 20}}  # no limit is below 10 neighbors
 SETTINGS = [(name, key) for name in registry.entries("recipes") for key in registry.parameters("recipes", name)]
 
 
@@ -85,5 +86,6 @@ def learned(recipe: str, settings: dict[str, Any]) -> list[Any]:
 @pytest.mark.parametrize(("recipe", "key"), SETTINGS)
 def test_a_changed_setting_changes_what_is_learned(recipe: str, key: str) -> None:
     base = small(recipe) if key != "form" else {"batch_size": 40}  # the other form has few settings
+    base |= WITH.get(key, {})
     other = OF_LITTLE.get(key) or changed(base.get(key, registry.parameters("recipes", recipe)[key]), key)
     assert learned(recipe, base | {key: other}) != learned(recipe, base)
