@@ -56,8 +56,8 @@ def embed_samples(
 
     Failed images have no row. What was made before comes from the cache, example by example, so that a process that
     was killed goes on. `began(left)` is told how many examples are left to embed, `progress(done, total)` is called
-    after each batch. `cache` is the cache's folder (None: the
-    usual one). An example that the backbone maps to 0 keeps a row of zeros.
+    after each batch. `cache` is the cache's folder (None: the usual one). An example that the backbone maps to 0
+    keeps a row of zeros.
 
     Raises RequestError where the backbone does not take such examples, DataError naming the first example whose
     vector is not finite, StorageError where the cache cannot be written.
