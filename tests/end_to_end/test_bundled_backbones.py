@@ -82,7 +82,7 @@ def test_tf_idf_can_be_asked_for(table: Path, tmp_path: Path) -> None:
     invoke("embed", table, "--backbone", "tf-idf", "--out", tmp_path / "emb.npy")
     assert np.array_equal(np.load(tmp_path / "emb.npy"), asked)
     write_patterns(tmp_path / "patterns")
-    with pytest.raises(RequestError, match="'tf-idf' takes texts, and 'patterns' holds images"):
+    with pytest.raises(RequestError, match="'patterns' holds images, but backbone 'tf-idf' takes texts"):
         labelprop.embed(tmp_path / "patterns", backbone="tf-idf")
 
 

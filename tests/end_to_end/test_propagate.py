@@ -383,7 +383,7 @@ def test_unreached_rows_are_not_counted_as_labeled(problem) -> None:
     assert "58 of 78 unlabeled examples labeled, 20 unreached: nothing connects them to a label" in said
     assert read(folder)["unlabeled"]["unreached"] == 20
     said = done(folder, "--no-baselines", "--overwrite", "--truth", folder / "t.npy")
-    assert "accuracy on the 78 unlabeled examples (20 unreached ones count as wrong): diffusion " in said
+    assert "accuracy on the 78 unlabeled examples (20 unreached, counted as wrong): diffusion " in said
 
 
 def test_negative_class_names_and_equal_vectors_are_said(problem) -> None:

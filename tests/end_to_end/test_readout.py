@@ -101,5 +101,8 @@ def test_what_cannot_be_gone_on_from_is_refused(trained, tmp_path) -> None:
             labelprop.train(base / "patterns", out=tmp_path / "run", report=False, epochs=1, **options)
     vectors = np.random.default_rng(0).normal(size=(40, 7)).astype(np.float32)
     y = np.where(np.arange(40) < 8, np.arange(40) % 2, -1)
-    with pytest.raises(RequestError, match="takes examples of shape"):
+    with pytest.raises(RequestError, match="takes images"):
         labelprop.train(vectors, y, out=tmp_path / "run", report=False, init=run.path, epochs=1)
+    images = np.random.default_rng(0).integers(0, 256, (40, 7, 7), dtype=np.uint8)
+    with pytest.raises(RequestError, match="takes examples of shape"):
+        labelprop.train(images, y, out=tmp_path / "run", report=False, init=run.path, epochs=1)

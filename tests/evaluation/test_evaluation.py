@@ -59,7 +59,6 @@ def test_a_truth_that_says_little_is_doubted() -> None:
     ]
     strange = HeldBackTruth.of([None, None, "Cat", "owl"], ["cat", "dog"], given_N)
     assert strange.doubts(["cat", "dog"]) == [
-        "the truth has classes that no label names, 'Cat', 'owl': its 2 rows of these count as wrong; labels write "
-        "'cat'"
+        "the truth has classes that no label names, 'Cat', 'owl', in 2 rows, counted as wrong; labels write 'cat'"
     ]
     assert HeldBackTruth.of([None, None, "cat", None], ["cat", "dog"], given_N).doubts(["cat", "dog"]) == []

@@ -287,7 +287,7 @@ def test_a_sentence_transformers_model_without_the_package_says_what_to_install(
 
 def test_wrong_modality_is_refused(text_model):
     with pytest.raises(
-        RequestError, match=r"'data' holds images, but backbone '.*' takes texts; give a backbone for images"
+        RequestError, match=r"'data' holds images, but backbone '.*' takes texts; give one that takes them"
     ):
         vectors_of(samples_of("image", image_content()), load_backbone(text_model))
     with pytest.raises(RequestError, match="'data' holds texts, but backbone 'Linear' takes images"):

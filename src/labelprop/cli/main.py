@@ -21,6 +21,7 @@ from labelprop.cli.values import parse_bench_settings, parse_parameters, parse_s
 from labelprop.cli.verb import GroupedCommand, Printed, Typed, add_verb
 from labelprop.core import registry
 from labelprop.core.recipe_entries import AUTO, AUTO_SUMMARY
+from labelprop.core.text import counted
 from labelprop.runs.requests import (
     BenchRequest,
     DemoRequest,
@@ -75,7 +76,7 @@ def accuracies(metrics: dict[str, Any]) -> str:
         "propagation on the raw pixels": metrics["propagation_only"]["unlabeled"],
     }
     lines = [f"  {name:<30} {'not measured' if value is None else f'{value:.4f}'}" for name, value in rows.items()]
-    return "\n".join([f"{labeled:,} labeled images, {n:,} unlabeled ones; accuracy on the unlabeled:", *lines])
+    return "\n".join([f"{counted(labeled, 'labeled image')}, {n:,} unlabeled; accuracy on the unlabeled:", *lines])
 
 
 @add_verb(app, TrainRequest)
@@ -109,7 +110,7 @@ def predict(typed: Typed) -> Printed:
     """Label new data with the classifier of a run."""
     from labelprop.runs import verbs
 
-    return _written(verbs.predict, typed, "predictions")
+    return _written(verbs.predict, typed, lambda n: counted(n, "prediction"))
 
 
 @add_verb(app, SelectRequest)
@@ -118,17 +119,17 @@ def select(typed: Typed) -> Printed:
     from labelprop.runs import verbs
 
     typed["pool"] = typed.pop("data")
-    return _written(verbs.select, typed, "selected")
+    return _written(verbs.select, typed, lambda n: f"{n:,} selected")
 
 
-def _written(work: Callable[..., Any], typed: Typed, what: str) -> Printed:
+def _written(work: Callable[..., Any], typed: Typed, what: Callable[[int], str]) -> Printed:
     """Writes the table that a Python verb makes to --out."""
     from labelprop.cli.files import check_table_path, write_table
 
     out = check_table_path(typed.pop("out"), typed.pop("overwrite", False))
     found = work(**typed)
     write_table(out, found)
-    return Printed(f"{found.num_rows:,} {what}: {out}")
+    return Printed(f"{what(found.num_rows)}: {out}")
 
 
 @add_verb(app, EmbedRequest)
@@ -144,9 +145,10 @@ def embed(typed: Typed) -> Printed:
         check_table_path(ids, overwrite, (".csv",))
     vectors_ND, names = verbs.embed_with_ids(**typed)
     write_array(out, vectors_ND)
+    n, dimensions = vectors_ND.shape
     if ids is not None:
         write_csv(ids, ["id"], ([name] for name in names))
-    return Printed(f"{vectors_ND.shape[0]:,} vectors of {vectors_ND.shape[1]:,} dimensions: {out}")
+    return Printed(f"{counted(n, 'vector')} of {counted(dimensions, 'dimension')}: {out}")
 
 
 @add_verb(app, DoctorRequest)

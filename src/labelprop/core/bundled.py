@@ -45,6 +45,7 @@ BUNDLED = {
     ),
 }
 BACKBONES = (*BUNDLED, TF_IDF)  # a folder of such a name is `./photos`
+TAKES = {"photos": "image", "text": "text", TF_IDF: "text"}  # known without opening them
 OFFER = "The backbones that come with labelprop need no network: photos for images, text for texts."
 
 

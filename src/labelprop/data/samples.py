@@ -160,6 +160,8 @@ def open_samples(
     if is_image_file(data) and not one_image:
         raise RequestError(f"'{data}' is one image, which only predict takes; put it into a folder and give that.")
     raw = _without(read_source(data, columns), data, apart)
+    if isinstance(image_format, ForBackbone) and image_format.kinds is not None:
+        image_format.kinds.check(raw.name, raw.modality)
     expected = isinstance(image_format, ImageFormat)
     if raw.images is None and (expected or image_size is not None):
         what = "the model takes images" if expected else "so --image-size means nothing for it"

@@ -112,6 +112,10 @@ class RawData:
     beside: tuple[Path, ...] = ()
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def modality(self) -> Literal["image", "vector", "text"]:
+        return "image" if self.images is not None else "text" if self.texts is not None else "vector"
+
 
 class Source(Protocol):
     """One kind of DATA. To add one: a class with these two methods and a line in `registry.SOURCES`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labelprop.core.text import quoted
+from labelprop.core.text import counted, quoted
 from labelprop.evaluation.metrics import OTHER, UNKNOWN
 
 
@@ -40,8 +40,8 @@ class HeldBackTruth:
             n, alike = int((self.codes_N == OTHER).sum()), {name.casefold(): name for name in classes}
             spelled = [alike[name.casefold()] for name in strange if name.casefold() in alike]
             texts.append(
-                f"the truth has classes that no label names, {quoted(strange)}: its {n:,} rows of these count as "
-                "wrong" + (f"; labels write {quoted(dict.fromkeys(spelled))}" if spelled else "")
+                f"the truth has classes that no label names, {quoted(strange)}, in {counted(n, 'row')}, "
+                "counted as wrong" + (f"; labels write {quoted(dict.fromkeys(spelled))}" if spelled else "")
             )
         return texts
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from labelprop.core.text import counted
 from labelprop.core.types import Batch, Progress
 from labelprop.methods.base import LossTerms, Net
 from labelprop.methods.copies import Copies
@@ -37,7 +38,7 @@ class Rotation(Copies):
 
     def refuses(self, shape: tuple[int, ...]) -> str | None:
         if len(shape) != 3:
-            return f"turns images by quarters, which vectors of {shape[0]} dimensions are not"
+            return f"turns images by quarters, which vectors of {counted(shape[0], 'dimension')} are not"
         height, width = shape[1:]
         if height != width:
             return f"turns images by quarters, for which {height}x{width} pixels must be square (--image-size)"

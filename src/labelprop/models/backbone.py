@@ -14,6 +14,8 @@ from torch import nn
 from labelprop.core.bundled import is_bundled
 from labelprop.core.errors import LabelpropError, RequestError
 from labelprop.core.files import Digest
+from labelprop.core.kinds import Kinds
+from labelprop.core.text import counted
 from labelprop.models.adapt import as_feature
 from labelprop.models.bundled import SIZE_ON_CPU, Photos, Texts
 from labelprop.models.trunks.hf import HfImageTrunk, HfTextEncoder, load_hf
@@ -29,6 +31,12 @@ ACCEPTED = {
 }
 
 Embed = Callable[[Any, torch.device], torch.Tensor]
+
+
+def kinds_of(name: str, modality: str) -> Kinds:
+    """The examples that a backbone of this `modality` takes."""
+    accepted = ACCEPTED[modality]
+    return Kinds(f"backbone '{name}'", accepted, "give one that takes them, or leave --backbone out")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +65,10 @@ class Backbone:
     sized: bool = False
     of_pixels: bool = False
     said: Callable[[], str] = str  # str() is empty: nothing
+
+    @property
+    def kinds(self) -> Kinds:
+        return kinds_of(self.name, self.modality)
 
     def to_json(self) -> dict[str, Any]:
         """Its record in a run."""
@@ -132,7 +144,7 @@ def _naming(name: str, embed: Embed) -> Embed:
         except (LabelpropError, torch.OutOfMemoryError):
             raise
         except Exception as error:
-            shape = f"shape {tuple(batch.shape)}" if isinstance(batch, torch.Tensor) else f"{len(batch)} texts"
+            shape = f"shape {tuple(batch.shape)}" if isinstance(batch, torch.Tensor) else counted(len(batch), "text")
             raise RequestError(
                 f"backbone={name} fails on a batch of {shape} ({type(error).__name__}: {error}); it must take these "
                 "and return a feature for each, (B, F)."

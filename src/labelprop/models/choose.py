@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.registry import lookup
-from labelprop.core.text import parse_value
+from labelprop.core.text import counted, parse_value
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +20,7 @@ def choose_model(modality: str, shape: tuple[int, ...], device: torch.device | s
     Texts have been embedded before: they are vectors here.
     """
     if modality != "image" or len(shape) != 3:
-        return "mlp", f"vectors of {shape[0]} dimensions"
+        return "mlp", f"vectors of {counted(shape[0], 'dimension')}"
     height, width = shape[1:]
     size = min(height, width)
     pixels = f"images of {height}x{width} pixels"

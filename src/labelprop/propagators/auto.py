@@ -13,6 +13,7 @@ import torch
 from labelprop.core.errors import RequestError
 from labelprop.core.progress import only
 from labelprop.core.registry import HEADS
+from labelprop.core.text import counted
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.neighbors.rows import as_rows
@@ -216,7 +217,7 @@ def _by_order(fits: CandidateFits, candidates: list[Candidate], seeds: Seeds, fe
         if expected(candidate) > most:
             promise = expected(candidate) * fits.reach(candidate, seeds)
             chosen, most = (candidate, promise) if promise > most else (chosen, most)
-    seen = {0: "a class has no seed", 1: "a class has 1 seed"}.get(fewest, f"a class has {fewest} seeds")
+    seen = f"a class has {counted(fewest, 'seed') if fewest else 'no seed'}"
     why = f"{seen}, and fewer than {FEWEST} leave none to hide for a comparison"
     if chosen != first:
         why = f"{why}; {first} would reach only {first_reach:.0%} of the rows"

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from scipy import sparse
 
+from labelprop.core.text import counted
 from labelprop.core.types import Propagation
 from labelprop.functional.solve import Verdict
 from labelprop.graph.affinity import AffinityGraph, symmetric_sum
@@ -103,6 +104,6 @@ class Diffusion(GraphPropagator):
         if found.residual <= WARN_ABOVE:
             return None
         return (
-            f"Diffusion stopped after {found.steps} steps with relative residual {found.residual:.2g} (above "
-            f"{WARN_ABOVE}): scores are far from the solution. Raise max_iter or lower alpha."
+            f"Diffusion stopped after {counted(found.steps, 'step')} with relative residual {found.residual:.2g} "
+            f"(above {WARN_ABOVE}): scores are far from the solution. Raise max_iter or lower alpha."
         )

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from labelprop.core.bundled import TF_IDF, is_bundled
+from labelprop.core.bundled import TAKES, TF_IDF, is_bundled
 from labelprop.core.errors import RequestError
 from labelprop.core.progress import Reporter
 from labelprop.core.run_folder import RunFolder
+from labelprop.core.text import counted
 from labelprop.data.files.listing import list_files
 from labelprop.data.images.pixels import FROZEN, USUAL, ForBackbone, ImageFormat
 from labelprop.data.labels.column import made_by
@@ -25,7 +26,7 @@ from labelprop.data.source import as_path
 from labelprop.data.tables.frames import is_frame
 from labelprop.data.tables.kinds import table_kind
 from labelprop.models.adapt import as_feature
-from labelprop.models.backbone import Backbone, load_backbone, weights_digest
+from labelprop.models.backbone import Backbone, kinds_of, load_backbone, weights_digest
 from labelprop.models.bundled import photo_size
 from labelprop.models.trunks.text_svd import TextSvd
 from labelprop.runs.checks import finished_run
@@ -44,15 +45,13 @@ def open_backbone(samples: Samples, backbone: Any, reporter: Reporter, seed: int
         return backbone
     if backbone != TF_IDF:
         return _opened(backbone)
-    if samples.texts is None:
-        raise RequestError(
-            f"backbone '{TF_IDF}' takes texts, and '{samples.name}' holds {samples.modality}s; leave --backbone out."
-        )
+    kinds_of(TF_IDF, TAKES[TF_IDF]).check(samples.name, samples.modality)
+    assert samples.texts is not None
     learned = TextSvd.fit(samples.texts, seed=seed)
     groups, dimensions = len(learned.vocabulary), len(learned.components_DV)
     reporter.say(
-        f"texts become vectors by TF-IDF of {groups:,} groups of letters and an SVD to {dimensions} dimensions, "
-        "learned from these texts"
+        f"texts become vectors by TF-IDF of {counted(groups, 'group')} of letters and an SVD to "
+        f"{counted(dimensions, 'dimension')}, learned from these texts"
     )
     return load_backbone(learned)
 
@@ -85,7 +84,7 @@ def with_runs(backbone: Any, device: torch.device | str = "cpu", image_size: int
         return backbone
     if _is_run(backbone):
         return backbone_of_run(finished_run(Path(backbone)))
-    if is_bundled(backbone):
+    if backbone == "photos":  # soon opened
         return load_backbone(backbone, image_size=image_size or photo_size(device))
     return Named(backbone)
 
@@ -155,13 +154,14 @@ def wanted_by(backbone: Any, image_size: int | None = None) -> tuple[ForBackbone
     """
     if backbone is None:
         return None, ()
-    if isinstance(backbone, Named) and image_size is None:
-        return ForBackbone(backbone.image_format), ()
     if not isinstance(backbone, Backbone):
-        return ForBackbone(), ()
+        name = backbone.name if isinstance(backbone, Named) else backbone
+        kinds = kinds_of(name, TAKES[name]) if isinstance(name, str) and name in TAKES else None
+        asked = backbone.image_format if isinstance(backbone, Named) and image_size is None else None
+        return ForBackbone(asked, kinds=kinds), ()
     shape = backbone.image_shape if image_size is None else None
     scaling = USUAL if backbone.of_pixels else FROZEN
-    return ForBackbone(ImageFormat(*shape) if shape else None, scaling), backbone.features
+    return ForBackbone(ImageFormat(*shape) if shape else None, scaling, backbone.kinds), backbone.features
 
 
 def features_of(folder: RunFolder) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from labelprop.core.cache import Cache
-from labelprop.core.errors import DataError, RequestError
+from labelprop.core.errors import DataError
 from labelprop.core.eta import Eta
 from labelprop.core.files import content_key
 from labelprop.core.progress import Reporter
@@ -22,7 +22,7 @@ from labelprop.core.text import a_second, about
 from labelprop.data.images.unchecked import Attempt, Remembered, UncheckedImages
 from labelprop.data.samples import Samples
 from labelprop.models.adapt import as_feature
-from labelprop.models.backbone import ACCEPTED, Backbone
+from labelprop.models.backbone import Backbone
 
 VERSION = 2  # of how vectors are computed; a change makes cached ones stale
 KEPT_EVERY = 16  # batches: what a killed process loses at most
@@ -62,7 +62,7 @@ def embed_samples(
     Raises RequestError where the backbone does not take such examples, DataError naming the first example whose
     vector is not finite, StorageError where the cache cannot be written.
     """
-    _check_modality(samples, backbone)
+    backbone.kinds.check(samples.name, samples.modality)
     vectors = _Vectors(samples, backbone, Cache(cache))
     n = len(samples)
     if began is not None:
@@ -188,7 +188,7 @@ def embedded_batches(
     `wanted` (N,) says which examples are asked for: how they are shared out to batches does not depend on it. Of
     images whose key is `known` the key is all that comes. Raises as `embed_samples`.
     """
-    _check_modality(samples, backbone)
+    backbone.kinds.check(samples.name, samples.modality)
     device = torch.device(device)
     batches = _batches(samples, batch_size or (ON_CPU if device.type == "cpu" else ON_GPU), wanted)
     content = samples.content
@@ -218,15 +218,6 @@ def _embed(samples: Samples, rows: np.ndarray, batch: Any, backbone: Backbone, d
             "check that example, or leave it out."
         )
     return vectors_BD
-
-
-def _check_modality(samples: Samples, backbone: Backbone) -> None:
-    accepted = ACCEPTED[backbone.modality]
-    if samples.modality not in accepted:
-        raise RequestError(
-            f"'{samples.name}' holds {samples.modality}s, but backbone '{backbone.name}' takes {accepted[0]}s; "
-            f"give a backbone for {samples.modality}s."
-        )
 
 
 def raw_batches(samples: Samples, *, device: torch.device, batch_size: int) -> Iterator[tuple[np.ndarray, Any]]:

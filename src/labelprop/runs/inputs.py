@@ -125,7 +125,7 @@ class Inputs:
     def counts(self) -> str:
         n, given = len(self.samples.ids), int((self.given.labels_N >= 0).sum())
         classes = counted(len(self.given.classes), "class")
-        return f"{n:,} {self.noun}s, {given:,} labeled in {classes}, {n - given:,} unlabeled"
+        return f"{counted(n, self.noun)}, {given:,} labeled in {classes}, {n - given:,} unlabeled"
 
 
 def read_inputs(

@@ -27,7 +27,7 @@ def plan_lines(plan: Forecast, dtype: str) -> list[str]:
     stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in plan.seconds_by_stage.items())
     time = f"about {duration(plan.seconds)} ({stages})" if plan.seconds >= 1 else duration(plan.seconds)
     lines = [
-        f"plan: {size.n:,} {dtype} vectors of {size.d:,} dimensions, {size.n_seeds:,} labeled in "
+        f"plan: {counted(size.n, f'{dtype} vector')} of {counted(size.d, 'dimension')}, {size.n_seeds:,} labeled in "
         + counted(size.n_classes, "class"),
         f"plan: {plan.method}, {_metric(plan)}, " + (f"{ALL_PAIRS} of rows" if plan.search == ALL_PAIRS else search),
         f"plan: peak memory about {peak}{left}; {time}",

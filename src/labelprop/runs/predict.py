@@ -10,8 +10,10 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
+from labelprop.core.kinds import Kinds
 from labelprop.core.run_folder import RunFolder
-from labelprop.data.samples import Samples
+from labelprop.data.images.pixels import ForBackbone
+from labelprop.data.samples import ReadAs, Samples
 from labelprop.models.backbone import Backbone
 from labelprop.runs.backbones import features_of, trained_on, wanted_by, with_columns
 from labelprop.runs.classifier import BATCH, Classifier, load_classifier, model_description
@@ -100,13 +102,9 @@ def open_new_data(request: Classifying) -> NewData:
     description = model_description(folder)
     classifier = load_classifier(folder.path, description, request.model)
     seen_by, preprocessing = trained_on(folder, description, request.backbone), classifier.preprocessing
-    image_format = preprocessing.image_format if seen_by is None else wanted_by(seen_by)[0]
-    samples = open_data(request, image_format, features_of(folder))
-    if seen_by is None and samples.texts is not None:
-        seen = _described(tuple(preprocessing.shape))
-        raise RequestError(f"{samples.name} holds text, the model in {folder.path} takes {seen}.")
+    read_as: ReadAs = preprocessing.image_format if seen_by is None else wanted_by(seen_by)[0]
+    if read_as is None:
+        kinds = Kinds(f"the model in {folder.path}", ("vector",), "give data of the kind it was trained on")
+        read_as = ForBackbone(kinds=kinds)
+    samples = open_data(request, read_as, features_of(folder))
     return NewData(request, samples, classifier.to(device), seen_by, device)
-
-
-def _described(shape: tuple[int, ...]) -> str:
-    return f"images of shape {shape}" if len(shape) == 3 else f"vectors of {shape[0]} dimensions"

@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from labelprop.core.clock import StageClock
 from labelprop.core.distributed import Group
 from labelprop.core.errors import DataError, RequestError
+from labelprop.core.kinds import Kinds
 from labelprop.core.progress import Bounded, Reporter, Silent, reporting_to
 from labelprop.core.recipe_entries import AUTO
 from labelprop.core.run_folder import RunFolder
@@ -92,9 +93,11 @@ def prepare_training(request: TrainRequest, device: torch.device, fabric: Fabric
     budget = _check(request, fabric.world_size)
     reading = request if budget is None or request.resume else replace(request, reporter=_bounded(request, budget))
     with clock.stage("read"), reporting_to(reading.reporter):
-        inputs, embedded = _read_data(reading, device)
-        test = _read_test(reading, inputs)
-        test_embedded = None
+        inputs, choice = _read_data(reading, device)
+        test, test_embedded = _read_test(reading, inputs), None  # what is wrong with it is found before the work
+        backbone = open_backbone(inputs.samples, choice.backbone, reading.reporter, request.seed)
+        inputs, embedded = _embedded(inputs, backbone, device, reading)
+        embedded = replace(embedded, why=choice.why)
         if test is not None:
             test, test_embedded = _embedded(test, embedded.backbone, device, reading)
     names: tuple[str | Recipe, ...] = (request.recipe,)
@@ -151,14 +154,18 @@ def _bounded(request: TrainRequest, budget: float) -> Reporter:
     return Bounded(request.reporter, foresee)
 
 
-def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Embedded]:
-    """DATA, and what the network sees of it."""
+def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, automatic.Choice]:
+    """DATA, and what they are to be embedded by."""
     named = _backbone(request, device) if request.tune == FROZEN else None
     chooses = named is None and request.tune == FROZEN
     image_format, features = wanted_by(named, request.image_size)
     if request.init is not None:
         features = features_of(RunFolder(request.init))
     inputs = read_inputs(request, automatic.read_as(request, device) if chooses else image_format, features)
+    if request.init is not None and named is None:
+        kind = model_description(RunFolder(request.init))["preprocessing"]["kind"]
+        takes = Kinds(f"the network in {request.init}", (kind,), "start from a run on data of one kind with these")
+        takes.check(inputs.samples.name, inputs.samples.modality)
     if not inputs.samples.features:  # an array goes by position, in the order of these names
         inputs = replace(inputs, samples=replace(inputs.samples, features=features))
     if request.only_labeled:
@@ -172,9 +179,7 @@ def _read_data(request: TrainRequest, device: torch.device) -> tuple[Inputs, Emb
     choice = automatic.choose(request, inputs.samples, device) if chooses else automatic.Choice(named)
     if choice.backbone is not None and choice.why:
         request.reporter.say(choice.why)
-    backbone = open_backbone(inputs.samples, choice.backbone, request.reporter, request.seed)
-    inputs, embedded = _embedded(inputs, backbone, device, request)
-    return inputs, replace(embedded, why=choice.why)
+    return inputs, choice
 
 
 def _embedded(

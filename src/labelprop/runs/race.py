@@ -13,6 +13,7 @@ import torch
 from labelprop.core.clock import StageClock
 from labelprop.core.errors import NonFiniteLossError, RequestError
 from labelprop.core.run_folder import RACE, RunFolder
+from labelprop.core.text import counted
 from labelprop.core.types import UNLABELED, Task
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.views import Views
@@ -232,4 +233,4 @@ class _Halving:
 def _steps(lengths: Mapping[str, int]) -> str:
     """The full length, which differs where recipes have epochs of their own."""
     least, most = min(lengths.values()), max(lengths.values())
-    return f"{least:,} steps" if least == most else f"{least:,} to {most:,} steps"
+    return counted(least, "step") if least == most else f"{least:,} to {most:,} steps"

@@ -101,7 +101,10 @@ def what_was_selected(n: int, classes: Sequence[str], selection: BestOfClasses) 
     """How much of a pool of `n` was taken, and which classes got fewer than they have places for."""
     kept, _ = selection.best()
     distinct = len(np.unique(kept.rows_M))
-    lines = [f"{len(kept):,} places in {counted(len(classes), 'class')} taken by {distinct:,} of {n:,} examples"]
+    lines = [
+        f"{counted(len(kept), 'place')} in {counted(len(classes), 'class')} taken by {distinct:,} of "
+        + counted(n, "example")
+    ]
     counts_C = np.bincount(kept.classes_M, minlength=len(classes))
     short = np.flatnonzero(counts_C < selection.per_class)
     if len(short):

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from labelprop.core.html import box, link, sentence, table
 from labelprop.core.run_folder import RunFolder
+from labelprop.core.text import counted
 from labelprop.evaluation.verdict import judge
 from labelprop.report.say.verdict import headline
 from labelprop.report.words import brief, capital
@@ -33,7 +34,7 @@ def run_html(folder: RunFolder) -> str:
         shown = [[brief(row["id"]), brief(row["label"] or ""), row["certainty"], row["source"]] for row in rows]
         parts.append(table(COLUMNS, shown))
         if metrics["n"] > len(rows):
-            parts.append(sentence(f"{metrics['n'] - len(rows):,} more rows: .labels"))
+            parts.append(sentence(f"{counted(metrics['n'] - len(rows), 'more row')}: .labels"))
     title = f"{record.get('name', folder.path.name)}: {metrics['recipe']}"
     opened = what_to_open(folder.path)
     return box(brief(title, 80), *parts, link(str(opened), _address(opened)))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from labelprop.core.progress import WARNING
+from labelprop.core.text import counted
 from labelprop.evaluation.verdict import Verdict, judge
 from labelprop.report.say.verdict import Asked, fewer_neighbors, last_line, other_way, simpler_way
 from labelprop.report.words import by_class, capital
@@ -51,11 +52,12 @@ def summary(metrics: Mapping[str, Any], noun: str) -> str:
         gave = "that you or the folders gave" if noun == "image" else "you gave"
         return f"all {metrics['n']:,} {noun}s carry the label {gave}; there was nothing else to label"
     unreached = metrics["unlabeled"].get("unreached", 0)
-    open_end = f" ({unreached:,} unreached ones count as wrong)" if unreached else ""
+    open_end = f" ({unreached:,} unreached, counted as wrong)" if unreached else ""
     tested = metrics["test"]["accuracy"]
     test = f"; on the {metrics['test']['n']:,} of the test set {tested:.2%}" if tested is not None else ""
     if found is None:
-        labeled = f"{n:,} unlabeled {noun}s" if unreached == 0 else f"{n - unreached:,} of {n:,} unlabeled {noun}s"
+        all_n = counted(n, f"unlabeled {noun}")
+        labeled = all_n if unreached == 0 else f"{n - unreached:,} of {all_n}"
         rest = f", {unreached:,} unreached: nothing connects them to a label" if unreached else ""
         return f"{labeled} labeled{rest}{_hidden_summary(metrics)}{test}"
     others = {
@@ -65,7 +67,7 @@ def summary(metrics: Mapping[str, Any], noun: str) -> str:
     }
     compared = ", ".join(f"{name} {value:.2%}" for name, value in others.items() if value is not None)
     scored = metrics["unlabeled"]["scored"]
-    which = f"{n:,} unlabeled {noun}s" if scored == n else f"{scored:,} unlabeled {noun}s (of {n:,}) with a truth"
+    which = counted(scored, f"unlabeled {noun}") + ("" if scored == n else f" (of {n:,}) with a truth")
     return (
         f"accuracy on the {which}{open_end}: {metrics['recipe']} {found:.2%}"
         + (f" ({compared})" if compared else "")

@@ -24,6 +24,7 @@ from labelprop.core.progress import Reporter, Silent, noting
 from labelprop.core.ranks import started_together
 from labelprop.core.run_folder import RunFolder
 from labelprop.core.tensors import for_saving
+from labelprop.core.text import counted
 from labelprop.data.views.batches import Loader
 from labelprop.data.views.views import Views
 from labelprop.evaluation.monitor import Monitor
@@ -230,8 +231,8 @@ def _plan(prepared: PreparedTraining, jobs: list[Job]) -> Plan:
         plan = plan_within(prepared.budget_left(len(jobs)), jobs, least=least)
         if plan.main_steps == least:
             request.reporter.say(
-                f"the race took longer than expected: training takes {least:,} steps all the same, as many as "
-                f"{jobs[-1].label} was tried for, and may end after the budget"
+                f"the race took longer than expected: training takes {counted(least, 'step')} all the same, as many "
+                f"as {jobs[-1].label} was tried for, and may end after the budget"
             )
         return plan
     return Plan(request.steps or (request.epochs or default_epochs(per_epoch)) * per_epoch)

@@ -47,7 +47,7 @@ def test_embeddings_written_as_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([[1, 2], [3, 4], [5]], r"row 2: column 'x' has 1 numbers where the first row has 2"),
+        ([[1, 2], [3, 4], [5]], r"row 2: column 'x' has 1 number where the first row has 2"),
         ([np.zeros(0), None], "column 'x' holds no numbers"),
         ([None, None], "column 'x' "),
         (["a", "b"], "column 'x' is string; embeddings are lists of numbers"),
@@ -62,7 +62,7 @@ def test_wrong_embeddings_name_row_and_column(tmp_path: Path, rows: list[Any], m
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([[1, 2], [3]], "line 2: column 'x' has 1 numbers"),
+        ([[1, 2], [3]], "line 2: column 'x' has 1 number"),
         ([[1, 2], "no"], "line 2: column 'x' must hold lists of numbers .*found 'no'"),
         ([[1, "a"]], "line 1: column 'x' holds something that is no number"),
         ([None], "holds no numbers"),
@@ -94,7 +94,7 @@ def test_a_large_column_goes_to_a_file_that_leaves_nothing(tmp_path: Path, monke
 def test_a_wrong_length_is_found_in_any_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "BATCH_ROWS", 2)
     rows = [None, None, [1, 2], [3, 4], [5, 6], [7]]
-    with pytest.raises(DataError, match="row 5: column 'x' has 1 numbers where the first row has 2"):
+    with pytest.raises(DataError, match="row 5: column 'x' has 1 number where the first row has 2"):
         embedding_array(parquet(tmp_path, x=rows), "x")
 
 

@@ -66,9 +66,9 @@ def test_very_long_cells_are_read_and_the_global_limit_stays(tmp_path: Path) -> 
     [
         ("", "is empty; its first line must name the columns"),
         ("id,x,y,id,y\n1,2,3,4,5\n", r"two columns of the same name: 'id', 'y'\. Rename one"),
-        (",".join("abcdefghijkl") + "\n1\n", r"1 cells where the first line has 12 \(a, b, .*, h and 4 more\)"),
+        (",".join("abcdefghijkl") + "\n1\n", r"1 cell where the first line has 12 \(a, b, .*, h and 4 more\)"),
         ("id,label\n1,a\n2,b,c\n", r"line 3: 3 cells where the first line has 2 \(id, label\)"),
-        ("id,label\n1\n", "line 2: 1 cells where"),
+        ("id,label\n1\n", "line 2: 1 cell where"),
         ('id,label\n1,"a"b\n', "line 2: "),
     ],
 )

@@ -14,6 +14,8 @@ from threading import Lock
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from labelprop.core.kinds import Kinds
+
 DECODER_VERSION = 1  # part of every cache key: raise it when the same file would give other pixels
 
 _GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "I;16", "I;16L", "I;16B", "I;16N"})
@@ -57,11 +59,12 @@ FROZEN = Scaling(oversize=1, reduced=True)
 class ForBackbone:
     """Images as a frozen backbone sees them: in its own format, or in one that suits them where it has none.
 
-    A function is asked for the format when there are images.
+    A function is asked for the format when there are images. `kinds` are those of examples that it takes.
     """
 
     format: ImageFormat | Callable[[], ImageFormat | None] | None = None
     scaling: Scaling = FROZEN
+    kinds: Kinds | None = None
 
 
 @dataclass(frozen=True, slots=True)

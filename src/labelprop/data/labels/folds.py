@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from labelprop.core.errors import RequestError
-from labelprop.core.text import short_repr
+from labelprop.core.text import counted, short_repr
 from labelprop.data.labels.targets import read_targets
 
 
@@ -39,7 +39,9 @@ class SeedKFold:
         codes_N = read_targets(y).codes_N
         n = _count(X)
         if n is not None and n != len(codes_N):
-            raise RequestError(f"X has {n:,} rows and y {len(codes_N):,}: give a label, or -1, for each row.")
+            raise RequestError(
+                f"X has {counted(n, 'row')} and y {len(codes_N):,}: give a label, or -1, for each row."
+            )
         if isinstance(self.n_splits, bool | np.bool_) or not isinstance(self.n_splits, Integral):
             raise RequestError(f"n_splits={short_repr(self.n_splits)} must be a whole number.")
         seeds_L = np.flatnonzero(codes_N >= 0)

@@ -100,16 +100,16 @@ def inspect(samples: Samples, labels: Any = None, options: LabelOptions = USUAL)
 def _describe(samples: Samples, headers: Sequence[Header], texts: tuple[str | None, ...] | None) -> str:
     """What DATA are, and how many have a label, where that is known."""
     n = len(samples)
-    what = {"image": "images", "vector": "vectors", "text": "texts"}[samples.modality]
+    what = counted(n, samples.modality)
     shape = ""
     if headers:
         gray = sum(header.gray for header in headers)
         colors = {0: "color", len(headers): "gray"}.get(gray, f"{gray:,} of them gray")
         shape = f" of {describe_sizes(sizes_of(headers))} pixels, {colors}"
     elif samples.modality == "vector" and samples.content is not None:
-        shape = f" of {samples.content.shape[0]:,} dimensions"
+        shape = f" of {counted(samples.content.shape[0], 'dimension')}"
     if texts is None:
-        return f"'{samples.name}': {n:,} {what}{shape}; how many are labeled is known once the labels can be used."
+        return f"'{samples.name}': {what}{shape}; how many are labeled is known once the labels can be used."
     n_labeled, n_classes = sum(text is not None for text in texts), len(set(texts) - {None})
     classes = f" in {counted(n_classes, 'class')}" if n_labeled else ""
-    return f"'{samples.name}': {n:,} {what}{shape}; {n_labeled:,} labeled{classes}, {n - n_labeled:,} unlabeled."
+    return f"'{samples.name}': {what}{shape}; {n_labeled:,} labeled{classes}, {n - n_labeled:,} unlabeled."

@@ -75,8 +75,8 @@ def join_labels(samples: Samples, labels: Any = None, options: LabelOptions = US
     if not classes:
         folders = ", or put labeled images into sub-folders named after their class"
         raise NoLabelsError(
-            f"no labels: none of the {len(samples):,} examples of '{samples.name}' has one. Give --labels with a "
-            f"table of columns id and label{folders if samples.modality == 'image' else ''}."
+            f"no labels: none of the {counted(len(samples), 'example')} of '{samples.name}' has one. Give "
+            f"--labels with a table of columns id and label{folders if samples.modality == 'image' else ''}."
         )
     index = {name: place for place, name in enumerate(classes)}
     labels_N = np.array([UNLABELED if text is None else index[text] for text in joined.texts], dtype=np.int64)

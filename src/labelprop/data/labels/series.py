@@ -65,7 +65,8 @@ def _say_missing(series: Any, samples: Samples, known: Set[str]) -> str:
         what = "is neither in its index nor an id of it" if outside else "cannot be told: one index repeats values"
         missing = outside or missing
     return (
-        f"the {counted(len(series), 'label')} of the series go to the {samples.n_rows:,} rows of '{samples.name}' by "
-        f"their index, and {missing[0]!r} {what}. Give the series the index of the data, or, for one label a row in "
+        f"the {counted(len(series), 'label')} of the series go to the {counted(samples.n_rows, 'row')} of "
+        f"'{samples.name}' by their index, and {missing[0]!r} {what}. "
+        "Give the series the index of the data, or, for one label a row in "
         "the order of the data, leave its index out with .to_numpy()."
     )

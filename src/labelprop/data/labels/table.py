@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.core.text import counted
 from labelprop.data.labels.column import as_column, as_objects, made_by
 from labelprop.data.labels.file_columns import FileColumns, check_named, find_columns
 from labelprop.data.labels.file_names import FileNames
@@ -156,8 +157,8 @@ def _aligned(values: Any, samples: Samples, where: str) -> list[LabelRow]:
         paths = [text for text in array.ravel()[:1].tolist() if isinstance(text, str) and "/" in text]
         hint = f" If '{paths[0]}' should be a file, check its path: there is none." if paths else ""
         raise DataError(
-            f"{where} has shape {array.shape} where '{samples.name}' has {samples.n_rows:,} rows; aligned labels are "
-            f"one a row. Use a table with columns id and label for some of the rows.{hint}"
+            f"{where} has shape {array.shape} where '{samples.name}' has {counted(samples.n_rows, 'row')}; aligned "
+            f"labels are one a row. Use a table with columns id and label for some of the rows.{hint}"
         )
     chosen = samples.rows.tolist() if len(array) == samples.n_rows else range(len(samples))
     texts, kind = label_texts(array, where=where), label_type(array)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import DataError, RequestError
-from labelprop.core.text import composed
+from labelprop.core.text import composed, counted
 from labelprop.core.types import UNLABELED
 from labelprop.data.labels.column import as_column
 from labelprop.data.labels.unlabeled import is_no_label, say_no_label, unlabeled
@@ -88,7 +88,7 @@ def read_targets(y: Any) -> Targets:
         _ask_about_nan(labels_L)
     if not len(labels_L):
         raise DataError(
-            f"y holds no labels at all ({len(column)} rows, all unlabeled). Label at least one row; "
+            f"y holds no labels at all ({counted(len(column), 'row')}, all unlabeled). Label at least one row; "
             f"{marker!r} marks unlabeled ones. y should be a 1d array of labels."
         )
     if not isinstance(marker, str | bytes):  # all texts: nothing to look for, in what may be many
@@ -176,7 +176,9 @@ def _soft(array: np.ndarray) -> Targets:
             f"use shares >= 0, or a row of zeros or NaN where unlabeled."
         )
     if not soft_NC.any():
-        raise DataError(f"y holds no labels at all ({len(array)} rows of zeros or NaN). Label at least one row.")
+        raise DataError(
+            f"y holds no labels at all ({counted(len(array), 'row')} of zeros or NaN). Label at least one row."
+        )
     return Targets(np.arange(array.shape[1]), _soft_codes(soft_NC), soft_NC, UNLABELED)
 
 

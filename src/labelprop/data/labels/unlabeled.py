@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from labelprop.core.errors import DataError
+from labelprop.core.text import counted
 from labelprop.core.types import UNLABELED
 
 TEXTS = frozenset(("", "-1", "-1.0"))
@@ -81,8 +82,8 @@ def _refuse_wrapped(values_N: np.ndarray, there_N: np.ndarray, where: str) -> No
     if top_N.any() and not (there_N & (values_N >= top - _NEAR) & ~top_N).any():
         rows = np.flatnonzero(top_N)
         raise DataError(
-            f"{where} holds {top} in {len(rows):,} of {len(values_N):,} rows, the first is row {rows[0]}. That is "
-            f"the largest number of {values_N.dtype}, and no other label is near it: was it -1, which "
+            f"{where} holds {top} in {len(rows):,} of {counted(len(values_N), 'row')}, the first is row {rows[0]}. "
+            f"That is the largest number of {values_N.dtype}, and no other label is near it: was it -1, which "
             f"{values_N.dtype} cannot hold? Store labels as int64, with -1 where unlabeled, or with {top} if that is "
             "a class."
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from labelprop.core.errors import DataError, RequestError
+from labelprop.core.text import counted
 from labelprop.data.images.originals import PixelArray
 from labelprop.data.source import Columns, RawData, as_path
 from labelprop.data.tables.kinds import ARRAY_SUFFIXES
@@ -72,7 +73,7 @@ def _column(arrays: dict[str, Any], key: str, n_rows: int, where: str) -> np.nda
     if key not in arrays:
         return None
     if np.shape(arrays[key]) not in ((n_rows,), (n_rows, 1)):
-        raise DataError(f"{where}: '{key}' has shape {np.shape(arrays[key])} where X has {n_rows} rows.")
+        raise DataError(f"{where}: '{key}' has shape {np.shape(arrays[key])} where X has {counted(n_rows, 'row')}.")
     return np.asarray(arrays[key]).reshape(-1)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from labelprop.core.errors import DataError
+from labelprop.core.text import counted
 from labelprop.data.tables.spool import Spool
 from labelprop.data.tables.table import BATCH_ROWS, Table
 
@@ -39,7 +40,7 @@ def read_embeddings(table: Table, name: str, folder: Path) -> np.ndarray:
             if len(wrong):
                 row, length = table.row(n + int(wrong[0])), lengths[wrong[0]]
                 raise DataError(
-                    f"{row}: column '{name}' has {length} numbers where the first row has {dimensions}; "
+                    f"{row}: column '{name}' has {counted(length, 'number')} where the first row has {dimensions}; "
                     "all rows must have the same number."
                 )
             block = missing(len(batch))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from labelprop.core.errors import DataError
-from labelprop.core.text import quoted
+from labelprop.core.text import counted, quoted
 from labelprop.data.tables.table import NAMES_SHOWN
 
 _LONGEST_CELL = 64 * 2**20  # letters: an embedding as text passes csv's own limit of 131,072
@@ -39,7 +39,7 @@ def delimited_rows(handle: TextIO, path: Path, usual: str) -> Iterator[tuple[lis
                 if len(cells) != n_cells:
                     names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
                     raise DataError(
-                        f"{path}, line {line}: {len(cells)} cells where the first line has {n_cells} "
+                        f"{path}, line {line}: {counted(len(cells), 'cell')} where the first line has {n_cells} "
                         f"({quoted(names, NAMES_SHOWN, mark='')}). Put cells that contain '{delimiter}' in quotes."
                     )
                 yield cells, line

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from labelprop.core.errors import DataError
-from labelprop.core.text import composed
+from labelprop.core.text import composed, counted
 from labelprop.data.labels.column import as_column
 from labelprop.data.labels.unlabeled import is_missing, is_no_label, is_unlabeled, say_no_label, unlabeled
 
@@ -108,7 +108,7 @@ def _named(value: Any, names: Sequence[str], where: str, row: int) -> str | None
         return text
     if not 0 <= value < len(names):
         raise DataError(
-            f"{where}, row {row}: label {value} is outside the {len(names)} class names declared. "
+            f"{where}, row {row}: label {value} is outside the {counted(len(names), 'class name')} declared. "
             "Use -1 for unlabeled rows, or correct the class names."
         )
     return composed(names[int(value)])

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from labelprop.core.bundled import OFFER
 from labelprop.core.errors import RequestError
 from labelprop.core.extras import require
+from labelprop.core.text import counted
 from labelprop.models.trunks.long_texts import Reader
 from labelprop.models.trunks.modes import evaluating
 from labelprop.models.trunks.sentences import SentenceEncoder, quiet
@@ -155,7 +156,7 @@ def _check_complete(missing: Iterable[str]) -> None:
     """Raises ValueError where weights other than a pooler's are missing: transformers goes on with random ones."""
     needed = sorted(name for name in missing if not name.startswith("pooler."))
     if needed:
-        raise ValueError(f"it lacks {len(needed)} weights, {needed[0]} for one")
+        raise ValueError(f"it lacks {counted(len(needed), 'weight')}, {needed[0]} for one")
 
 
 def read_image_config(name: str, config: Any) -> ImageConfig:

@@ -9,6 +9,7 @@ from typing import Any
 from labelprop.core import registry
 from labelprop.core.errors import UnknownNameError
 from labelprop.core.registry import HEADS
+from labelprop.core.text import counted
 from labelprop.propagators.choice.heads import CHOICES_OF_C
 from labelprop.propagators.estimator.parameters import rules_of
 from labelprop.propagators.votes.vote_propagator import VotePropagator
@@ -46,7 +47,9 @@ class Candidate:
     kernel: Kernel | None = None
 
     def __str__(self) -> str:
-        text = self.method if self.n_neighbors is None else f"{self.method} with {self.n_neighbors} neighbors"
+        text = (
+            self.method if self.n_neighbors is None else f"{self.method} with {counted(self.n_neighbors, 'neighbor')}"
+        )
         return text if self.kernel is None else f"{text} ({self.kernel})"
 
 

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from labelprop.core import registry
 from labelprop.core.errors import DataError, RequestError
 from labelprop.core.progress import say
+from labelprop.core.text import counted
 from labelprop.core.types import Propagation
 from labelprop.data.labels.targets import read_targets
 from labelprop.graph.affinity import AffinityGraph
@@ -156,7 +157,9 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         n = int(given.shape[0])
         targets = read_targets(y)
         if len(targets.codes_N) != n:
-            raise DataError(f"y has {len(targets.codes_N)} rows and X has {n}; they must belong together row by row.")
+            raise DataError(
+                f"y has {counted(len(targets.codes_N), 'row')} and X has {n:,}; they must belong together row by row."
+            )
         seeds = targets.seeds(read_weights(sample_weight, n))
         self.check_seeds(seeds)
         self.classes_ = targets.classes
@@ -186,7 +189,9 @@ class Propagator(ClassifierMixin, BaseEstimator, Fitted, ABC):  # type: ignore[m
         codes_M = self._predicted_codes(X)
         truth_M = self._targets.codes_of(y)
         if len(truth_M) != len(codes_M):
-            raise DataError(f"y has {len(truth_M)} rows and X has {len(codes_M)}; they belong together row by row.")
+            raise DataError(
+                f"y has {counted(len(truth_M), 'row')} and X has {len(codes_M):,}; they belong together row by row."
+            )
         known_M = truth_M >= 0
         if not known_M.any():
             raise DataError("y holds no labels to score against: every row carries the marker.")

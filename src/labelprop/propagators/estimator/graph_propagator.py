@@ -75,8 +75,10 @@ class GraphPropagator(Propagator):
         """What to warn of where an answer is not what was asked for."""
         if found.converged:
             return None
-        text = f"{type(self).__name__} stopped after {found.steps} steps with relative residual {found.residual:.2g}"
-        return f"{text}. Raise max_iter, or tol if this is near enough."
+        return (
+            f"{type(self).__name__} stopped after {counted(found.steps, 'step')} with relative residual "
+            f"{found.residual:.2g}. Raise max_iter, or tol if this is near enough."
+        )
 
     def _weights(self, queries: Any) -> Iterator[sparse.csr_array]:
         """Weights of features (m, d), or for None of the fitted rows, to the fitted rows, in blocks of rows."""

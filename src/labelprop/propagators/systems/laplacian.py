@@ -15,6 +15,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from labelprop.core.progress import advance
+from labelprop.core.text import counted
 from labelprop.functional.elimination import eliminate
 from labelprop.functional.solve import ColumnSolve, Matmul, Verdict, cg_refined
 from labelprop.graph.affinity import AffinityGraph, inverse_root
@@ -167,7 +168,9 @@ class PoissonSystem:
 def warn_shifted(missed: float, then: Verdict) -> None:
     """Warns that a shifted system was solved instead, and whether that converged."""
     outcome = (
-        "" if then.converged else f", which stopped at {then.residual:.2g} after {then.steps} steps: raise max_iter"
+        ""
+        if then.converged
+        else f", which stopped at {then.residual:.2g} after {counted(then.steps, 'step')}: raise max_iter"
     )
     warnings.warn(
         f"conjugate gradient on D - W stopped at relative residual {missed:.2g}: the graph is nearly disconnected, "
