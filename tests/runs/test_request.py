@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,8 @@ from labelprop.cli.flags import HELP_GROUPS
 from labelprop.cli.main import app
 from labelprop.core.errors import RequestError, UnknownNameError
 from labelprop.core.files import PYTHON_OBJECT, write_json
-from labelprop.runs import requests
+from labelprop.core.progress import Reporter
+from labelprop.runs import calls, requests
 from labelprop.runs.calls import signature
 from labelprop.runs.request import Request
 from labelprop.runs.requests import PredictRequest, PropagateRequest, TrainRequest
@@ -164,6 +168,24 @@ def test_what_no_file_can_hold_must_be_given_again(tmp_path: Path) -> None:
 def test_a_run_without_a_kept_request_is_resumed_as_it_is_asked(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{}")
     assert resumed(tmp_path, seed=3).seed == 3
+
+
+@pytest.mark.parametrize(("kind", "heard"), [(PropagateRequest, True), (TrainRequest, True), (PredictRequest, False)])
+def test_the_number_of_threads_is_said_where_it_is_kept(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Request], heard: bool
+) -> None:
+    said: list[str] = []
+
+    @contextmanager
+    def fewer(reporter: Reporter, kept: int | None) -> Iterator[None]:
+        reporter.say("threads: 1 of 2")
+        yield
+
+    monkeypatch.setattr(calls, "fitting_threads", fewer)
+    reporter = SimpleNamespace(say=said.append, advance=lambda *_: None)
+    run = {"run": "r"} if kind is PredictRequest else {"out": "r"}
+    calls.call(lambda request: None, kind, {"data": "x", **run, "reporter": reporter, "command": "c"}, lambda _: None)
+    assert said == ["threads: 1 of 2"] * heard
 
 
 def test_a_continued_run_keeps_its_number_of_threads(tmp_path) -> None:

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from labelprop.core.progress import Reporter
+from labelprop.core.text import counted
 
 ROOT = Path("/")
 COUNT, COUNTS = "OMP_NUM_THREADS", ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -117,7 +118,8 @@ def fitting_threads(reporter: Reporter, kept: int | None = None) -> Iterator[Non
     number = fitting(usable_cores(), others, os.cpu_count() or 1) if kept is None else min(kept, usable_cores())
     if number < before and kept is None and others > 0:
         reporter.say(
-            f"threads: {number} of {before}, since about {others:.0f} of other programs want the cores "
+            f"threads: {number} of {before}, since about {counted(round(others), 'other thread')} here "
+            f"{'wants' if round(others) == 1 else 'want'} a core "
             f"({COUNT}={before} in the environment takes all)"
         )
     with threads(number):

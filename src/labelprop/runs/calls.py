@@ -100,5 +100,6 @@ def call(work: Callable[[Any], Result], kind: type[Request], options: Mapping[st
 
 def _checked(work: Callable[[Any], Result], request: Request, check: Check) -> Result:
     check(request)
-    with fitting_threads(request.reporter, request.kept_threads), noting(request.reporter) as reporter:
+    hears = request.reporter if request.keeps_threads else Silent()  # of the choice, where it stays with the result
+    with fitting_threads(hears, request.kept_threads), noting(request.reporter) as reporter:
         return work(replace(request, reporter=reporter))

@@ -76,7 +76,7 @@ class Request:
     """Base of all requests. `reporter` gets messages and progress; `command` is the command line, for the record.
     `began` is when it was made, before anything was loaded for it, as `time.perf_counter` has it.
 
-    A verb without `shows_progress` has no --quiet.
+    A verb without `shows_progress` has no --quiet. One that `keeps_threads` writes down with how many it worked.
     """
 
     reporter: Reporter = field(default_factory=Silent)
@@ -84,6 +84,7 @@ class Request:
     began: float = field(default_factory=time.perf_counter, compare=False)
 
     shows_progress: ClassVar[bool] = True
+    keeps_threads: ClassVar[bool] = False
     python_only: ClassVar[frozenset[str]] = frozenset()
     command_only: ClassVar[frozenset[str]] = frozenset()
     belong_together: ClassVar[tuple[frozenset[str], ...]] = ()

@@ -100,6 +100,7 @@ class NewRun(Labeled):
     callbacks: Any = option("An object, or several, told of the run's events.", "output", None, kept=False)
 
     python_only: ClassVar[frozenset[str]] = frozenset({"callbacks"})
+    keeps_threads: ClassVar[bool] = True
     events: ClassVar[tuple[str, ...]] = EVENTS
 
     def __post_init__(self) -> None:
@@ -151,9 +152,11 @@ class TrainRequest(NewRun):
     only_labeled: bool = option("Leave out the rows of DATA that have no label.", "data", False)
     test: Any = option("Labeled data of the same kind, for scoring.", "data", None, file=True)
     epochs: int | None = option(
-        "Epochs of the main phase; others add theirs, 100 steps or more.", "length", None, kind=int
+        "Epochs of the main phase; other phases add a share, 100 steps or more.", "length", None, kind=int
     )
-    steps: int | None = option("The same in steps.", "length", None, kind=int)
+    steps: int | None = option(
+        "Steps of the main phase; other phases add a share, 100 steps or more.", "length", None, kind=int
+    )
     budget: str | float | None = option("Time it may take: 90s, 10min, 1h; a bare number is minutes.", "length", None)
     devices: int = option("GPUs (or CPU processes) that train together.", "machine", 1)
     precision: str = option(
