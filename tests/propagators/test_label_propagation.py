@@ -374,7 +374,7 @@ class TestEdges:
 
 def test_a_solve_cut_short_warns_and_says_so() -> None:
     X, y = oracle.blobs(300, 3, 11)
-    with pytest.warns(ConvergenceWarning, match=r"LabelPropagation stopped after 1 steps with relative residual 0\."):
+    with pytest.warns(ConvergenceWarning, match=r"LabelPropagation stopped after 1 step with relative residual 0\."):
         found = LabelPropagation(max_iter=1).fit(X, y)
     assert not found.converged_
     w = oracle.self_tuned_graph(oracle.squared_distances(X, "euclidean"), 10)
