@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 
 CACHED = 1 << 19  # numbers of each array worked on at once on a CPU
+AUDIT_EVERY = 50  # steps with a preconditioner: a near null vector makes x large, and rounding with it
 ROUNDING = 4  # a residual is known to this many roundings of A x; up to 2 were seen
 
 Matmul = Callable[[torch.Tensor], torch.Tensor]  # (N, C') -> (N, C') for any C'
+RowsOf = Callable[[slice], torch.Tensor]  # some rows of a tensor (N, C') that is not held, (B, C')
+
+
+class Preconditioner(Protocol):
+    """An approximate inverse of A; both functions take any number of columns."""
+
+    def start(self, r_NC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What to add to x first where the residual is r, and the residual afterwards; both (N, C')."""
+
+    def correction(self, r_NC: torch.Tensor) -> tuple[torch.Tensor, RowsOf]:
+        """Of c = M^-1 r - r: r . c of each column, and c."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +75,15 @@ class ColumnSolve:
 
 
 @torch.no_grad()
-def cg(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> ColumnSolve:
+def cg(
+    matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int, precondition: Preconditioner | None = None
+) -> ColumnSolve:
     """Conjugate gradient from zero for A x = b (Hestenes & Stiefel 1952), every column for itself, in the dtype of b.
 
     `matmul(x)` returns A x for symmetric positive (semi)definite A and must leave x alone; it may be called with
     fewer columns than b has. A column stops at ||b - A x|| <= tol ||b||, as with
-    `scipy.sparse.linalg.cg(A, b, rtol=tol, atol=0, maxiter=max_iter)`.
+    `scipy.sparse.linalg.cg(A, b, rtol=tol, atol=0, maxiter=max_iter)`. With `precondition` it begins, and begins
+    again after an audit, at what that knows of the solution.
     Departs from the textbook: (1) all columns in one product a step; those that are done leave the block. (2) The
     updated residual drifts from the true one, so that of a column that claims to be done, or ends, is audited: where
     b - A x differs by more than rounding allows, b - A x counts, and the column goes on from there as long as it
@@ -75,7 +91,7 @@ def cg(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> Colu
     """
     found = ColumnSolve.empty(b_NC.shape[0], b_NC.shape[1], b_NC.dtype, b_NC.device)
     norm_C = torch.linalg.vector_norm(b_NC, dim=0)
-    running = _Block(b_NC, norm_C.nonzero().squeeze(1))
+    running = _Block(b_NC, norm_C.nonzero().squeeze(1), precondition)
     max_iter = int(max_iter)  # NumPy's numbers are no Python ones to torch
     for step in range(1, max_iter + 1):
         if not len(running.columns_A):
@@ -83,7 +99,12 @@ def cg(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> Colu
         broken_A = running.advance(matmul)
         claimed_A = running.rr_A.sqrt() <= tol * norm_C[running.columns_A]
         asked_A = broken_A | claimed_A | (step == max_iter)
-        if not bool(asked_A.any()):
+        if precondition is not None and step % AUDIT_EVERY == 0:
+            asked_A = torch.ones_like(asked_A)
+        # Preconditioned columns are done soon after each other: half of them are audited together, in one product.
+        wait = precondition is not None and not bool(broken_A.any())
+        if asked_A.sum() < (0.5 * len(asked_A) if wait else 1):
+            running.waiting_A = claimed_A
             continue
         asked = asked_A.nonzero().squeeze(1)
         columns = running.columns_A[asked]
@@ -100,17 +121,27 @@ def cg(matmul: Matmul, b_NC: torch.Tensor, *, tol: float, max_iter: int) -> Colu
 
 
 def cg_refined(
-    matmul: Callable[[torch.dtype], Matmul], b_NC: torch.Tensor, *, tol: float, max_iter: int
+    matmul: Callable[[torch.dtype], Matmul],
+    b_NC: torch.Tensor,
+    *,
+    tol: float,
+    max_iter: int,
+    precondition: Callable[[torch.dtype], Preconditioner | None] | None = None,
 ) -> ColumnSolve:
     """As `cg`; float32 columns that rounding stops short of `tol` are solved again in float64.
 
-    `matmul(dtype)` gives the operator in that type. In float32 a sum over the thousand edges of a hub is good to 1e-5
-    only, and so is the residual there. The answer is rounded to the type of b.
+    `matmul(dtype)` and `precondition(dtype)` give the operators in that type. In float32 a sum over the thousand
+    edges of a hub is good to 1e-5 only, and so is the residual there. The answer is rounded to the type of b.
     """
-    solved = cg(matmul(b_NC.dtype), b_NC, tol=tol, max_iter=max_iter)
+
+    def solve(columns_NC: torch.Tensor) -> ColumnSolve:
+        made = None if precondition is None else precondition(columns_NC.dtype)
+        return cg(matmul(columns_NC.dtype), columns_NC, tol=tol, max_iter=max_iter, precondition=made)
+
+    solved = solve(b_NC)
     stuck = ((solved.residual_C > tol) & (solved.steps_C < max_iter)).nonzero().squeeze(1)
     if b_NC.dtype != torch.float64 and len(stuck):
-        again = cg(matmul(torch.float64), b_NC[:, stuck].double(), tol=tol, max_iter=max_iter)
+        again = solve(b_NC[:, stuck].double())
         solved.solution_NC[:, stuck] = again.solution_NC.to(b_NC.dtype)
         solved.steps_C[stuck], solved.residual_C[stuck] = again.steps_C, again.residual_C
     return solved
@@ -119,14 +150,14 @@ def cg_refined(
 class _Block:
     """The columns still running: iterate x, residual r, direction p of each, and some of their products."""
 
-    def __init__(self, b_NC: torch.Tensor, columns_A: torch.Tensor) -> None:
-        self.columns_A = columns_A
+    def __init__(self, b_NC: torch.Tensor, columns_A: torch.Tensor, precondition: Preconditioner | None) -> None:
+        self.columns_A, self._precondition = columns_A, precondition
         self.r_NA = b_NC[:, columns_A]
-        self.x_NA = torch.zeros_like(self.r_NA)
-        self.p_NA = self.r_NA.clone()
-        self.rr_A = (self.r_NA * self.r_NA).sum(dim=0)
-        self.pp_A, self.gain_A = self.rr_A.clone(), torch.zeros_like(self.rr_A)
+        self.x_NA, self.p_NA = torch.zeros_like(self.r_NA), torch.empty_like(self.r_NA)
+        self.rr_A, self.rz_A, self.pp_A, self.gain_A = self.r_NA.new_zeros(4, len(columns_A))
         self.checked_A = torch.full_like(self.rr_A, torch.inf)  # the true residual when last computed
+        self.waiting_A = torch.zeros_like(columns_A, dtype=torch.bool)  # for an audit: they stay as they are
+        self.restart(slice(None), self.r_NA, self.checked_A)
 
     def advance(self, matmul: Matmul) -> torch.Tensor:
         """One step; returns which columns could not take it (p . A p not positive: nothing left to gain).
@@ -138,18 +169,30 @@ class _Block:
         for rows in _row_blocks(q_NA):
             pq_A += (self.p_NA[rows] * q_NA[rows]).sum(dim=0)
         broken_A = ~(pq_A > 0)
-        length_A = torch.where(broken_A, 0, self.rr_A / pq_A)
+        length_A = torch.where(broken_A | self.waiting_A, 0, self.rz_A / pq_A)
         self.gain_A = torch.maximum(self.gain_A, torch.where(broken_A, 0, pq_A / self.pp_A))
-        before_A, self.rr_A = self.rr_A, torch.zeros_like(self.rr_A)
+        self.rr_A = torch.zeros_like(self.rr_A)
         for rows in _row_blocks(q_NA):
             r_BA = self.r_NA[rows].addcmul_(q_NA[rows], -length_A)
-            self.x_NA[rows].addcmul_(self.p_NA[rows], length_A)
             self.rr_A += (r_BA * r_BA).sum(dim=0)
-        kept_A = torch.where(broken_A, 0, self.rr_A / before_A)
+        before_A, (self.rz_A, correction) = self.rz_A, self._preconditioned(self.r_NA, self.rr_A)
+        kept_A = torch.where(broken_A, 0, self.rz_A / before_A)
+        # Without a preconditioner r is orthogonal to the last p.
+        self.pp_A = self.rr_A + kept_A.square() * self.pp_A if correction is None else torch.zeros_like(self.rr_A)
         for rows in _row_blocks(q_NA):
-            self.p_NA[rows].mul_(kept_A).add_(self.r_NA[rows])
-        self.pp_A = self.rr_A + kept_A.square() * self.pp_A  # r is orthogonal to the last p
+            self.x_NA[rows].addcmul_(self.p_NA[rows], length_A)
+            p_BA = self.p_NA[rows].mul_(kept_A).add_(self.r_NA[rows])
+            if correction is not None:
+                p_BA += correction(rows)
+                self.pp_A += (p_BA * p_BA).sum(dim=0)
         return broken_A
+
+    def _preconditioned(self, r_NC: torch.Tensor, rr_C: torch.Tensor) -> tuple[torch.Tensor, RowsOf | None]:
+        """r . M^-1 r of some columns, and M^-1 r - r; None where M = I."""
+        if self._precondition is None:
+            return rr_C, None
+        inner_C, correction = self._precondition.correction(r_NC)
+        return rr_C + inner_C, correction
 
     def audited_norm(self, places: torch.Tensor, true_NA: torch.Tensor) -> torch.Tensor:
         """The norm of r as updated where b - A x agrees with it to rounding, else that of b - A x.
@@ -162,11 +205,18 @@ class _Block:
         rounding_A = ROUNDING * torch.finfo(true_A.dtype).eps * size_A
         return torch.where(true_A <= updated_A + rounding_A, updated_A, true_A)
 
-    def restart(self, places: torch.Tensor, residual_NA: torch.Tensor, relative_A: torch.Tensor) -> None:
+    def restart(self, places: torch.Tensor | slice, residual_NA: torch.Tensor, relative_A: torch.Tensor) -> None:
         """Goes on from the true residual in these columns."""
+        if self._precondition is not None:
+            gained_NA, residual_NA = self._precondition.start(residual_NA)
+            self.x_NA[:, places] += gained_NA
         self.r_NA[:, places] = self.p_NA[:, places] = residual_NA
-        self.rr_A[places] = self.pp_A[places] = (residual_NA * residual_NA).sum(dim=0)
-        self.checked_A[places] = relative_A
+        self.rr_A[places] = self.pp_A[places] = rr_A = (residual_NA * residual_NA).sum(dim=0)
+        self.rz_A[places], correction = self._preconditioned(residual_NA, rr_A)
+        if correction is not None:
+            self.p_NA[:, places] = z_NA = correction(slice(None)).add_(residual_NA)
+            self.pp_A[places] = z_NA.square().sum(dim=0)
+        self.checked_A[places], self.waiting_A[places] = relative_A, False
 
     def drop(self, places: torch.Tensor) -> None:
         """Forgets these columns."""
@@ -176,7 +226,8 @@ class _Block:
         keep_A[places] = False
         kept = keep_A.nonzero().squeeze(1)
         self.columns_A, self.checked_A = self.columns_A[kept], self.checked_A[kept]
-        self.rr_A, self.pp_A, self.gain_A = self.rr_A[kept], self.pp_A[kept], self.gain_A[kept]
+        self.rr_A, self.rz_A, self.waiting_A = self.rr_A[kept], self.rz_A[kept], self.waiting_A[kept]
+        self.pp_A, self.gain_A = self.pp_A[kept], self.gain_A[kept]
         self.x_NA, self.r_NA, self.p_NA = self.x_NA[:, kept], self.r_NA[:, kept], self.p_NA[:, kept]
 
 

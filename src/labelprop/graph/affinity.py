@@ -21,7 +21,6 @@ from labelprop.core.files import write_atomically
 from labelprop.core.types import Neighbors
 
 FORMAT = 1  # of the .npz file
-MOVED_AT_ONCE = 1 << 22  # weights
 BAG_COLUMNS = 8  # from which on sums of embeddings are quicker
 
 
@@ -113,32 +112,24 @@ class AffinityGraph:
         weights_E.mul_(self.weights_E).mul_(scale_N.index_select(0, self.col))
         return AffinityGraph(self.crow, self.col, weights_E, self.shape, self.order_N)
 
-    def renumbered(self) -> tuple[AffinityGraph, torch.Tensor]:
+    def renumbered(self, order_N: torch.Tensor | None = None) -> tuple[AffinityGraph, torch.Tensor]:
         """The same symmetric graph with neighboring rows near each other in memory, and the old number of each row.
 
-        In the order that came with the graph, else in reverse Cuthill-McKee order. Products with many columns then
-        find their operands in the cache: 1.4 to 7 times faster at n = 50,000 on a CPU.
+        In the order `order_N`, else in that which came with the graph, else in reverse Cuthill-McKee order. Products
+        with many columns then find their operands in the cache: 1.4 to 7 times faster at n = 50,000 on a CPU.
         """
-        order_N = self._bandwidth_order() if self.order_N is None else self.order_N
-        counts_N = self.crow.diff()
-        new_N = torch.empty(self.n, dtype=self.col.dtype, device=self.device)
-        new_N[order_N] = torch.arange(self.n, dtype=self.col.dtype, device=self.device)
-        crow = torch.zeros_like(self.crow)
-        torch.cumsum(counts_N[order_N], 0, dtype=crow.dtype, out=crow[1:])
-        col, weights_E = torch.empty_like(self.col), torch.empty_like(self.weights_E)
-        step = max(1, MOVED_AT_ONCE * self.n // max(1, self.n_edges))
-        for start in range(0, self.n, step):
-            rows_B = order_N[start : start + step]
-            lengths_B, here = counts_N[rows_B].long(), slice(int(crow[start]), int(crow[min(start + step, self.n)]))
-            shift_B = self.crow[rows_B].long() - (lengths_B.cumsum(0) - lengths_B)
-            source = torch.repeat_interleave(shift_B, lengths_B)
-            source += torch.arange(len(source), device=source.device)
-            col[here], weights_E[here] = new_N[self.col[source]], self.weights_E[source]
-        return AffinityGraph(crow, col, weights_E, self.shape), order_N
-
-    def _bandwidth_order(self) -> torch.Tensor:
-        order_N = sparse.csgraph.reverse_cuthill_mckee(sparse.csr_matrix(self.to_scipy()), symmetric_mode=True)
-        return torch.from_numpy(order_N.astype(np.int64)).to(self.device)
+        order_N = self.order_N if order_N is None else order_N
+        weights = self.to_scipy()
+        if order_N is None:
+            order = sparse.csgraph.reverse_cuthill_mckee(sparse.csr_matrix(weights), symmetric_mode=True)
+            order_N = torch.from_numpy(order.astype(np.int64))
+        order = order_N.cpu().numpy()
+        new_N = np.empty(self.n, weights.indices.dtype)
+        new_N[order] = np.arange(self.n)
+        moved = weights[order]
+        np.take(new_N, moved.indices, out=moved.indices, mode="clip")  # "raise" would make a copy first
+        crow, col, weights_E = (torch.from_numpy(part) for part in (moved.indptr, moved.indices, moved.data))
+        return AffinityGraph(crow, col, weights_E, self.shape).to(self.device), order_N.to(self.device)
 
     def components(self) -> torch.Tensor:
         """Number of the connected component of each row (N,), int64, direction of edges ignored."""

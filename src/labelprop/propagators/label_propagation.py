@@ -76,10 +76,10 @@ class LabelPropagation(DropInPropagator):
         verdicts: list[Verdict] = []
         solving: dict[str, Any] = {"max_iter": self.max_iter, "tol": self.tol}
         if self.reweight == "poisson":
-            graph, verdict = poisson_reweighted(graph, seeds, **solving)
+            graph, verdict = poisson_reweighted(graph, seeds, preconditioner=self.preconditioner, **solving)
             verdicts.append(verdict)
         component_N = graph.components()
-        system = HarmonicSystem.of(graph, seeds, component_N)
+        system = HarmonicSystem.of(graph, seeds, component_N, self.preconditioner)
         pi_C = None if self.class_mass is None else _wanted(self.class_mass, seeds)
         if self.center:
             parts = SeedComponents.of(component_N, seeds)

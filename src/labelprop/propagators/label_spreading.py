@@ -18,6 +18,7 @@ from labelprop.propagators.estimator.parameters import Share
 from labelprop.propagators.estimator.sinks import class_sink
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 from labelprop.propagators.systems.elimination import SpreadingElimination, suits
+from labelprop.propagators.systems.operator import Precondition
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -50,7 +51,7 @@ class LabelSpreading(DropInPropagator):
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
         sink, verdicts = class_sink(seeds, self.top_classes, graph.weights_E), []
-        for first, solved in self.solved(spreading_system, seeds, **solving):
+        for first, solved in self.solved(spreading_system, seeds, made_with=(self.preconditioner,), **solving):
             verdicts.append(solved.verdict(self.tol))
             sink.add((solved.solution_NC * (1 - self.alpha)).clamp_min_(0), first)  # F is nowhere negative
         reached_N = sink.nonzero()  # zeros are exact: CG never leaves the components that hold seeds
@@ -59,6 +60,6 @@ class LabelSpreading(DropInPropagator):
         return conclude(*found, labels_N=sink.labels_N)
 
 
-def spreading_system(graph: AffinityGraph) -> DiffusionSystem | SpreadingElimination:
+def spreading_system(graph: AffinityGraph, preconditioner: Precondition) -> DiffusionSystem | SpreadingElimination:
     """(I - alpha S) Z = Y, ready to be solved."""
-    return SpreadingElimination(graph) if suits(graph) else DiffusionSystem.of(graph)
+    return SpreadingElimination(graph) if suits(graph) else DiffusionSystem.of(graph, preconditioner)

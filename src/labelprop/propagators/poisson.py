@@ -60,7 +60,7 @@ class Poisson(KernelPropagator):
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         parts = SeedComponents.of(graph.components(), seeds)
-        system = PoissonSystem.of(graph, parts)
+        system = PoissonSystem.of(graph, parts, self.preconditioner)
         prior_C = None if self.class_prior is None else torch.as_tensor(self.class_prior, dtype=torch.float64)
         reading = SoftmaxReading(parts, seeds, self.tol, self.top_classes, class_prior=prior_C, volume=self.volume)
 

@@ -137,12 +137,15 @@ class GraphPropagator(Propagator):
         system: System = memory.system
         return system
 
-    def solved(self, prepare: Callable[[AffinityGraph], Any], seeds: Seeds, **settings: Any) -> Blocks:
-        """The solution of a system whose `solve(seeds, classes, **settings)` treats classes independently.
+    def solved(
+        self, prepare: Callable[..., Any], seeds: Seeds, *, made_with: tuple[Any, ...] = (), **settings: Any
+    ) -> Blocks:
+        """The solution of the system `prepare(graph_, *made_with)`.
 
-        Classes whose seeds and settings did not change are those of the last solve, where all classes fit in memory.
+        Its `solve(seeds, classes, **settings)` treats classes independently. Classes whose seeds and settings did not
+        change are those of the last solve, where all classes fit in memory.
         """
-        system, memory = self.prepared(prepare), self._memory
+        system, memory = self.prepared(prepare, *made_with), self._memory
         if memory is None or is_wide(seeds.n, seeds.n_classes):
             yield from solve_blocks(system, seeds, **settings)
             return

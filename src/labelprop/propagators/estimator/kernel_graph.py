@@ -23,6 +23,7 @@ from labelprop.propagators.estimator.edges import Edges, first_row
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 from labelprop.propagators.estimator.outcome import check_volume
 from labelprop.propagators.estimator.parameters import Count, Finite, NotNegative, Shares
+from labelprop.propagators.systems.operator import Precondition
 
 SMALLEST_SCALE = 1e-6  # of d_ik^2: rows with k duplicates
 SYMMETRIC = 1e-5  # largest difference to the mirrored weight, relative to the largest weight, taken for rounding
@@ -65,6 +66,8 @@ class KernelPropagator(GraphPropagator):
     sharpness : of the weights exp(-sharpness d_ij^2 / d_ik^2) to the k nearest neighbors, d_ik the distance to the
         k-th, the larger of both directions; 0 makes all weights 1. Higher values follow thin classes more closely.
     max_iter, tol : conjugate-gradient steps and relative residual.
+    preconditioner : "cells": rows are grouped along the graph, and what is smooth over the groups is solved for
+        directly, so that few steps are left; None: no such thing; "auto": cells from 5,000 rows on.
     metric : "euclidean", or "cosine", whose d^2 is 2 - 2 cos; "precomputed" takes a graph of weights,
         "precomputed_distances" distances.
     volume : None, "seeds" (class shares of the seeds, each plus one) or wanted shares (C,) of unlabeled rows.
@@ -73,6 +76,7 @@ class KernelPropagator(GraphPropagator):
     sharpness: Finite = 4.0
     max_iter: Count = 1000
     tol: NotNegative = 1e-6
+    preconditioner: Precondition = "auto"
     metric: Literal["euclidean", "cosine", "precomputed", "precomputed_distances"] = "euclidean"  # type: ignore[assignment]
     volume: Literal["seeds"] | Shares | None = None
 

@@ -11,7 +11,7 @@ from labelprop.core.progress import advance
 from labelprop.functional.solve import ColumnSolve, Matmul, cg_refined
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
-from labelprop.propagators.systems.operator import Normalized, Operator
+from labelprop.propagators.systems.operator import Normalized, Operator, Precondition
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,8 +21,8 @@ class DiffusionSystem:
     normalized: Normalized
 
     @classmethod
-    def of(cls, weights: AffinityGraph | Operator) -> DiffusionSystem:
-        return cls(Normalized.of(weights))
+    def of(cls, weights: AffinityGraph | Operator, preconditioner: Precondition = None) -> DiffusionSystem:
+        return cls(Normalized.of(weights, preconditioner=preconditioner))
 
     def solve(self, seeds: Seeds, classes: Sequence[int], *, alpha: float, max_iter: int, tol: float) -> ColumnSolve:
         """Z for these classes, (N, len(classes)).
@@ -35,12 +35,13 @@ class DiffusionSystem:
             product = self.normalized.times(dtype, -alpha)
             return lambda x_NB: product(x_NB).add_(x_NB)
 
+        precondition = self.normalized.precondition(alpha)
         solved = ColumnSolve.empty(self.normalized.n, len(classes), degree_N.dtype, degree_N.device)
         for start, stop in self.class_blocks(len(classes)):
             advance("solve", start, len(classes))
             y_NB = seeds.columns(classes[start:stop], degree_N.dtype)[rows]
             with torch.autocast(degree_N.device.type, enabled=False):  # callers may train in bfloat16
-                part = cg_refined(operator, y_NB, tol=tol, max_iter=max_iter)
+                part = cg_refined(operator, y_NB, tol=tol, max_iter=max_iter, precondition=precondition)
             solved.put(rows, start, part)
         return solved
 

@@ -21,7 +21,7 @@ from labelprop.functional.solve import ColumnSolve, Matmul, Verdict, cg_refined
 from labelprop.graph.affinity import AffinityGraph, inverse_root
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.systems.elimination import suits
-from labelprop.propagators.systems.operator import Normalized, Operator
+from labelprop.propagators.systems.operator import Normalized, Operator, Precondition
 from labelprop.propagators.systems.seed_components import SeedComponents
 
 SHIFT = 1e-4  # share of D added where D - W alone cannot be solved
@@ -37,16 +37,23 @@ class LaplacianSystem:
 
     normalized: Normalized  # S in these rows and columns
     null: tuple[AffinityGraph, AffinityGraph] | None  # (G, R) and (R, G): D^1/2 1 of each component, of length 1
+    component_R: torch.Tensor | None  # where the rows make up whole components
 
     @classmethod
     def of(
-        cls, weights: AffinityGraph | Operator, keep_N: torch.Tensor, component_N: torch.Tensor | None = None
+        cls,
+        weights: AffinityGraph | Operator,
+        keep_N: torch.Tensor,
+        component_N: torch.Tensor | None = None,
+        *,
+        preconditioner: Precondition = None,
     ) -> LaplacianSystem:
         """Prepares the system in the rows `keep_N` (N,) bool; `component_N` where they make up whole components."""
-        normalized = Normalized.of(weights, keep_N)
+        normalized = Normalized.of(weights, keep_N, preconditioner)
         if component_N is None or not normalized.n:
-            return cls(normalized, None)
-        return cls(normalized, _null_vectors(normalized.degree_R, component_N[normalized.rows_R]))
+            return cls(normalized, None, None)
+        component_R = component_N[normalized.rows_R]
+        return cls(normalized, _null_vectors(normalized.degree_R, component_R), component_R)
 
     def solve(self, b_RB: torch.Tensor, *, max_iter: int, tol: float, shift: float = 0.0) -> ColumnSolve:
         """x for (D - W + shift D) x = b, rows as in `normalized`; the residual is that of the scaled system."""
@@ -60,7 +67,8 @@ class LaplacianSystem:
         with torch.autocast(b_RB.device.type, enabled=False):  # callers may train in bfloat16
             null, scale_R1 = self._null(b_RB.dtype), inverse_root(self.normalized.degree_R)[:, None]
             b_RB = _project(b_RB * scale_R1, null)
-            solved = cg_refined(operator, b_RB, tol=tol, max_iter=max_iter)
+            precondition = self.normalized.precondition(1, 1 + shift, self.component_R)
+            solved = cg_refined(operator, b_RB, tol=tol, max_iter=max_iter, precondition=precondition)
             x_RB = _project(solved.solution_NC, null) * scale_R1
         return ColumnSolve(x_RB, solved.steps_C, solved.residual_C)
 
@@ -78,7 +86,13 @@ class HarmonicSystem:
     rows_R: torch.Tensor  # unlabeled rows of components that hold seeds
 
     @classmethod
-    def of(cls, weights: AffinityGraph | Operator, seeds: Seeds, component_N: torch.Tensor) -> HarmonicSystem:
+    def of(
+        cls,
+        weights: AffinityGraph | Operator,
+        seeds: Seeds,
+        component_N: torch.Tensor,
+        preconditioner: Precondition = None,
+    ) -> HarmonicSystem:
         """Prepares the system in all unlabeled rows of components that hold seeds.
 
         Elimination needs the entries: an operator without a graph is solved by conjugate gradient, whatever it is.
@@ -92,7 +106,7 @@ class HarmonicSystem:
             rows = rows_R.cpu().numpy()
             inner = AffinityGraph.from_scipy(weights.to_scipy()[rows][:, rows], weights.device)
             return cls(operator, inner, rows_R)
-        system = LaplacianSystem.of(weights, keep_N)
+        system = LaplacianSystem.of(weights, keep_N, preconditioner=preconditioner)
         return cls(operator, system, system.normalized.rows_R)
 
     def solve(self, seeds: Seeds, classes: Sequence[int], *, max_iter: int, tol: float) -> ColumnSolve:
@@ -138,8 +152,11 @@ class PoissonSystem:
     parts: SeedComponents
 
     @classmethod
-    def of(cls, weights: AffinityGraph | Operator, parts: SeedComponents) -> PoissonSystem:
-        return cls(LaplacianSystem.of(weights, parts.mixed_N >= 0, parts.mixed_N), parts)
+    def of(
+        cls, weights: AffinityGraph | Operator, parts: SeedComponents, preconditioner: Precondition = None
+    ) -> PoissonSystem:
+        mixed_N = parts.mixed_N
+        return cls(LaplacianSystem.of(weights, mixed_N >= 0, mixed_N, preconditioner=preconditioner), parts)
 
     def solve(
         self, seeds: Seeds, classes: Sequence[int], *, max_iter: int, tol: float, shift: float = 0.0

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
-from labelprop.functional.solve import Matmul
+from labelprop.functional.solve import Matmul, Preconditioner
 from labelprop.graph.affinity import AffinityGraph, inverse_root
+from labelprop.propagators.systems.coarse import CoarseSpace, coarse_cells
 
+CELLS_FROM = 5_000  # rows; below, setting up takes longer than the steps that are saved
 RENUMBER_FROM = 10_000  # rows; below, a block of columns stays in the cache anyway
 DENSE_DEGREE = 1000  # neighbors on average, beyond which no order of the rows helps
 DENSE_SHARE = 0.1  # of all pairs; sparse products are that much slower an edge
 CPU_COLUMNS = 64  # at least, and in multiples: products with 41 columns took as long as with 64
 BLOCK_ELEMENTS = {"cpu": 1 << 21, "cuda": 1 << 28}  # numbers in one of the solver's blocks
+
+
+Precondition = Literal["auto", "cells"] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,15 +46,25 @@ class Normalized:
     times: Callable[[torch.dtype, float], Matmul]  # x -> factor S x in this type, to be applied many times
     degree_R: torch.Tensor
     rows_R: torch.Tensor  # their numbers in W, as ordered here: where a graph's products are fastest
+    coarse: CoarseSpace | None = None  # for a preconditioner
 
     @classmethod
-    def of(cls, weights: AffinityGraph | Operator, keep_N: torch.Tensor | None = None) -> Normalized:
-        """In the rows `keep_N` (N,) bool; None for all."""
+    def of(
+        cls,
+        weights: AffinityGraph | Operator,
+        keep_N: torch.Tensor | None = None,
+        preconditioner: Precondition = None,
+    ) -> Normalized:
+        """In the rows `keep_N` (N,) bool; None for all.
+
+        With "cells" there is a coarse space, with "auto" where it pays; an operator, whose entries are not known, has
+        none.
+        """
         degree_N = weights.degree() if isinstance(weights, AffinityGraph) else weights.degree_N
         keep_N = torch.ones_like(degree_N, dtype=torch.bool) if keep_N is None else keep_N
         rows_R = keep_N.nonzero().squeeze(1)
         if isinstance(weights, AffinityGraph):
-            return cls._of_graph(weights, degree_N, rows_R)
+            return cls._of_graph(weights, degree_N, rows_R, preconditioner)
         matmul = weights.matmul
         scale_N1 = inverse_root(degree_N)[:, None]
 
@@ -65,20 +81,35 @@ class Normalized:
         return cls(times, degree_N[rows_R], rows_R)
 
     @classmethod
-    def _of_graph(cls, graph: AffinityGraph, degree_N: torch.Tensor, rows_R: torch.Tensor) -> Normalized:
+    def _of_graph(
+        cls, graph: AffinityGraph, degree_N: torch.Tensor, rows_R: torch.Tensor, preconditioner: Precondition
+    ) -> Normalized:
         part = graph.normalized()
         if len(rows_R) < graph.n:
             rows = rows_R.cpu().numpy()
             part = AffinityGraph.from_scipy(part.to_scipy()[rows][:, rows], graph.device)
+        sparse = part.n_edges <= part.n * DENSE_DEGREE
+        cells = preconditioner == "cells" or (preconditioner == "auto" and part.n >= CELLS_FROM and sparse)
+        degree_R = degree_N[rows_R]
+        found = coarse_cells(part, degree_R) if cells and part.n_edges else None
         # An order of the rows makes products faster on a CPU, where rows have few neighbors.
-        if part.n >= RENUMBER_FROM and part.device.type == "cpu" and part.n_edges <= part.n * DENSE_DEGREE:
-            part, order_R = part.renumbered()
-            rows_R = rows_R[order_R]
-        return cls(lambda dtype, factor: _times(part.astype(dtype).scaled(factor)), degree_N[rows_R], rows_R)
+        if part.n >= RENUMBER_FROM and part.device.type == "cpu" and sparse:
+            part, order_R = part.renumbered(None if found is None else found.order())
+            rows_R, degree_R = rows_R[order_R], degree_R[order_R]
+            found = None if found is None else found.take(order_R.numpy())
+        coarse = None if found is None else CoarseSpace.of(part, found)
+        return cls(lambda dtype, factor: _times(part.astype(dtype).scaled(factor)), degree_R, rows_R, coarse)
 
     @property
     def n(self) -> int:
         return len(self.degree_R)
+
+    def precondition(
+        self, factor: float, diagonal: float = 1.0, component_R: torch.Tensor | None = None
+    ) -> Callable[[torch.dtype], Preconditioner | None] | None:
+        """That of diagonal I - factor S by type, see `CoarseSpace.deflation`; None without a coarse space."""
+        coarse = self.coarse
+        return None if coarse is None else lambda dtype: coarse.deflation(dtype, factor, diagonal, component_R)
 
     def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
         """(start, stop) of classes to solve together: the solver's memory is bounded, and in reach of the cache."""

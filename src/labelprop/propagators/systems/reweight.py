@@ -14,6 +14,7 @@ from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.systems.elimination import suits
 from labelprop.propagators.systems.laplacian import SHIFT, LaplacianSystem, warn_shifted
+from labelprop.propagators.systems.operator import Precondition
 
 FLOOR = 1e-5  # smallest g
 HUGE = 1e15  # g, where edges are light; scaled to 1 in that component, which changes no mean of neighbors
@@ -21,7 +22,7 @@ LARGEST = 1e300  # g, where it would overflow
 
 
 def poisson_reweighted(
-    graph: AffinityGraph, seeds: Seeds, *, max_iter: int, tol: float
+    graph: AffinityGraph, seeds: Seeds, *, max_iter: int, tol: float, preconditioner: Precondition = None
 ) -> tuple[AffinityGraph, Verdict]:
     """W'_ij = g_i g_j W_ij with (D - W) g = 1_seeds - mean(1_seeds), g := g - min g + 1e-5; and the solver's verdict.
 
@@ -38,7 +39,8 @@ def poisson_reweighted(
     if suits(graph):
         g_N, verdict = _by_elimination(scaled, component_N, sources_N), Verdict(0, 0.0, converged=True)
     else:
-        system = LaplacianSystem.of(scaled, (seeded > 0)[component_N], component_N)
+        keep_N = (seeded > 0)[component_N]
+        system = LaplacianSystem.of(scaled, keep_N, component_N, preconditioner=preconditioner)
         g_N, verdict = _by_iteration(system, sources_N, max_iter, tol)
     g_N = g_N.clamp(-LARGEST * heaviest, LARGEST * heaviest) / heaviest
     lowest = torch.full_like(counts, torch.inf).scatter_reduce(0, component_N, g_N, "amin")

@@ -1,0 +1,95 @@
+"""Cells: the rows of a graph in groups of near ones, joined by their weights alone.
+
+Vanek, Mandel, Brezina, "Algebraic multigrid by smoothed aggregation", Computing 56, 1996, form such groups from the
+entries of a matrix. They need no vectors and never cross the border of a component.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from labelprop.graph.affinity import AffinityGraph
+
+EDGES_AT_ONCE = 1 << 23
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """A group of each row; V (N, G) is D^1/2 in the rows of each cell, scaled to length 1."""
+
+    cell_N: np.ndarray  # int64; 0 in rows of no cell
+    entry_N: np.ndarray  # float64, of V; 0 in rows of no cell
+    volume_G: np.ndarray  # sum of D, float64
+
+    @classmethod
+    def of(cls, cell_N: np.ndarray, degree_N: np.ndarray, n_cells: int) -> Cells:
+        """From the cell of each row, -1 for none, and its degree."""
+        degree_N, cell_N = np.where(cell_N < 0, 0.0, degree_N), np.maximum(cell_N, 0)
+        volume_G = np.bincount(cell_N, degree_N, n_cells)
+        inverse_G = 1 / np.where(volume_G > 0, volume_G, 1)
+        return cls(cell_N, np.sqrt(degree_N * inverse_G[cell_N]), volume_G)
+
+    @classmethod
+    def grown(cls, normalized: AffinityGraph, degree_N: np.ndarray, n_cells: int, *, seed: int = 0) -> Cells:
+        """About `n_cells` cells of the graph whose weights, divided by the roots of both degrees, are given.
+
+        Each of as many random rows (at most N) is a cell at first. Round by round every row joins the cell with the
+        largest entry of its row of S V, heavy for its size (ties: the lowest number); once all have, all choose
+        again. Components where no such row fell stay out.
+        """
+        weights, n = normalized.to_scipy(), normalized.n
+        n_cells = min(n_cells, n)
+        cell_N = np.full(n, -1)
+        cell_N[np.random.default_rng(seed).permutation(n)[:n_cells]] = np.arange(n_cells)
+        open_M = np.flatnonzero(cell_N < 0)
+        while len(open_M):
+            joined_M = cls.of(cell_N, degree_N, n_cells)._best(weights[open_M])
+            if (joined_M < 0).all():
+                break
+            cell_N[open_M] = joined_M
+            open_M = open_M[joined_M < 0]
+        chosen_N = cls.of(cell_N, degree_N, n_cells)._best(weights)
+        return cls.of(np.where(chosen_N < 0, cell_N, chosen_N), degree_N, n_cells)
+
+    def order(self) -> torch.Tensor:
+        """The rows, those of one cell after those of the other (N,)."""
+        return torch.from_numpy(self.cell_N.argsort(kind="stable"))
+
+    def take(self, order_N: np.ndarray) -> Cells:
+        """The same with the rows in another order."""
+        return replace(self, cell_N=self.cell_N[order_N], entry_N=self.entry_N[order_N])
+
+    def matrix(self, dtype: np.dtype) -> sparse.csr_array:
+        """V (N, G)."""
+        parts = (self.entry_N.astype(dtype), self.cell_N.astype(np.int32), np.arange(len(self.cell_N) + 1))
+        return sparse.csr_array(parts, shape=(len(self.cell_N), len(self.volume_G)))
+
+    def merged(self, weights: sparse.csr_array) -> Iterator[sparse.csr_array]:
+        """weights (M, N) times V in blocks of rows, in the type of the weights: columns of one cell become one."""
+        cells_NG = self.matrix(weights.dtype)
+        step = max(1, EDGES_AT_ONCE * weights.shape[0] // max(1, weights.nnz))
+        for start in range(0, weights.shape[0], step):
+            yield weights[start : start + step] @ cells_NG
+
+    def _best(self, weights: sparse.csr_array) -> np.ndarray:
+        """The column of the largest entry of each row of weights times V (M,); -1 where there is none above 0."""
+        return np.concatenate([_largest(block) for block in self.merged(weights)])
+
+
+def _largest(block: sparse.csr_array) -> np.ndarray:
+    counts_B = np.diff(block.indptr)
+    best_B = np.full(len(counts_B), -1)
+    some = np.flatnonzero(counts_B)
+    if len(some):
+        peak_S = np.maximum.reduceat(block.data, block.indptr[some])
+        at_peak = np.flatnonzero((block.data == np.repeat(peak_S, counts_B[some])) & (block.data > 0))
+        place = np.repeat(some, counts_B[some])[at_peak]
+        lowest_B = np.full(len(counts_B), np.iinfo(np.int64).max)
+        np.minimum.at(lowest_B, place, block.indices[at_peak])
+        best_B = np.where(lowest_B == np.iinfo(np.int64).max, -1, lowest_B)
+    return best_B
