@@ -10,6 +10,7 @@ import torch
 
 CACHED = 1 << 19  # numbers of each array worked on at once on a CPU
 AUDIT_EVERY = 50  # steps with a preconditioner: a near null vector makes x large, and rounding with it
+PATIENCE = 0.25  # of all steps so far, that a column waits for others to be audited with
 ROUNDING = 4  # a residual is known to this many roundings of A x; up to 2 were seen
 
 Matmul = Callable[[torch.Tensor], torch.Tensor]  # (N, C') -> (N, C') for any C'
@@ -92,7 +93,7 @@ def cg(
     found = ColumnSolve.empty(b_NC.shape[0], b_NC.shape[1], b_NC.dtype, b_NC.device)
     norm_C = torch.linalg.vector_norm(b_NC, dim=0)
     running = _Block(b_NC, norm_C.nonzero().squeeze(1), precondition)
-    max_iter = int(max_iter)  # NumPy's numbers are no Python ones to torch
+    max_iter, first = int(max_iter), 0  # NumPy's numbers are no Python ones to torch
     for step in range(1, max_iter + 1):
         if not len(running.columns_A):
             break
@@ -101,21 +102,26 @@ def cg(
         asked_A = broken_A | claimed_A | (step == max_iter)
         if precondition is not None and step % AUDIT_EVERY == 0:
             asked_A = torch.ones_like(asked_A)
-        # Preconditioned columns are done soon after each other: half of them are audited together, in one product.
-        wait = precondition is not None and not bool(broken_A.any())
-        if asked_A.sum() < (0.5 * len(asked_A) if wait else 1):
-            running.waiting_A = claimed_A
+        if not bool(asked_A.any()):
             continue
+        # Preconditioned columns are done soon after each other, and audited together in one product.
+        if precondition is not None and not bool(broken_A.any() | asked_A.all()):
+            first = first or step
+            if step - first < PATIENCE * step:
+                running.waiting_A = claimed_A
+                continue
+        first = 0
         asked = asked_A.nonzero().squeeze(1)
         columns = running.columns_A[asked]
-        true_NA = b_NC[:, columns] - matmul(running.x_NA[:, asked])
+        true_NA = _columns(b_NC, columns) - matmul(_columns(running.x_NA, asked))
         relative_A = running.audited_norm(asked, true_NA) / norm_C[columns]
         stuck_A = broken_A[asked] | (relative_A > 0.9 * running.checked_A[asked])
         done_A = (relative_A <= tol) | stuck_A | (step == max_iter)
         finished = columns[done_A]
-        found.solution_NC[:, finished] = running.x_NA[:, asked[done_A]]
+        found.solution_NC[:, finished] = _columns(running.x_NA, asked[done_A])
         found.residual_C[finished], found.steps_C[finished] = relative_A[done_A].double(), step
-        running.restart(asked[~done_A], true_NA[:, ~done_A], relative_A[~done_A])
+        if not bool(done_A.all()):
+            running.restart(asked[~done_A], true_NA[:, ~done_A], relative_A[~done_A])
         running.drop(asked[done_A])
     return found
 
@@ -201,7 +207,7 @@ class _Block:
         """
         true_A = torch.linalg.vector_norm(true_NA, dim=0)
         updated_A = self.rr_A[places].sqrt()
-        size_A = self.gain_A[places] * torch.linalg.vector_norm(self.x_NA[:, places], dim=0)
+        size_A = self.gain_A[places] * torch.linalg.vector_norm(_columns(self.x_NA, places), dim=0)
         rounding_A = ROUNDING * torch.finfo(true_A.dtype).eps * size_A
         return torch.where(true_A <= updated_A + rounding_A, updated_A, true_A)
 
@@ -229,6 +235,11 @@ class _Block:
         self.rr_A, self.rz_A, self.waiting_A = self.rr_A[kept], self.rz_A[kept], self.waiting_A[kept]
         self.pp_A, self.gain_A = self.pp_A[kept], self.gain_A[kept]
         self.x_NA, self.r_NA, self.p_NA = self.x_NA[:, kept], self.r_NA[:, kept], self.p_NA[:, kept]
+
+
+def _columns(x_NA: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """These columns, in ascending order; x itself where they are all."""
+    return x_NA if len(places) == x_NA.shape[1] else x_NA[:, places]
 
 
 def _row_blocks(x_NA: torch.Tensor) -> Iterator[slice]:

@@ -87,7 +87,8 @@ class Diffusion(GraphPropagator):
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
         sink, verdicts, totals_C = class_sink(seeds, self.top_classes, graph.weights_E), [], seeds.totals_C()
-        for first, solved in self.solved(DiffusionSystem.of, seeds, made_with=(self.preconditioner,), **solving):
+        made_with = (self.preconditioner, seeds.n_classes)
+        for first, solved in self.solved(DiffusionSystem.of, seeds, made_with=made_with, **solving):
             verdicts.append(solved.verdict(self.tol))
             scores_NB = solved.solution_NC
             if self.balance_seeds:

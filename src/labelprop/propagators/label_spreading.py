@@ -51,7 +51,8 @@ class LabelSpreading(DropInPropagator):
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
         sink, verdicts = class_sink(seeds, self.top_classes, graph.weights_E), []
-        for first, solved in self.solved(spreading_system, seeds, made_with=(self.preconditioner,), **solving):
+        made_with = (self.preconditioner, seeds.n_classes)
+        for first, solved in self.solved(spreading_system, seeds, made_with=made_with, **solving):
             verdicts.append(solved.verdict(self.tol))
             sink.add((solved.solution_NC * (1 - self.alpha)).clamp_min_(0), first)  # F is nowhere negative
         reached_N = sink.nonzero()  # zeros are exact: CG never leaves the components that hold seeds
@@ -60,6 +61,8 @@ class LabelSpreading(DropInPropagator):
         return conclude(*found, labels_N=sink.labels_N)
 
 
-def spreading_system(graph: AffinityGraph, preconditioner: Precondition) -> DiffusionSystem | SpreadingElimination:
+def spreading_system(
+    graph: AffinityGraph, preconditioner: Precondition, n_columns: int
+) -> DiffusionSystem | SpreadingElimination:
     """(I - alpha S) Z = Y, ready to be solved."""
-    return SpreadingElimination(graph) if suits(graph) else DiffusionSystem.of(graph, preconditioner)
+    return SpreadingElimination(graph) if suits(graph) else DiffusionSystem.of(graph, preconditioner, n_columns)

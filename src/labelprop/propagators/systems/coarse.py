@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,35 +12,48 @@ from labelprop.functional.deflate import Deflation, coarse_inverse
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.cells import Cells
 
-CELLS_A_ROOT, ROWS_A_CELL = 4.0, 10  # cells for each sqrt(N), and how many rows they have at least, on average
+# Cells: CELLS n^0.4 c^0.3 for n rows and c columns balances the g^3 operations of the dense system with the steps of
+# all columns, which fall as (n / g)^0.4; at least so many rows a cell.
+CELLS, ROWS_POWER, COLUMNS_POWER, ROWS_A_CELL = 3.0, 0.4, 0.3, 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CoarseSpace:
-    """V (R, G) of the cells with S V and V^T S V, S the normalized weights in the rows R."""
+    """V (R, G) of the cells of a graph with S V and V^T S V, S its normalized weights in the rows R."""
 
     cell_R: torch.Tensor  # int64
     entry_R: torch.Tensor  # of V, float64; 0 in rows of no cell
     volume_G: torch.Tensor  # sum of D, float64
+    small_GG: torch.Tensor  # V^T S V, float64
     merged: AffinityGraph  # S V (R, G)
     both_t: AffinityGraph  # the transposes of S V and V, row by row in turn (2 G, R): threads share them out evenly
-    small_GG: torch.Tensor  # V^T S V, float64
     _inverses: dict[tuple[float, float], torch.Tensor | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, normalized: AffinityGraph, cells: Cells) -> CoarseSpace:
-        """From S and its cells."""
-        device, n_cells = normalized.device, len(cells.volume_G)
+    def of(cls, normalized: AffinityGraph, degree_R: torch.Tensor, n_columns: int) -> CoarseSpace:
+        """From S and the degrees, with as many cells as pay for so many right sides."""
+        most = int(CELLS * normalized.n**ROWS_POWER * n_columns**COLUMNS_POWER)
+        n_cells = max(1, min(normalized.n // ROWS_A_CELL, most))
+        cells = Cells.grown(normalized, degree_R.double().cpu().numpy(), n_cells)
         merged = sparse.vstack(list(cells.merged(normalized.to_scipy())), format="csr")
-        both_t = sparse.vstack([merged.T.tocsr(), cells.matrix(merged.dtype).T.tocsr()], format="csr")
-        return cls(
-            torch.from_numpy(cells.cell_N).to(device),
-            torch.from_numpy(cells.entry_N).to(device),
-            torch.from_numpy(cells.volume_G).to(device),
-            AffinityGraph.from_scipy(merged, device),
-            AffinityGraph.from_scipy(both_t[np.arange(2 * n_cells).reshape(2, n_cells).T.ravel()], device),
-            torch.from_numpy(_small(merged, cells)).to(device),
-        )
+        parts = (cells.cell_N, cells.entry_N, cells.volume_G, _small(merged, cells))
+        cell_R, entry_R, volume_G, small_GG = (torch.from_numpy(part).to(normalized.device) for part in parts)
+        graphs = _both_ways(merged, cells.matrix(merged.dtype), normalized.device)
+        return cls(cell_R, entry_R, volume_G, small_GG, *graphs)
+
+    def order(self) -> torch.Tensor:
+        """The rows (R,), those of one cell after those of the other, and neighboring cells near each other."""
+        cells = sparse.csr_matrix(self.small_GG.cpu().numpy())
+        rank_G = torch.from_numpy(np.argsort(sparse.csgraph.reverse_cuthill_mckee(cells, symmetric_mode=True)))
+        return rank_G.to(self.cell_R.device)[self.cell_R].argsort(stable=True)
+
+    def take(self, order_R: torch.Tensor) -> CoarseSpace:
+        """The same with the rows in another order."""
+        merged, order = self.merged.to_scipy()[order_R.cpu().numpy()], order_R.to(self.cell_R.device)
+        cell_R, entry_R = self.cell_R[order], self.entry_R[order]
+        parts = (entry_R.cpu().numpy().astype(merged.dtype), cell_R.cpu().numpy(), np.arange(len(cell_R) + 1))
+        graphs = _both_ways(merged, sparse.csr_array(parts, shape=merged.shape), self.cell_R.device)
+        return replace(self, cell_R=cell_R, entry_R=entry_R, merged=graphs[0], both_t=graphs[1])
 
     def deflation(
         self, dtype: torch.dtype, factor: float, diagonal: float, component_R: torch.Tensor | None = None
@@ -72,10 +85,14 @@ class CoarseSpace:
         return torch.outer(share_G, share_G).mul_(component_G[:, None] == component_G)
 
 
-def coarse_cells(normalized: AffinityGraph, degree_R: torch.Tensor) -> Cells:
-    """As many cells as pay: enough to leave few steps, few enough for the dense system to cost little."""
-    n_cells = max(1, min(normalized.n // ROWS_A_CELL, int(CELLS_A_ROOT * normalized.n**0.5)))
-    return Cells.grown(normalized, degree_R.double().cpu().numpy(), n_cells)
+def _both_ways(
+    merged: sparse.csr_array, cells_RG: sparse.csr_array, device: torch.device
+) -> tuple[AffinityGraph, AffinityGraph]:
+    """S V, and the transposes of S V and V, row by row in turn."""
+    n_cells = merged.shape[1]
+    both_t = sparse.vstack([merged.T.tocsr(), cells_RG.T.tocsr()], format="csr")
+    in_turn = both_t[np.arange(2 * n_cells).reshape(2, n_cells).T.ravel()]
+    return AffinityGraph.from_scipy(merged, device), AffinityGraph.from_scipy(in_turn, device)
 
 
 def _small(merged: sparse.csr_array, cells: Cells) -> np.ndarray:

@@ -21,8 +21,10 @@ class DiffusionSystem:
     normalized: Normalized
 
     @classmethod
-    def of(cls, weights: AffinityGraph | Operator, preconditioner: Precondition = None) -> DiffusionSystem:
-        return cls(Normalized.of(weights, preconditioner=preconditioner))
+    def of(
+        cls, weights: AffinityGraph | Operator, preconditioner: Precondition = None, n_columns: int = 1
+    ) -> DiffusionSystem:
+        return cls(Normalized.of(weights, preconditioner=preconditioner, n_columns=n_columns))
 
     def solve(self, seeds: Seeds, classes: Sequence[int], *, alpha: float, max_iter: int, tol: float) -> ColumnSolve:
         """Z for these classes, (N, len(classes)).

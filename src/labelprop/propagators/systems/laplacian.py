@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,9 +48,10 @@ class LaplacianSystem:
         component_N: torch.Tensor | None = None,
         *,
         preconditioner: Precondition = None,
+        n_columns: int = 1,
     ) -> LaplacianSystem:
         """Prepares the system in the rows `keep_N` (N,) bool; `component_N` where they make up whole components."""
-        normalized = Normalized.of(weights, keep_N, preconditioner)
+        normalized = Normalized.of(weights, keep_N, preconditioner, n_columns)
         if component_N is None or not normalized.n:
             return cls(normalized, None, None)
         component_R = component_N[normalized.rows_R]
@@ -106,7 +108,8 @@ class HarmonicSystem:
             rows = rows_R.cpu().numpy()
             inner = AffinityGraph.from_scipy(weights.to_scipy()[rows][:, rows], weights.device)
             return cls(operator, inner, rows_R)
-        system = LaplacianSystem.of(weights, keep_N, preconditioner=preconditioner)
+        solving: dict[str, Any] = {"preconditioner": preconditioner, "n_columns": seeds.n_classes}
+        system = LaplacianSystem.of(weights, keep_N, **solving)
         return cls(operator, system, system.normalized.rows_R)
 
     def solve(self, seeds: Seeds, classes: Sequence[int], *, max_iter: int, tol: float) -> ColumnSolve:
@@ -156,7 +159,8 @@ class PoissonSystem:
         cls, weights: AffinityGraph | Operator, parts: SeedComponents, preconditioner: Precondition = None
     ) -> PoissonSystem:
         mixed_N = parts.mixed_N
-        return cls(LaplacianSystem.of(weights, mixed_N >= 0, mixed_N, preconditioner=preconditioner), parts)
+        solving: dict[str, Any] = {"preconditioner": preconditioner, "n_columns": parts.shares_GC.shape[1]}
+        return cls(LaplacianSystem.of(weights, mixed_N >= 0, mixed_N, **solving), parts)
 
     def solve(
         self, seeds: Seeds, classes: Sequence[int], *, max_iter: int, tol: float, shift: float = 0.0

@@ -10,7 +10,7 @@ import torch
 
 from labelprop.functional.solve import Matmul, Preconditioner
 from labelprop.graph.affinity import AffinityGraph, inverse_root
-from labelprop.propagators.systems.coarse import CoarseSpace, coarse_cells
+from labelprop.propagators.systems.coarse import CoarseSpace
 
 CELLS_FROM = 5_000  # rows; below, setting up takes longer than the steps that are saved
 RENUMBER_FROM = 10_000  # rows; below, a block of columns stays in the cache anyway
@@ -54,17 +54,18 @@ class Normalized:
         weights: AffinityGraph | Operator,
         keep_N: torch.Tensor | None = None,
         preconditioner: Precondition = None,
+        n_columns: int = 1,
     ) -> Normalized:
         """In the rows `keep_N` (N,) bool; None for all.
 
-        With "cells" there is a coarse space, with "auto" where it pays; an operator, whose entries are not known, has
-        none.
+        With "cells" there is a coarse space, with "auto" where it pays, made for so many right sides; an operator,
+        whose entries are not known, has none.
         """
         degree_N = weights.degree() if isinstance(weights, AffinityGraph) else weights.degree_N
         keep_N = torch.ones_like(degree_N, dtype=torch.bool) if keep_N is None else keep_N
         rows_R = keep_N.nonzero().squeeze(1)
         if isinstance(weights, AffinityGraph):
-            return cls._of_graph(weights, degree_N, rows_R, preconditioner)
+            return cls._of_graph(weights, degree_N, rows_R, preconditioner, n_columns)
         matmul = weights.matmul
         scale_N1 = inverse_root(degree_N)[:, None]
 
@@ -82,7 +83,12 @@ class Normalized:
 
     @classmethod
     def _of_graph(
-        cls, graph: AffinityGraph, degree_N: torch.Tensor, rows_R: torch.Tensor, preconditioner: Precondition
+        cls,
+        graph: AffinityGraph,
+        degree_N: torch.Tensor,
+        rows_R: torch.Tensor,
+        preconditioner: Precondition,
+        n_columns: int,
     ) -> Normalized:
         part = graph.normalized()
         if len(rows_R) < graph.n:
@@ -91,13 +97,12 @@ class Normalized:
         sparse = part.n_edges <= part.n * DENSE_DEGREE
         cells = preconditioner == "cells" or (preconditioner == "auto" and part.n >= CELLS_FROM and sparse)
         degree_R = degree_N[rows_R]
-        found = coarse_cells(part, degree_R) if cells and part.n_edges else None
+        coarse = CoarseSpace.of(part, degree_R, n_columns) if cells and part.n_edges else None
         # An order of the rows makes products faster on a CPU, where rows have few neighbors.
         if part.n >= RENUMBER_FROM and part.device.type == "cpu" and sparse:
-            part, order_R = part.renumbered(None if found is None else found.order())
+            part, order_R = part.renumbered(None if coarse is None else coarse.order())
             rows_R, degree_R = rows_R[order_R], degree_R[order_R]
-            found = None if found is None else found.take(order_R.numpy())
-        coarse = None if found is None else CoarseSpace.of(part, found)
+            coarse = None if coarse is None else coarse.take(order_R)
         return cls(lambda dtype, factor: _times(part.astype(dtype).scaled(factor)), degree_R, rows_R, coarse)
 
     @property
