@@ -26,6 +26,7 @@ OTHERS: dict[str, dict[Any, Any]] = {  # where the default is a name or None: wh
     "normalizer": {None: 2.2456},
     "noise": {None: 5},
     "pool": {"unlabeled": "all"},
+    "preconditioner": {"auto": "cells"},
     "schedule": {"cosine": "two-drops"},
     "source": {"spectral-cut": "knn"},
     "threshold": {None: 0.5},

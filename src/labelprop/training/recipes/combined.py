@@ -13,10 +13,9 @@ from labelprop.methods.mean_teacher import MeanTeacher
 from labelprop.methods.phases import Phase
 from labelprop.methods.settings import FIRST_SHARE, Settings, defaults, recipe
 from labelprop.methods.uda import Uda
-from labelprop.training.recipes.diffused import NEIGHBORS, WEIGHTS, diffused_labels
+from labelprop.training.recipes.diffused import GRAPH, NEIGHBORS, WEIGHTS, diffused_labels
 from labelprop.training.recipes.embedding import AGGREGATION_DROPS, AROUND, VOTE, before_votes
 from labelprop.training.recipes.strong import WHOLE, averaged
-from labelprop.training.recipes.teacher import GRAPH
 
 FEW = 192  # examples of a batch, 64 labeled: two phases share the steps, and 512 as in FixMatch leave each too few
 

@@ -12,7 +12,9 @@ from labelprop.methods.settings import FIRST_SHARE, Settings, defaults, recipe
 from labelprop.methods.supervised import Supervised
 from labelprop.propagators.diffusion import Diffusion
 
-PROPAGATION = ("n_neighbors", "power", "alpha", "max_iter", "tol", "balance_seeds", "max_normalize")
+SYSTEM = ("n_neighbors", "power", "alpha", "preconditioner")
+GRAPH = defaults(Diffusion, *SYSTEM)
+PROPAGATION = (*SYSTEM, "max_iter", "tol", "balance_seeds", "max_normalize")
 NEIGHBORS = defaults(DiffusionLabels, "class_share")
 WEIGHTS = defaults(DiffusionLabels, "certainty", "class_balance", "max_class_weight", "label_view")
 TRIED = ("label-propagation", "label-spreading", "diffusion")  # solved in a fraction of the time of the others

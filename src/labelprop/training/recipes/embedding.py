@@ -13,7 +13,7 @@ from labelprop.methods.local_labels import LocalLabels
 from labelprop.methods.phases import Phase
 from labelprop.methods.settings import FIRST_SHARE, Settings, defaults, pick, recipe
 from labelprop.methods.supervised import Supervised
-from labelprop.propagators.diffusion import Diffusion
+from labelprop.training.recipes.diffused import GRAPH
 
 INSTANCE_DROPS = (0.6, 0.8)  # epochs 120 and 160 of 200 (Wu et al. 2018)
 AGGREGATION_DROPS = (0.8, 0.935)  # 160 and 187 of 200 (Zhuang, Zhai, Yamins 2019)
@@ -38,7 +38,6 @@ def la(s: Settings) -> tuple[Phase, ...]:
 AROUND = defaults(LocalLabels, "batch_size", "dim", "temperature", "momentum", "confidence")
 AROUND |= {"labeled_batch_size": 64, "start": "supervised"}
 VOTE = defaults(LocalLabels, "n_neighbors", "n_density", "density", "pool", "label_source")
-GRAPH = defaults(Diffusion, "n_neighbors", "power", "alpha")
 
 
 @recipe("llp", AROUND, VOTE, defaults(LocalLabels, "classification"))

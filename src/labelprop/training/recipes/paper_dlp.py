@@ -115,6 +115,8 @@ def _recipe(protocol: PaperSettings, method: str, labels: int, changes: Mapping[
     one_stream: dict[str, Any] = {"lr": protocol.lr, "batch_size": protocol.batch_size}
     if method == "supervised":
         return replace(supervised(**one_stream), pass_over="labeled")
+    if method in ("dlp", "mt+dlp"):
+        changes = {"preconditioner": None, **changes}  # the paper's twenty steps
     made = RECIPES[method](**one_stream, labeled_batch_size=protocol.labeled_batch_size, **changes)
     if method == "mean-teacher":
         return made

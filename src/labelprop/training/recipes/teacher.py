@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from labelprop.methods.mean_teacher import MeanTeacher
 from labelprop.methods.phases import Phase
-from labelprop.methods.settings import FIRST_SHARE, Settings, defaults, recipe
-from labelprop.propagators.diffusion import Diffusion
-from labelprop.training.recipes.diffused import NEIGHBORS, WEIGHTS, diffused_labels
-
-GRAPH = defaults(Diffusion, "n_neighbors", "power", "alpha")
+from labelprop.methods.settings import FIRST_SHARE, Settings, recipe
+from labelprop.training.recipes.diffused import GRAPH, NEIGHBORS, WEIGHTS, diffused_labels
 
 
 @recipe("mean-teacher", MeanTeacher)
