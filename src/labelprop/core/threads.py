@@ -14,12 +14,17 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from labelprop.core.progress import Reporter
 from labelprop.core.text import counted
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 ROOT = Path("/")
 COUNT, COUNTS = "OMP_NUM_THREADS", ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -140,6 +145,21 @@ def threads(number: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def in_threads(work: Callable[[Item], Found], items: Iterable[Item], number: int) -> Iterator[Found]:
+    """What the work finds on each of the items, in their order, so many at a time; they share torch's threads."""
+    import torch
+
+    if number <= 1:
+        yield from map(work, items)
+        return
+    pool = ThreadPoolExecutor(number)
+    with threads(max(1, torch.get_num_threads() // number)):  # threads that start inside have no more
+        try:
+            yield from pool.map(work, items)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _text(path: Path) -> str:
