@@ -143,3 +143,16 @@ def test_a_choice_in_the_process_stays(two_cores, monkeypatch) -> None:
     monkeypatch.setattr(threads, "usable_cores", lambda: 4)
     with fitting_threads(Heard()):
         assert torch.get_num_threads() == 2
+
+
+def test_work_side_by_side_comes_in_order_and_shares_the_threads() -> None:
+    torch.set_num_threads(4)
+    try:
+        found = list(threads.in_threads(lambda item: (item, torch.get_num_threads()), range(9), 2))
+        assert found == [(item, 2) for item in range(9)]
+        assert torch.get_num_threads() == 4
+        with pytest.raises(ZeroDivisionError):
+            list(threads.in_threads(lambda item: 1 // item, [1, 0, 2], 2))
+        assert torch.get_num_threads() == 4
+    finally:
+        torch.set_num_threads(1)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from labelprop.graph.neighbors.cells import TILE, Cells
+from labelprop.graph.neighbors.cells import CLOSENESS, TILE, Cells
 from labelprop.graph.neighbors.rows import as_rows
 
 
@@ -25,8 +25,10 @@ def test_every_row_is_in_its_nearest_cell_once(metric: str) -> None:
     assert int(cells.counts_G.sum()) == len(numbers)
     assert len(cells.number_P) == int(cells.tiles_G.sum()) * TILE
     if metric != "inner":
-        nearest_cell = cells.closeness(rows.take(numbers)).argmax(dim=1)
+        nearest_cell = CLOSENESS[metric](rows.take(numbers), cells.centers_GD).argmax(dim=1)
         assert torch.equal(cells.cell_of(900)[numbers], nearest_cell)
+    own = rows.take(numbers[cells.cell_of(900)[numbers] == 3])
+    torch.testing.assert_close(cells.means_GD[3], own.mean(dim=0))
 
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean", "inner"])
@@ -48,3 +50,5 @@ def test_duplicates_leave_cells_empty_and_nothing_is_lost() -> None:
     cells = Cells.of(as_rows(np.ones((500, 3), dtype=np.float32)), seed=0)
     assert (cells.counts_G > 0).sum() == 1
     assert cells.number_P[cells.number_P >= 0].tolist() == list(range(500))
+    closeness = cells.closeness(torch.ones(1, 3))
+    assert ((closeness == -torch.inf) == (cells.counts_G == 0)).all()

@@ -1,6 +1,6 @@
 """Approximate nearest neighbors: only cells near a query are compared with it, as many as a stated recall needs.
 
-A query looks into every cell whose center is at most `reach` less similar to it than the nearest center. The reach
+A query looks into every cell whose mean is at most `reach` less similar to it than the most similar mean. The reach
 is chosen so that `RECALL` of the true neighbors of a sample are found; the recall reported is then measured on
 other rows. Where a quarter of all rows would have to be compared, products of everything are quicker, and the
 exact search is run instead.
@@ -28,6 +28,7 @@ from labelprop.graph.neighbors.sparse_rows import SparseRows
 
 RECALL = 0.98  # wanted, of the true neighbors
 CHOSEN_ON, MEASURED_ON = 512, 256  # rows to choose the reach on, and others to measure the recall on
+EXACTLY = 256  # rows compared with all others at once
 SLACK = 0.02  # by which the sample's recall may miss `RECALL`
 MOST = 0.25  # of all rows compared with; beyond, the exact search is quicker
 HELD = {"cpu": 5 << 24, "cuda": 1 << 28}  # similarities held at once, at most
@@ -75,7 +76,8 @@ def search(rows: Rows, k: int, *, queries: Rows | None = None, exclude_self: boo
     for found in in_threads(find, torch.split(order_N, size), number):
         done += found
         advance("search", done, len(usable))
-    for short in torch.split(order_N[similarities_NK[order_N, -1] == -torch.inf], size):
+    short = order_N[similarities_NK[order_N, -1] == -torch.inf]
+    if len(short):
         similarities_NK[short], indices_NK[short] = scan.truth(short)
     recall = scan.recall(measured, similarities_NK[measured], true_MK)
     return Neighbors(indices_NK, similarities_NK, recall, torch.cat([order_N, looked_up.zero_N.nonzero().squeeze(1)]))
@@ -142,8 +144,11 @@ class _Scan:
 
     def truth(self, places_B: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """As `find`, by exact search."""
-        block = self._looked_up.take(places_B)
-        return self._exact.find(block, places_B if self._exclude_self else None, self._looked_up.zero_N[places_B])
+        found = []
+        for here_B in torch.split(places_B, EXACTLY):
+            self_B, empty_B = here_B if self._exclude_self else None, self._looked_up.zero_N[here_B]
+            found.append(self._exact.find(self._looked_up.take(here_B), self_B, empty_B))
+        return torch.cat([values for values, _ in found]), torch.cat([indices for _, indices in found])
 
     def recall(self, places_S: torch.Tensor, found_SK: torch.Tensor, true_SK: torch.Tensor) -> float:
         """Share of places filled with a neighbor as similar as a true one; equal ones count, whichever was found."""

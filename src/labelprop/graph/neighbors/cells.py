@@ -29,6 +29,7 @@ class Cells:
 
     metric: str
     centers_GD: torch.Tensor  # float32
+    means_GD: torch.Tensor  # what queries are compared with: the means of cells, shorter where rows lie apart
     counts_G: torch.Tensor  # rows of each cell
     tiles_G: torch.Tensor  # tiles of each cell
     first_G: torch.Tensor  # its first tile
@@ -47,9 +48,13 @@ class Cells:
         sample_SD = rows.take(usable[torch.from_numpy(chosen)]).float()
         centers_GD = lloyd(sample_SD, sample_SD[:n_cells].clone(), ROUNDS, closeness)
         cell_N = torch.empty(len(usable), dtype=torch.int64, device=rows.device)
+        means_GD = torch.zeros_like(centers_GD)
         for start, stop in spans(len(usable), rows.dim + n_cells):
-            cell_N[start:stop] = closeness(rows.take(usable[start:stop]).float(), centers_GD).argmax(1)
+            block = rows.take(usable[start:stop]).float()
+            cell_N[start:stop] = closeness(block, centers_GD).argmax(1)
+            means_GD.index_add_(0, cell_N[start:stop], block)
         counts_G = torch.bincount(cell_N, minlength=n_cells)
+        means_GD /= counts_G.clamp_min(1)[:, None]
         tiles_G = (counts_G + TILE - 1) // TILE
         first_G = tiles_G.cumsum(0) - tiles_G
         order_N = cell_N.argsort(stable=True)
@@ -64,12 +69,12 @@ class Cells:
                 block = block - centers_GD[cell_N[order_N[start:stop]]]
             stored_PD[place_N[start:stop]] = block
         squares_P = stored_PD.square().sum(dim=1) if rows.metric == "euclidean" else None
-        return cls(rows.metric, centers_GD, counts_G, tiles_G, first_G, stored_PD, squares_P, number_P)
+        return cls(rows.metric, centers_GD, means_GD, counts_G, tiles_G, first_G, stored_PD, squares_P, number_P)
 
     def closeness(self, block: torch.Tensor) -> torch.Tensor:
-        """How similar rows are to the centers (B, G), by the metric of the rows."""
-        found_BG: torch.Tensor = REACHED_BY[self.metric](block.float(), self.centers_GD)
-        return found_BG
+        """How similar rows are to the means of cells (B, G), by the metric of the rows; -inf to empty cells."""
+        found_BG: torch.Tensor = REACHED_BY[self.metric](block.float(), self.means_GD)
+        return found_BG.masked_fill_(self.counts_G == 0, -torch.inf)
 
     def cell_of(self, n: int) -> torch.Tensor:
         """The cell of each of n rows (N,); 0 for zero vectors, which have none."""

@@ -20,6 +20,7 @@ from labelprop.functional.ragged import Ragged, flat_nonzero
 from labelprop.graph.neighbors.cells import TILE, Cells
 
 PEAKS = TILE  # of a query in a cell
+FOLD = 4  # times as many peaks as rows wanted: with fewer the floor is lower, with more it takes longer to find
 
 
 class Probe:
@@ -32,7 +33,7 @@ class Probe:
     def best(self, block: torch.Tensor, reach: float, width: int) -> tuple[torch.Tensor, torch.Tensor]:
         """The `width` best similarities and their rows from all cells in reach, (B, width); -inf and -1 for too few.
 
-        In reach is a cell whose center is at most so much less similar to a query than the nearest center.
+        In reach is a cell whose mean is at most so much less similar to a query than the most similar mean.
         """
         cells, block = self._cells, block.float()
         pairs = _Pairs.of(cells, block, reach)
@@ -56,7 +57,7 @@ class Probe:
     def _products(self, block: torch.Tensor, pairs: _Pairs) -> tuple[torch.Tensor, torch.Tensor]:
         """Similarities, pair by pair, and the peaks of each pair (Q, PEAKS)."""
         cells = self._cells
-        products_P = self._room(pairs.total, block.device)
+        products_P = self._room("products", pairs.total, torch.float32, block.device)
         peaks_QE = torch.empty(len(pairs.query_Q), PEAKS, device=block.device)
         counts, firsts = cells.counts_G.tolist(), cells.first_G.tolist()
         for cell, pair, start, width in pairs.by_cell():
@@ -68,7 +69,7 @@ class Probe:
 
     def _above(self, products_P: torch.Tensor, pairs: _Pairs, floor_B: torch.Tensor) -> torch.Tensor:
         """Places of products that reach the floor of their query."""
-        mask_P = torch.empty(pairs.total, dtype=torch.bool, device=floor_B.device)
+        mask_P = self._room("mask", pairs.total, torch.bool, floor_B.device)
         floor_Q1 = floor_B.index_select(0, pairs.query_Q)[:, None]
         for _, pair, start, width in pairs.by_cell():
             part = slice(start, start + (pair.stop - pair.start) * width)
@@ -79,10 +80,11 @@ class Probe:
                 torch.ge(room, floors, out=mask)
         return flat_nonzero(mask_P)
 
-    def _room(self, size: int, device: torch.device) -> torch.Tensor:
-        held: torch.Tensor | None = getattr(self._held, "products", None)
+    def _room(self, name: str, size: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+        held: torch.Tensor | None = getattr(self._held, name, None)
         if held is None or len(held) < size:
-            held = self._held.products = torch.empty(size, device=device)
+            held = torch.empty(size, dtype=dtype, device=device)
+            setattr(self._held, name, held)
         return held[:size]
 
 
@@ -94,6 +96,9 @@ def _floors(pairs: _Pairs, peaks_QE: torch.Tensor, width: int) -> torch.Tensor:
     floor_B = torch.empty(len(strips.start_B), device=peaks_QE.device)
     for queries, peaks in strips.blocks(peaks_PE):
         flat = peaks.flatten(1)
+        while flat.shape[1] >= FOLD * width and flat.shape[1] % 2 == 0:  # groups may be joined
+            half = flat.shape[1] // 2
+            flat = torch.maximum(flat[:, :half], flat[:, half:])
         floor_B[queries] = kth_largest(flat, min(width, flat.shape[1]))
     return floor_B.clamp_min_(torch.finfo(torch.float32).min)
 
