@@ -32,7 +32,8 @@ EXACTLY = 256  # rows compared with all others at once
 SLACK = 0.02  # by which the sample's recall may miss `RECALL`
 MOST = 0.25  # of all rows compared with; beyond, the exact search is quicker
 HELD = {"cpu": 5 << 24, "cuda": 1 << 28}  # similarities held at once, at most
-TOGETHER = 120  # queries that a cell is compared with at once, on average: with fewer the products are slow
+TOGETHER = 120  # queries that a cell is compared with at once, on average: with fewer the products are slow,
+FEWEST = 40  # and with fewer than these slower than in one thread after the other
 
 
 def search(rows: Rows, k: int, *, queries: Rows | None = None, exclude_self: bool = True, seed: int = 0) -> Neighbors:
@@ -113,10 +114,10 @@ class _Scan:
 
     def work(self) -> tuple[int, int]:
         """How many queries are looked up at once, and how many such blocks side by side."""
-        held, wanted = HELD.get(self._rows.device.type, HELD["cpu"]), TOGETHER * self._rows.n
+        n, held = self._rows.n, HELD.get(self._rows.device.type, HELD["cpu"])
         threads = torch.get_num_threads() if self._rows.device.type == "cpu" else 1
-        number = max(1, min(threads, 2 * held // wanted))
-        return max(1, int(min(held // number, wanted) / self._compared)), number
+        number = max(1, min(threads, held // (FEWEST * n)))
+        return max(1, int(min(held // number, TOGETHER * n) / self._compared)), number
 
     def by_cell(self, places_N: torch.Tensor) -> torch.Tensor:
         """These queries, those of one cell together."""

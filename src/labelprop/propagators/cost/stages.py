@@ -24,7 +24,7 @@ BOTH_WAYS = 1.5  # edges of a symmetric graph for each that a row chose: some ar
 # Fitted to measurements of benchmarks/forecast.py: costs that do not follow from the sizes alone.
 BLOCK = 2**24  # similarities that an exact search holds at once
 NEAR, NEAR_K, NEAR_PRODUCT = 500.0, 48.0, 100.0  # of the approximate search, a row and sqrt(n), where vectors cluster
-NEAR_HELD = 1.3  # bytes of it for each of the similarities it holds at once
+NEAR_HELD = 2.0  # bytes of it for each of the similarities it holds at once
 PRODUCT, PAIR = 1.7, 30.0  # of a search beside the trial's: large products are slower, and the best are kept
 DISTANCES = 2.5  # times what a search by cosine takes: they are computed in float64
 KERNEL = 20.0  # a pair, where all are computed
@@ -118,7 +118,7 @@ def search_for(size: Size, among: int, values: Mapping[str, Any]) -> tuple[str, 
     if kind == "exact":
         held = 2.2 * f * min(pairs, BLOCK) + 2 * min(n, 2**22 // max(1, d)) * d * f
     else:
-        held = among * (d * f + 24) + NEAR_HELD * f * min(HELD["cpu"], TOGETHER * n) + 2 * BLOCK * f
+        held = among * (d * f + 24) + NEAR_HELD * f * min(HELD["cpu"], 2 * TOGETHER * n) + 2 * BLOCK * f
         compared = n * among**0.5  # rows near enough, by the hundred
         products = min(NEAR_PRODUCT * compared * d, products)
         passes = min(compared * (NEAR + NEAR_K * k), passes)
