@@ -125,3 +125,17 @@ def test_the_order_holds_every_row_once_and_similar_ones_together() -> None:
     unit = torch.from_numpy(X / np.linalg.norm(X, axis=1, keepdims=True).clip(1e-9))[order][:1400]
     following = (unit[1:] * unit[:-1]).sum(dim=1).mean()
     assert following > 0.6
+
+
+def test_blocks_side_by_side_give_the_same_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = clusters(2500)
+    monkeypatch.setattr(approximate, "TOGETHER", 3)
+    torch.set_num_threads(3)
+    try:
+        once, twice = (nearest(X, 9, search="approximate") for _ in range(2))
+    finally:
+        torch.set_num_threads(1)
+    alone = nearest(X, 9, search="approximate")
+    assert torch.equal(once.indices_NK, twice.indices_NK)
+    assert torch.equal(once.similarities_NK, twice.similarities_NK)
+    assert (once.indices_NK == alone.indices_NK).float().mean() > 0.999

@@ -93,14 +93,15 @@ def _floors(pairs: _Pairs, peaks_QE: torch.Tensor, width: int) -> torch.Tensor:
     strips, place_Q = pairs.strips(torch.ones_like(pairs.query_Q), 1)
     peaks_PE = torch.full((strips.total, PEAKS), -torch.inf, device=peaks_QE.device)
     peaks_PE.index_copy_(0, place_Q.add_(torch.arange(len(place_Q), device=place_Q.device)), peaks_QE)
-    floor_B = torch.empty(len(strips.start_B), device=peaks_QE.device)
+    floor_B = torch.full((len(strips.start_B),), torch.finfo(torch.float32).min, device=peaks_QE.device)
     for queries, peaks in strips.blocks(peaks_PE):
         flat = peaks.flatten(1)
         while flat.shape[1] >= FOLD * width and flat.shape[1] % 2 == 0:  # groups may be joined
             half = flat.shape[1] // 2
             flat = torch.maximum(flat[:, :half], flat[:, half:])
-        floor_B[queries] = kth_largest(flat, min(width, flat.shape[1]))
-    return floor_B.clamp_min_(torch.finfo(torch.float32).min)
+        if flat.shape[1] >= width:
+            floor_B[queries] = kth_largest(flat, width).clamp_min_(torch.finfo(torch.float32).min)
+    return floor_B
 
 
 @dataclass(frozen=True, slots=True)
