@@ -75,19 +75,22 @@ def faiss_ivf(unit: np.ndarray, tried: np.ndarray, coded: bool = False) -> Calla
     lists = f"IVF{int(4 * len(unit) ** 0.5)}"
     kind = f"{lists},PQ{unit.shape[1] // 2}x4fs,RFlat" if coded else f"{lists},Flat"
 
-    def search(queries: np.ndarray, probes: int) -> np.ndarray:
+    def built() -> Any:
         index = faiss.index_factory(unit.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
         index.train(unit)
         index.add(unit)
-        if coded:
-            index.k_factor = 4
-        (index.base_index if coded else index).nprobe = probes
+        return index
+
+    def search(index: Any, queries: np.ndarray, probes: int) -> np.ndarray:
+        settings = f"nprobe={probes}" + (",k_factor_rf=4" if coded else "")
+        faiss.ParameterSpace().set_index_parameters(index, settings)
         return np.asarray(index.search(queries, K + 1)[0][:, 1:])
 
-    last = last_true(unit, tried)
-    recalls = ((probes, (search(unit[tried], probes) >= last - 1e-5).mean()) for probes in PROBES)
+    last, trial = last_true(unit, tried), built()
+    recalls = ((probes, (search(trial, unit[tried], probes) >= last - 1e-5).mean()) for probes in PROBES)
     enough = next((probes for probes, recall in recalls if recall >= WANTED), PROBES[-1])
-    return lambda: search(unit, enough)
+    del trial
+    return lambda: search(built(), unit, enough)
 
 
 def job(kind: str, name: str, n: int, data: str | None) -> dict[str, float]:
