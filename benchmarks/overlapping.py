@@ -1,4 +1,4 @@
-"""Clustered vectors that overlap, for timing propagation: neither separated blobs nor noise."""
+"""Clustered vectors for timing propagation: classes that overlap, and classes of many fine clusters set apart."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 BLOCK = 1 << 16
 RANK, AMBIENT = 16, 0.1
+FINE_SIZE, FINE_SPREAD, FINE_AMBIENT = 200, 0.4, 0.03
 
 
 def noise(n_classes: int) -> float:
@@ -27,6 +28,22 @@ def overlapping_clusters(n: int, n_classes: int, dim: int = 128, seed: int = 0) 
         inner = centers[truth[start:stop]] + spread * rng.standard_normal((stop - start, RANK), dtype=np.float32)
         vectors[start:stop] = inner @ frame + AMBIENT * rng.standard_normal((stop - start, dim), dtype=np.float32)
     return vectors, truth
+
+
+def fine_clusters(n: int, n_classes: int, dim: int = 128, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """As `overlapping_clusters`, but each class is several clusters of about 200 vectors that hardly touch others."""
+    rng = np.random.default_rng(seed)
+    n_clusters = n_classes * max(1, n // (FINE_SIZE * n_classes))
+    cluster = rng.integers(n_clusters, size=n)
+    centers = rng.normal(size=(n_clusters, RANK)).astype(np.float32)
+    frame = (rng.normal(size=(RANK, dim)) / RANK**0.5).astype(np.float32)
+    vectors = np.empty((n, dim), np.float32)
+    for start in range(0, n, BLOCK):
+        stop = min(start + BLOCK, n)
+        noise_BR = np.float32(FINE_SPREAD) * rng.standard_normal((stop - start, RANK), dtype=np.float32)
+        vectors[start:stop] = (centers[cluster[start:stop]] + noise_BR) @ frame
+        vectors[start:stop] += FINE_AMBIENT * rng.standard_normal((stop - start, dim), dtype=np.float32)
+    return vectors, cluster % n_classes
 
 
 def draw_seeds(truth: np.ndarray, per_class: int, seed: int = 0) -> np.ndarray:
