@@ -115,6 +115,22 @@ def test_nearly_disconnected_graphs(link: float) -> None:
             assert link <= 1e-8
 
 
+@pytest.mark.parametrize("link", [1.0, 0.1, 0.01, 1e-3, 1e-4])
+def test_single_precision_reaches_the_tolerance_in_a_fraction_of_the_steps(link: float) -> None:
+    graph = chain_of_groups(12, link).astype(torch.float32)
+    component_N = torch.zeros(graph.n, dtype=torch.int64)
+    b = torch.zeros(graph.n, 2)
+    b[3, 0], b[-3, 0], b[5, 1], b[90, 1] = 1, -1, 1, -1
+    steps = {}
+    for name in ("cells", None):
+        system = LaplacianSystem.of(graph, component_N == 0, component_N, preconditioner=name, n_columns=200)
+        found = system.solve(b[system.normalized.rows_R], max_iter=3000, tol=1e-6)
+        assert found.solution_NC.dtype == torch.float32
+        assert found.verdict(1e-6).converged
+        steps[name] = int(found.steps_C.max())
+    assert 3 * steps["cells"] < steps[None]
+
+
 def test_cells_save_most_steps_where_groups_are_hardly_linked() -> None:
     graph = chain_of_groups(12, 0.01)
     seeds = Seeds.hard(torch.full((graph.n,), -1).index_fill(0, torch.tensor([5]), 0), 1)

@@ -32,6 +32,10 @@ class Deflation:
     both_t: Matmul  # (N, C') -> (2 G, C')
     inverse_GG: torch.Tensor  # (V^T A V)^-1
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.inverse_GG.dtype
+
     def start(self, r_NC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Q r, and r - A Q r."""
         coarse_GC = self._solved(self.both_t(r_NC)[1::2])
@@ -47,8 +51,8 @@ class Deflation:
         return (along_GC * coarse_GC).sum(dim=0), lambda rows: self._spread(coarse_GC, rows)
 
     def _solved(self, coarse_GC: torch.Tensor) -> torch.Tensor:
-        """(V^T A V)^-1 times these columns, in the type of the inverse."""
-        return (self.inverse_GG @ coarse_GC.to(self.inverse_GG.dtype)).to(coarse_GC.dtype)
+        """(V^T A V)^-1 times these columns."""
+        return self.inverse_GG @ coarse_GC
 
     def _spread(self, coarse_GC: torch.Tensor, rows: slice) -> torch.Tensor:
         """V times these columns, in some rows."""

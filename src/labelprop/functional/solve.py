@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
 
 CACHED = 1 << 19  # numbers of each array worked on at once on a CPU
-AUDIT_EVERY = 50  # steps with a preconditioner: a near null vector makes x large, and rounding with it
+AUDIT_EVERY, DRIFT = 50, 2  # steps with a preconditioner: a near null vector makes x large, and rounding with it
 PATIENCE = 0.25  # of all steps so far, that a column waits for others to be audited with
 ROUNDING = 4  # a residual is known to this many roundings of A x; up to 2 were seen
 
@@ -19,6 +19,10 @@ RowsOf = Callable[[slice], torch.Tensor]  # some rows of a tensor (N, C') that i
 
 class Preconditioner(Protocol):
     """An approximate inverse of A; both functions take any number of columns."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type that it needs: in another, rounding may grow from step to step."""
 
     def start(self, r_NC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What to add to x first where the residual is r, and the residual afterwards; both (N, C')."""
@@ -101,7 +105,7 @@ def cg(
         claimed_A = running.rr_A.sqrt() <= tol * norm_C[running.columns_A]
         asked_A = broken_A | claimed_A | (step == max_iter)
         if precondition is not None and step % AUDIT_EVERY == 0:
-            asked_A = torch.ones_like(asked_A)
+            asked_A |= running.drifted(b_NC, matmul)
         if not bool(asked_A.any()):
             continue
         # Preconditioned columns are done soon after each other, and audited together in one product.
@@ -136,15 +140,21 @@ def cg_refined(
 ) -> ColumnSolve:
     """As `cg`; float32 columns that rounding stops short of `tol` are solved again in float64.
 
+    All are solved in float64 where the preconditioner needs that.
+
     `matmul(dtype)` and `precondition(dtype)` give the operators in that type. In float32 a sum over the thousand
     edges of a hub is good to 1e-5 only, and so is the residual there. The answer is rounded to the type of b.
     """
 
     def solve(columns_NC: torch.Tensor) -> ColumnSolve:
         made = None if precondition is None else precondition(columns_NC.dtype)
+        if precondition is not None and made is not None and made.dtype != columns_NC.dtype:
+            columns_NC, made = columns_NC.to(made.dtype), precondition(made.dtype)
         return cg(matmul(columns_NC.dtype), columns_NC, tol=tol, max_iter=max_iter, precondition=made)
 
     solved = solve(b_NC)
+    if solved.solution_NC.dtype != b_NC.dtype:
+        return replace(solved, solution_NC=solved.solution_NC.to(b_NC.dtype))
     stuck = ((solved.residual_C > tol) & (solved.steps_C < max_iter)).nonzero().squeeze(1)
     if b_NC.dtype != torch.float64 and len(stuck):
         again = solve(b_NC[:, stuck].double())
@@ -199,6 +209,12 @@ class _Block:
             return rr_C, None
         inner_C, correction = self._precondition.correction(r_NC)
         return rr_C + inner_C, correction
+
+    def drifted(self, b_NC: torch.Tensor, matmul: Matmul) -> torch.Tensor:
+        """Which columns have a true residual far from that which was updated."""
+        true_NA = _columns(b_NC, self.columns_A) - matmul(self.x_NA)
+        far_A: torch.Tensor = torch.linalg.vector_norm(true_NA, dim=0) > DRIFT * self.rr_A.sqrt()
+        return far_A
 
     def audited_norm(self, places: torch.Tensor, true_NA: torch.Tensor) -> torch.Tensor:
         """The norm of r as updated where b - A x agrees with it to rounding, else that of b - A x.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -58,14 +59,14 @@ class Cells:
             cell_N = np.where(chosen_N < 0, cell_N, chosen_N)
         return cls.of(cell_N, degree_N, n_cells)
 
-    def matrix(self, dtype: np.dtype) -> sparse.csr_array:
+    def matrix(self, dtype: Any) -> sparse.csr_array:
         """V (N, G)."""
         parts = (self.entry_N.astype(dtype), self.cell_N.astype(np.int32), np.arange(len(self.cell_N) + 1))
         return sparse.csr_array(parts, shape=(len(self.cell_N), len(self.volume_G)))
 
-    def merged(self, weights: sparse.csr_array) -> Iterator[sparse.csr_array]:
-        """weights (M, N) times V in blocks of rows, in the type of the weights: columns of one cell become one."""
-        cells_NG = self.matrix(weights.dtype)
+    def merged(self, weights: sparse.csr_array, dtype: Any = None) -> Iterator[sparse.csr_array]:
+        """weights (M, N) times V in blocks of rows, in their type or this: columns of one cell become one."""
+        cells_NG = self.matrix(dtype or weights.dtype)
         step = max(1, EDGES_AT_ONCE * weights.shape[0] // max(1, weights.nnz))
         for start in range(0, weights.shape[0], step):
             yield weights[start : start + step] @ cells_NG

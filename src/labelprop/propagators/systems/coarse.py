@@ -27,7 +27,7 @@ class CoarseSpace:
     small_GG: torch.Tensor  # V^T S V, float64
     merged: AffinityGraph  # S V (R, G)
     both_t: AffinityGraph  # the transposes of S V and V, row by row in turn (2 G, R): threads share them out evenly
-    _inverses: dict[tuple[float, float], torch.Tensor | None] = field(default_factory=dict)
+    _inverses: dict[tuple[float, float, torch.dtype], torch.Tensor | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, normalized: AffinityGraph, degree_R: torch.Tensor, n_columns: int) -> CoarseSpace:
@@ -35,8 +35,8 @@ class CoarseSpace:
         most = int(CELLS * normalized.n**ROWS_POWER * n_columns**COLUMNS_POWER)
         n_cells = max(1, min(normalized.n // ROWS_A_CELL, most))
         cells = Cells.grown(normalized, degree_R.double().cpu().numpy(), n_cells)
-        merged = sparse.vstack(list(cells.merged(normalized.to_scipy())), format="csr")
-        parts = (cells.cell_N, cells.entry_N, cells.volume_G, _small(merged, cells))
+        merged, small = _merged(normalized.to_scipy(), cells)
+        parts = (cells.cell_N, cells.entry_N, cells.volume_G, small)
         cell_R, entry_R, volume_G, small_GG = (torch.from_numpy(part).to(normalized.device) for part in parts)
         graphs = _both_ways(merged, cells.matrix(merged.dtype), normalized.device)
         return cls(cell_R, entry_R, volume_G, small_GG, *graphs)
@@ -62,13 +62,13 @@ class CoarseSpace:
 
         With `component_R` the null vectors are D^1/2 in each of these components.
         """
-        key = (factor, diagonal)
+        key = (factor, diagonal, dtype)
         if key not in self._inverses:
             coarse_GG = self.small_GG * -factor
             coarse_GG.diagonal().add_(diagonal)
             if component_R is not None:
                 coarse_GG += self._null_squares(component_R)
-            self._inverses[key] = coarse_inverse(coarse_GG, torch.float32)
+            self._inverses[key] = coarse_inverse(coarse_GG, dtype)
         inverse_GG = self._inverses[key]
         if inverse_GG is None:
             return None
@@ -95,13 +95,15 @@ def _both_ways(
     return AffinityGraph.from_scipy(merged, device), AffinityGraph.from_scipy(in_turn, device)
 
 
-def _small(merged: sparse.csr_array, cells: Cells) -> np.ndarray:
-    """V^T S V (G, G) from S V, summed up in float64."""
-    n_cells = len(cells.volume_G)
-    small, row_E = np.zeros(n_cells * n_cells), np.repeat(np.arange(merged.shape[0]), np.diff(merged.indptr))
-    for start in range(0, len(row_E), len(small)):
-        here = slice(start, start + len(small))
-        place_B = cells.cell_N[row_E[here]] * n_cells + merged.indices[here]
-        small += np.bincount(place_B, merged.data[here] * cells.entry_N[row_E[here]], len(small))
+def _merged(weights: sparse.csr_array, cells: Cells) -> tuple[sparse.csr_array, np.ndarray]:
+    """S V (R, G) in the type of S; V^T S V (G, G) in float64: small eigenvalues are differences of its entries."""
+    n_cells, start, parts = len(cells.volume_G), 0, []
+    small = np.zeros(n_cells * n_cells)
+    for block in cells.merged(weights, np.float64):
+        row_E = np.repeat(np.arange(start, start + block.shape[0]), np.diff(block.indptr))
+        place_E = cells.cell_N[row_E] * n_cells + block.indices
+        small += np.bincount(place_E, block.data * cells.entry_N[row_E], len(small))
+        parts.append(block.astype(weights.dtype))
+        start += block.shape[0]
     small_GG = small.reshape(n_cells, n_cells)
-    return np.asarray((small_GG + small_GG.T) / 2)
+    return sparse.vstack(parts, format="csr"), (small_GG + small_GG.T) / 2

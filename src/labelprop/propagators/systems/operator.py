@@ -111,10 +111,10 @@ class Normalized:
 
     def precondition(
         self, factor: float, diagonal: float = 1.0, component_R: torch.Tensor | None = None
-    ) -> Callable[[torch.dtype], Preconditioner | None] | None:
-        """That of diagonal I - factor S by type, see `CoarseSpace.deflation`; None without a coarse space."""
+    ) -> Callable[[torch.dtype], Preconditioner | None]:
+        """That of diagonal I - factor S by type, see `CoarseSpace.deflation`; of None without a coarse space."""
         coarse = self.coarse
-        return None if coarse is None else lambda dtype: coarse.deflation(dtype, factor, diagonal, component_R)
+        return lambda dtype: None if coarse is None else coarse.deflation(dtype, factor, diagonal, component_R)
 
     def class_blocks(self, n_classes: int) -> list[tuple[int, int]]:
         """(start, stop) of classes to solve together: the solver's memory is bounded, and in reach of the cache."""
