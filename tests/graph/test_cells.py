@@ -32,7 +32,8 @@ def test_cells_stay_inside_components_and_columns_have_length_one(
     graph, part = random_graph(n, seed, n_parts)
     cells, degree = grown(graph, n_cells)
     v = cells.matrix(np.float64).toarray()
-    assert v.shape == (n, min(n_cells, n))
+    assert v.shape[0] == n
+    assert v.shape[1] <= min(2 * n_cells, n)
     lengths = np.linalg.norm(v, axis=0)
     assert np.all(np.isclose(lengths, 1) | (lengths == 0))
     for column in v.T:
@@ -61,6 +62,21 @@ def test_a_hand_drawn_chain() -> None:
     roots = Cells.of(np.array([0, -1, 1, -1, 2, -1]), w.sum(axis=1), 3)
     best = np.concatenate([np.asarray(block.argmax(axis=1)) for block in roots.merged(graph.to_scipy())])
     np.testing.assert_array_equal(best[[1, 3, 5]], [0, 1, 2])
+
+
+def test_every_group_has_cells_of_its_own() -> None:
+    """Thirty rings of 40 rows, each linked to the next by a weak edge, with few roots at first: a third has none."""
+    n_groups, size = 30, 40
+    group = np.arange(n_groups * size) // size
+    w = np.zeros((len(group), len(group)))
+    for step in (1, 2):
+        ahead = group * size + (np.arange(len(group)) + step) % size
+        w[np.arange(len(group)), ahead] = 1.0
+    ends = np.arange(size - 1, len(group) - 1, size)
+    w[ends, ends + 1] = 0.01
+    cells, _ = grown(AffinityGraph.from_scipy(sparse.csr_array(np.maximum(w, w.T))), n_groups)
+    inside = [set(group[cells.cell_N == number]) for number in range(len(cells.volume_G))]
+    assert {next(iter(groups)) for groups in inside if len(groups) == 1} == set(range(n_groups))
 
 
 def test_the_same_graph_has_the_same_cells() -> None:

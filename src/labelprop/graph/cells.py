@@ -6,6 +6,7 @@ entries of a matrix. They need no vectors and never cross the border of a compon
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from scipy import sparse
 from labelprop.graph.affinity import AffinityGraph
 
 EDGES_AT_ONCE = 1 << 23
+HOPS, MOST = 2, 2  # steps from a cell; cells for each of those at first
 ROUNDS = 2  # in which all rows choose: the second saves one step of six, more save hardly any
 
 
@@ -37,27 +39,30 @@ class Cells:
 
     @classmethod
     def grown(cls, normalized: AffinityGraph, degree_N: np.ndarray, n_cells: int, *, seed: int = 0) -> Cells:
-        """About `n_cells` cells of the graph whose weights, divided by the roots of both degrees, are given.
+        """Cells of the graph whose weights, divided by the roots of both degrees, are given.
 
-        Each of as many random rows (at most N) is a cell at first. Round by round every row joins the cell with the
-        largest entry of its row of S V, heavy for its size (ties: the lowest number); once all have, all choose
-        `ROUNDS` times again. Components where no such row fell stay out.
+        Random rows, `n_cells` of them, are cells at first. Round by round every row joins the cell with the largest
+        entry of its row of S V, heavy for its size (ties: the lowest number). Rows further than `HOPS` from all cells
+        begin others, `MOST` times `n_cells` in all: a group that is hardly linked to the rest does not become a part
+        of another's cell. In the end all rows choose again, `ROUNDS` times. Rows without edges stay out.
         """
-        weights, n = normalized.to_scipy(), normalized.n
-        n_cells = min(n_cells, n)
-        cell_N = np.full(n, -1)
-        cell_N[np.random.default_rng(seed).permutation(n)[:n_cells]] = np.arange(n_cells)
-        open_M = np.flatnonzero(cell_N < 0)
-        while len(open_M):
-            joined_M = cls.of(cell_N, degree_N, n_cells)._best(weights[open_M])
-            if (joined_M < 0).all():
-                break
-            cell_N[open_M] = joined_M
-            open_M = open_M[joined_M < 0]
+        weights, rng = normalized.to_scipy(), np.random.default_rng(seed)
+        cell_N, open_M, found = np.full(normalized.n, -1), np.flatnonzero(degree_N > 0), 0
+        share, most = min(1, n_cells / max(1, len(open_M))), MOST * n_cells
+        while len(open_M) and found < most:
+            roots_R = rng.permutation(open_M)[: min(math.ceil(share * len(open_M)), most - found)]
+            cell_N[roots_R] = np.arange(found, found + len(roots_R))
+            found += len(roots_R)
+            open_M = np.setdiff1d(open_M, roots_R, assume_unique=True)
+            hops = HOPS if found < most else normalized.n
+            while len(open_M) and hops:
+                cell_N[open_M] = joined_M = cls.of(cell_N, degree_N, found)._best(weights[open_M])
+                hops = hops - 1 if (joined_M >= 0).any() else 0
+                open_M = open_M[joined_M < 0]
         for _ in range(ROUNDS):
-            chosen_N = cls.of(cell_N, degree_N, n_cells)._best(weights)
+            chosen_N = cls.of(cell_N, degree_N, found)._best(weights)
             cell_N = np.where(chosen_N < 0, cell_N, chosen_N)
-        return cls.of(cell_N, degree_N, n_cells)
+        return cls.of(cell_N, degree_N, found)
 
     def matrix(self, dtype: Any) -> sparse.csr_array:
         """V (N, G)."""
