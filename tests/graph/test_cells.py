@@ -65,7 +65,7 @@ def test_a_hand_drawn_chain() -> None:
 
 
 def test_every_group_has_cells_of_its_own() -> None:
-    """Thirty rings of 40 rows, each linked to the next by a weak edge, with few roots at first: a third has none."""
+    """Thirty rings of 40 rows, each linked to the next by a weak edge; of 60 roots at first some rings have none."""
     n_groups, size = 30, 40
     group = np.arange(n_groups * size) // size
     w = np.zeros((len(group), len(group)))
@@ -74,7 +74,7 @@ def test_every_group_has_cells_of_its_own() -> None:
         w[np.arange(len(group)), ahead] = 1.0
     ends = np.arange(size - 1, len(group) - 1, size)
     w[ends, ends + 1] = 0.01
-    cells, _ = grown(AffinityGraph.from_scipy(sparse.csr_array(np.maximum(w, w.T))), n_groups)
+    cells, _ = grown(AffinityGraph.from_scipy(sparse.csr_array(np.maximum(w, w.T))), 2 * n_groups)
     inside = [set(group[cells.cell_N == number]) for number in range(len(cells.volume_G))]
     assert {next(iter(groups)) for groups in inside if len(groups) == 1} == set(range(n_groups))
 
