@@ -65,9 +65,10 @@ def coarse_inverse(coarse_GG: torch.Tensor, dtype: torch.dtype) -> torch.Tensor 
     In `dtype` where the loss of digits there leaves a thousandth. Of V^T A V with A singular: add y y^T first, y =
     V^T n for each null vector n of length 1. Where V spans n, right sides without n are then left without it.
     """
+    size = float(torch.linalg.matrix_norm(coarse_GG, 1))
     factor_GG, failed = torch.linalg.cholesky_ex(coarse_GG)
     if int(failed) or not bool(torch.isfinite(factor_GG).all()):
         return None
     inverse_GG = torch.cholesky_inverse(factor_GG)
-    condition = float(torch.linalg.matrix_norm(inverse_GG, 1) * torch.linalg.matrix_norm(coarse_GG, 1))
+    condition = size * float(torch.linalg.matrix_norm(inverse_GG, 1))
     return inverse_GG.to(dtype) if condition * torch.finfo(dtype).eps < LOST else inverse_GG

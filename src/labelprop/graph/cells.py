@@ -56,11 +56,11 @@ class Cells:
             open_M = np.setdiff1d(open_M, roots_R, assume_unique=True)
             hops = HOPS if found < most else normalized.n
             while len(open_M) and hops:
-                cell_N[open_M] = joined_M = cls.of(cell_N, degree_N, found)._best(weights[open_M])
+                cell_N[open_M] = joined_M = cls.of(cell_N, degree_N, found)._best(weights, open_M)
                 hops = hops - 1 if (joined_M >= 0).any() else 0
                 open_M = open_M[joined_M < 0]
         for _ in range(ROUNDS):
-            chosen_N = cls.of(cell_N, degree_N, found)._best(weights)
+            chosen_N = cls.of(cell_N, degree_N, found)._best(weights, np.arange(len(cell_N)))
             cell_N = np.where(chosen_N < 0, cell_N, chosen_N)
         return cls.of(cell_N, degree_N, found)
 
@@ -69,16 +69,17 @@ class Cells:
         parts = (self.entry_N.astype(dtype), self.cell_N.astype(np.int32), np.arange(len(self.cell_N) + 1))
         return sparse.csr_array(parts, shape=(len(self.cell_N), len(self.volume_G)))
 
-    def merged(self, weights: sparse.csr_array, dtype: Any = None) -> Iterator[sparse.csr_array]:
-        """weights (M, N) times V in blocks of rows, in their type or this: columns of one cell become one."""
-        cells_NG = self.matrix(dtype or weights.dtype)
+    def merged(self, weights: sparse.csr_array, rows_M: np.ndarray, dtype: Any) -> Iterator[sparse.csr_array]:
+        """These rows of weights (N, N) times V, in blocks of this type: columns of one cell become one."""
+        cells_NG = self.matrix(dtype)
         step = max(1, EDGES_AT_ONCE * weights.shape[0] // max(1, weights.nnz))
-        for start in range(0, weights.shape[0], step):
-            yield weights[start : start + step] @ cells_NG
+        for start in range(0, len(rows_M), step):
+            yield weights[rows_M[start : start + step]] @ cells_NG
 
-    def _best(self, weights: sparse.csr_array) -> np.ndarray:
-        """The column of the largest entry of each row of weights times V (M,); -1 where there is none above 0."""
-        return np.concatenate([_largest(block) for block in self.merged(weights)])
+    def _best(self, weights: sparse.csr_array, rows_M: np.ndarray) -> np.ndarray:
+        """The column of the largest entry of each of these rows of weights times V (M,); -1 where none is above 0."""
+        blocks = self.merged(weights, rows_M, weights.dtype)
+        return np.concatenate([_largest(block) for block in blocks])
 
 
 def _largest(block: sparse.csr_array) -> np.ndarray:

@@ -15,6 +15,7 @@ from labelprop.graph.cells import Cells
 # Cells: CELLS n^0.4 c^0.3 for n rows and c columns balances the g^3 operations of the dense system with the steps of
 # all columns, which fall as (n / g)^0.4; at least so many rows a cell.
 CELLS, ROWS_POWER, COLUMNS_POWER, ROWS_A_CELL = 3.0, 0.4, 0.3, 10
+MOST_CELLS = 4000  # the dense system has 128 MB then
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +34,7 @@ class CoarseSpace:
     def of(cls, normalized: AffinityGraph, degree_R: torch.Tensor, n_columns: int) -> CoarseSpace:
         """From S and the degrees, with as many cells as pay for so many right sides."""
         most = int(CELLS * normalized.n**ROWS_POWER * n_columns**COLUMNS_POWER)
-        n_cells = max(1, min(normalized.n // ROWS_A_CELL, most))
+        n_cells = max(1, min(normalized.n // ROWS_A_CELL, most, MOST_CELLS))
         cells = Cells.grown(normalized, degree_R.double().cpu().numpy(), n_cells)
         merged, small = _merged(normalized.to_scipy(), cells)
         parts = (cells.cell_N, cells.entry_N, cells.volume_G, small)
@@ -99,7 +100,7 @@ def _merged(weights: sparse.csr_array, cells: Cells) -> tuple[sparse.csr_array, 
     """S V (R, G) in the type of S; V^T S V (G, G) in float64: small eigenvalues are differences of its entries."""
     n_cells, start, parts = len(cells.volume_G), 0, []
     small = np.zeros(n_cells * n_cells)
-    for block in cells.merged(weights, np.float64):
+    for block in cells.merged(weights, np.arange(weights.shape[0]), np.float64):
         row_E = np.repeat(np.arange(start, start + block.shape[0]), np.diff(block.indptr))
         place_E = cells.cell_N[row_E] * n_cells + block.indices
         small += np.bincount(place_E, block.data * cells.entry_N[row_E], len(small))
