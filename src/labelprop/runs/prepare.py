@@ -37,7 +37,7 @@ from labelprop.runs.requests import FROZEN, TrainRequest
 from labelprop.training import halving, recipes
 from labelprop.training.lengths import RESERVE, Budget, too_short
 
-SINCE_0_1_0 = ("class_share",)  # settings of recipes; None is what there was before
+SINCE_0_1_0 = ("class_share", "preconditioner")  # settings of recipes; None is what there was before
 READING_SHARE = 2.0  # of the seconds of reading: what a run is advised that could not even read in its budget
 
 
