@@ -37,7 +37,7 @@ FOR_VECTORS_ALONE = ("noise", "mix")
 # Of vectors of a backbone, where a recipe compares views. Three splits of banking77 (MiniLM), 5 labels a class, 1,600
 # steps (benchmarks/vector_views.py): fixmatch 78.0% right with none, 78.2 with noise, 81.4 with this; mt+dlp 80.8,
 # 80.7 and 80.7. After 500 steps of mt+dlp noise is ahead by 0.4, there and on what `photos` sees of CIFAR-10. Where
-# views are not compared (dlp, 2,000 steps, one split) this is worse on the one, 66.6 to 64.8, and better on the other.
+# views are not compared (dlp, 2,000 steps, one split) this is worse on the one, 66.6 to 64.8, better on the other.
 COMPARED = "mix"
 CROPPED = "crop+color+flip"  # crops at random: the network sees less than is stored
 SEEN_SHARE = 7 / 8  # of a stored side, where views are crops at random
