@@ -20,6 +20,7 @@ from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.label_propagation import LabelPropagation
 from labelprop.propagators.label_spreading import LabelSpreading
 from labelprop.propagators.poisson import Poisson
+from labelprop.propagators.systems import operator as operators
 from labelprop.propagators.systems.diffusion import DiffusionSystem
 from labelprop.propagators.systems.laplacian import LaplacianSystem
 from labelprop.testing import check_propagator
@@ -140,6 +141,28 @@ def test_cells_save_most_steps_where_groups_are_hardly_linked() -> None:
         for name in ("cells", None)
     }
     assert steps["cells"] * 2 < steps[None]
+
+
+def test_rows_in_the_order_of_cells_have_the_dense_solution(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operators, "RENUMBER_FROM", 10)  # as large graphs are
+    graph = chain_of_groups(6, 0.1)
+    system = DiffusionSystem.of(graph, "cells", 1)
+    assert not torch.equal(system.normalized.rows_R, torch.arange(graph.n))
+    seeds = Seeds.hard(torch.full((graph.n,), -1).index_fill(0, torch.tensor([5]), 0), 1)
+    found = system.solve(seeds, [0], alpha=0.99, max_iter=500, tol=1e-11)
+    dense = np.eye(graph.n) - 0.99 * graph.normalized().to_scipy().toarray()
+    np.testing.assert_allclose(
+        found.solution_NC, np.linalg.solve(dense, seeds.columns([0], torch.float64)), atol=1e-8
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_classes_without_seeds_are_zero(dtype: torch.dtype) -> None:
+    graph = chain_of_groups(4, 0.1).astype(dtype)
+    seeds = Seeds.hard(torch.full((graph.n,), -1).index_fill(0, torch.tensor([3]), 0), 4)
+    found = DiffusionSystem.of(graph, "cells", 4).solve(seeds, [1, 2, 3], alpha=0.99, max_iter=20, tol=1e-6)
+    assert not found.solution_NC.any()
+    assert not found.steps_C.any()
 
 
 def test_duplicate_rows_and_more_cells_than_groups() -> None:

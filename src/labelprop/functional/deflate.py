@@ -13,7 +13,7 @@ import torch
 
 from labelprop.functional.solve import Matmul, RowsOf
 
-LOST = 1e-2  # of the inverse, at most
+LOST = 1e-2  # of the inverse, at most, in the type of the solve
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +62,7 @@ class Deflation:
 def coarse_inverse(coarse_GG: torch.Tensor, dtype: torch.dtype) -> torch.Tensor | None:
     """The inverse of a symmetric matrix in float64; None where it is not positive definite to rounding.
 
-    In `dtype` where the loss of digits there leaves a thousandth. Of V^T A V with A singular: add y y^T first, y =
+    In `dtype` where the loss of digits there is below a hundredth. Of V^T A V with A singular: add y y^T first, y =
     V^T n for each null vector n of length 1. Where V spans n, right sides without n are then left without it.
     """
     size = float(torch.linalg.matrix_norm(coarse_GG, 1))

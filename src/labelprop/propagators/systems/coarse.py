@@ -52,8 +52,8 @@ class CoarseSpace:
         """The same with the rows in another order."""
         merged, order = self.merged.to_scipy()[order_R.cpu().numpy()], order_R.to(self.cell_R.device)
         cell_R, entry_R = self.cell_R[order], self.entry_R[order]
-        parts = (entry_R.cpu().numpy().astype(merged.dtype), cell_R.cpu().numpy(), np.arange(len(cell_R) + 1))
-        graphs = _both_ways(merged, sparse.csr_array(parts, shape=merged.shape), self.cell_R.device)
+        cells = Cells(cell_R.cpu().numpy(), entry_R.cpu().numpy(), self.volume_G.cpu().numpy())
+        graphs = _both_ways(merged, cells.matrix(merged.dtype), self.cell_R.device)
         return replace(self, cell_R=cell_R, entry_R=entry_R, merged=graphs[0], both_t=graphs[1])
 
     def deflation(
