@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -16,24 +16,32 @@ from labelprop.core.registry import HEADS
 from labelprop.core.text import counted
 from labelprop.core.types import Propagation
 from labelprop.graph.affinity import AffinityGraph
-from labelprop.graph.neighbors.rows import as_rows
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice.candidates import (
     NEIGHBORS,
     SOFT_HEAD,
     Candidate,
     CandidateNames,
-    expected,
     list_candidates,
+    propagator,
     propagators,
 )
 from labelprop.propagators.choice.fits import CandidateFits
-from labelprop.propagators.choice.heads import Head, label_all
-from labelprop.propagators.choice.hidden import FEWEST, HiddenLabels
-from labelprop.propagators.choice.selection import Tally
+from labelprop.propagators.choice.hidden import HiddenLabels
+from labelprop.propagators.choice.join import join
+from labelprop.propagators.choice.members import Member, joined_votes
 from labelprop.propagators.choice.settled import possible, with_kernels
 from labelprop.propagators.choice.shared_search import SharedSearch
 from labelprop.propagators.choice.shown import choice_html
+from labelprop.propagators.choice.weighing import (
+    FEWEST_HIDDEN,
+    by_length,
+    heaviest_first,
+    shares_text,
+    stacked_weights,
+    table_weights,
+    with_all_reached,
+)
 from labelprop.propagators.cost.stages import Cost, Size, Stage, graph_cost, result_bytes
 from labelprop.propagators.cost.trials import trials
 from labelprop.propagators.estimator.base import Propagator
@@ -126,23 +134,42 @@ class AutoPropagation(Propagator):
         candidates, left_out = possible(shared, settings, named, seeds)
         fits = CandidateFits(shared, self.classes_, settings, _default_base(candidates, seeds))
         started = time.perf_counter()
-        fewest = int(torch.bincount(seeds.labels_N[seeds.mask_N], minlength=seeds.n_classes).min())
-        if fewest >= FEWEST:
-            hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), self.cv)
-            with only("search"):
-                candidates = with_kernels(fits, candidates, self.metric, seeds, self.cv)
-            tallies = fits.select(candidates, seeds, hidden)
-            chosen, self.reason_ = tallies[0].candidate, _hidden_reason(tallies, len(hidden.folds))
-            self.trials_ = [(t.candidate.method, t.candidate.n_neighbors, t.right, len(t.right_H)) for t in tallies]
-        else:
-            self.trials_ = []
-            with only("search"):
-                candidates = with_kernels(fits, candidates, self.metric, None, self.cv)
-                chosen, self.reason_ = _by_order(fits, candidates, seeds, fewest)
+        members, self.reason_ = self._weighed(fits, candidates, seeds)
         if left_out:
             self.reason_ += f" Left out: {', '.join(left_out)}."
         self.say(f"choice: {self.reason_}", started)
-        return self._finish(fits, chosen, seeds)
+        return self._finish(fits, members, seeds)
+
+    def _weighed(
+        self, fits: CandidateFits, candidates: list[Candidate], seeds: Seeds
+    ) -> tuple[dict[Candidate, float], str]:
+        """The members with their weights, heaviest first, and the reason; sets `trials_`."""
+        labels_N, self.trials_ = seeds.labels_N.cpu().numpy(), []
+        counts_C = np.bincount(labels_N[labels_N >= 0], minlength=seeds.n_classes)
+        a_class = float(counts_C.sum() / max((counts_C > 0).sum(), 1))
+        n_hideable = int(counts_C[counts_C >= 2].sum())
+        enough = n_hideable >= FEWEST_HIDDEN
+        with only("search"):
+            candidates = with_kernels(fits, candidates, self.metric, seeds if enough else None, self.cv)
+        table = table_weights(by_length(fits.shared, candidates), a_class)
+        graphs = [one for one in heaviest_first(table) if one.method not in HEADS]
+        fits.base = graphs[0] if graphs else fits.base
+        if not enough:
+            with only("search"):
+                weights = heaviest_first(with_all_reached(fits, candidates, table, seeds))
+            few = "none" if not n_hideable else f"{n_hideable}"
+            why = f"{few} of the seeds can be hidden, {FEWEST_HIDDEN} are the fewest that say enough"
+            return weights, f"{shares_text(weights)}, by the table for {a_class:.3g} labels a class: {why}."
+        hidden = HiddenLabels.by_content(labels_N, self.cv, fits.shared.keys())
+        answers = fits.gather(candidates, list(table), seeds, hidden)
+        weights = stacked_weights(answers, table)
+        order = [*weights, *sorted(answers.keys() - weights.keys(), key=lambda one: -answers[one].right)]
+        self.trials_ = [(one.method, one.n_neighbors, answers[one].right, hidden.n) for one in order]
+        right = ", ".join(f"{one.method} {answers[one].right}" for one in weights)
+        return weights, (
+            f"{shares_text(weights)}, by {hidden.n} hidden seeds ({counted(len(hidden.folds), 'fold')}; "
+            f"right alone: {right})."
+        )
 
     def _shared(self, given: Any) -> SharedSearch:
         """The search that all share; with `warm_start` that of the last fit, if X is the same."""
@@ -157,33 +184,40 @@ class AutoPropagation(Propagator):
         shared: SharedSearch = known[1]
         return shared
 
-    def _finish(self, fits: CandidateFits, chosen: Candidate, seeds: Seeds) -> Propagation:
-        """The chosen candidate's labels of all rows; sets its fitted attributes and what prediction needs."""
-        self.method_, self.n_neighbors_ = chosen.method, chosen.n_neighbors
-        self.metric_ = chosen.kernel.metric if chosen.kernel else fits.settings["metric"]
-        self.sharpness_ = chosen.kernel.sharpness if chosen.kernel else None
-        self._head: Head | None = None
-        self._estimator: Any = None
-        if chosen.method in HEADS:
-            if chosen.method == SOFT_HEAD:
-                self.n_neighbors_ = fits.base.n_neighbors
-                self.reason_ += f" It learned from {fits.base}."
-            self._head = fits.head(chosen, seeds, rough=False)
-            self.graph_ = fits.shared.graph("cosine")
-            self.recall_ = fits.shared.recall
-            return label_all(self._head, fits.shared.rows(), seeds, self.top_classes)
-        found = fits.spread(chosen, seeds, rough=False)
-        self._estimator = fits.estimator(chosen)
-        if isinstance(self._estimator, GraphPropagator):
-            self._estimator.forget()
-        self.graph_: AffinityGraph = self._estimator.graph_
-        self.recall_ = self._estimator.recall_
-        return replace(found, certainty_N=_share_of_label(found, seeds))
+    def _finish(self, fits: CandidateFits, weights: dict[Candidate, float], seeds: Seeds) -> Propagation:
+        """The members' labels of all rows, joined; sets fitted attributes and what prediction needs."""
+        found_M = [fits.label(one, seeds) for one in weights]
+        self._members = [Member(one, weight, fits.fitted(one)) for one, weight in weights.items()]
+        self._found_M: list[Propagation] = found_M
+        total = sum(weights.values())
+        self.members_ = [(one.method, _settings(one), weight / total) for one, weight in weights.items()]
+        self._describe(fits, list(weights))
+        if len(found_M) == 1:
+            return replace(found_M[0], certainty_N=_share_of_label(found_M[0], seeds))
+        return join(list(weights.values()), found_M, seeds, self.top_classes)
+
+    def _describe(self, fits: CandidateFits, members: list[Candidate]) -> None:
+        """Sets what is said of the heaviest member, and of the heaviest on a graph."""
+        self.method_ = members[0].method
+        if SOFT_HEAD in {one.method for one in members}:
+            self.reason_ += f" The soft head learned from {fits.base}."
+        graphs = [one for one in self._members if one.candidate.method not in HEADS]
+        for one in graphs:
+            if isinstance(one.fitted, GraphPropagator):
+                one.fitted.forget()
+        heaviest = graphs[0].candidate if graphs else fits.base if self.method_ == SOFT_HEAD else members[0]
+        self.n_neighbors_ = heaviest.n_neighbors
+        kernel = graphs[0].candidate.kernel if graphs else None
+        self.metric_ = kernel.metric if kernel else fits.settings["metric"]
+        self.sharpness_ = kernel.sharpness if kernel else None
+        self.graph_: AffinityGraph = graphs[0].fitted.graph_ if graphs else fits.shared.graph("cosine")
+        self.recall_ = graphs[0].fitted.recall_ if graphs else fits.shared.recall
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         super().fit(X, y, sample_weight)
-        if self._estimator is not None:
-            self._estimator.take_labels_of(self)
+        for member, found in zip(self._members, self._found_M, strict=True):
+            member.take_labels(self, found)
+        del self._found_M
         return self
 
     def _repr_html_inner(self) -> str:
@@ -198,30 +232,15 @@ class AutoPropagation(Propagator):
         return found
 
     def votes(self, given: Any) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        if self._head is None:
-            yield from self._estimator.votes(given)
-            return
-        for shares_BC in self._head.predict(as_rows(given, self._head.bias_C.device)):
-            yield shares_BC.cpu().numpy(), np.ones(len(shares_BC), dtype=bool)
+        return joined_votes(self._members, given, len(self.classes_))
 
 
-def _by_order(fits: CandidateFits, candidates: list[Candidate], seeds: Seeds, fewest: int) -> tuple[Candidate, str]:
-    """The candidate with the highest expected accuracy, and the reason.
-
-    Unreached rows count as wrong: the first in the order of preference may lose to one that reaches more rows.
-    """
-    first = chosen = candidates[0]
-    first_reach = fits.reach(first, seeds)
-    most = expected(first) * first_reach
-    for candidate in candidates[1:]:
-        if expected(candidate) > most:
-            promise = expected(candidate) * fits.reach(candidate, seeds)
-            chosen, most = (candidate, promise) if promise > most else (chosen, most)
-    seen = f"a class has {counted(fewest, 'seed') if fewest else 'no seed'}"
-    why = f"{seen}, and fewer than {FEWEST} leave none to hide for a comparison"
-    if chosen != first:
-        why = f"{why}; {first} would reach only {first_reach:.0%} of the rows"
-    return chosen, f"{chosen}, by the fixed order of preference: {why}."
+def _settings(candidate: Candidate) -> dict[str, Any]:
+    """What a member was fitted with beside what all share."""
+    kernel = asdict(candidate.kernel) if candidate.kernel else {}
+    given = {"n_neighbors": candidate.n_neighbors, "C": candidate.C, **kernel}
+    tried = {} if candidate.method in HEADS else propagator(candidate.method).tried_with
+    return {name: value for name, value in given.items() if value is not None} | dict(tried)
 
 
 def _default_base(candidates: list[Candidate], seeds: Seeds) -> Candidate:
@@ -244,16 +263,3 @@ def _share_of_label(found: Propagation, seeds: Seeds) -> torch.Tensor:
         largest_N = torch.segment_reduce(shares.values(), "max", lengths=counts_N)
     mask_N = seeds.mask_N.to(largest_N.device)
     return largest_N.masked_fill(~found.reached_N, 0).masked_fill(mask_N, 1)
-
-
-def _hidden_reason(tallies: list[Tally[Candidate]], n_folds: int) -> str:
-    chosen, *others = tallies
-    n, right = len(chosen.right_H), chosen.right
-    text = f"{chosen.candidate}: {right} of {n} hidden seeds right ({right / n:.0%}, {n_folds} folds)"
-    following = next((tally for tally in others if tally.candidate.method != chosen.candidate.method), None)
-    if following is None:
-        return f"{text}."
-    if following.right > right:
-        lead = "too small a lead to give up the order of preference"
-        return f"{text}; {following.candidate} had {following.right}, {lead}."
-    return f"{text}; next {following.candidate} with {following.right}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,8 +19,10 @@ from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice import heads
 from labelprop.propagators.choice.candidates import LABELS_ONLY, Candidate, propagator
+from labelprop.propagators.choice.evidence import MOST_CANDIDATES, Answer, gather
 from labelprop.propagators.choice.hidden import HiddenLabels
-from labelprop.propagators.choice.selection import MOST_CANDIDATES, Tally, select_candidate
+from labelprop.propagators.choice.join import rows_of, z_scored_log
+from labelprop.propagators.choice.selection import Tally, select_candidate
 from labelprop.propagators.choice.shared_search import SharedSearch
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
 
@@ -36,10 +38,10 @@ class CandidateFits:
     shared: SharedSearch
     classes: np.ndarray
     settings: Mapping[str, Any]
-    base: Candidate  # whose labels the soft head takes: where seeds are hidden, the best of the first fold so far
-    _most: int = -1  # seeds that the base found
+    base: Candidate  # whose labels the soft head takes
     _estimators: dict[Candidate, Any] = field(default_factory=dict)
     _graphs: dict[Any, AffinityGraph] = field(default_factory=dict)
+    _heads: dict[Candidate, heads.Head] = field(default_factory=dict)
 
     def spread(self, candidate: Candidate, seeds: Seeds, *, rough: bool) -> Propagation:
         """Labels of all rows from a propagator, solved roughly or as its defaults say (then with its warnings)."""
@@ -102,48 +104,60 @@ class CandidateFits:
             return heads.labels_only_head(rows, seeds, C=candidate.C or heads.LABELS_ONLY_C, steps=steps)
         sample_M, steps = None, ROUGH_SOFT_STEPS if rough else heads.SOFT_STEPS
         if rough and rows.n > SOFT_SAMPLE:
-            every_M = spread_over(rows.n, SOFT_SAMPLE).to(rows.device)
+            every_M = self.shared.sample(torch.arange(rows.n), SOFT_SAMPLE).to(rows.device)
             sample_M = torch.cat([every_M, seeds.mask_N.nonzero().squeeze(1)]).unique()  # type: ignore[no-untyped-call]
         found = self.spread(self.base, seeds, rough=rough)
         return heads.soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
 
+    def label(self, candidate: Candidate, seeds: Seeds) -> Propagation:
+        """Labels of all rows from a propagator or a head, as their defaults say."""
+        if candidate.method not in HEADS:
+            return self.spread(candidate, seeds, rough=False)
+        head = self._heads[candidate] = self.head(candidate, seeds, rough=False)
+        return heads.label_all(head, self.shared.rows(), seeds, self.settings["top_classes"])
+
+    def fitted(self, candidate: Candidate) -> Any:
+        """The propagator or head behind `label`."""
+        return self._heads[candidate] if candidate.method in HEADS else self.estimator(candidate)
+
     def select(self, candidates: list[Candidate], seeds: Seeds, hidden: HiddenLabels) -> list[Tally[Candidate]]:
-        """The candidates that were tried on all folds of hidden seeds, the chosen one first.
+        """The candidates that were tried on all folds of hidden seeds, the best one first."""
+        return select_candidate(
+            candidates, len(hidden.folds), lambda one, fold: self.answer(one, seeds, hidden, fold).right_H
+        )
+
+    def gather(
+        self, candidates: list[Candidate], preferred: Collection[Candidate], seeds: Seeds, hidden: HiddenLabels
+    ) -> dict[Candidate, Answer]:
+        """What the best candidates, and those that are preferred, say of all hidden seeds.
 
         All trials are one stage, "choice": of what is reported inside one only a search is passed on.
         """
         most = len(candidates) + (len(hidden.folds) - 1) * min(len(candidates), MOST_CANDIDATES)
         tried = itertools.count(1)
 
-        def is_right(candidate: Candidate, fold: int) -> np.ndarray:
+        def ask(candidate: Candidate, fold: int) -> Answer:
             with only("search"):
-                right_H = self.right(candidate, seeds, hidden, fold)
+                answer = self.answer(candidate, seeds, hidden, fold)
             advance("choice", next(tried), most)
-            return right_H
+            return answer
 
-        return select_candidate(candidates, len(hidden.folds), is_right, self.forget)
+        return gather(candidates, preferred, len(hidden.folds), ask, self.forget)
 
-    def right(self, candidate: Candidate, seeds: Seeds, hidden: HiddenLabels, fold: int) -> np.ndarray:
-        """Which of a fold's hidden seeds a candidate, solved roughly, labels right, bool; unreached is wrong."""
-
-        def fit(_: np.ndarray, row_H: np.ndarray) -> np.ndarray:
-            places_H = torch.from_numpy(row_H).to(self.shared.device)
-            shown = hide_seeds(seeds, places_H)
-            if candidate.method not in HEADS:
-                labels_N = self.spread(candidate, shown, rough=True).labels_N
-                return labels_N[places_H.to(labels_N.device)].cpu().numpy()
-            head = self.head(candidate, shown, rough=True)
-            return head.logits(self.shared.rows().take(places_H)).argmax(dim=1).cpu().numpy()
-
-        found = hidden.ask(fold, fit)
-        if fold == 0 and candidate.method not in HEADS and found.right > self._most:
-            self._most, self.base = found.right, candidate
-        return found.right_H
-
-
-def spread_over(n: int, most: int) -> torch.Tensor:
-    """At most so many of n places, evenly."""
-    return torch.arange(min(n, most)) * n // min(n, most)
+    def answer(self, candidate: Candidate, seeds: Seeds, hidden: HiddenLabels, fold: int) -> Answer:
+        """What a candidate, fitted roughly to the other seeds, says of those that a fold hides."""
+        row_H = hidden.folds[fold]
+        places_H = torch.from_numpy(row_H).to(self.shared.device)
+        shown = hide_seeds(seeds, places_H)
+        if candidate.method in HEADS:
+            logits_HC = self.head(candidate, shown, rough=True).logits(self.shared.rows().take(places_H))
+            shares_HC, reached_H = logits_HC.softmax(dim=1), np.ones(len(row_H), dtype=bool)
+        else:
+            found = self.spread(candidate, shown, rough=True)
+            places_H = places_H.to(found.reached_N.device)
+            shares_HC, reached_H = rows_of(found.distributions_NC, places_H), found.reached_N[places_H].cpu().numpy()
+        z_HC = z_scored_log(shares_HC).float().cpu().numpy() * reached_H[:, None]
+        return Answer(z_HC, reached_H, hidden.labels_N[row_H])
 
 
 def hide_seeds(seeds: Seeds, hidden_H: torch.Tensor) -> Seeds:

@@ -62,6 +62,19 @@ class HiddenLabels:
         split = SeedKFold(min(most_folds, int(counts_C[counts_C >= fewest].min())), random_state=seed)
         return cls(labels_N, tuple(row_H for _, row_H in split.split(None, hideable_N)))
 
+    @classmethod
+    def by_content(cls, labels_N: np.ndarray, most_folds: int, keys_N: np.ndarray) -> HiddenLabels:
+        """Folds that do not depend on the order of the rows: labels are dealt in the order of `keys_N`.
+
+        A class starts in the fold after the one where the class before stopped, so that one with two labels or more
+        keeps some in every fold. The only label of a class is never hidden.
+        """
+        counts_C = np.bincount(labels_N[labels_N >= 0], minlength=1)
+        row_H = np.flatnonzero((labels_N >= 0) & (counts_C >= 2)[labels_N])
+        row_H = row_H[np.lexsort((keys_N[row_H], labels_N[row_H]))]
+        n_folds = min(most_folds, len(row_H))
+        return cls(labels_N, tuple(np.sort(row_H[fold::n_folds]) for fold in range(n_folds)))
+
     @property
     def n(self) -> int:
         """How many labels are hidden in all."""

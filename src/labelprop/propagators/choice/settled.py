@@ -21,7 +21,7 @@ from labelprop.propagators.choice.candidates import (
     has_kernel,
     propagator,
 )
-from labelprop.propagators.choice.fits import CandidateFits, spread_over
+from labelprop.propagators.choice.fits import CandidateFits
 from labelprop.propagators.choice.heads import check_size
 from labelprop.propagators.choice.hidden import HiddenLabels
 from labelprop.propagators.choice.selection import Tally
@@ -69,7 +69,7 @@ def with_kernels(
     kernel = Kernel(metrics[0])
     if seeds is not None:
         trying, seeds = _sampled(fits, seeds)
-        hidden = HiddenLabels.dealt(seeds.labels_N.cpu().numpy(), cv)
+        hidden = HiddenLabels.by_content(seeds.labels_N.cpu().numpy(), cv, trying.shared.keys())
         if len(metrics) > 1:
             tried = [replace(trial, kernel=Kernel(one)) for one in metrics]
             kernel = _best(trying.select(tried, seeds, hidden))
@@ -86,8 +86,8 @@ def _sampled(fits: CandidateFits, seeds: Seeds) -> tuple[CandidateFits, Seeds]:
     if shared.is_graph or shared.n <= SAMPLE:
         return fits, seeds
     labeled_M = seeds.mask_N.nonzero().squeeze(1).cpu()
-    some_labeled_M = labeled_M[spread_over(len(labeled_M), SAMPLE)]
-    places_M = torch.cat([spread_over(shared.n, SAMPLE), some_labeled_M]).unique()  # type: ignore[no-untyped-call]
+    parts = (shared.sample(torch.arange(shared.n), SAMPLE), shared.sample(labeled_M, SAMPLE))
+    places_M = torch.cat(parts).unique()  # type: ignore[no-untyped-call]
     return CandidateFits(shared.of_rows(places_M), fits.classes, fits.settings, fits.base), seeds.take(places_M)
 
 

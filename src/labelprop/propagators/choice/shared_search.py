@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from labelprop.core.types import Neighbors
@@ -15,6 +16,7 @@ from labelprop.graph.neighbors import nearest
 from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.neighbors.rows import Rows, as_rows
 from labelprop.propagators.choice.candidates import NEIGHBORS
+from labelprop.propagators.choice.content import content_keys
 from labelprop.propagators.estimator.edges import Edges
 
 BLOCK_ELEMENTS = 1 << 22
@@ -32,6 +34,7 @@ class SharedSearch:
     say: Callable[[str, float], None]
     _rows: dict[str, Rows] = field(default_factory=dict)
     _neighbors: dict[str, Neighbors] = field(default_factory=dict)
+    _keys_N: np.ndarray | None = None
 
     @property
     def is_graph(self) -> bool:
@@ -45,6 +48,19 @@ class SharedSearch:
     def recall(self) -> float | None:
         """The lowest of all searches so far; None where there was none."""
         return min((found.recall for found in self._neighbors.values()), default=None)
+
+    def keys(self) -> np.ndarray:
+        """A number (N,) for each row that says what it holds, not where it stands."""
+        if self._keys_N is None:
+            self._keys_N = content_keys(self.given)
+        return self._keys_N
+
+    def sample(self, places_M: torch.Tensor, most: int) -> torch.Tensor:
+        """At most so many of these rows, ascending; which ones depends on what they hold alone."""
+        if len(places_M) <= most:
+            return places_M
+        order_M = np.argsort(self.keys()[places_M.cpu().numpy()], kind="stable")[:most]
+        return places_M[torch.from_numpy(np.sort(order_M)).to(places_M.device)]
 
     def rows(self, metric: str = "cosine") -> Rows:
         """The rows under a metric, read once."""

@@ -1,0 +1,102 @@
+"""The weights that candidates are joined with: from hidden seeds where there are enough, else from a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from labelprop.graph.seeds import Seeds
+from labelprop.propagators.choice.candidates import FEW_COLUMNS, LABELS_ONLY, SOFT_HEAD, Candidate, expected
+from labelprop.propagators.choice.evidence import Answer
+from labelprop.propagators.choice.fits import CandidateFits
+from labelprop.propagators.choice.shared_search import SharedSearch
+from labelprop.propagators.choice.stacking import stack
+
+FEWEST_HIDDEN = 30  # seeds that can be hidden, for weights from what is said of them
+LEAST = 0.05  # share of the weights below which a member is dropped
+SHRINK = 5.0  # as many seeds' worth of loss for a weight that is one away from the table's
+MORE = 0.01  # share of the rows that another candidate must reach beyond the members
+MOST_NUMBERS = 1 << 24  # of z-scores that weights are fitted to
+
+# Weights of z-scored log-distributions by labels a class: benchmarks/auto_propagation.py.
+LP, CUT = "label-propagation", "spectral-cut"
+TABLE: dict[int, dict[tuple[str, int | None], float]] = {
+    1: {(LP, 20): 0.35, (CUT, 20): 0.3, (SOFT_HEAD, None): 0.2, ("poisson", 10): 0.15},
+    2: {(LP, 20): 0.35, (CUT, 20): 0.3, (SOFT_HEAD, None): 0.2, ("poisson", 10): 0.15},
+    5: {(LP, 20): 0.3, (CUT, 20): 0.25, (SOFT_HEAD, None): 0.2, (LABELS_ONLY, None): 0.25},
+}
+
+
+def by_length(shared: SharedSearch, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Of few columns those candidates that see how long a row is, if any do; else all.
+
+    The others and the heads compare directions, which say too little there for a weight without evidence.
+    """
+    few = not shared.is_graph and shared.given.shape[1] <= FEW_COLUMNS
+    return [one for one in candidates if few and one.kernel and one.kernel.metric == "euclidean"] or list(candidates)
+
+
+def table_weights(candidates: Sequence[Candidate], labels_a_class: float) -> dict[Candidate, float]:
+    """The table's weights of those among the candidates that have one; their sum is that of the whole row."""
+    row = TABLE[min(TABLE, key=lambda labels: abs(np.log(max(labels_a_class, 1) / labels)))]
+    found: dict[Candidate, float] = {}
+    for (method, k), weight in row.items():
+        named = [one for one in candidates if one.method == method]
+        if named:
+            nearest = min(named, key=lambda one: abs((one.n_neighbors or 0) - (k or 0)))
+            found[nearest] = found.get(nearest, 0) + weight
+    scale = sum(row.values()) / sum(found.values()) if found else 1
+    return {one: weight * scale for one, weight in found.items()}
+
+
+def stacked_weights(answers: Mapping[Candidate, Answer], prior: Mapping[Candidate, float]) -> dict[Candidate, float]:
+    """The weights that serve hidden seeds best, shrunk toward `prior`; members with little weight are dropped."""
+    members = list(answers)
+    while True:
+        z_MHC = np.stack([answers[one].z_HC for one in members])
+        label_H = answers[members[0]].label_H
+        n_used = max(FEWEST_HIDDEN, MOST_NUMBERS // (len(members) * z_MHC.shape[2]))
+        prior_M = np.array([prior.get(one, 0) for one in members])
+        weights_M = stack(z_MHC[:, :n_used], label_H[:n_used], prior_M, SHRINK)
+        kept = [one for one, weight in zip(members, weights_M, strict=True) if weight >= LEAST * weights_M.sum()]
+        if len(kept) == len(members) or not kept:
+            return heaviest_first(dict(zip(members, weights_M.tolist(), strict=True)))
+        members = kept
+
+
+def heaviest_first(weights: Mapping[Candidate, float]) -> dict[Candidate, float]:
+    """The same without members of little weight, in order of weight (ties as they stood)."""
+    least = LEAST * sum(weights.values())
+    return dict(sorted(((one, w) for one, w in weights.items() if w >= least), key=lambda item: -item[1]))
+
+
+def with_all_reached(
+    fits: CandidateFits, candidates: Sequence[Candidate], weights: Mapping[Candidate, float], seeds: Seeds
+) -> dict[Candidate, float]:
+    """The same, and where members leave rows to one that reaches more, that one with the least weight.
+
+    Where none of the candidates has a weight, the one of which most is expected has them all; rows that a candidate
+    does not reach count as wrong.
+    """
+    weights = dict(weights)
+    reach = {one: fits.reach(one, seeds) for one in weights}
+    most = max(reach.values(), default=0.0)
+    others = [one for one in candidates if one not in weights] if most < 1 else []
+    best, promise = None, 0.0
+    for one in sorted(others, key=lambda one: -expected(one)):
+        if expected(one) > promise:
+            reached = fits.reach(one, seeds)
+            if reached > most + MORE and expected(one) * reached > promise:
+                best, promise = one, expected(one) * reached
+    if best is not None:
+        weights[best] = max(sum(weights.values()) * LEAST / (1 - LEAST), LEAST)
+    return weights
+
+
+def shares_text(weights: Mapping[Candidate, float]) -> str:
+    """The members with their shares of the weights, in words."""
+    if len(weights) == 1:
+        return f"{next(iter(weights))} alone"
+    total = sum(weights.values())
+    return "joined: " + ", ".join(f"{one} {weight / total:.0%}" for one, weight in weights.items())
