@@ -21,7 +21,7 @@ from labelprop.core.progress import reporting_to
 from labelprop.core.registry import HEADS, PROPAGATORS
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.auto import AutoPropagation
-from labelprop.propagators.choice import fits, heads, settled, shared_search
+from labelprop.propagators.choice import fits, heads, members, settled, shared_search
 from labelprop.propagators.choice.candidates import EXPECTED, Candidate, list_candidates
 from labelprop.propagators.choice.content import content_keys
 from labelprop.propagators.choice.weighing import TABLE
@@ -157,6 +157,102 @@ class TestChoice:
         found = AutoPropagation(candidates=[*GRAPHS, "labels-only"]).fit(X, soft)
         assert "hidden seeds" in found.reason_
         np.testing.assert_array_equal(found.transduction_, truth)
+
+
+class TestHidden:
+    @pytest.mark.parametrize("per_class", [1, 8])
+    def test_the_order_of_the_rows_does_not_matter(self, per_class: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(settled, "SAMPLE", 300)
+        monkeypatch.setattr(fits, "SOFT_SAMPLE", 300)
+        rng = np.random.default_rng(0)
+        truth = rng.integers(5, size=1000)
+        X = 2.2 * np.eye(5, 12)[truth] + rng.normal(size=(1000, 12))
+        y, order = seeds_of(truth, per_class), rng.permutation(1000)
+        found, moved = AutoPropagation().fit(X, y), AutoPropagation().fit(X[order], y[order])
+        assert 0.4 < accuracy(found, truth, y) < 0.97, "labels that everything finds would not tell"
+        assert (moved.transduction_ == found.transduction_[order]).mean() >= 0.999
+        assert [name for name, *_ in moved.members_] == [name for name, *_ in found.members_]
+        assert sorted(moved.trials_) == sorted(found.trials_)
+
+    def test_no_fit_sees_the_seeds_that_it_is_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        X, truth = blobs()
+        y = seeds_of(truth, 12)
+        asked: list[tuple[set[int], set[int]]] = []  # what a fold hides, and the seeds of a fit in it
+        hiding: list[set[int]] = []
+        answer, spread, head = fits.CandidateFits.answer, fits.CandidateFits.spread, heads._Fit.__init__
+
+        def spy_answer(self: Any, candidate: Any, seeds: Seeds, hidden: Any, fold: int) -> Any:
+            hiding.append(set(hidden.folds[fold].tolist()))
+            found = answer(self, candidate, seeds, hidden, fold)
+            hiding.pop()
+            return found
+
+        def note(seeds: Seeds) -> None:
+            if hiding:
+                assert (seeds.weights_N[seeds.labels_N < 0] == 0).all()
+                asked.append((hiding[-1], set(seeds.mask_N.nonzero().squeeze(1).tolist())))
+
+        def spy_spread(self: Any, candidate: Any, seeds: Seeds, *, rough: bool) -> Any:
+            note(seeds)
+            return spread(self, candidate, seeds, rough=rough)
+
+        def spy_head(self: Any, rows: Any, seeds: Seeds, *others: Any) -> None:
+            note(seeds)
+            head(self, rows, seeds, *others)
+
+        monkeypatch.setattr(fits.CandidateFits, "answer", spy_answer)
+        monkeypatch.setattr(fits.CandidateFits, "spread", spy_spread)
+        monkeypatch.setattr(heads._Fit, "__init__", spy_head)
+        AutoPropagation().fit(X, y)
+        every = set(np.flatnonzero(y >= 0).tolist())
+        assert len(asked) > 40
+        assert all(seen == every - hidden and hidden for hidden, seen in asked)
+
+    def test_one_seed_gives_one_answer(self) -> None:
+        X, truth = blobs()
+        y = seeds_of(truth, 12)
+        found, again = AutoPropagation().fit(X, y), AutoPropagation().fit(X, y)
+        np.testing.assert_array_equal(found.scores_, again.scores_)
+        assert found.members_ == again.members_
+
+
+class TestMembers:
+    @pytest.mark.parametrize("per_class", [2, 12])
+    def test_scores_and_predictions_are_those_of_the_members_joined(self, per_class: int) -> None:
+        X, truth = blobs()
+        X = X * 0.6  # so that nothing is certain
+        y = seeds_of(truth, per_class)
+        names = ["label-propagation", "spectral-cut", "weighted-knn", "poisson"]
+        found = AutoPropagation(candidates=names, metric="cosine").fit(X, y)
+        assert len(found.members_) > 1
+        assert sum(weight for *_, weight in found.members_) == pytest.approx(1)
+        new = X[:30] + 0.05
+        sums = {"fitted": np.zeros((90, 3)), "new": np.zeros((30, 3))}
+        for name, own, weight in found.members_:
+            alone = PROPAGATORS[name].load()(**own).fit(X, y)
+            for key, shares in (("fitted", alone.label_distributions_), ("new", alone.predict_proba(new))):
+                logs = np.log(np.maximum(shares, 1e-6))
+                deviation = logs.std(axis=1, keepdims=True)
+                sums[key] += (
+                    weight * (logs - logs.mean(axis=1, keepdims=True)) / np.where(deviation > 0, deviation, 1)
+                )
+        scores, predicted = sums["fitted"], sums["new"]
+        sure = found.scores_.std() / scores.std()  # the sum of the weights
+        np.testing.assert_allclose(found.scores_, sure * scores, atol=1e-4)
+        shares = np.exp(found.scores_) / np.exp(found.scores_).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(found.label_distributions_, shares, rtol=1e-6)
+        wanted = np.exp(sure * predicted) / np.exp(sure * predicted).sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(found.predict_proba(new), wanted, atol=1e-4)
+        np.testing.assert_array_equal(found.predict(new), wanted.argmax(axis=1))
+        kept = pickle.loads(pickle.dumps(found))
+        np.testing.assert_array_equal(kept.predict_proba(new), found.predict_proba(new))
+
+    def test_blocks_of_new_rows_change_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        X, truth = blobs()
+        found = AutoPropagation().fit(X, seeds_of(truth, 2))
+        whole = found.predict_proba(X + 0.05)
+        monkeypatch.setattr(members, "BLOCK_ELEMENTS", 7 * 3 * len(found.members_))
+        np.testing.assert_allclose(found.predict_proba(X + 0.05), whole, rtol=1e-6)
 
 
 class TestMetric:

@@ -50,6 +50,8 @@ class Propagated:
         if chosen is not None:
             found = ("n_neighbors", "metric", "sharpness", "reason")
             verdict |= {"chosen": chosen} | {name: getattr(estimator, f"{name}_") for name in found}
+            members = [{"name": name, "settings": own, "weight": weight} for name, own, weight in estimator.members_]
+            verdict["members"] = members
         return cls(labeling.with_given(given_N), settings, verdict)
 
 

@@ -80,7 +80,11 @@ def settings(run: FinishedRun) -> Facts:
 def solver(run: FinishedRun) -> Facts:
     """Whether the propagation converged, with its residual and steps."""
     found, facts = run.solved, []
-    if found.get("chosen"):
+    members = found.get("members") or ()
+    if len(members) > 1:
+        shares = (f"{member['name']} {percent_of(member['weight'])}" for member in members)
+        facts.append(("Joined, by weight", ", ".join(shares)))
+    elif found.get("chosen"):
         k = found.get("n_neighbors")
         facts.append(("Chosen method", str(found["chosen"]) + (f", {counted(k, 'neighbor')}" if k else "")))
     if found.get("reason"):
