@@ -1,12 +1,11 @@
-"""Every propagator with its defaults, both heads and the automatic choice at 1, 2 and 5 labels a class.
+"""Every propagator with its defaults, both heads and the automatic join at 1, 2 and 5 labels a class.
 
 banking77 (MiniLM), isolet1, letter, mnist and fashion_mnist (pixels), at most 10,000 rows each; ten draws of seeds a
-cell. Accuracy is that on the unlabeled rows, an unreached row being wrong. All propagators of a set stand on the same
+cell. Accuracy is that on the unlabeled rows, an unreached row being wrong. Fixed propagators of a set stand on the same
 neighbor lists, searched once. The truth of unlabeled rows is used for nothing but the accuracy.
 
-The order of preference of `AutoPropagation` is what `grid` gives at one and two labels a class. It was made from the
-same five sets, so its first place is found here again for every set from the other four (`left_out`), and the
-accuracies of `auto` below three labels a class are those of that choice.
+The table of weights of `AutoPropagation` (`choice/weighing.py`) was set by hand from the first draw of these same sets,
+not leaving the set at hand out: below 30 hideable seeds the accuracy of `auto` is not that of a set it never saw.
 
 Each cell is saved when it is done and a restart continues. JSON and table go to benchmarks/results/.
 
@@ -34,9 +33,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from common import RESULTS, provenance, save
 from labelprop.core import registry
-from labelprop.core.registry import HEADS
 from labelprop.graph.neighbors import nearest
-from labelprop.propagators.choice.candidates import EXPECTED, NEIGHBORS, Candidate, propagator
+from labelprop.propagators.choice.candidates import NEIGHBORS, propagator
 from labelprop.propagators.votes.vote_propagator import VotePropagator
 
 SETS = ("banking77", "isolet1", "letter", "mnist", "fashion_mnist")
@@ -88,7 +86,7 @@ def draw_seeds(truth: np.ndarray, per_class: int, draw: int) -> np.ndarray:
 
 
 class Entrants:
-    """All that is compared on one data set: fixed methods, `auto`, and the grid that orders the candidates."""
+    """All that is compared on one data set: fixed methods and `auto`."""
 
     def __init__(self, X: np.ndarray) -> None:
         self._X = X
@@ -119,19 +117,11 @@ class Entrants:
         return self._graphs[k]
 
 
-def entries(per_class: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(key, method, parameters): fixed methods, auto, and below three labels a class the grid."""
+def entries() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(key, method, parameters): fixed methods and auto."""
     for key, (method, parameters) in FIXED.items():
         yield key, method, parameters
     yield AUTO, AUTO, {}
-    for candidate in EXPECTED:
-        if per_class < 3 and candidate.method not in HEADS:
-            settings = {"n_neighbors": candidate.n_neighbors, **propagator(candidate.method).tried_with}
-            yield grid_key(candidate), candidate.method, settings
-
-
-def grid_key(candidate: Candidate) -> str:
-    return candidate.method if candidate.method in HEADS else f"grid {candidate.method} {candidate.n_neighbors}"
 
 
 def run_cell(entrants: Entrants, truth: np.ndarray, per_class: int) -> dict[str, Any]:
@@ -141,7 +131,7 @@ def run_cell(entrants: Entrants, truth: np.ndarray, per_class: int) -> dict[str,
     reasons = []
     for draw in range(DRAWS):
         y = draw_seeds(truth, per_class, draw)
-        for key, method, parameters in entries(per_class):
+        for key, method, parameters in entries():
             estimator, given = entrants.make(key, method, parameters)
             began = time.perf_counter()
             with warnings.catch_warnings():
@@ -155,30 +145,9 @@ def run_cell(entrants: Entrants, truth: np.ndarray, per_class: int) -> dict[str,
     return {"accuracy": accuracy, "seconds": seconds, "auto": reasons}
 
 
-def left_out(cells: Mapping[str, Any]) -> dict[str, Any]:
-    """For each set the order that the other sets give at one and two labels a class, and its first one's accuracy."""
-    found = {}
-    for name in SETS:
-        others = [cells[f"{other} {labels}"]["accuracy"] for other in SETS if other != name for labels in (1, 2)]
-        means = {str(c): statistics.mean(statistics.mean(o[grid_key(c)]) for o in others) for c in EXPECTED}
-        order = sorted(means, key=lambda candidate: -means[candidate])
-        first = next(candidate for candidate in EXPECTED if str(candidate) == order[0])
-        found[name] = {
-            "order": {candidate: round(means[candidate], 2) for candidate in order},
-            "accuracy": {
-                labels: statistics.mean(cells[f"{name} {labels}"]["accuracy"][grid_key(first)]) for labels in (1, 2)
-            },
-        }
-    return found
-
-
 def summarize(cells: Mapping[str, Any]) -> dict[str, Any]:
-    """Means of all entries over the cells, `auto` with the order found without the set, and the requirements."""
-    without = left_out(cells)
+    """Means of all entries over the cells, and the requirements."""
     rows = {key: {c: statistics.mean(cell["accuracy"][key]) for c, cell in cells.items()} for key in [*FIXED, AUTO]}
-    for name in SETS:
-        for labels in (1, 2):
-            rows[AUTO][f"{name} {labels}"] = without[name]["accuracy"][labels]
     means = {key: statistics.mean(row.values()) for key, row in rows.items()}
     best_fixed = max(FIXED, key=lambda key: means[key])
     behind = {c: max(rows[key][c] for key in FIXED) - rows[AUTO][c] for c in cells}
@@ -187,7 +156,6 @@ def summarize(cells: Mapping[str, Any]) -> dict[str, Any]:
         name: max(rows[key][f"{name} 1"] for key in REPAIRED) - rows[PLAIN][f"{name} 1"]
         for name in ("mnist", "fashion_mnist")
     }
-    low = [cells[f"{name} {labels}"]["accuracy"] for name in SETS for labels in (1, 2)]
     return {
         "mean": {key: round(value, 2) for key, value in means.items()},
         "best_fixed": best_fixed,
@@ -195,13 +163,6 @@ def summarize(cells: Mapping[str, Any]) -> dict[str, Any]:
         "worst_cell_behind_its_best": {worst: round(behind[worst], 2)},
         "repaired_minus_plain_at_1": {name: round(gap, 2) for name, gap in lead.items()},
         "rows": {key: {c: round(value, 2) for c, value in row.items()} for key, row in rows.items()},
-        "preference": {
-            str(c): round(statistics.mean(statistics.mean(cell[grid_key(c)]) for cell in low), 2) for c in EXPECTED
-        },
-        "left_out": {name: found["order"] for name, found in without.items()},
-        "order_as_coded_at_1_and_2": {
-            c: round(statistics.mean(cell["accuracy"][AUTO]), 2) for c, cell in cells.items() if not c.endswith("5")
-        },
     }
 
 

@@ -119,8 +119,9 @@ class TestChoice:
         X, truth = X[kept], truth[kept]
         y = np.full(len(truth), -1)
         y[one_each[:5]] = truth[one_each[:5]]
+        y[one_each[:5]] = np.arange(5)
         found = AutoPropagation(candidates=["poisson"]).fit(X, y)
-        alone = Poisson(n_neighbors=found.n_neighbors_, metric="cosine").fit(X, y)
+        alone = Poisson(n_neighbors=10, metric="cosine", sharpness=8).fit(X, y)
         assert (found.n_neighbors_, alone.reached_.all()) == (10, False)
         shares = [(own["n_neighbors"], round(weight, 2)) for _, own, weight in found.members_]
         assert shares == [(10, 0.95), (20, 0.05)]
@@ -222,7 +223,7 @@ class TestMembers:
         X, truth = blobs()
         X = X * 0.6  # so that nothing is certain
         y = seeds_of(truth, per_class)
-        names = ["label-propagation", "spectral-cut", "weighted-knn", "poisson"]
+        names = ["label-propagation", "spectral-cut", "weighted-knn", "label-spreading"]
         found = AutoPropagation(candidates=names, metric="cosine").fit(X, y)
         assert len(found.members_) > 1
         assert sum(weight for *_, weight in found.members_) == pytest.approx(1)
@@ -426,7 +427,8 @@ class TestSharing:
             ("weighted-knn", WeightedKNN()),
         ):
             found = AutoPropagation(candidates=[name]).fit(X, y)
-            wanted = alone.set_params(n_neighbors=found.n_neighbors_, metric=found.metric_).fit(X, y)
+            kernel = {"sharpness": found.sharpness_} if found.sharpness_ else {}
+            wanted = alone.set_params(n_neighbors=found.n_neighbors_, metric=found.metric_, **kernel).fit(X, y)
             np.testing.assert_allclose(found.scores_, wanted.scores_, rtol=1e-9)
             np.testing.assert_allclose(found.predict_proba(new), wanted.predict_proba(new), rtol=1e-9)
             np.testing.assert_array_equal(found.transduction_, wanted.transduction_)

@@ -1,4 +1,4 @@
-"""AutoPropagation: the propagator, or classifier head, that does best on hidden seeds of the data at hand."""
+"""AutoPropagation: propagators and classifier heads, joined by how they do on hidden seeds of the data at hand."""
 
 from __future__ import annotations
 
@@ -57,16 +57,17 @@ CHOICE_SECONDS = 1.0  # of all of them, where they are small
 
 @dataclass(eq=False, repr=False, kw_only=True)
 class AutoPropagation(Propagator):
-    """Chooses a propagator with its number of neighbors, or a classifier head; `reason_` says why.
+    """Joins propagators, each with its number of neighbors, and classifier heads; `reason_` says which and why.
 
-    With at least three seeds in every class some are hidden, fold by fold, and each candidate predicts their labels;
-    the most preferred of those not worse than the best by more than one standard error is taken. With fewer seeds a
-    fixed order of preference decides, made from benchmarks on other data. Hidden seeds or rows that a candidate
-    leaves unreached count as wrong. Propagators are tried with 10, 20 and 50 neighbors (label propagation reweighted
-    toward the seeds); the heads are logistic regressions on unit vectors, fitted to the seeds alone ("labels-only")
-    or to propagated labels weighted by their certainty ("soft-head"). Metric and sharpness of label propagation,
-    label spreading and Poisson are settled first, by label propagation on 4,000 of the rows and as many of the seeds:
-    cosine (up to four columns "euclidean") and sharpness 4, unless hidden seeds speak for another.
+    Scores are the weighted sum of the members' z-scored log-distributions (`choice/join.py`), over the members that
+    reach a row. Where at least 30 seeds can be hidden (those of classes with two or more), each candidate says what
+    the hidden ones are, and the weights are fitted to that, shrunk toward a table by labels a class; else the table's
+    are taken. Members below 5% are dropped; one alone answers as if fitted by itself. Folds are dealt by what rows
+    hold, so the order of rows does not matter. Propagators are tried with 10, 20 and 50 neighbors (label propagation
+    reweighted toward the seeds); the heads are logistic regressions on unit vectors, fitted to the seeds alone
+    ("labels-only") or to propagated labels weighted by their certainty ("soft-head"). Metric and sharpness of label
+    propagation, label spreading and Poisson are settled first, by label propagation on 4,000 of the rows and as many
+    of the seeds: cosine (up to four columns "euclidean") and sharpness 8, unless hidden seeds speak for another.
 
     A given graph is tried by the methods that can read it: negative similarities leave out label propagation, label
     spreading and Poisson, distances above 2 the methods that read cosines off them. Heads of more than 4 million
@@ -78,14 +79,13 @@ class AutoPropagation(Propagator):
         that take it, and the heads), or a given graph, as elsewhere.
     candidates : names of propagators, "labels-only" and "soft-head"; None takes all. A graph that was given has no
         vectors, so no heads.
-    cv : folds of hidden seeds; cut to the number of seeds of the smallest class.
+    cv : folds of hidden seeds.
 
-    With `warm_start` the search is kept. Other parameters and attributes: see `Propagator`. It sets `method_` (a name
-    as in `candidates`), `n_neighbors_` (of the propagator; of the one whose labels the soft head was fitted to; None
-    for "labels-only" and for given graphs, which are not cut), `metric_` and `sharpness_` (None where a method has
-    none), `reason_`, and `trials_`: of each candidate that was tried on all hidden seeds its name, number of
-    neighbors, seeds labeled right, and seeds; the chosen one first, empty where none could be hidden. `certainty_` is
-    the share of the label, whatever was chosen.
+    With `warm_start` the search is kept. Other parameters and attributes: see `Propagator`. It sets `members_` (name,
+    settings and share of the weights of each, heaviest first), `method_` (the heaviest), `n_neighbors_`, `metric_`,
+    `sharpness_`, `graph_` and `recall_` (of the heaviest on a graph; None where it has none), `reason_`, and
+    `trials_`: of each candidate that was tried on all hidden seeds its name, number of neighbors, seeds labeled
+    right, and seeds; members first, empty where none were hidden. `certainty_` is the share of the label.
 
     Examples
     --------

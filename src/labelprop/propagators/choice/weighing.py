@@ -15,16 +15,15 @@ from labelprop.propagators.choice.stacking import stack
 
 FEWEST_HIDDEN = 30  # seeds that can be hidden, for weights from what is said of them
 LEAST = 0.05  # share of the weights below which a member is dropped
-SHRINK = 5.0  # as many seeds' worth of loss for a weight that is one away from the table's
+SHRINK = 10.0  # as many seeds' worth of loss for a weight that is one away from the table's
 MORE = 0.01  # share of the rows that another candidate must reach beyond the members
 MOST_NUMBERS = 1 << 24  # of z-scores that weights are fitted to
 
 # Weights of z-scored log-distributions by labels a class: benchmarks/auto_propagation.py.
-LP, CUT = "label-propagation", "spectral-cut"
 TABLE: dict[int, dict[tuple[str, int | None], float]] = {
-    1: {(LP, 20): 0.35, (CUT, 20): 0.3, (SOFT_HEAD, None): 0.2, ("poisson", 10): 0.15},
-    2: {(LP, 20): 0.35, (CUT, 20): 0.3, (SOFT_HEAD, None): 0.2, ("poisson", 10): 0.15},
-    5: {(LP, 20): 0.3, (CUT, 20): 0.25, (SOFT_HEAD, None): 0.2, (LABELS_ONLY, None): 0.25},
+    1: {("label-propagation", 20): 0.8, ("poisson", 10): 0.35, ("spectral-cut", 20): 0.25, ("diffusion", 10): 0.2},
+    2: {("label-propagation", 20): 1.2, ("spectral-cut", 20): 0.3, (SOFT_HEAD, None): 0.3, (LABELS_ONLY, None): 0.2},
+    5: {("label-propagation", 20): 1.4, (LABELS_ONLY, None): 0.7, ("label-spreading", 10): 0.3},
 }
 
 
