@@ -1,11 +1,11 @@
 """Every propagator with its defaults, both heads and the automatic join at 1, 2 and 5 labels a class.
 
 banking77 (MiniLM), isolet1, letter, mnist and fashion_mnist (pixels), at most 10,000 rows each; ten draws of seeds a
-cell. Accuracy is that on the unlabeled rows, an unreached row being wrong. Fixed propagators of a set stand on the same
+cell. Accuracy is that on the unlabeled rows, an unreached row being wrong. Fixed propagators of a set share
 neighbor lists, searched once. The truth of unlabeled rows is used for nothing but the accuracy.
 
-The table of weights of `AutoPropagation` (`choice/weighing.py`) was set by hand from the first draw of these same sets,
-not leaving the set at hand out: below 30 hideable seeds the accuracy of `auto` is not that of a set it never saw.
+The table of weights of `AutoPropagation` (`choice/weighing.py`) was set by hand from the first draw of these
+same sets, not leaving the set at hand out: below 30 hideable seeds the accuracy of `auto` is not that of a set it never saw.
 
 Each cell is saved when it is done and a restart continues. JSON and table go to benchmarks/results/.
 

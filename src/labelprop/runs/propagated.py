@@ -40,7 +40,7 @@ class Propagated:
             for name, value in estimator.get_params(deep=False).items()
             if value is not None and name not in NOT_SETTINGS
         }
-        verdict = {
+        verdict: dict[str, Any] = {
             "converged": bool(estimator.converged_),
             "steps": int(np.max(estimator.n_iter_)),
             "residual": float(estimator.residual_),
