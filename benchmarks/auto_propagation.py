@@ -5,7 +5,8 @@ cell. Accuracy is that on the unlabeled rows, an unreached row being wrong. Fixe
 neighbor lists, searched once. The truth of unlabeled rows is used for nothing but the accuracy.
 
 The table of weights of `AutoPropagation` (`choice/weighing.py`) was set by hand from the first draw of these
-same sets, not leaving the set at hand out: below 30 hideable seeds the accuracy of `auto` is not that of a set it never saw.
+same sets, not leaving the set at hand out: below 30 hideable seeds the accuracy of `auto` is not that of a set that
+it never saw.
 
 Each cell is saved when it is done and a restart continues. JSON and table go to benchmarks/results/.
 
