@@ -69,7 +69,7 @@ def test_auto_shows_what_it_chose_above_the_diagram_of_scikit_learn() -> None:
     plain = own._repr_mimebundle_()["text/html"]
     assert "sk-container" in plain
     assert "chose" not in plain
-    own.fit(X, np.where(np.arange(36) < 10, np.arange(36) % 2, -1))
+    own.fit(X, np.where(np.arange(36) < 32, np.arange(36) % 2, -1))
     shown = own._repr_mimebundle_()["text/html"]
     assert shown.index("AutoPropagation chose") < shown.index("sk-container")
     assert html.escape(own.reason_) in shown
