@@ -27,7 +27,7 @@ from labelprop.propagators.choice.candidates import (
     propagators,
 )
 from labelprop.propagators.choice.fits import CandidateFits
-from labelprop.propagators.choice.hidden import HiddenLabels
+from labelprop.propagators.choice.hidden import FEWEST, HiddenLabels
 from labelprop.propagators.choice.join import join
 from labelprop.propagators.choice.members import Member, joined_votes
 from labelprop.propagators.choice.settled import possible, with_kernels
@@ -35,11 +35,13 @@ from labelprop.propagators.choice.shared_search import SharedSearch
 from labelprop.propagators.choice.shown import choice_html
 from labelprop.propagators.choice.weighing import (
     FEWEST_HIDDEN,
+    GRAPHS,
     by_length,
     heaviest_first,
     shares_text,
     stacked_weights,
     table_weights,
+    teachers,
     with_all_reached,
 )
 from labelprop.propagators.cost.stages import Cost, Size, Stage, graph_cost, result_bytes
@@ -60,12 +62,13 @@ class AutoPropagation(Propagator):
     """Joins propagators, each with its number of neighbors, and classifier heads; `reason_` says which and why.
 
     Scores are the weighted sum of the members' z-scored log-distributions (`choice/join.py`), over the members that
-    reach a row. Where at least 30 seeds can be hidden (those of classes with two or more), each candidate says what
-    the hidden ones are, and the weights are fitted to that, shrunk toward a table by labels a class; else the table's
-    are taken. Members below 5% are dropped; one alone answers as if fitted by itself. Folds are dealt by what rows
-    hold, so the order of rows does not matter. Propagators are tried with 10, 20 and 50 neighbors (label propagation
-    reweighted toward the seeds); the heads are logistic regressions on unit vectors, fitted to the seeds alone
-    ("labels-only") or to propagated labels weighted by their certainty ("soft-head"). Metric and sharpness of label
+    reach a row: by a table, label propagation with 20 neighbors and the heads. Where at least 30 seeds can be hidden
+    (those of classes with three or more), each candidate says what the hidden ones are, and the weights are fitted to
+    that, shrunk toward the table's. Members below 5% are dropped; one alone answers as if fitted by itself. Folds are
+    dealt by what rows hold, so the order of rows does not matter. All propagators are candidates with 20 neighbors,
+    label propagation (reweighted toward the seeds) also with 10 and 50; the heads are logistic regressions on unit
+    vectors, fitted to the seeds alone ("labels-only") or to what label propagation, the spectral cut and Poisson say
+    together, weighted by certainty and for at most 4,000 rows ("soft-head"). Metric and sharpness of label
     propagation, label spreading and Poisson are settled first, by label propagation on 4,000 of the rows and as many
     of the seeds: cosine (up to four columns "euclidean") and sharpness 8, unless hidden seeds speak for another.
 
@@ -132,7 +135,7 @@ class AutoPropagation(Propagator):
         settings: dict[str, Any] = {"metric": self.metric if shared.is_graph else "cosine", "search": self.search}
         settings |= {"random_state": self.random_state, "device": shared.device.type, "top_classes": self.top_classes}
         candidates, left_out = possible(shared, settings, named, seeds)
-        fits = CandidateFits(shared, self.classes_, settings, _default_base(candidates, seeds))
+        fits = CandidateFits(shared, self.classes_, settings)
         started = time.perf_counter()
         members, self.reason_ = self._weighed(fits, candidates, seeds)
         if left_out:
@@ -147,13 +150,14 @@ class AutoPropagation(Propagator):
         labels_N, self.trials_ = seeds.labels_N.cpu().numpy(), []
         counts_C = np.bincount(labels_N[labels_N >= 0], minlength=seeds.n_classes)
         a_class = float(counts_C.sum() / max((counts_C > 0).sum(), 1))
-        n_hideable = int(counts_C[counts_C >= 2].sum())
+        n_hideable = int(counts_C[counts_C >= FEWEST].sum())
         enough = n_hideable >= FEWEST_HIDDEN
+        silent = [] if any(one.method not in HEADS for one in candidates) else self._silent(fits, seeds)
         with only("search"):
-            candidates = with_kernels(fits, candidates, self.metric, seeds if enough else None, self.cv)
+            settled = with_kernels(fits, [*candidates, *silent], self.metric, seeds if enough else None, self.cv)
+        candidates = settled[: len(candidates)]
+        fits.teachers = teachers(fits.shared, settled)
         table = table_weights(by_length(fits.shared, candidates), a_class)
-        graphs = [one for one in heaviest_first(table) if one.method not in HEADS]
-        fits.base = graphs[0] if graphs else fits.base
         if not enough:
             with only("search"):
                 weights = heaviest_first(with_all_reached(fits, candidates, table, seeds))
@@ -161,7 +165,7 @@ class AutoPropagation(Propagator):
             why = f"{few} of the seeds can be hidden, {FEWEST_HIDDEN} are the fewest that say enough"
             return weights, f"{shares_text(weights)}, by the table for {a_class:.3g} labels a class: {why}."
         hidden = HiddenLabels.by_content(labels_N, self.cv, fits.shared.keys())
-        answers = fits.gather(candidates, list(table), seeds, hidden)
+        answers = fits.gather(candidates, [*table, *fits.teachers], seeds, hidden)
         weights = stacked_weights(answers, table)
         order = [*weights, *sorted(answers.keys() - weights.keys(), key=lambda one: -answers[one].right)]
         self.trials_ = [(one.method, one.n_neighbors, answers[one].right, hidden.n) for one in order]
@@ -170,6 +174,11 @@ class AutoPropagation(Propagator):
             f"{shares_text(weights)}, by {hidden.n} hidden seeds ({counted(len(hidden.folds), 'fold')}; "
             f"right alone: {right})."
         )
+
+    def _silent(self, fits: CandidateFits, seeds: Seeds) -> list[Candidate]:
+        """Propagators that only teach the soft head, where heads alone are named."""
+        every = list_candidates(None, fits.shared.n, seeds.n_classes, given_graph=False, metric=self.metric)
+        return [one for one in every if one.method in GRAPHS]
 
     def _shared(self, given: Any) -> SharedSearch:
         """The search that all share; with `warm_start` that of the last fit, if X is the same."""
@@ -200,12 +209,13 @@ class AutoPropagation(Propagator):
         """Sets what is said of the heaviest member, and of the heaviest on a graph."""
         self.method_ = members[0].method
         if SOFT_HEAD in {one.method for one in members}:
-            self.reason_ += f" The soft head learned from {fits.base}."
+            self.reason_ += f" The soft head learned from {shares_text(fits.teachers)}."
         graphs = [one for one in self._members if one.candidate.method not in HEADS]
         for one in graphs:
             if isinstance(one.fitted, GraphPropagator):
                 one.fitted.forget()
-        heaviest = graphs[0].candidate if graphs else fits.base if self.method_ == SOFT_HEAD else members[0]
+        taught = heaviest_first(fits.teachers) if self.method_ == SOFT_HEAD else {}
+        heaviest = graphs[0].candidate if graphs else next(iter(taught), members[0])
         self.n_neighbors_ = heaviest.n_neighbors
         kernel = graphs[0].candidate.kernel if graphs else None
         self.metric_ = kernel.metric if kernel else fits.settings["metric"]
@@ -241,13 +251,6 @@ def _settings(candidate: Candidate) -> dict[str, Any]:
     given = {"n_neighbors": candidate.n_neighbors, "C": candidate.C, **kernel}
     tried = {} if candidate.method in HEADS else propagator(candidate.method).tried_with
     return {name: value for name, value in given.items() if value is not None} | dict(tried)
-
-
-def _default_base(candidates: list[Candidate], seeds: Seeds) -> Candidate:
-    """The propagator whose labels a soft head takes: the most preferred of those named, or of all."""
-    named = [candidate for candidate in candidates if candidate.method not in HEADS]
-    every = list_candidates(None, seeds.n, seeds.n_classes, given_graph=False)
-    return (named or [candidate for candidate in every if candidate.method not in HEADS])[0]
 
 
 def _share_of_label(found: Propagation, seeds: Seeds) -> torch.Tensor:

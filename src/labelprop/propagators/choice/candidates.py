@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from labelprop.core import registry
 from labelprop.core.errors import UnknownNameError
 from labelprop.core.registry import HEADS
 from labelprop.core.text import counted
-from labelprop.propagators.choice.heads import CHOICES_OF_C
+from labelprop.propagators.choice.heads import LABELS_ONLY_C
 from labelprop.propagators.estimator.parameters import rules_of
 from labelprop.propagators.votes.vote_propagator import VotePropagator
 
 LABELS_ONLY, SOFT_HEAD = HEADS
-NEIGHBORS = (10, 20, 50)  # that each propagator is tried with
+NEIGHBORS = (20, 10, 50)  # that the first propagator is tried with, the others with the first of these
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,54 +53,53 @@ class Candidate:
         return text if self.kernel is None else f"{text} ({self.kernel})"
 
 
-# Accuracy (%) by number of neighbors: benchmarks/auto_propagation.py, mean over its data sets at one and two labels a
-# class, by cosine and with sharpness 1.
-MEASURED: dict[str, dict[int | None, float]] = {
-    "spectral-cut": {10: 62.4, 20: 62.3, 50: 60.2},
-    "label-propagation": {10: 61.9, 20: 61.7, 50: 59.8},
-    "poisson": {10: 61.0, 20: 60.5, 50: 58.2},
-    "diffusion": {10: 60.9, 20: 59.8, 50: 56.3},
-    "label-spreading": {10: 60.7, 20: 59.6, 50: 56.1},
-    SOFT_HEAD: {None: 59.4},
-    LABELS_ONLY: {None: 51.2},
-    "weighted-knn": {10: 48.4, 20: 48.5, 50: 48.7},
-    "local": {10: 48.3, 20: 48.5, 50: 48.6},
+# Accuracy (%) with 20 neighbors and sharpness 8: benchmarks/join_table.py, mean over its data sets at one and two
+# labels a class; in order of preference.
+MEASURED = {
+    "label-propagation": 61.3,
+    "spectral-cut": 60.1,
+    "poisson": 59.6,
+    "diffusion": 59.5,
+    "label-spreading": 59.1,
+    SOFT_HEAD: 58.9,
+    LABELS_ONLY: 49.5,
+    "weighted-knn": 46.9,
+    "local": 46.9,
 }
-# In order of preference.
-EXPECTED = {Candidate(method, k): accuracy for method, row in MEASURED.items() for k, accuracy in row.items()}
-EXPECTED = dict(sorted(EXPECTED.items(), key=lambda item: -item[1]))
 
 
 def list_candidates(
     names: Sequence[str] | None, n: int, n_classes: int, *, given_graph: bool, metric: str = "auto"
 ) -> list[Candidate]:
-    """Candidates in order of preference, every propagator with 10, 20 and 50 neighbors (at most n - 1).
+    """Candidates in order of preference: the first propagator with 20, 10 and 50 neighbors (at most n - 1), the
+    others with 20.
 
     `names` None takes all methods that suit so many rows and classes. Methods that were not measured stand behind
-    those that were, as they were named. A given graph is not cut: there only voting propagators differ by their
-    number of neighbors, and heads have no vectors. The labels-only head has several C. Propagators that do not take
-    `metric` are left out.
+    those that were, as they were named. A given graph is not cut: there only voting propagators have a number of
+    neighbors, and heads have no vectors. Propagators that do not take `metric` are left out.
     """
     if names is None:
         names = [name for name in propagators() if propagator(name).suits(n, n_classes)] + list(HEADS)
-    if metric != "auto":
+    if given_graph:
+        names = [name for name in names if name not in HEADS]
+    elif metric != "auto":
         names = [name for name in names if name in HEADS or takes(name, metric)]
-    ordered = [candidate for candidate in EXPECTED if candidate.method in names]
-    for name in names:
-        if name not in MEASURED:
-            has_neighbors = "n_neighbors" in registry.parameters("propagators", name)
-            ordered += [Candidate(name, k) for k in (NEIGHBORS if has_neighbors else (None,))]
-    found = []
-    for candidate in ordered:
-        method, k = candidate.method, candidate.n_neighbors
-        if method in HEADS:
-            choices = CHOICES_OF_C if method == LABELS_ONLY else (None,)
-            found += [Candidate(method, C=C) for C in choices if not given_graph]
-        elif k is None or (given_graph and not issubclass(propagator(method), VotePropagator)):
-            found.append(Candidate(method))
+    ordered = [name for name in MEASURED if name in names] + [name for name in names if name not in MEASURED]
+    found: list[Candidate] = []
+    numbers: tuple[int, ...] = NEIGHBORS
+    for name in ordered:
+        if name in HEADS:
+            found.append(Candidate(name, C=LABELS_ONLY_C if name == LABELS_ONLY else None))
+        elif not _has_neighbors(name) or (given_graph and not issubclass(propagator(name), VotePropagator)):
+            found.append(Candidate(name))
         else:
-            found.append(Candidate(method, min(k, max(n - 1, 1))))
+            found += [Candidate(name, min(k, max(n - 1, 1))) for k in numbers]
+            numbers = NEIGHBORS[:1]
     return list(dict.fromkeys(found))
+
+
+def _has_neighbors(name: str) -> bool:
+    return "n_neighbors" in registry.parameters("propagators", name)
 
 
 def propagators() -> list[str]:
@@ -126,8 +125,7 @@ def has_kernel(name: str) -> bool:
 
 def expected(candidate: Candidate) -> float:
     """Accuracy (%) to expect of a candidate; of a method that was not measured, the least of all."""
-    least, candidate = min(EXPECTED.values()), replace(candidate, kernel=None)
-    return EXPECTED.get(candidate, max(MEASURED.get(candidate.method, {None: least}).values()))
+    return MEASURED.get(candidate.method, min(MEASURED.values()))
 
 
 class CandidateNames:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from labelprop.core.errors import RequestError
 from labelprop.core.types import Propagation
@@ -138,7 +139,9 @@ class _Fit:
             return float(loss), gradient_EC.double().cpu().numpy().ravel()
 
         limits: Any = {"maxiter": steps, "maxcor": HISTORY, "gtol": GRADIENT_TOLERANCE, "ftol": LOSS_TOLERANCE}
-        found = minimize(loss_and_gradient, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options=limits)
+        # Threads of SciPy and of torch that wait for work keep each other from working: with one it takes a third.
+        with ThreadpoolController().select(internal_api="openblas").limit(limits=1):
+            found = minimize(loss_and_gradient, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options=limits)
         fitted_EC = torch.from_numpy(found.x.reshape(shape)).to(self._rows.device, self._rows.dtype)
         return Head(fitted_EC[:-1], fitted_EC[-1], self._columns_D)
 

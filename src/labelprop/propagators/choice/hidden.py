@@ -16,6 +16,7 @@ from labelprop.core.types import UNLABELED
 from labelprop.data.labels.folds import SeedKFold
 
 FEWEST = 3  # labels of a class, for hiding some to leave what can be compared
+MOST_HIDDEN = 300  # labels after which no further fold is asked: what they say of a few weights is said by then
 
 # Labels (N,) with the hidden ones -1, and the hidden rows (H,) -> predicted classes (H,), -1 where there is none.
 Fit = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -63,17 +64,23 @@ class HiddenLabels:
         return cls(labels_N, tuple(row_H for _, row_H in split.split(None, hideable_N)))
 
     @classmethod
-    def by_content(cls, labels_N: np.ndarray, most_folds: int, keys_N: np.ndarray) -> HiddenLabels:
+    def by_content(
+        cls, labels_N: np.ndarray, most_folds: int, keys_N: np.ndarray, fewest: int = FEWEST
+    ) -> HiddenLabels:
         """Folds that do not depend on the order of the rows: labels are dealt in the order of `keys_N`.
 
         A class starts in the fold after the one where the class before stopped, so that one with two labels or more
-        keeps some in every fold. The only label of a class is never hidden.
+        keeps some in every fold. Labels of a class with less than `fewest` are never hidden: with one of two gone
+        half of what is known of a class is missing, and what serves best then is not what serves best with both. Of
+        very many labels the first folds are enough: those that hide `MOST_HIDDEN`.
         """
         counts_C = np.bincount(labels_N[labels_N >= 0], minlength=1)
-        row_H = np.flatnonzero((labels_N >= 0) & (counts_C >= 2)[labels_N])
+        row_H = np.flatnonzero((labels_N >= 0) & (counts_C >= fewest)[labels_N])
         row_H = row_H[np.lexsort((keys_N[row_H], labels_N[row_H]))]
         n_folds = min(most_folds, len(row_H))
-        return cls(labels_N, tuple(np.sort(row_H[fold::n_folds]) for fold in range(n_folds)))
+        folds = [np.sort(row_H[fold::n_folds]) for fold in range(n_folds)]
+        enough = int(np.searchsorted(np.cumsum([len(fold) for fold in folds]), MOST_HIDDEN)) + 1
+        return cls(labels_N, tuple(folds[:enough]))
 
     @property
     def n(self) -> int:

@@ -75,8 +75,6 @@ def with_kernels(
             kernel = _best(trying.select(tried, seeds, hidden))
         tried = [replace(trial, kernel=replace(kernel, sharpness=one)) for one in SHARPNESS]
         kernel = _best(trying.select(tried, seeds, hidden))
-    if has_kernel(fits.base.method):
-        fits.base = replace(fits.base, kernel=kernel)
     return [replace(one, kernel=kernel) if has_kernel(one.method) else one for one in candidates]
 
 
@@ -88,7 +86,7 @@ def _sampled(fits: CandidateFits, seeds: Seeds) -> tuple[CandidateFits, Seeds]:
     labeled_M = seeds.mask_N.nonzero().squeeze(1).cpu()
     parts = (shared.sample(torch.arange(shared.n), SAMPLE), shared.sample(labeled_M, SAMPLE))
     places_M = torch.cat(parts).unique()  # type: ignore[no-untyped-call]
-    return CandidateFits(shared.of_rows(places_M), fits.classes, fits.settings, fits.base), seeds.take(places_M)
+    return CandidateFits(shared.of_rows(places_M), fits.classes, fits.settings), seeds.take(places_M)
 
 
 def _metrics(shared: SharedSearch) -> tuple[str, ...]:

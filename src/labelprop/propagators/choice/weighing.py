@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from labelprop.core.registry import HEADS
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.choice.candidates import FEW_COLUMNS, LABELS_ONLY, SOFT_HEAD, Candidate, expected
 from labelprop.propagators.choice.evidence import Answer
@@ -19,12 +20,14 @@ SHRINK = 10.0  # as many seeds' worth of loss for a weight that is one away from
 MORE = 0.01  # share of the rows that another candidate must reach beyond the members
 MOST_NUMBERS = 1 << 24  # of z-scores that weights are fitted to
 
-# Weights of z-scored log-distributions by labels a class: benchmarks/auto_propagation.py.
-TABLE: dict[int, dict[tuple[str, int | None], float]] = {
-    1: {("label-propagation", 20): 0.8, ("poisson", 10): 0.35, ("spectral-cut", 20): 0.25, ("diffusion", 10): 0.2},
-    2: {("label-propagation", 20): 1.2, ("spectral-cut", 20): 0.3, (SOFT_HEAD, None): 0.3, (LABELS_ONLY, None): 0.2},
-    5: {("label-propagation", 20): 1.4, (LABELS_ONLY, None): 0.7, ("label-spreading", 10): 0.3},
+# Weights of z-scored log-distributions by labels a class, and of what teaches the soft head, by method:
+# benchmarks/join_table.py.
+TABLE: dict[int, dict[str, float]] = {
+    1: {"label-propagation": 1.0, SOFT_HEAD: 0.5},
+    2: {"label-propagation": 1.2, SOFT_HEAD: 0.6, LABELS_ONLY: 0.12},
+    5: {"label-propagation": 1.2, SOFT_HEAD: 0.35, LABELS_ONLY: 0.35},
 }
+GRAPHS = {"label-propagation": 1.0, "spectral-cut": 0.4, "poisson": 0.4}  # also of members, where there is no head
 
 
 def by_length(shared: SharedSearch, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -39,14 +42,23 @@ def by_length(shared: SharedSearch, candidates: Sequence[Candidate]) -> list[Can
 def table_weights(candidates: Sequence[Candidate], labels_a_class: float) -> dict[Candidate, float]:
     """The table's weights of those among the candidates that have one; their sum is that of the whole row."""
     row = TABLE[min(TABLE, key=lambda labels: abs(np.log(max(labels_a_class, 1) / labels)))]
-    found: dict[Candidate, float] = {}
-    for (method, k), weight in row.items():
-        named = [one for one in candidates if one.method == method]
-        if named:
-            nearest = min(named, key=lambda one: abs((one.n_neighbors or 0) - (k or 0)))
-            found[nearest] = found.get(nearest, 0) + weight
+    return weighed(candidates, row if any(one.method in HEADS for one in candidates) else GRAPHS)
+
+
+def weighed(candidates: Sequence[Candidate], row: Mapping[str, float]) -> dict[Candidate, float]:
+    """The weights of a row of the table, each for the first candidate of its method; their sum is that of the row."""
+    firsts = {one.method: one for one in reversed(candidates)}
+    found = {firsts[method]: weight for method, weight in row.items() if method in firsts}
     scale = sum(row.values()) / sum(found.values()) if found else 1
     return {one: weight * scale for one, weight in found.items()}
+
+
+def teachers(shared: SharedSearch, candidates: Sequence[Candidate]) -> dict[Candidate, float]:
+    """The propagators whose join a soft head among the candidates learns from, with their weights."""
+    if SOFT_HEAD not in {one.method for one in candidates}:
+        return {}
+    graphs = by_length(shared, [one for one in candidates if one.method not in HEADS])
+    return weighed(graphs, GRAPHS) or {graphs[0]: 1.0}
 
 
 def stacked_weights(answers: Mapping[Candidate, Answer], prior: Mapping[Candidate, float]) -> dict[Candidate, float]:
