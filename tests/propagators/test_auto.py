@@ -22,9 +22,9 @@ from labelprop.core.registry import HEADS, PROPAGATORS
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.auto import AutoPropagation
 from labelprop.propagators.choice import fits, heads, members, settled, shared_search
-from labelprop.propagators.choice.candidates import EXPECTED, Candidate, list_candidates
+from labelprop.propagators.choice.candidates import MEASURED, NEIGHBORS, Candidate, list_candidates
 from labelprop.propagators.choice.content import content_keys
-from labelprop.propagators.choice.weighing import TABLE
+from labelprop.propagators.choice.weighing import GRAPHS, TABLE
 from labelprop.propagators.diffusion import Diffusion
 from labelprop.propagators.estimator import graph_propagator
 from labelprop.propagators.label_propagation import LabelPropagation
@@ -32,8 +32,7 @@ from labelprop.propagators.poisson import Poisson
 from labelprop.propagators.spectral_cut import SpectralCut
 from labelprop.propagators.weighted_knn import WeightedKNN
 
-FIRST = next(iter(EXPECTED))  # of the order of preference
-GRAPHS = ["label-propagation", "diffusion"]
+TWO = ["label-propagation", "diffusion"]
 
 
 def seeds_of(truth: np.ndarray, per_class: int, seed: int = 0) -> np.ndarray:
@@ -97,7 +96,7 @@ class TestChoice:
     def test_a_head_wins_where_lines_tell_and_neighbors_do_not(self) -> None:
         X, truth = crossed()
         y = seeds_of(truth, 25)
-        found = AutoPropagation(candidates=[*GRAPHS, "labels-only"]).fit(X, y)
+        found = AutoPropagation(candidates=[*TWO, "labels-only"]).fit(X, y)
         assert found.method_ == "labels-only"
         assert accuracy(found, truth, y) > accuracy(Diffusion().fit(X, y), truth, y) + 0.1
 
@@ -115,16 +114,16 @@ class TestChoice:
 
     def test_one_that_reaches_more_joins_with_little_weight(self) -> None:
         X, truth, one_each = islands()
-        kept = np.arange(len(truth)) < 5 * 60 + 15  # the last cluster is small: 20 neighbors lead out of it
+        kept = np.arange(len(truth)) < 5 * 60 + 30  # the last cluster is small: 50 neighbors lead out of it
         X, truth = X[kept], truth[kept]
         y = np.full(len(truth), -1)
         y[one_each[:5]] = truth[one_each[:5]]
         y[one_each[:5]] = np.arange(5)
         found = AutoPropagation(candidates=["poisson"]).fit(X, y)
-        alone = Poisson(n_neighbors=10, metric="cosine", sharpness=8).fit(X, y)
-        assert (found.n_neighbors_, alone.reached_.all()) == (10, False)
+        alone = Poisson(n_neighbors=20, metric="cosine", sharpness=8).fit(X, y)
+        assert (found.n_neighbors_, alone.reached_.all()) == (20, False)
         shares = [(own["n_neighbors"], round(weight, 2)) for _, own, weight in found.members_]
-        assert shares == [(10, 0.95), (20, 0.05)]
+        assert shares == [(20, 0.95), (50, 0.05)]
         assert found.reached_.all()
         settled_rows = alone.reached_ & (alone.certainty_ > 0.5)
         np.testing.assert_array_equal(found.transduction_[settled_rows], alone.transduction_[settled_rows])
@@ -133,8 +132,10 @@ class TestChoice:
         X, truth = blobs()
         y = seeds_of(truth, 4)
         alone = AutoPropagation(candidates=["soft-head"]).fit(X, y)
-        assert (alone.method_, alone.n_neighbors_) == ("soft-head", FIRST.n_neighbors)
-        assert alone.reason_.endswith(f"The soft head learned from {FIRST}.")
+        assert (alone.method_, alone.n_neighbors_) == ("soft-head", NEIGHBORS[0])
+        assert all(name in alone.reason_ for name in GRAPHS)
+        of_one = AutoPropagation(candidates=["diffusion", "soft-head"], metric="cosine").fit(X, seeds_of(truth, 1))
+        assert of_one.reason_.endswith("The soft head learned from diffusion with 20 neighbors alone.")
         assert accuracy(alone, truth, y) > 0.95
 
     @pytest.mark.parametrize("cv", [2, 5])
@@ -155,7 +156,7 @@ class TestChoice:
         X, truth = blobs()
         y = seeds_of(truth, 12)
         soft = np.where(y[:, None] >= 0, 0.8 * np.eye(3)[y] + 0.1, 0)
-        found = AutoPropagation(candidates=[*GRAPHS, "labels-only"]).fit(X, soft)
+        found = AutoPropagation(candidates=[*TWO, "labels-only"]).fit(X, soft)
         assert "hidden seeds" in found.reason_
         np.testing.assert_array_equal(found.transduction_, truth)
 
@@ -182,9 +183,9 @@ class TestHidden:
         hiding: list[set[int]] = []
         answer, spread, head = fits.CandidateFits.answer, fits.CandidateFits.spread, heads._Fit.__init__
 
-        def spy_answer(self: Any, candidate: Any, seeds: Seeds, hidden: Any, fold: int) -> Any:
+        def spy_answer(self: Any, candidate: Any, shown: Seeds, hidden: Any, fold: int) -> Any:
             hiding.append(set(hidden.folds[fold].tolist()))
-            found = answer(self, candidate, seeds, hidden, fold)
+            found = answer(self, candidate, shown, hidden, fold)
             hiding.pop()
             return found
 
@@ -348,14 +349,14 @@ class TestWideSparseFeatures:
 
 
 class TestReason:
-    @pytest.mark.parametrize(("per_class", "part"), [(1, "none of the seeds"), (2, "6 of the seeds")])
+    @pytest.mark.parametrize(("per_class", "part"), [(1, "none of the seeds"), (5, "15 of the seeds")])
     def test_few_seeds_follow_the_table_and_say_so(self, per_class: int, part: str) -> None:
         X, truth = blobs()
         found = AutoPropagation().fit(X, seeds_of(truth, per_class))
         assert found.reason_.startswith("joined: ")
         assert f"by the table for {per_class} labels a class: {part} can be hidden" in found.reason_
         assert "\n" not in found.reason_
-        assert {(name, own.get("n_neighbors")) for name, own, _ in found.members_} <= set(TABLE[per_class])
+        assert {name for name, *_ in found.members_} == set(TABLE[per_class])
         assert (found.trials_, found.method_) == ([], found.members_[0][0])
 
     def test_a_class_whose_seeds_weigh_nothing_has_none_to_hide(self) -> None:
@@ -366,11 +367,11 @@ class TestReason:
 
     def test_hidden_seeds_are_counted_out(self) -> None:
         X, truth = blobs()
-        found = AutoPropagation(candidates=[*GRAPHS, "weighted-knn"]).fit(X, seeds_of(truth, 12))
+        found = AutoPropagation(candidates=[*TWO, "weighted-knn"]).fit(X, seeds_of(truth, 12))
         assert "by 36 hidden seeds (5 folds; right alone: " in found.reason_
         assert "\n" not in found.reason_
         assert {n for *_, n in found.trials_} == {36}
-        assert len(found.trials_) == 6
+        assert len(found.trials_) == 5
 
 
 class TestSharing:
@@ -388,19 +389,19 @@ class TestSharing:
         nearest = shared_search.nearest
         monkeypatch.setattr(shared_search, "nearest", spy)
         monkeypatch.setattr(graph_propagator, "nearest", refuse)
-        AutoPropagation(candidates=[*GRAPHS, "poisson", *HEADS], metric="cosine").fit(X, seeds_of(truth, 12))
+        AutoPropagation(candidates=[*TWO, "poisson", *HEADS], metric="cosine").fit(X, seeds_of(truth, 12))
         assert searches == [50]
-        AutoPropagation(candidates=[*GRAPHS, "poisson", *HEADS]).fit(X, seeds_of(truth, 12))
+        AutoPropagation(candidates=[*TWO, "poisson", *HEADS]).fit(X, seeds_of(truth, 12))
         assert searches == [50, 50, 50], "one by distance as well"
         unit = X / np.linalg.norm(X, axis=1, keepdims=True)
         for given in (unit, sparse.csr_array(unit), unit.astype(np.float16)):
             searches.clear()
-            AutoPropagation(candidates=[*GRAPHS, "poisson", *HEADS]).fit(given, seeds_of(truth, 12))
+            AutoPropagation(candidates=[*TWO, "poisson", *HEADS]).fit(given, seeds_of(truth, 12))
             assert searches == [50], "distances of unit vectors say what their cosines say"
 
     def test_a_warm_start_keeps_the_search_only_for_the_same_rows(self, monkeypatch: pytest.MonkeyPatch) -> None:
         X, truth = blobs()
-        warm = AutoPropagation(candidates=GRAPHS, warm_start=True).fit(X, seeds_of(truth, 12))
+        warm = AutoPropagation(candidates=TWO, warm_start=True).fit(X, seeds_of(truth, 12))
         searches: list[int] = []
         nearest = shared_search.nearest
 
@@ -448,7 +449,7 @@ class TestSharing:
         import torch
 
         seeds = Seeds.soft(torch.eye(4, dtype=torch.float64))
-        shown = fits.hide_seeds(seeds, torch.tensor([1, 3]))
+        shown = fits.hide_seeds(seeds, np.array([1, 3]))
         assert shown.labels_N.tolist() == [0, -1, 2, -1]
         assert shown.weights_N.tolist() == [1, 0, 1, 0]
         assert shown.columns(range(4), torch.float64).sum(dim=1).tolist() == [1, 0, 1, 0]
@@ -588,8 +589,14 @@ class TestCandidates:
             AutoPropagation(cv=1).fit(X, seeds_of(truth, 4))
 
     def test_every_propagator_and_head_is_tried_and_the_order_is_by_expectation(self) -> None:
-        assert {candidate.method for candidate in EXPECTED} == {*PROPAGATORS, *HEADS} - {"auto"}
-        assert list(EXPECTED.values()) == sorted(EXPECTED.values(), reverse=True)
+        assert set(MEASURED) == {*PROPAGATORS, *HEADS} - {"auto"}
+        assert list(MEASURED.values()) == sorted(MEASURED.values(), reverse=True)
+        lines = list_candidates(None, 90, 3, given_graph=False)
+        assert list(dict.fromkeys(one.method for one in lines)) == list(MEASURED)
+        first = next(iter(MEASURED))
+        numbers = {name: [one.n_neighbors for one in lines if one.method == name] for name in MEASURED}
+        assert numbers[first] == [20, 10, 50]
+        assert all(numbers[name] == ([None] if name in HEADS else [20]) for name in MEASURED if name != first)
 
     def test_a_propagator_of_another_package_takes_part_behind_those_that_were_measured(
         self, monkeypatch: pytest.MonkeyPatch
@@ -598,9 +605,8 @@ class TestCandidates:
         without_neighbors = replace(PROPAGATORS["poisson"], parameters={"max_iter": 1000})
         monkeypatch.setitem(PROPAGATORS, "without-neighbors", without_neighbors)
         lines = list_candidates(None, 90, 3, given_graph=False)
-        assert lines[-5] == list(EXPECTED)[-1]
-        assert lines[-4:-1] == [Candidate("of-another", k) for k in (10, 20, 50)]
-        assert lines[-1] == Candidate("without-neighbors")
+        assert [one.method for one in lines[-3:]] == [list(MEASURED)[-1], "of-another", "without-neighbors"]
+        assert lines[-2:] == [Candidate("of-another", 20), Candidate("without-neighbors")]
         X, truth = blobs()
         assert AutoPropagation(candidates=["of-another"]).fit(X, seeds_of(truth, 4)).method_ == "of-another"
         assert AutoPropagation().fit(X, seeds_of(truth, 4)).method_ in PROPAGATORS

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from labelprop.propagators.choice.candidates import Candidate
+from labelprop.core.registry import HEADS
+from labelprop.propagators.choice.candidates import SOFT_HEAD, Candidate
 from labelprop.propagators.choice.evidence import Answer, gather
 from labelprop.propagators.choice.stacking import stack, stacking_loss
-from labelprop.propagators.choice.weighing import LEAST, TABLE, heaviest_first, stacked_weights, table_weights
+from labelprop.propagators.choice.weighing import GRAPHS, LEAST, TABLE, heaviest_first, stacked_weights, table_weights
 
 H, C = 60, 4
 
@@ -114,9 +115,13 @@ def test_all_are_asked_once_and_the_preferred_and_the_best_go_on() -> None:
 
 @pytest.mark.parametrize("labels", TABLE)
 def test_the_table_has_a_row_for_what_is_measured_and_no_member_too_light(labels: int) -> None:
-    row = {Candidate(name, k): weight for (name, k), weight in TABLE[labels].items()}
+    every = [Candidate(name, k) for name, k in itertools.product([*HEADS, *GRAPHS], (20, 10))]
+    row = {Candidate(name, 20): weight for name, weight in TABLE[labels].items()}
     assert len(heaviest_first(row)) == len(row)
-    every = [Candidate(name, k) for name, k in TABLE[labels]]
-    found = table_weights(every, labels)
-    assert found == pytest.approx(row)
-    assert sum(table_weights(every[:1], labels).values()) == pytest.approx(sum(row.values())), "as sure as all"
+    assert table_weights(every, labels) == pytest.approx(row)
+    alone = table_weights([one for one in every if one.method == "label-propagation"], labels)
+    assert list(alone) == [Candidate("label-propagation", 20)]
+    graphs = table_weights([one for one in every if one.method in GRAPHS], labels)
+    assert graphs == pytest.approx({Candidate(name, 20): weight for name, weight in GRAPHS.items()})
+    with_head = table_weights([Candidate("label-propagation", 20), Candidate(SOFT_HEAD)], labels)
+    assert sum(with_head.values()) == pytest.approx(sum(row.values())), "as sure as all"

@@ -123,7 +123,8 @@ class CandidateFits:
         if rows.n > most:
             every_M = self.shared.sample(torch.arange(rows.n), most).to(rows.device)
             sample_M = torch.cat([every_M, seeds.mask_N.nonzero().squeeze(1)]).unique()  # type: ignore[no-untyped-call]
-        found_T = [self.taught(teacher, seeds) for teacher in self.teachers]
+        with only("search"):
+            found_T = [self.taught(teacher, seeds) for teacher in self.teachers]
         found = found_T[0] if len(found_T) == 1 else join(list(self.teachers.values()), found_T, seeds)
         return heads.soft_head(rows, found, seeds, steps=steps, places_M=sample_M)
 

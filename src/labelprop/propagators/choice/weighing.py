@@ -16,16 +16,16 @@ from labelprop.propagators.choice.stacking import stack
 
 FEWEST_HIDDEN = 30  # seeds that can be hidden, for weights from what is said of them
 LEAST = 0.05  # share of the weights below which a member is dropped
-SHRINK = 10.0  # as many seeds' worth of loss for a weight that is one away from the table's
+SHRINK = 3.0  # as many seeds' worth of loss for a weight that is one away from the table's
 MORE = 0.01  # share of the rows that another candidate must reach beyond the members
 MOST_NUMBERS = 1 << 24  # of z-scores that weights are fitted to
 
 # Weights of z-scored log-distributions by labels a class, and of what teaches the soft head, by method:
 # benchmarks/join_table.py.
 TABLE: dict[int, dict[str, float]] = {
-    1: {"label-propagation": 1.0, SOFT_HEAD: 0.5},
-    2: {"label-propagation": 1.2, SOFT_HEAD: 0.6, LABELS_ONLY: 0.12},
-    5: {"label-propagation": 1.2, SOFT_HEAD: 0.35, LABELS_ONLY: 0.35},
+    1: {"label-propagation": 1.05, SOFT_HEAD: 0.75},
+    2: {"label-propagation": 1.4, SOFT_HEAD: 0.8, LABELS_ONLY: 0.15},
+    5: {"label-propagation": 1.65, SOFT_HEAD: 0.6, LABELS_ONLY: 0.4},
 }
 GRAPHS = {"label-propagation": 1.0, "spectral-cut": 0.4, "poisson": 0.4}  # also of members, where there is no head
 
