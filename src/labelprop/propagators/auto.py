@@ -45,7 +45,7 @@ from labelprop.propagators.choice.weighing import (
     with_all_reached,
 )
 from labelprop.propagators.cost.stages import Cost, Size, Stage, graph_cost, result_bytes
-from labelprop.propagators.cost.trials import trials
+from labelprop.propagators.cost.trials import folds_of, solves_of, trials
 from labelprop.propagators.estimator.base import Propagator
 from labelprop.propagators.estimator.edges import Edges
 from labelprop.propagators.estimator.graph_propagator import GraphPropagator
@@ -53,8 +53,8 @@ from labelprop.propagators.estimator.parameters import Number
 from labelprop.propagators.estimator.warm import fingerprint
 from labelprop.propagators.spectral_cut import SpectralCut
 
-TRIALS = 25  # propagations before the choice, measured with benchmarks/forecast.py
-CHOICE_SECONDS = 1.0  # of all of them, where they are small
+GRAPHS_BUILT = 2.0  # with 50 neighbors, in time: those of candidates have fewer; measured with benchmarks/forecast.py
+CHOICE_SECONDS = 1.0  # of all trials, where they are small
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -105,21 +105,24 @@ class AutoPropagation(Propagator):
     cv: Annotated[int, Number(2, whole=True)] = 5
 
     def cost(self, size: Size) -> Cost:
-        """One search; then graphs, eigenvectors and solves of the candidates, votes and heads, over and over."""
+        """One search; then graphs, eigenvectors and solves of the candidates, votes and heads, fold by fold."""
         found = graph_cost(size, {"n_neighbors": max(NEIGHBORS), "search": self.search})
         search, graph, solve = found.stages
         spectral = SpectralCut(n_neighbors=max(NEIGHBORS), search=self.search).cost(size).stages[-1]
-        names = {*self.candidates} if self.candidates else {*propagators(), *HEADS}
-        tried, part = trials(size, names), len(names) / (len(propagators()) + len(HEADS))
-        cuts = 2 * ("spectral-cut" in names)
+        every = {name for name in propagators() if propagator(name).suits(size.n, size.n_classes)} | {*HEADS}
+        names = {*self.candidates} if self.candidates else every
+        folds, tried = folds_of(size, self.cv), names.difference(HEADS)
+        beside = trials(size, names, folds)
+        cut = spectral if "spectral-cut" in names else Stage("none", 0)
         choice = Stage(
             "choice",
-            1.5 * graph.nbytes
-            + (spectral.nbytes if cuts else tried.nbytes)
-            + 2 * result_bytes(size, self.top_classes),
-            products=cuts * spectral.products + tried.products,
-            passes=3 * graph.passes + cuts * spectral.passes + part * TRIALS / 2 * solve.passes + tried.passes,
-            fixed=part * CHOICE_SECONDS,
+            1.5 * graph.nbytes + (cut.nbytes or beside.nbytes) + 2 * result_bytes(size, self.top_classes),
+            products=cut.products + beside.products,
+            passes=GRAPHS_BUILT * graph.passes
+            + cut.passes
+            + solves_of(len(tried), folds) * solve.passes
+            + beside.passes,
+            fixed=CHOICE_SECONDS * len(names) / len(every) * (1 + folds) / 6,
         )
         return replace(found, stages=(search, choice))
 

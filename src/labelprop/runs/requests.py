@@ -117,7 +117,7 @@ class NewRun(Labeled):
 class PropagateRequest(NewRun):
     """`labelprop propagate`."""
 
-    method: str = option("One of `labelprop methods`.", "method", "diffusion")
+    method: str = option("One of `labelprop methods`.", "method", "auto")
     backbone: Any = option(BACKBONE_HELP, "method", None, file=True, names=BACKBONES)
     baselines: bool = option(
         "Also label from the given labels alone, to compare.", "method", True, flag="--baselines/--no-baselines"
