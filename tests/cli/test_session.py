@@ -127,7 +127,18 @@ def test_on_a_terminal_too_results_are_the_whole_of_stdout(tmp_path: Path) -> No
     for command, said in (
         (["doctor", "X.npy", "--labels", "y.npy"], "30 vectors of 4 dimensions"),
         (
-            ["propagate", "X.npy", "--labels", "y.npy", "--out", "run", "--n-neighbors", "5"],
+            [
+                "propagate",
+                "X.npy",
+                "--labels",
+                "y.npy",
+                "--out",
+                "run",
+                "--method",
+                "diffusion",
+                "--n-neighbors",
+                "5",
+            ],
             "report: run/report.html",
         ),
     ):

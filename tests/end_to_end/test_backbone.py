@@ -71,6 +71,7 @@ def test_images_through_a_frozen_backbone(tmp_path, image_model) -> None:
         report=False,
         backbone=str(image_model),
         truth=truth,
+        method="diffusion",
         parameters={"n_neighbors": 5},
     )
     assert spread.metrics["unlabeled"]["accuracy"] > 1 / 3

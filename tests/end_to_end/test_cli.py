@@ -89,7 +89,9 @@ def test_train_predict_report(patterns, tmp_path) -> None:
 
 def test_propagate_on_vectors_and_on_pixels(patterns, tmp_path) -> None:
     folder, truth = patterns
-    done = labelprop("propagate", folder, "--truth", truth, "--out", tmp_path / "a", "--n-neighbors", 8)
+    done = labelprop(
+        "propagate", folder, "--truth", truth, "--out", tmp_path / "a", "--method", "poisson", "--n-neighbors", 8
+    )
     assert done.returncode == 0, done.stderr
     sources = set(pq.read_table(tmp_path / "a" / "labels.parquet").column("source").to_pylist())
     assert sources <= {"given", "propagated", "unreached"}
@@ -97,10 +99,9 @@ def test_propagate_on_vectors_and_on_pixels(patterns, tmp_path) -> None:
     classes = np.arange(60) % 2
     np.save(tmp_path / "X.npy", (4 * np.eye(4)[classes] + generator.normal(size=(60, 4))).astype(np.float32))
     np.save(tmp_path / "y.npy", np.where(np.arange(60) < 6, classes, -1))
-    done = labelprop(
-        "propagate", tmp_path / "X.npy", "--labels", tmp_path / "y.npy", "--out", tmp_path / "b", "--no-balance-seeds"
-    )
+    done = labelprop("propagate", tmp_path / "X.npy", "--labels", tmp_path / "y.npy", "--out", tmp_path / "b")
     assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "b" / "run.json").read_text())["recipe"] == "auto", "where no method is named"
     labels = pq.read_table(tmp_path / "b" / "labels.parquet").column("label").to_pylist()
     assert np.mean([int(label) == c for label, c in zip(labels, classes, strict=True)]) > 0.9
 

@@ -57,7 +57,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         told = {"train": Told(), "propagate": Told()}
         train = labelprop.train(folder, out=root / "train", reporter=told["train"], **SMALL)
         propagate = labelprop.propagate(
-            folder, out=root / "propagate", reporter=told["propagate"], parameters={"n_neighbors": 5}
+            folder,
+            out=root / "propagate",
+            reporter=told["propagate"],
+            method="diffusion",
+            parameters={"n_neighbors": 5},
         )
         said = {verb: "\n".join(reporter.lines) for verb, reporter in told.items()}
         said["doctor"] = "\n".join(finding.text for finding in labelprop.doctor(folder))
@@ -131,7 +135,12 @@ def test_labels_in_the_folder_are_not_said_to_be_skipped(made: Made, tmp_path: P
     (folder / "labels.csv").write_text("id,label\n012.png,rows\n013.png,columns\n")
     told = Told()
     run = labelprop.propagate(
-        folder, folder / "labels.csv", out=tmp_path / "run", reporter=told, parameters={"n_neighbors": 5}
+        folder,
+        folder / "labels.csv",
+        out=tmp_path / "run",
+        reporter=told,
+        method="diffusion",
+        parameters={"n_neighbors": 5},
     )
     assert "labels.csv" not in json.loads((run.path / "run.json").read_text())["skipped"]
     assert not any("labels.csv" in line for line in told.lines)
@@ -148,7 +157,11 @@ def test_data_whose_names_are_not_utf8(tmp_path: Path, kind: str) -> None:
         X = np.random.default_rng(0).normal(size=(20, 3)).tolist()
         write_parquet(data, pa.table({"embedding": X, "label": ["a", "b", *[""] * 18]}))
     run = labelprop.propagate(
-        data, out=tmp_path / "run", parameters={"n_neighbors": 5}, command=f"labelprop propagate {data}"
+        data,
+        out=tmp_path / "run",
+        method="diffusion",
+        parameters={"n_neighbors": 5},
+        command=f"labelprop propagate {data}",
     )
     record = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
     assert record["request"]["data"] == shown

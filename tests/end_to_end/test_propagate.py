@@ -37,7 +37,9 @@ def problem(tmp_path: Path) -> tuple[np.ndarray, np.ndarray, Path]:
 
 
 def run(folder: Path, *arguments: object, data: str = "X.npy", labels: str | None = "y.npy") -> Any:
+    """A command with the quickest method for these, where none is named."""
     given = [] if labels is None else ["--labels", folder / labels]
+    given += [] if "--method" in arguments else ["--method", "diffusion"]
     return CliRunner().invoke(
         app, list(map(str, ["propagate", folder / data, *given, "--out", folder / "run", *arguments]))
     )

@@ -169,7 +169,9 @@ def test_propagation_compares_pixels_and_says_of_photographs_what_else_there_is(
         said = Said()
         labels = np.where(np.arange(24) < 12, codes_N, -1)
         out = tmp_path / str(number)
-        labelprop.propagate(images, labels, out=out, parameters={"n_neighbors": 5}, baselines=False, reporter=said)
+        labelprop.propagate(
+            images, labels, out=out, method="diffusion", parameters={"n_neighbors": 5}, baselines=False, reporter=said
+        )
         assert any("--backbone photos" in line for line in said.lines) is is_said
         assert json.loads((out / "run.json").read_text())["backbone"] is None
 

@@ -43,6 +43,12 @@ def check_propagation(request: PropagateRequest) -> None:
     known = registry.propagator_flags(request.method)
     for name in request.parameters:
         if name not in known:
+            others = [other for other in registry.PROPAGATORS if name in registry.propagator_flags(other)]
+            if others:
+                raise RequestError(
+                    f"{name} is no parameter of method {request.method}; it is one of {', '.join(others)}: name one "
+                    f"of these as method. {request.method} has {', '.join(known)}."
+                )
             raise UnknownNameError(f"parameter of {request.method}", name, known)
     _check_backbone(request.backbone)
     _check_new_run(request)
