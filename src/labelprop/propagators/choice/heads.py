@@ -99,13 +99,16 @@ def soft_head(
 
 @torch.no_grad()
 def label_all(head: Head, rows: Rows, seeds: Seeds, top: int | None = None) -> Propagation:
-    """A head's distributions of all rows as a propagation: every row is reached, certainty is the label's share.
+    """A head's distributions of all rows as a propagation; certainty is the label's share.
 
+    All are reached but rows of zeros, which hold nothing to tell classes by.
     Where N x C > 2^28 scores and distributions are sparse CSR with the `top` (16) best classes a row.
     """
     kept, start = RowSink(seeds.to(rows.device), top, torch.empty(0, dtype=rows.dtype, device=rows.device)), 0
     for shares_BC in head.predict(rows):
-        kept.put(slice(start, start + len(shares_BC)), shares_BC, shares_BC, shares_BC.amax(dim=1))
+        held_B = (~rows.zero_N[start : start + len(shares_BC)]).nonzero().squeeze(1)
+        shares_HC = shares_BC[held_B]
+        kept.put(start + held_B, shares_HC, shares_HC, shares_HC.amax(dim=1))
         start += len(shares_BC)
     return kept.concluded()
 

@@ -41,8 +41,10 @@ class Member:
         if not isinstance(self.fitted, Head):
             yield from self.fitted.votes(given)
             return
-        for shares_BC in self.fitted.predict(as_rows(given, self.fitted.bias_C.device)):
-            yield shares_BC.cpu().numpy(), np.ones(len(shares_BC), dtype=bool)
+        rows, start = as_rows(given, self.fitted.bias_C.device), 0
+        for shares_BC in self.fitted.predict(rows):
+            yield shares_BC.cpu().numpy(), ~rows.zero_N[start : start + len(shares_BC)].cpu().numpy()
+            start += len(shares_BC)
 
 
 def joined_votes(members: list[Member], given: Any, n_classes: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
