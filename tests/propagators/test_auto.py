@@ -167,9 +167,9 @@ class TestHidden:
         monkeypatch.setattr(settled, "SAMPLE", 300)
         monkeypatch.setattr(fits, "SOFT_SAMPLE", 300)
         rng = np.random.default_rng(0)
-        truth = rng.integers(5, size=1000)
-        X = 2.2 * np.eye(5, 12)[truth] + rng.normal(size=(1000, 12))
-        y, order = seeds_of(truth, per_class), rng.permutation(1000)
+        truth = rng.integers(5, size=700)
+        X = 2.2 * np.eye(5, 12)[truth] + rng.normal(size=(700, 12))
+        y, order = seeds_of(truth, per_class), rng.permutation(700)
         found, moved = AutoPropagation().fit(X, y), AutoPropagation().fit(X[order], y[order])
         assert 0.4 < accuracy(found, truth, y) < 0.97, "labels that everything finds would not tell"
         assert (moved.transduction_ == found.transduction_[order]).mean() >= 0.999
