@@ -62,7 +62,7 @@ def by_vote(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> FoundL
 
 
 def by_propagation(tools: Tools, seeds: Seeds, parameters: Mapping[str, Any]) -> FoundLabels:
-    """The propagator that does best on hidden labels, on the examples as they were read: `AutoPropagation`."""
+    """Propagators joined, on the examples as they were read: `AutoPropagation`."""
     given_N, trust_N = seeds.labels_N.cpu().numpy(), seeds.weights_N.cpu().numpy()
     found = AutoPropagation(**parameters).fit(tools.examples(), given_N, trust_N)
     return torch.from_numpy(found.transduction_), torch.from_numpy(found.certainty_)

@@ -37,8 +37,8 @@ def network_prediction(s: Settings) -> tuple[Phase, ...]:
 def propagated(s: Settings) -> tuple[Phase, ...]:
     """Labels propagated once over the examples as they are, and a network that learns them, weighted by certainty.
 
-    `AutoPropagation` chooses the propagator, of three that are quick, by hiding some of the given labels. It is
-    `propagate` with a network to deploy, made for vectors of a pretrained model.
+    `AutoPropagation` joins three propagators that are quick. It is `propagate` with a network to deploy, made for
+    vectors of a pretrained model.
     """
     labels = s.make(LabelsOnce, source="propagation", weighted=True, source_parameters={"candidates": TRIED})
     return (s.phase("propagated", labels),)
