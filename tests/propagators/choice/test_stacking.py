@@ -81,6 +81,14 @@ def test_members_of_little_weight_are_dropped_and_the_others_weighed_again() -> 
     assert stacked_weights(kept, {Candidate("a"): 1.0}) == weights
 
 
+def test_where_guessing_is_as_good_the_table_stands_and_is_unsure() -> None:
+    z, label = problem(5)
+    wrong = {Candidate(name): Answer(-one, np.ones(H, bool), label) for name, one in zip("abc", z, strict=True)}
+    prior = {Candidate("a"): 1.0, Candidate("b"): 0.6}
+    assert stacked_weights(wrong, prior) == pytest.approx({one: LEAST * weight for one, weight in prior.items()})
+    assert stacked_weights(wrong, {}) == {Candidate("a"): LEAST}
+
+
 def test_one_that_is_right_where_others_guess_stands_alone() -> None:
     z, label = problem(4, (0.05, 60.0, 60.0))
     names = [Candidate("a"), Candidate("b"), Candidate("c")]

@@ -63,14 +63,19 @@ def teachers(shared: SharedSearch, candidates: Sequence[Candidate]) -> dict[Cand
 
 
 def stacked_weights(answers: Mapping[Candidate, Answer], prior: Mapping[Candidate, float]) -> dict[Candidate, float]:
-    """The weights that serve hidden seeds best, shrunk toward `prior`; members with little weight are dropped."""
-    members = list(answers)
+    """The weights that serve hidden seeds best, shrunk toward `prior`; members with little weight are dropped.
+
+    Where guessing serves them as well, all weights are nearly 0: the members are those of `prior` then, and unsure.
+    """
+    members, least = list(answers), LEAST * sum(prior.values())
     while True:
         z_MHC = np.stack([answers[one].z_HC for one in members])
         label_H = answers[members[0]].label_H
         n_used = max(FEWEST_HIDDEN, MOST_NUMBERS // (len(members) * z_MHC.shape[2]))
         prior_M = np.array([prior.get(one, 0) for one in members])
         weights_M = stack(z_MHC[:, :n_used], label_H[:n_used], prior_M, SHRINK)
+        if weights_M.sum() <= least:
+            return heaviest_first({one: LEAST * weight for one, weight in prior.items()} or {members[0]: LEAST})
         kept = [one for one, weight in zip(members, weights_M, strict=True) if weight >= LEAST * weights_M.sum()]
         if len(kept) == len(members) or not kept:
             return heaviest_first(dict(zip(members, weights_M.tolist(), strict=True)))
