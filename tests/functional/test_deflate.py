@@ -35,9 +35,16 @@ def space(s: np.ndarray, degree: np.ndarray, cell: np.ndarray, factor: float, di
     coarse[empty, empty] = 1
     inverse = coarse_inverse(torch.from_numpy(coarse), torch.float64)
     assert inverse is not None
-    sv, both = torch.from_numpy(s @ v), torch.from_numpy(np.stack([(s @ v).T, v.T], axis=1).reshape(-1, len(s)))
-    entry = torch.from_numpy(v[np.arange(len(s)), cell])
-    return Deflation(torch.from_numpy(cell), entry, factor, diagonal, lambda y: sv @ y, lambda x: both @ x, inverse)
+    along, spread = torch.from_numpy(v.T.copy()), torch.from_numpy(np.hstack([v, s @ v]))
+    squares = torch.from_numpy(np.outer(y, y)) if factor == diagonal == 1 else None
+    return Deflation(
+        lambda x: along @ x,
+        lambda c: lambda rows: spread[rows] @ c,
+        factor,
+        diagonal,
+        inverse,
+        None if squares is None else lambda c: squares @ c,
+    )
 
 
 def solve(s: np.ndarray, b: np.ndarray, deflation: Deflation, tol: float = 1e-10, max_iter: int = 500) -> ColumnSolve:

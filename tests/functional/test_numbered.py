@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from labelprop.functional.numbered import BITS, best_numbered, numbered
+from labelprop.functional.numbered import BITS, best_numbered, numbered, top
 
 
 @pytest.mark.parametrize("scale", [1e-38, 1.0, 1e38])
@@ -27,3 +27,12 @@ def test_minus_infinity_goes_last() -> None:
     found, places = best_numbered(keys, 2)
     assert found.tolist() == [[pytest.approx(-3e38), -np.inf]]
     assert places.tolist() == [[7, 0]]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_top_of_rows_is_that_of_topk(dtype: torch.dtype) -> None:
+    values = torch.from_numpy(np.random.default_rng(0).normal(size=(30, 50))).to(dtype)
+    found, places = top(values, 7)
+    wanted = values.topk(7, dim=1)
+    assert torch.equal(found, wanted.values)
+    assert torch.equal(places, wanted.indices)

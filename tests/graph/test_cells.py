@@ -45,11 +45,15 @@ def test_cells_stay_inside_components_and_columns_have_length_one(
         assert covered[(component == number) & (degree > 0)].all()
 
 
+def whole(block: sparse.csr_array) -> sparse.csr_array:
+    return block
+
+
 def test_merged_weights_are_the_product_with_the_columns() -> None:
     graph, _ = random_graph(90, 3, 2)
     cells, _ = grown(graph, 12)
     weights = graph.normalized().to_scipy()
-    found = sparse.vstack(list(cells.merged(weights, np.arange(90), np.float64)))
+    found = sparse.vstack(list(cells.merged(weights, np.arange(90), np.float64, whole)))
     np.testing.assert_allclose(found.toarray(), weights.toarray() @ cells.matrix(np.float64).toarray(), atol=1e-12)
 
 
@@ -61,7 +65,10 @@ def test_a_hand_drawn_chain() -> None:
     graph = AffinityGraph.from_scipy(sparse.csr_array(w))
     roots = Cells.of(np.array([0, -1, 1, -1, 2, -1]), w.sum(axis=1), 3)
     best = np.concatenate(
-        [np.asarray(block.argmax(axis=1)) for block in roots.merged(graph.to_scipy(), np.arange(6), np.float64)]
+        [
+            np.asarray(block.argmax(axis=1))
+            for block in roots.merged(graph.to_scipy(), np.arange(6), np.float64, whole)
+        ]
     )
     np.testing.assert_array_equal(best[[1, 3, 5]], [0, 1, 2])
 

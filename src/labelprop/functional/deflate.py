@@ -1,62 +1,56 @@
-"""Two-level preconditioner of conjugate gradient: the slow part of a solution comes from a small dense system.
+"""Deflation of conjugate gradient: the slow part of a solution comes from a small dense system.
 
 Tang, Nabben, Vuik, Erlangga, "Comparison of two-level preconditioners derived from deflation, domain decomposition
-and multigrid methods", J. Sci. Comput. 39, 2009: A-DEF2. With columns V (N, G) that span what conjugate gradient is
-slow at, and Q = V (V^T A V)^-1 V^T: begin at Q b, and M^-1 r = r + Q (r - A r).
+and multigrid methods", J. Sci. Comput. 39, 2009, section 2.3.2. With columns V (N, G) that span what conjugate
+gradient is slow at, it solves P A x = P b, P = I - A V (V^T A V)^-1 V^T; what x lacks then is V (V^T A V)^-1 V^T
+(b - A x). The iterates are those of their A-DEF2 from V (V^T A V)^-1 V^T b, but a step has a product with A V, whose
+operand stays in the cache, in place of one with its transpose. Departs from the textbook: P is applied to the
+residual as well, so that roundings do not add up.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 
-from labelprop.functional.solve import Matmul, RowsOf
+from labelprop.functional.steps import Matmul, RowsOf
 
 LOST = 1e-2  # of the inverse, at most, in the type of the solve
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Deflation:
-    """A-DEF2 for A = diagonal I - factor S and V with one entry a row.
+    """That of A = diagonal I - factor S by V; see `steps.Preconditioner`.
 
-    Row i of V holds `entry_N[i]` in column `cell_N[i]`. `merged` multiplies by S V, `both_t` by the transposes of S V
-    and V, whose rows alternate.
+    Where A is singular, and where its null vectors are to be projected off anyway, it is that of A + N N^T, N = V Y
+    the null vectors of length 1, which lie in the span of V.
     """
 
-    cell_N: torch.Tensor  # int64
-    entry_N: torch.Tensor
+    along: Matmul  # V^T: (N, C') -> (G, C')
+    spread: Callable[[torch.Tensor], RowsOf]  # [V, S V]: (2 G, C') -> (N, C')
     factor: float
     diagonal: float
-    merged: Matmul  # (G, C') -> (N, C')
-    both_t: Matmul  # (N, C') -> (2 G, C')
-    inverse_GG: torch.Tensor  # (V^T A V)^-1
+    inverse_GG: torch.Tensor  # (V^T A V + Y Y^T)^-1
+    squares: Matmul | None = None  # Y Y^T: (G, C') -> (G, C')
 
     @property
     def dtype(self) -> torch.dtype:
         return self.inverse_GG.dtype
 
-    def start(self, r_NC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Q r, and r - A Q r."""
-        coarse_GC = self._solved(self.both_t(r_NC)[1::2])
-        gained_NC = self._spread(coarse_GC, slice(None))
-        left_NC = torch.sub(r_NC, gained_NC, alpha=self.diagonal)
-        return gained_NC, left_NC.add_(self.merged(coarse_GC), alpha=self.factor)
+    def inside(self, x_NC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        along_GC = self.along(x_NC)
+        return along_GC, self.inverse_GG @ along_GC
 
-    def correction(self, r_NC: torch.Tensor) -> tuple[torch.Tensor, RowsOf]:
-        """Of c = Q (r - A r): r . c of each column, and c."""
-        both_t = self.both_t(r_NC)
-        merged_GC, along_GC = both_t[::2], both_t[1::2]
-        coarse_GC = self._solved(self.factor * merged_GC + (1 - self.diagonal) * along_GC)
-        return (along_GC * coarse_GC).sum(dim=0), lambda rows: self._spread(coarse_GC, rows)
+    def image(self, coarse_GC: torch.Tensor) -> RowsOf:
+        own_GC = coarse_GC * self.diagonal
+        if self.squares is not None:
+            own_GC += self.squares(coarse_GC)
+        return self.spread(torch.cat([own_GC, coarse_GC * -self.factor]))
 
-    def _solved(self, coarse_GC: torch.Tensor) -> torch.Tensor:
-        """(V^T A V)^-1 times these columns."""
-        return self.inverse_GG @ coarse_GC
-
-    def _spread(self, coarse_GC: torch.Tensor, rows: slice) -> torch.Tensor:
-        """V times these columns, in some rows."""
-        return coarse_GC.index_select(0, self.cell_N[rows]).mul_(self.entry_N[rows, None])
+    def outside(self, coarse_GC: torch.Tensor) -> RowsOf:
+        return self.spread(torch.cat([coarse_GC, torch.zeros_like(coarse_GC)]))
 
 
 def coarse_inverse(coarse_GG: torch.Tensor, dtype: torch.dtype) -> torch.Tensor | None:

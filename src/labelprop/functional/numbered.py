@@ -26,3 +26,11 @@ def best_numbered(keys_BW: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Te
     bits_BK = best_BK.view(torch.int64)
     numbers_BK = bits_BK & ((1 << BITS) - 1)
     return (bits_BK - numbers_BK).view(torch.float64).float(), numbers_BK
+
+
+def top(values_BW: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The k largest values, all finite, of every row (B, k), descending, and their places; for short rows."""
+    if values_BW.device.type == "cpu" and values_BW.dtype == torch.float32:
+        return best_numbered(numbered(values_BW, torch.arange(values_BW.shape[1])), k)
+    best = values_BW.topk(k, dim=1)
+    return best.values, best.indices

@@ -7,6 +7,7 @@ import math
 import torch
 
 VOLUME_STEPS = 100
+CACHED = 1 << 24  # numbers worked on at once
 
 
 def normalize_rows(scores_NC: torch.Tensor) -> torch.Tensor:
@@ -23,7 +24,8 @@ def entropy_certainty(distributions_NC: torch.Tensor) -> torch.Tensor:
     n_classes = distributions_NC.shape[1]
     if n_classes == 1:
         return torch.ones_like(distributions_NC[:, 0])
-    entropy_N = torch.special.entr(distributions_NC).sum(dim=1)
+    blocks = torch.split(distributions_NC, max(1, CACHED // n_classes))  # entropies of all would take as much again
+    entropy_N = torch.cat([torch.special.entr(block_BC).sum(dim=1) for block_BC in blocks])
     certainty_N: torch.Tensor = 1 - entropy_N / math.log(n_classes)
     return certainty_N.clamp(0, 1)
 

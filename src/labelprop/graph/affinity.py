@@ -46,7 +46,7 @@ class AffinityGraph:
             weights.eliminate_zeros()
         fits = max(weights.nnz, *weights.shape) <= np.iinfo(np.int32).max
         index = np.int32 if fits else np.int64
-        crow, col = torch.from_numpy(weights.indptr.astype(index)), torch.from_numpy(weights.indices.astype(index))
+        crow, col = (torch.from_numpy(part.astype(index, copy=False)) for part in (weights.indptr, weights.indices))
         graph = cls(crow, col, torch.from_numpy(weights.data), (int(weights.shape[0]), int(weights.shape[1])))
         return graph.to(device)
 
@@ -99,6 +99,15 @@ class AffinityGraph:
                 per_sample_weights=self.weights_E,
                 include_last_offset=True,
             )
+
+    def rows(self, rows: slice) -> AffinityGraph:
+        """Some consecutive rows (B, M); shares their memory."""
+        start, stop, _ = rows.indices(self.n)
+        if (start, stop) == (0, self.n):
+            return self
+        first, last = int(self.crow[start]), int(self.crow[stop])
+        crow = self.crow[start : stop + 1] - first
+        return AffinityGraph(crow, self.col[first:last], self.weights_E[first:last], (stop - start, self.shape[1]))
 
     def degree(self) -> torch.Tensor:
         """Row sums (N,), in float64 until the end: in float32 those of a hub with 1,000 edges are off by 1e-5."""

@@ -7,16 +7,20 @@ entries of a matrix. They need no vectors and never cross the border of a compon
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from scipy import sparse
 
+from labelprop.core.threads import in_threads
 from labelprop.graph.affinity import AffinityGraph
 
-EDGES_AT_ONCE = 1 << 23
+Found = TypeVar("Found")
+
+EDGES_AT_ONCE = 1 << 21
 HOPS, MOST = 2, 2  # steps from a cell; cells for each of those at first
 ROUNDS = 2  # in which all rows choose: the second saves one step of six, more save hardly any
 
@@ -69,17 +73,18 @@ class Cells:
         parts = (self.entry_N.astype(dtype), self.cell_N.astype(np.int32), np.arange(len(self.cell_N) + 1))
         return sparse.csr_array(parts, shape=(len(self.cell_N), len(self.volume_G)))
 
-    def merged(self, weights: sparse.csr_array, rows_M: np.ndarray, dtype: Any) -> Iterator[sparse.csr_array]:
-        """These rows of weights (N, N) times V, in blocks of this type: columns of one cell become one."""
+    def merged(
+        self, weights: sparse.csr_array, rows_M: np.ndarray, dtype: Any, found: Callable[[sparse.csr_array], Found]
+    ) -> Iterator[Found]:
+        """What is found in blocks of these rows of weights (N, N) times V, computed in this type, in their order."""
         cells_NG = self.matrix(dtype)
         step = max(1, EDGES_AT_ONCE * weights.shape[0] // max(1, weights.nnz))
-        for start in range(0, len(rows_M), step):
-            yield weights[rows_M[start : start + step]] @ cells_NG
+        blocks = [rows_M[start : start + step] for start in range(0, len(rows_M), step)]
+        yield from in_threads(lambda rows_B: found(weights[rows_B] @ cells_NG), blocks, torch.get_num_threads())
 
     def _best(self, weights: sparse.csr_array, rows_M: np.ndarray) -> np.ndarray:
         """The column of the largest entry of each of these rows of weights times V (M,); -1 where none is above 0."""
-        blocks = self.merged(weights, rows_M, weights.dtype)
-        return np.concatenate([_largest(block) for block in blocks])
+        return np.concatenate(list(self.merged(weights, rows_M, weights.dtype, _largest)))
 
 
 def _largest(block: sparse.csr_array) -> np.ndarray:

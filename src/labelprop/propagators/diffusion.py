@@ -6,14 +6,16 @@ Iscen, Tolias, Avrithis, Chum, "Label Propagation for Deep Semi-supervised Learn
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from scipy import sparse
 
 from labelprop.core.text import counted
 from labelprop.core.types import Propagation
-from labelprop.functional.solve import Verdict
+from labelprop.functional.solve import ColumnSolve, Verdict
 from labelprop.graph.affinity import AffinityGraph, symmetric_sum
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.edges import Edges
@@ -74,9 +76,10 @@ class Diffusion(GraphPropagator):
     graph_parameters: ClassVar[tuple[str, ...]] = (*GraphPropagator.graph_parameters, "power")
 
     def weigh(self, edges: Edges) -> sparse.csr_array:
-        weights = edges.cosines().copy()  # departs from the released code, which does not clip
-        weights.data = np.clip(weights.data, 0, None) ** weights.data.dtype.type(self.power)
-        return weights
+        values = edges.cosines()
+        weights = np.clip(values.data, 0, None)  # departs from the released code, which does not clip
+        np.power(weights, weights.dtype.type(self.power), out=weights)
+        return sparse.csr_array((weights, values.indices, values.indptr), shape=values.shape)
 
     def build_graph(self, weights: sparse.csr_array) -> AffinityGraph:
         return symmetric_sum(weights)
@@ -86,15 +89,17 @@ class Diffusion(GraphPropagator):
 
     def propagate(self, graph: AffinityGraph, seeds: Seeds) -> Propagation:
         solving: dict[str, Any] = {"alpha": self.alpha, "max_iter": self.max_iter, "tol": self.tol}
-        sink, verdicts, totals_C = class_sink(seeds, self.top_classes, graph.weights_E), [], seeds.totals_C()
+        sink, totals_C = class_sink(seeds, self.top_classes, graph.weights_E), seeds.totals_C()
+        totals_C = totals_C.masked_fill(totals_C == 0, 1) if self.balance_seeds else torch.ones_like(totals_C)
+
+        def take_in(first: int, solved: ColumnSolve) -> Verdict:
+            totals_B = totals_C[first : first + solved.solution_NC.shape[1]]
+            sink.add((solved.solution_NC / totals_B.to(solved.solution_NC.dtype)).clamp_min_(0), first)
+            return solved.verdict(self.tol)
+
         made_with = (self.preconditioner, seeds.n_classes)
-        for first, solved in self.solved(DiffusionSystem.of, seeds, made_with=made_with, **solving):
-            verdicts.append(solved.verdict(self.tol))
-            scores_NB = solved.solution_NC
-            if self.balance_seeds:
-                totals_B = totals_C[first : first + scores_NB.shape[1]]
-                scores_NB = scores_NB / totals_B.masked_fill(totals_B == 0, 1).to(scores_NB.dtype)
-            sink.add(scores_NB.clamp_min(0), first)
+        blocks = self.solved(DiffusionSystem.of, seeds, made_with=made_with, **solving)
+        verdicts = list(starmap(take_in, blocks))  # no name keeps a solution while the next is computed
         reached_N = sink.nonzero()  # zeros are exact: CG never leaves the components that hold seeds
         sink.rebalance(reached_N, seeds, self.volume)
         certainty_N = sink.certainty().masked_fill(~reached_N, 0)

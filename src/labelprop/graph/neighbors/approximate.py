@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from labelprop.core.errors import RequestError
+from labelprop.core.memory import give_back
 from labelprop.core.progress import advance
 from labelprop.core.threads import in_threads
 from labelprop.core.types import Neighbors
@@ -81,6 +82,7 @@ def search(rows: Rows, k: int, *, queries: Rows | None = None, exclude_self: boo
     if len(short):
         similarities_NK[short], indices_NK[short] = scan.truth(short)
     recall = scan.recall(measured, similarities_NK[measured], true_MK)
+    give_back()  # what the threads had
     return Neighbors(indices_NK, similarities_NK, recall, torch.cat([order_N, looked_up.zero_N.nonzero().squeeze(1)]))
 
 

@@ -13,11 +13,15 @@ from typing import Any
 import torch
 
 from labelprop.core.types import Propagation
+from labelprop.functional.numbered import top
 from labelprop.functional.solve import ColumnSolve, Verdict
 from labelprop.functional.weigh import entropy_certainty, normalize_rows, smoothed_shares, volume_factors
+from labelprop.graph.neighbors.rounding import spans
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.estimator.outcome import DIRECT, conclude
 from labelprop.propagators.estimator.top_classes import is_wide, n_kept, to_csr
+
+ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 28}  # scores looked through at once
 
 Blocks = Iterable[tuple[int, ColumnSolve]]  # the first class of a block, and the solution for its classes
 
@@ -90,28 +94,34 @@ class TopClasses:
     def __init__(self, seeds: Seeds, top: int | None, like: torch.Tensor) -> None:
         n = seeds.n
         self._n_classes, self._top = seeds.n_classes, n_kept(top, seeds.n_classes)
-        self._values_NM = like.new_empty(n, 0)
-        self._classes_NM = like.new_empty(n, 0, dtype=torch.int64)
+        self._values_NM = like.new_full((n, self._top), -1)  # below all scores
+        self._classes_NM = like.new_zeros(n, self._top, dtype=torch.int32)
         self._raw_NM: torch.Tensor | None = None
         self._best_N = like.new_zeros(n)
         self.labels_N = like.new_zeros(n, dtype=torch.int64)  # ties: the lowest class
         self._sum_N, self._z_log_z_N = (like.new_zeros(n, dtype=torch.float64) for _ in range(2))
 
     def add(self, scores_NB: torch.Tensor, first: int, raw_NB: torch.Tensor | None = None) -> None:
-        self._sum_N += scores_NB.sum(dim=1, dtype=torch.float64)
-        self._z_log_z_N += torch.special.xlogy(scores_NB, scores_NB).sum(dim=1, dtype=torch.float64)
-        best = scores_NB.max(dim=1)
-        higher_N = best.values > self._best_N
-        self.labels_N = torch.where(higher_N, best.indices + first, self.labels_N)
-        self._best_N = torch.where(higher_N, best.values, self._best_N)
-        kept = scores_NB.topk(min(self._top, scores_NB.shape[1]), dim=1)
-        values = torch.cat([self._values_NM, kept.values], dim=1)
-        classes = torch.cat([self._classes_NM, kept.indices + first], dim=1)
-        self._values_NM, places = values.topk(min(self._top, values.shape[1]), dim=1)
-        self._classes_NM = classes.gather(1, places)
-        if raw_NB is not None:
-            before = values.new_empty(len(values), 0) if self._raw_NM is None else self._raw_NM
-            self._raw_NM = torch.cat([before, raw_NB.gather(1, kept.indices)], dim=1).gather(1, places)
+        if raw_NB is not None and self._raw_NM is None:
+            self._raw_NM = torch.zeros_like(self._values_NM)
+        for start, stop in spans(len(scores_NB), self._top + scores_NB.shape[1], ELEMENTS[scores_NB.device.type]):
+            rows = slice(start, stop)
+            self._add(rows, scores_NB[rows], first, None if raw_NB is None else raw_NB[rows])
+
+    def _add(self, rows: slice, scores_BB: torch.Tensor, first: int, raw_BB: torch.Tensor | None) -> None:
+        self._sum_N[rows] += scores_BB.sum(dim=1, dtype=torch.float64)
+        logs_BB = scores_BB.clamp_min(torch.finfo(scores_BB.dtype).tiny).log_()  # a third of the time of xlogy
+        self._z_log_z_N[rows] += logs_BB.mul_(scores_BB).sum(dim=1, dtype=torch.float64)
+        best = scores_BB.max(dim=1)
+        higher_B = best.values > self._best_N[rows]
+        self.labels_N[rows] = torch.where(higher_B, best.indices + first, self.labels_N[rows])
+        self._best_N[rows] = torch.where(higher_B, best.values, self._best_N[rows])
+        values_BM, places_BM = top(torch.cat([self._values_NM[rows], scores_BB], dim=1), self._top)
+        known_BM = self._classes_NM[rows].gather(1, places_BM.clamp_max(self._top - 1))
+        self._classes_NM[rows] = torch.where(places_BM < self._top, known_BM, places_BM.int() + (first - self._top))
+        self._values_NM[rows] = values_BM
+        if raw_BB is not None and self._raw_NM is not None:
+            self._raw_NM[rows] = torch.cat([self._raw_NM[rows], raw_BB], dim=1).gather(1, places_BM)
 
     @property
     def scores(self) -> torch.Tensor:

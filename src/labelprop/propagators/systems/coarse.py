@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from scipy import sparse
 
+from labelprop.core.memory import give_back
 from labelprop.functional.deflate import Deflation, coarse_inverse
+from labelprop.functional.steps import Matmul, RowsOf
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.cells import Cells
 
@@ -25,9 +27,9 @@ class CoarseSpace:
     cell_R: torch.Tensor  # int64
     entry_R: torch.Tensor  # of V, float64; 0 in rows of no cell
     volume_G: torch.Tensor  # sum of D, float64
-    small_GG: torch.Tensor  # V^T S V, float64
-    merged: AffinityGraph  # S V (R, G)
-    both_t: AffinityGraph  # the transposes of S V and V, row by row in turn (2 G, R): threads share them out evenly
+    small: sparse.csr_array  # V^T S V (G, G), float64
+    along: AffinityGraph  # V^T (G, R)
+    spread: AffinityGraph  # V and S V side by side (R, 2 G)
     _inverses: dict[tuple[float, float, torch.dtype], torch.Tensor | None] = field(default_factory=dict)
 
     @classmethod
@@ -36,25 +38,27 @@ class CoarseSpace:
         most = int(CELLS * normalized.n**ROWS_POWER * n_columns**COLUMNS_POWER)
         n_cells = max(1, min(normalized.n // ROWS_A_CELL, most, MOST_CELLS))
         cells = Cells.grown(normalized, degree_R.double().cpu().numpy(), n_cells)
-        merged, small = _merged(normalized.to_scipy(), cells)
-        parts = (cells.cell_N, cells.entry_N, cells.volume_G, small)
-        cell_R, entry_R, volume_G, small_GG = (torch.from_numpy(part).to(normalized.device) for part in parts)
-        graphs = _both_ways(merged, cells.matrix(merged.dtype), normalized.device)
-        return cls(cell_R, entry_R, volume_G, small_GG, *graphs)
+        spread, small = _merged(normalized.to_scipy(), cells)
+        parts = (cells.cell_N, cells.entry_N, cells.volume_G)
+        cell_R, entry_R, volume_G = (torch.from_numpy(part).to(normalized.device) for part in parts)
+        along = AffinityGraph.from_scipy(cells.matrix(spread.dtype).T.tocsr(), normalized.device)
+        spread_graph = AffinityGraph.from_scipy(spread, normalized.device)
+        give_back()  # what the threads had
+        return cls(cell_R, entry_R, volume_G, small, along, spread_graph)
 
     def order(self) -> torch.Tensor:
         """The rows (R,), those of one cell after those of the other, and neighboring cells near each other."""
-        cells = sparse.csr_matrix(self.small_GG.cpu().numpy())
+        cells = sparse.csr_matrix(self.small)
         rank_G = torch.from_numpy(np.argsort(sparse.csgraph.reverse_cuthill_mckee(cells, symmetric_mode=True)))
         return rank_G.to(self.cell_R.device)[self.cell_R].argsort(stable=True)
 
     def take(self, order_R: torch.Tensor) -> CoarseSpace:
         """The same with the rows in another order."""
-        merged, order = self.merged.to_scipy()[order_R.cpu().numpy()], order_R.to(self.cell_R.device)
-        cell_R, entry_R = self.cell_R[order], self.entry_R[order]
-        cells = Cells(cell_R.cpu().numpy(), entry_R.cpu().numpy(), self.volume_G.cpu().numpy())
-        graphs = _both_ways(merged, cells.matrix(merged.dtype), self.cell_R.device)
-        return replace(self, cell_R=cell_R, entry_R=entry_R, merged=graphs[0], both_t=graphs[1])
+        order = order_R.cpu().numpy()
+        cell_R, entry_R = self.cell_R[order_R], self.entry_R[order_R]
+        along, spread = self.along.to_scipy()[:, order], self.spread.to_scipy()[order]
+        along_graph, spread_graph = (AffinityGraph.from_scipy(part, self.spread.device) for part in (along, spread))
+        return CoarseSpace(cell_R, entry_R, self.volume_G, self.small, along_graph, spread_graph)
 
     def deflation(
         self, dtype: torch.dtype, factor: float, diagonal: float, component_R: torch.Tensor | None = None
@@ -65,46 +69,42 @@ class CoarseSpace:
         """
         key = (factor, diagonal, dtype)
         if key not in self._inverses:
-            coarse_GG = self.small_GG * -factor
+            coarse_GG = torch.from_numpy(self.small.toarray()).to(self.volume_G.device).mul_(-factor)
             coarse_GG.diagonal().add_(diagonal)
             if component_R is not None:
-                coarse_GG += self._null_squares(component_R)
+                coarse_GG += self._null_squares(component_R)(torch.eye(len(coarse_GG)).to(coarse_GG))
             self._inverses[key] = coarse_inverse(coarse_GG, dtype)
         inverse_GG = self._inverses[key]
         if inverse_GG is None:
             return None
-        merged, both_t = self.merged.astype(dtype).matmul, self.both_t.astype(dtype).matmul
-        return Deflation(self.cell_R, self.entry_R.to(dtype), factor, diagonal, merged, both_t, inverse_GG)
+        along, spread = self.along.astype(dtype), self.spread.astype(dtype)
 
-    def _null_squares(self, component_R: torch.Tensor) -> torch.Tensor:
-        """Y Y^T (G, G) for Y = V^T N, N the null vectors of length 1."""
+        def in_rows(coarse_2GC: torch.Tensor) -> RowsOf:
+            return lambda rows: spread.rows(rows).matmul(coarse_2GC)
+
+        squares = None if component_R is None else self._null_squares(component_R)
+        return Deflation(along.matmul, in_rows, factor, diagonal, inverse_GG, squares)
+
+    def _null_squares(self, component_R: torch.Tensor) -> Matmul:
+        """x -> Y Y^T x (G, C) for Y = V^T N, N the null vectors of length 1."""
         component_G = torch.zeros_like(self.volume_G, dtype=torch.int64)
         covered = (self.entry_R > 0).nonzero().squeeze(1)
         component_G[self.cell_R[covered]] = component_R[covered]
-        total_K = torch.bincount(component_G, self.volume_G)
-        share_G = (self.volume_G / total_K[component_G]).sqrt().nan_to_num_(0)
-        return torch.outer(share_G, share_G).mul_(component_G[:, None] == component_G)
+        _, component_G = torch.unique(component_G, return_inverse=True)
+        total_K = torch.zeros_like(self.volume_G).index_add_(0, component_G, self.volume_G)
+        share_G1 = (self.volume_G / total_K[component_G]).sqrt().nan_to_num_(0)[:, None]
+
+        def product(x_GC: torch.Tensor) -> torch.Tensor:
+            share = share_G1.to(x_GC.dtype)
+            return share * torch.zeros_like(x_GC).index_add_(0, component_G, share * x_GC)[component_G]
+
+        return product
 
 
-def _both_ways(
-    merged: sparse.csr_array, cells_RG: sparse.csr_array, device: torch.device
-) -> tuple[AffinityGraph, AffinityGraph]:
-    """S V, and the transposes of S V and V, row by row in turn."""
-    n_cells = merged.shape[1]
-    both_t = sparse.vstack([merged.T.tocsr(), cells_RG.T.tocsr()], format="csr")
-    in_turn = both_t[np.arange(2 * n_cells).reshape(2, n_cells).T.ravel()]
-    return AffinityGraph.from_scipy(merged, device), AffinityGraph.from_scipy(in_turn, device)
-
-
-def _merged(weights: sparse.csr_array, cells: Cells) -> tuple[sparse.csr_array, np.ndarray]:
-    """S V (R, G) in the type of S; V^T S V (G, G) in float64: small eigenvalues are differences of its entries."""
-    n_cells, start, parts = len(cells.volume_G), 0, []
-    small = np.zeros(n_cells * n_cells)
-    for block in cells.merged(weights, np.arange(weights.shape[0]), np.float64):
-        row_E = np.repeat(np.arange(start, start + block.shape[0]), np.diff(block.indptr))
-        place_E = cells.cell_N[row_E] * n_cells + block.indices
-        small += np.bincount(place_E, block.data * cells.entry_N[row_E], len(small))
-        parts.append(block.astype(weights.dtype))
-        start += block.shape[0]
-    small_GG = small.reshape(n_cells, n_cells)
-    return sparse.vstack(parts, format="csr"), (small_GG + small_GG.T) / 2
+def _merged(weights: sparse.csr_array, cells: Cells) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """V and S V side by side (R, 2 G) in the type of S; V^T S V (G, G) in float64: its entries are subtracted."""
+    blocks = cells.merged(weights, np.arange(weights.shape[0]), np.float64, lambda block: block)
+    merged, cells_RG = sparse.vstack(list(blocks), format="csr"), cells.matrix(np.float64)
+    small = cells_RG.T.tocsr() @ merged
+    both = [part.astype(weights.dtype) for part in (cells_RG, merged)]
+    return sparse.hstack(both, format="csr"), ((small + small.T) / 2).tocsr()

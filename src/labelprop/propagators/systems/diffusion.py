@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from labelprop.core.progress import advance
-from labelprop.functional.solve import ColumnSolve, Matmul, cg_refined
+from labelprop.functional.solve import ColumnSolve, cg_refined
+from labelprop.functional.steps import Matmul
 from labelprop.graph.affinity import AffinityGraph
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.systems.operator import Normalized, Operator, Precondition
@@ -34,8 +35,7 @@ class DiffusionSystem:
         rows, degree_N = self.normalized.rows_R, self.normalized.degree_R
 
         def operator(dtype: torch.dtype) -> Matmul:
-            product = self.normalized.times(dtype, -alpha)
-            return lambda x_NB: product(x_NB).add_(x_NB)
+            return self.normalized.shifted(dtype, -alpha, 1)
 
         precondition = self.normalized.precondition(alpha)
         solved = ColumnSolve.empty(self.normalized.n, len(classes), degree_N.dtype, degree_N.device)

@@ -18,7 +18,8 @@ from sklearn.exceptions import ConvergenceWarning
 from labelprop.core.progress import advance
 from labelprop.core.text import counted
 from labelprop.functional.elimination import eliminate
-from labelprop.functional.solve import ColumnSolve, Matmul, Preconditioner, RowsOf, Verdict, cg_refined
+from labelprop.functional.solve import ColumnSolve, Verdict, cg_refined
+from labelprop.functional.steps import Matmul
 from labelprop.graph.affinity import AffinityGraph, inverse_root
 from labelprop.graph.seeds import Seeds
 from labelprop.propagators.systems.elimination import suits
@@ -63,18 +64,13 @@ class LaplacianSystem:
             return ColumnSolve.empty(0, b_RB.shape[1], b_RB.dtype, b_RB.device)
 
         def operator(dtype: torch.dtype) -> Matmul:
-            product, null = self.normalized.times(dtype, -1), self._null(dtype)
-            return lambda z_RB: _project(product(z_RB).add_(z_RB, alpha=1 + shift), null)
+            product, null = self.normalized.shifted(dtype, -1, 1 + shift), self._null(dtype)
+            return (lambda z_RB: _project(product(z_RB), null)) if null else product
 
         with torch.autocast(b_RB.device.type, enabled=False):  # callers may train in bfloat16
             null, scale_R1 = self._null(b_RB.dtype), inverse_root(self.normalized.degree_R)[:, None]
             b_RB = _project(b_RB * scale_R1, null)
-            coarse = self.normalized.precondition(1, 1 + shift, self.component_R)
-
-            def precondition(dtype: torch.dtype) -> Preconditioner | None:
-                made = coarse(dtype)
-                return _WithoutNull(made, self._null(dtype)) if made is not None and self.null else made
-
+            precondition = self.normalized.precondition(1, 1 + shift, self.component_R)
             solved = cg_refined(operator, b_RB, tol=tol, max_iter=max_iter, precondition=precondition)
             x_RB = _project(solved.solution_NC, null) * scale_R1
         return ColumnSolve(x_RB, solved.steps_C, solved.residual_C)
@@ -204,25 +200,6 @@ def warn_shifted(missed: float, then: Verdict) -> None:
         ConvergenceWarning,
         stacklevel=3,
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _WithoutNull:
-    """A preconditioner whose residuals have no part along the null vectors, as those of the projected system."""
-
-    made: Preconditioner
-    null: list[torch.Tensor]
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.made.dtype
-
-    def start(self, r_NC: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        gained_NC, left_NC = self.made.start(r_NC)
-        return gained_NC, _project(left_NC, self.null)
-
-    def correction(self, r_NC: torch.Tensor) -> tuple[torch.Tensor, RowsOf]:
-        return self.made.correction(r_NC)
 
 
 def _project(z_RB: torch.Tensor, null: list[torch.Tensor]) -> torch.Tensor:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from labelprop.functional.solve import Matmul, Preconditioner
+from labelprop.functional.steps import Matmul, Preconditioner
 from labelprop.graph.affinity import AffinityGraph, inverse_root
 from labelprop.propagators.systems.coarse import CoarseSpace
 
@@ -43,7 +43,7 @@ class Operator:
 class Normalized:
     """S = D^-1/2 W D^-1/2 in some rows R and the same columns of a symmetric W; D counts all columns."""
 
-    times: Callable[[torch.dtype, float], Matmul]  # x -> factor S x in this type, to be applied many times
+    shifted: Callable[[torch.dtype, float, float], Matmul]  # x -> factor S x + diagonal x in this type
     degree_R: torch.Tensor
     rows_R: torch.Tensor  # their numbers in W, as ordered here: where a graph's products are fastest
     coarse: CoarseSpace | None = None  # for a preconditioner
@@ -69,17 +69,17 @@ class Normalized:
         matmul = weights.matmul
         scale_N1 = inverse_root(degree_N)[:, None]
 
-        def times(dtype: torch.dtype, factor: float) -> Matmul:
+        def shifted(dtype: torch.dtype, factor: float, diagonal: float) -> Matmul:
             scale = scale_N1.to(dtype)
 
             def product(x_RB: torch.Tensor) -> torch.Tensor:
                 x_NB = x_RB.new_zeros(len(scale), x_RB.shape[1])
                 x_NB[rows_R] = x_RB
-                return (scale * matmul(scale * x_NB)).mul_(factor)[rows_R]
+                return (scale * matmul(scale * x_NB)).mul_(factor)[rows_R].add_(x_RB, alpha=diagonal)
 
             return product
 
-        return cls(times, degree_N[rows_R], rows_R)
+        return cls(shifted, degree_N[rows_R], rows_R)
 
     @classmethod
     def _of_graph(
@@ -103,7 +103,16 @@ class Normalized:
             part, order_R = part.renumbered(None if coarse is None else coarse.order())
             rows_R, degree_R = rows_R[order_R], degree_R[order_R]
             coarse = None if coarse is None else coarse.take(order_R)
-        return cls(lambda dtype, factor: _times(part.astype(dtype).scaled(factor)), degree_R, rows_R, coarse)
+
+        def shifted(dtype: torch.dtype, factor: float, diagonal: float) -> Matmul:
+            if part.n_edges > part.n * part.n * DENSE_SHARE:
+                weights = part.astype(dtype).scaled(factor).to_dense()
+                return lambda x_RB: (weights @ x_RB).add_(x_RB, alpha=diagonal)
+            if coarse is None:
+                return _Shifted(part.astype(dtype).scaled(factor), 1.0, diagonal)
+            return _Shifted(part.astype(dtype), factor, diagonal)  # without another copy of the weights
+
+        return cls(shifted, degree_R, rows_R, coarse)
 
     @property
     def n(self) -> int:
@@ -124,9 +133,18 @@ class Normalized:
         return [(start, min(start + width, n_classes)) for start in range(0, n_classes, width)]
 
 
-def _times(graph: AffinityGraph) -> Matmul:
-    """The product with the weights, dense where rows are linked to a good part of all rows."""
-    if graph.n_edges <= graph.shape[0] * graph.shape[1] * DENSE_SHARE:
-        return graph.matmul
-    weights = graph.to_dense()
-    return lambda x_MC: weights @ x_MC
+class _Shifted:
+    """x -> factor W x + diagonal x, of all rows or some."""
+
+    def __init__(self, graph: AffinityGraph, factor: float, diagonal: float) -> None:
+        self._graph, self._factor, self._diagonal = graph, factor, diagonal
+
+    def __call__(self, x_RB: torch.Tensor) -> torch.Tensor:
+        return self.rows(x_RB, slice(None), torch.empty_like(x_RB))
+
+    def rows(self, x_RB: torch.Tensor, rows: slice, out: torch.Tensor) -> torch.Tensor:
+        """In these rows, into `out`."""
+        part_RB = self._graph.rows(rows).matmul(x_RB)
+        if self._diagonal == 1:
+            return torch.add(x_RB[rows], part_RB, alpha=self._factor, out=out)
+        return torch.add(part_RB.mul_(self._factor), x_RB[rows], alpha=self._diagonal, out=out)
