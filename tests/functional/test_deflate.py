@@ -139,3 +139,16 @@ def test_an_inverse_keeps_the_digits_it_needs(smallest: float, kept: torch.dtype
     assert found is not None
     assert found.dtype == kept
     np.testing.assert_allclose(found.diagonal(), [1, 1 / smallest], rtol=1e-6)
+
+
+def test_a_sparse_right_side_has_the_solution_of_the_dense_one() -> None:
+    s, degree = normalized_weights(60, 7)
+    b = np.zeros((60, 3))
+    b[[3, 20, 41], [0, 1, 1]] = [1, 2, -1]  # the last column is 0
+    deflation = space(s, degree, np.arange(60) // 10, 0.9)
+    a = torch.from_numpy(np.eye(60) - 0.9 * s)
+    wanted = solve(s, b, deflation)
+    for chosen in (deflation, None):
+        found = cg(lambda x: a @ x, torch.from_numpy(b).to_sparse(), tol=1e-10, max_iter=500, precondition=chosen)
+        np.testing.assert_allclose(found.solution_NC, wanted.solution_NC, atol=1e-9)
+        assert float(found.residual_C.max()) <= 1e-10

@@ -67,8 +67,8 @@ def cg(
 ) -> ColumnSolve:
     """Conjugate gradient from zero for A x = b (Hestenes & Stiefel 1952), every column for itself, in the dtype of b.
 
-    `matmul(x)` returns A x for symmetric positive (semi)definite A and must leave x alone; it may be called with
-    fewer columns than b has. A column stops at ||b - A x|| <= tol ||b||, as with
+    b may be sparse (COO). `matmul(x)` returns A x for symmetric positive (semi)definite A and must leave x alone; it
+    may be called with fewer columns than b has. A column stops at ||b - A x|| <= tol ||b||, as with
     `scipy.sparse.linalg.cg(A, b, rtol=tol, atol=0, maxiter=max_iter)`. With `precondition` the steps are of what that
     leaves of A, see `functional.deflate`.
     Departs from the textbook: (1) all columns in one product a step; those that are done leave the block. (2) The
@@ -76,6 +76,7 @@ def cg(
     b - A x differs by more than rounding allows, b - A x counts, and the column goes on from there as long as it
     gains a tenth each time.
     """
+    b_NC = b_NC.to_dense() if b_NC.is_sparse and precondition is None else b_NC
     steps_C = torch.zeros(b_NC.shape[1], dtype=torch.int64, device=b_NC.device)
     residual_C = torch.zeros(b_NC.shape[1], dtype=torch.float64, device=b_NC.device)
     solved: list[tuple[torch.Tensor, torch.Tensor]] = []  # columns and what they are
@@ -143,7 +144,7 @@ def cg_refined(
         return replace(solved, solution_NC=solved.solution_NC.to(b_NC.dtype))
     stuck = ((solved.residual_C > tol) & (solved.steps_C < max_iter)).nonzero().squeeze(1)
     if b_NC.dtype != torch.float64 and len(stuck):
-        again = solve(b_NC[:, stuck].double())
+        again = solve(b_NC.index_select(1, stuck).double())
         solved.solution_NC[:, stuck] = again.solution_NC.to(b_NC.dtype)
         solved.steps_C[stuck], solved.residual_C[stuck] = again.steps_C, again.residual_C
     return solved
@@ -154,7 +155,7 @@ def _together(parts: list[tuple[torch.Tensor, torch.Tensor]], like_NC: torch.Ten
     for _, part_NA in parts:
         if part_NA.shape == like_NC.shape:
             return part_NA
-    together_NC = torch.zeros_like(like_NC)
+    together_NC = torch.zeros(like_NC.shape, dtype=like_NC.dtype, device=like_NC.device)
     for columns, part_NA in parts:
         together_NC[:, columns] = part_NA
     return together_NC

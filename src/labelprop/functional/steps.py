@@ -53,7 +53,8 @@ class Running:
         self, matmul: Matmul, b_NC: torch.Tensor, columns_A: torch.Tensor, precondition: Preconditioner | None
     ) -> None:
         self._matmul, self.columns_A, self._precondition = matmul, columns_A, precondition
-        self.r_NA = b_NC[:, columns_A].contiguous()
+        b_NA = b_NC.index_select(1, columns_A)
+        self.r_NA = b_NA.to_dense() if b_NA.is_sparse else b_NA
         self.x_NA = torch.zeros_like(self.r_NA)
         self._begin(self.r_NA, self.x_NA)
         self.p_NA, self._q_NA = self.r_NA.clone(), torch.empty_like(self.r_NA)  # new memory costs a fill: q is kept
@@ -123,9 +124,10 @@ class Running:
         if isinstance(product, RowProducts):
             true_NA = self._q_NA if len(places) == self._q_NA.shape[1] else torch.empty_like(x_NA)
             for rows in _row_blocks(x_NA):
-                torch.sub(b_NA[rows], product.rows(x_NA, rows, true_NA[rows]), out=true_NA[rows])
+                product.rows(x_NA, rows, true_NA[rows]).neg_()
+            true_NA += b_NA
         else:
-            true_NA = b_NA - product(x_NA)
+            true_NA = product(x_NA).neg().add_(b_NA)
         self._begin(true_NA, x_NA)  # x may be that of the block: r, without what is inside, stays the same
         return x_NA, true_NA
 
@@ -173,13 +175,16 @@ class Running:
 
 def squares(x_NA: torch.Tensor) -> torch.Tensor:
     """The sum of squares of each column."""
+    if x_NA.is_sparse:
+        x_NA = x_NA.coalesce()
+        return x_NA.values().new_zeros(x_NA.shape[1]).index_add_(0, x_NA.indices()[1], x_NA.values().square())
     parts = [(x_NA[rows] * x_NA[rows]).sum(dim=0) for rows in _row_blocks(x_NA)]
     return torch.stack(parts).sum(dim=0)
 
 
 def columns_of(x_NA: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
     """These columns, in ascending order; x itself where they are all."""
-    return x_NA if len(places) == x_NA.shape[1] else x_NA[:, places]
+    return x_NA if len(places) == x_NA.shape[1] else x_NA.index_select(1, places)
 
 
 def _row_blocks(x_NA: torch.Tensor) -> Iterator[slice]:

@@ -57,16 +57,31 @@ class Seeds:
 
     def columns(self, classes_B: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
         """These columns of Y, (N, B)."""
+        rows_E, places_E, values_E = self._entries(classes_B)
+        y_NB = torch.zeros(self.n, len(classes_B), dtype=dtype, device=self.labels_N.device)
+        y_NB[rows_E, places_E] = values_E.to(dtype)
+        return y_NB
+
+    def sparse_columns(self, classes_B: Sequence[int], dtype: torch.dtype, rows_N: torch.Tensor) -> torch.Tensor:
+        """These columns of Y with its rows in this order, (N, B), as a torch sparse COO tensor."""
+        rows_E, places_E, values_E = self._entries(classes_B)
+        place_N = torch.empty_like(rows_N).index_copy_(0, rows_N, torch.arange(self.n, device=rows_N.device))
+        where_2E = torch.stack([place_N[rows_E], places_E])
+        y_NB = torch.sparse_coo_tensor(where_2E, values_E.to(dtype), (self.n, len(classes_B)), check_invariants=False)
+        return y_NB.coalesce()
+
+    def _entries(self, classes_B: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Rows, places among these classes and values of what is not 0 in these columns of Y, (E,)."""
         chosen_B = torch.as_tensor(list(classes_B), device=self.labels_N.device)
         if self.soft_NC is not None:
-            return (self.soft_NC[:, chosen_B] * self.weights_N[:, None]).to(dtype)
+            soft_NB = self.soft_NC[:, chosen_B]
+            rows_E, places_E = soft_NB.nonzero(as_tuple=True)
+            return rows_E, places_E, soft_NB[rows_E, places_E] * self.weights_N[rows_E]
         place_C = torch.full((self.n_classes,), UNLABELED, device=self.labels_N.device)
         place_C[chosen_B] = torch.arange(len(chosen_B), device=place_C.device)
         seeded_L = self.mask_N.nonzero().squeeze(1)
         seeded_L = seeded_L[place_C[self.labels_N[seeded_L]] >= 0]
-        y_NB = torch.zeros(self.n, len(chosen_B), dtype=dtype, device=self.labels_N.device)
-        y_NB[seeded_L, place_C[self.labels_N[seeded_L]]] = self.weights_N[seeded_L].to(dtype)
-        return y_NB
+        return seeded_L, place_C[self.labels_N[seeded_L]], self.weights_N[seeded_L]
 
     def take(self, places_M: torch.Tensor) -> Seeds:
         """Those of some of the rows."""

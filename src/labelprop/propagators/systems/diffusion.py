@@ -41,7 +41,8 @@ class DiffusionSystem:
         solved = ColumnSolve.empty(self.normalized.n, len(classes), degree_N.dtype, degree_N.device)
         for start, stop in self.class_blocks(len(classes)):
             advance("solve", start, len(classes))
-            y_NB = seeds.columns(classes[start:stop], degree_N.dtype)[rows]
+            # Sparse, since few entries of Y are not 0: it would be one of five arrays of this size.
+            y_NB = seeds.sparse_columns(classes[start:stop], degree_N.dtype, rows)
             with torch.autocast(degree_N.device.type, enabled=False):  # callers may train in bfloat16
                 part = cg_refined(operator, y_NB, tol=tol, max_iter=max_iter, precondition=precondition)
             solved.put(rows, start, part)
