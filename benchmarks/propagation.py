@@ -102,6 +102,16 @@ def job_scikit_learn(n: int, n_classes: int, per_class: int, kernel: str) -> dic
     return {"seconds": {"total": time.perf_counter() - started}, "peak_bytes": peak_bytes()}
 
 
+MILLION: dict[str, tuple[str, dict[str, Any]]] = {
+    **{
+        f"diffusion tol={tol:g}, {clusters}": ("diffusion", {"clusters": clusters, "tol": tol})
+        for tol in (1e-3, 1e-6)
+        for clusters in ("overlapping", "fine")
+    },
+    "local": ("local", {}),
+    "scikit-learn rbf": ("scikit-learn", {"kernel": "rbf"}),
+}
+
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "diffusion": job_diffusion,
     "local": job_local,
@@ -171,19 +181,22 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def million(options: argparse.Namespace) -> dict[str, Any]:
+    """The cells asked for beside those that were saved before, each with its commit: all take half an hour."""
     size: dict[str, Any] = {"n": options.n or 1_000_000, "n_classes": 1000, "per_class": 10}
     result: dict[str, Any] = {"size": size, "nearest_neighbor_accuracy": {}}
-    for clusters in ("overlapping", "fine"):
-        vectors, truth, _ = problem(**size, clusters=clusters)
-        result["nearest_neighbor_accuracy"][clusters] = nearest_neighbor_accuracy(vectors, truth)
-        del vectors
-        for tol in (1e-3, 1e-6):
-            job = f"diffusion tol={tol:g}, {clusters}"
-            result[job] = in_own_process("diffusion", **size, clusters=clusters, tol=tol)
-            print(job, json.dumps(result[job]), flush=True)
-            save("propagation_million", provenance() | result)
-    result["local"] = in_own_process("local", **size)
-    result["scikit-learn rbf"] = in_own_process("scikit-learn", **size, kernel="rbf")
+    path = RESULTS / "propagation_million.json"
+    saved = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    result |= {name: part for name, part in saved.items() if saved["size"] == size and name not in provenance()}
+    for cell in options.cells or MILLION:
+        clusters = cell.partition(", ")[2]
+        job, settings = MILLION[cell]
+        result[cell] = {"commit": provenance()["commit"]} | in_own_process(job, **size, **settings)
+        print(cell, json.dumps(result[cell]), flush=True)
+        if clusters and clusters not in result["nearest_neighbor_accuracy"]:
+            vectors, truth, _ = problem(**size, clusters=clusters)
+            result["nearest_neighbor_accuracy"][clusters] = nearest_neighbor_accuracy(vectors, truth)
+            del vectors
+        save("propagation_million", provenance() | result)
     return result
 
 
@@ -261,6 +274,7 @@ def main() -> None:
     parser.add_argument("part", choices=[*PARTS, "job"])
     parser.add_argument("--rounds", type=int, default=5, help="repetitions of which the median counts")
     parser.add_argument("--n", type=int, help="another number of vectors")
+    parser.add_argument("--cells", nargs="+", choices=list(MILLION), help="of `million`; the others stay as saved")
     parser.add_argument("--blas", help="OpenBLAS kernel for faiss and NumPy, such as SkylakeX or Haswell")
     parser.add_argument("--job", choices=list(JOBS), help=argparse.SUPPRESS)
     parser.add_argument("--settings", type=json.loads, default={}, help=argparse.SUPPRESS)
