@@ -202,21 +202,25 @@ def million(options: argparse.Namespace) -> dict[str, Any]:
 
 def scaling(options: argparse.Namespace) -> dict[str, Any]:
     sizes = [n for n in (50_000, 100_000, 200_000, 500_000, 1_000_000) if n <= (options.n or 1_000_000)]
-    result: dict[str, Any] = {"against_n": [], "against_classes": []}
-    for n in sizes:
-        result["against_n"].append({"n": n} | in_own_process("diffusion", n=n, n_classes=1000, per_class=10))
-        print(result["against_n"][-1], flush=True)
+    result: dict[str, Any] = {"against_n": [], "against_n_100_classes": [], "against_classes": []}
+    for name, n_classes in (("against_n", 1000), ("against_n_100_classes", 100)):
+        for n in sizes:
+            result[name].append({"n": n} | in_own_process("diffusion", n=n, n_classes=n_classes, per_class=10))
+            print(name, result[name][-1], flush=True)
     for n_classes in (10, 30, 100, 300, 1000):
         cell = in_own_process("diffusion", n=100_000, n_classes=n_classes, per_class=10)
         result["against_classes"].append({"n_classes": n_classes} | cell)
         print(result["against_classes"][-1], flush=True)
-    for name, key, label in (("against_n", "n", "vectors"), ("against_classes", "n_classes", "classes")):
+    for name, key, label, fixed in (
+        ("against_n", "n", "vectors", "1,000 classes"),
+        ("against_n_100_classes", "n", "vectors", "100 classes"),
+        ("against_classes", "n_classes", "classes", "n = 100,000"),
+    ):
         lines = {
             stage: [(cell[key], cell["seconds"][stage]) for cell in result[name]]
             for stage in ("total", "search", "graph", "propagation")
         }
         result[f"slopes_{name}"] = {stage: slope(points) for stage, points in lines.items()}
-        fixed = "1,000 classes" if key == "n" else "n = 100,000"
         chart = RESULTS / f"propagation_{name}.svg"
         write_log_log(chart, f"Diffusion, 128 dimensions, {fixed}", label, "seconds", lines)
     return result

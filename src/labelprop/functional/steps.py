@@ -90,6 +90,8 @@ class Running:
         product, pq_A = self._matmul, torch.zeros_like(self.rr_A)
         if not isinstance(product, RowProducts):
             self._q_NA = product(self.p_NA)
+        elif self._q_NA.shape != self.p_NA.shape:
+            self._q_NA = torch.empty_like(self.p_NA)
         for rows in _row_blocks(self.p_NA):
             if isinstance(product, RowProducts):
                 product.rows(self.p_NA, rows, self._q_NA[rows])
@@ -122,7 +124,9 @@ class Running:
         """x in these columns, with all that belongs to it, and the true residual b - A x."""
         x_NA, b_NA, product = columns_of(self.x_NA, places), columns_of(b_NC, self.columns_A[places]), self._matmul
         if isinstance(product, RowProducts):
-            true_NA = self._q_NA if len(places) == self._q_NA.shape[1] else torch.empty_like(x_NA)
+            if len(places) < self._q_NA.shape[1]:
+                self._q_NA = torch.empty_like(x_NA)
+            true_NA = self._q_NA
             for rows in _row_blocks(x_NA):
                 product.rows(x_NA, rows, true_NA[rows]).neg_()
             true_NA += b_NA
@@ -169,7 +173,7 @@ class Running:
         self.columns_A, self.checked_A = self.columns_A[kept], self.checked_A[kept]
         self.rr_A, self.pp_A = self.rr_A[kept], self.pp_A[kept]
         self.waiting_A, self.gain_A = self.waiting_A[kept], self.gain_A[kept]
-        self._q_NA = self.p_NA.new_empty(len(self.p_NA), len(kept))
+        self._q_NA = self.p_NA.new_empty(0)  # first, to make room
         self.x_NA, self.r_NA, self.p_NA = self.x_NA[:, kept], self.r_NA[:, kept], self.p_NA[:, kept]
 
 
