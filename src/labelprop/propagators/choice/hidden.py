@@ -64,18 +64,16 @@ class HiddenLabels:
         return cls(labels_N, tuple(row_H for _, row_H in split.split(None, hideable_N)))
 
     @classmethod
-    def by_content(
-        cls, labels_N: np.ndarray, most_folds: int, keys_N: np.ndarray, fewest: int = FEWEST
-    ) -> HiddenLabels:
+    def by_content(cls, labels_N: np.ndarray, most_folds: int, keys_N: np.ndarray) -> HiddenLabels:
         """Folds that do not depend on the order of the rows: labels are dealt in the order of `keys_N`.
 
         A class starts in the fold after the one where the class before stopped, so that one with two labels or more
-        keeps some in every fold. Labels of a class with less than `fewest` are never hidden: with one of two gone
+        keeps some in every fold. Labels of a class with less than `FEWEST` are never hidden: with one of two gone
         half of what is known of a class is missing, and what serves best then is not what serves best with both. Of
         very many labels the first folds are enough: those that hide `MOST_HIDDEN`.
         """
         counts_C = np.bincount(labels_N[labels_N >= 0], minlength=1)
-        row_H = np.flatnonzero((labels_N >= 0) & (counts_C >= fewest)[labels_N])
+        row_H = np.flatnonzero((labels_N >= 0) & (counts_C >= FEWEST)[labels_N])
         row_H = row_H[np.lexsort((keys_N[row_H], labels_N[row_H]))]
         n_folds = min(most_folds, len(row_H))
         folds = [np.sort(row_H[fold::n_folds]) for fold in range(n_folds)]
